@@ -1,0 +1,48 @@
+# Every command of the project. Each does its own set-up; `make` alone lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export SAM_CLI_TELEMETRY := 0
+
+.PHONY: help setup demo up down tail test lint format lock clean
+
+help: ## this list
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
+
+setup:
+	@python3 local/bootstrap.py
+
+demo: setup ## the whole thing, live: real Kafka, real registry, table writes to events (KEEP=1 leaves it up)
+	@python -m local.demo $(if $(KEEP),--keep)
+
+up: setup ## start the local stack and deploy the application to it
+	@python -m local.stack up
+
+down: setup ## stop the local stack
+	@python -m local.stack down
+
+tail: setup ## show events of the local stack as they come
+	@python -m local.tail
+
+test: setup ## every test, real Kafka and registry included
+	@python -m pytest
+
+lint: setup ## style, types and templates
+	@ruff check .
+	@ruff format --check .
+	@mypy
+	@cfn-lint
+	@sam validate --lint
+
+format: setup ## rewrite the code in the project's style
+	@ruff check --fix .
+	@ruff format .
+
+lock: setup ## resolve requirements/*.in anew
+	@for name in uv runtime lambda dev; do \
+	  .local/uv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.13 --generate-hashes --no-emit-index-url \
+	    --custom-compile-command "make lock" requirements/$$name.in --output-file requirements/$$name.txt || exit 1; done
+
+clean: down ## remove everything that was made here
+	@rm -rf .venv .local .aws-sam

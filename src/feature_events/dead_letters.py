@@ -1,0 +1,98 @@
+"""Keeps a refused record in S3, with its reason, so that it stops nobody and is not lost.
+
+boto3 costs more to import than everything else here together, so it is imported when the first record is refused.
+"""
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, NamedTuple
+
+from feature_events.change import StreamRecord, read_sequence_number, read_table_name
+from feature_events.deadline import Deadline
+from feature_events.errors import PoisonRecord, Undelivered
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+# Together the longest that one put can take; it is not tried twice, since Lambda delivers the record again
+_CONNECT_SECONDS = 1
+_READ_SECONDS = 2
+
+
+class DeadLetter(NamedTuple):
+    """A refused record as it is stored."""
+
+    key: str
+    """The object's key: the same record has the same key, so that a second delivery replaces and does not add."""
+    body: bytes
+
+
+def to_dead_letter(record: StreamRecord, poison: PoisonRecord, prefix: str) -> DeadLetter:
+    """The object for this record: JSON with `reason`, `table`, `sequence_number`, `redrive` and `record` as it came."""
+    payload = json.dumps(record, sort_keys=True)
+    table = read_table_name(record)
+    number = read_sequence_number(record)
+    name = number or hashlib.sha256(payload.encode()).hexdigest()
+    body = {
+        "reason": str(poison),
+        "table": table,
+        "sequence_number": number,
+        "redrive": 'Mend the cause, then hand {"Records": [<record>]} to the function once more.',
+        "record": record,
+    }
+    return DeadLetter(f"{prefix}{_to_key_part(table or 'unknown')}/{name}.json", json.dumps(body).encode())
+
+
+def _to_key_part(name: str) -> str:
+    """A name that is safe in an object's key, whatever an unreadable record holds."""
+    return "".join(
+        letter if letter.isascii() and (letter.isalnum() or letter in "-_.") else "_" for letter in name[:255]
+    )
+
+
+class DeadLetters:
+    """The dead-letter store: one object per record under `prefix` in `bucket`."""
+
+    def __init__(self, bucket: str | None, prefix: str) -> None:
+        self._bucket = bucket
+        self._prefix = prefix
+        self._s3: S3Client | None = None
+
+    def put(self, record: StreamRecord, poison: PoisonRecord, deadline: Deadline) -> str:
+        """Stores the record and returns the object's key.
+
+        A put begun before the deadline may end up to three seconds after it.
+
+        Raises:
+            Undelivered: it is not stored: there is no bucket or no time, or S3 did not take it.
+
+        """
+        if self._bucket is None:
+            raise Undelivered("there is nowhere to set it aside: set DEAD_LETTER_BUCKET")
+        if not deadline.remaining():
+            raise Undelivered("there was no time left")
+        letter = to_dead_letter(record, poison, self._prefix)
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            self._client().put_object(
+                Bucket=self._bucket, Key=letter.key, Body=letter.body, ContentType="application/json"
+            )
+        except ClientError as error:
+            raise Undelivered(f"S3 answered {error.response.get('Error', {}).get('Code', 'an error')}") from None
+        except BotoCoreError as error:
+            raise Undelivered(f"S3 was not reached: {type(error).__name__}") from None
+        return letter.key
+
+    def _client(self) -> "S3Client":
+        if self._s3 is None:
+            import boto3
+            from botocore.config import Config
+
+            self._s3 = boto3.client(
+                "s3",
+                config=Config(
+                    connect_timeout=_CONNECT_SECONDS, read_timeout=_READ_SECONDS, retries={"total_max_attempts": 1}
+                ),
+            )
+        return self._s3

@@ -1,0 +1,167 @@
+"""Makes the FeatureAvailabilityEvent that a Change gives.
+
+Everything in an event comes from the record, nothing from a clock or a generator: the same change, delivered again,
+must give the same event.
+"""
+
+import re
+import uuid
+from datetime import UTC, datetime
+from typing import Any, Literal, NamedTuple
+
+from feature_events.change import LATEST_MS, Change, Item, Skipped
+from feature_events.errors import Misconfigured, PoisonRecord
+from feature_events.layout import TableLayout, read_key, read_map
+
+type FeaturesMode = Literal["all", "changed"]
+"""Which features of a written item an event names: every one, or those whose value changed."""
+
+EVENT_TYPE = "feature_available"
+RESOURCE_TYPE = "feature"
+
+_TO_MILLISECONDS = len("2025-10-10T12:34:56.789")
+
+_HEX_32 = re.compile(r"[0-9a-fA-F]{32}").fullmatch
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}").fullmatch
+
+
+class FeatureAvailabilityEvent(NamedTuple):
+    """These features of this entity are now available; the fields of `feature_trigger.avsc`, in its order."""
+
+    event_id: str
+    event_type: str
+    timestamp: str
+    entity_type: str
+    entity_id: str
+    resource_type: str
+    resource_name: str
+    compute_id: str
+    features: tuple[str, ...]
+
+
+def to_event(change: Change, layout: TableLayout, mode: FeaturesMode) -> FeatureAvailabilityEvent | Skipped:
+    """The event of this change, or why there is none.
+
+    Raises:
+        PoisonRecord: the item is not as the layout says.
+        Misconfigured: `changed` is asked for and the stream carries no old images.
+
+    """
+    item = change.new_image
+    data = read_map(item, layout.features)
+    if not data:
+        return Skipped.NO_FEATURES
+    if mode == "all" or change.kind == "INSERT":
+        features = tuple(data)
+    else:
+        features = _changed_features(change, data, layout)
+        if not features:
+            return Skipped.UNCHANGED
+    metadata: Item = {}
+    for path in layout.metadata:
+        found = read_map(item, path)
+        if found is not None:
+            metadata = found
+            break
+    entity_type, entity_id, resource_name = _read_keys(change.keys, layout)
+    return FeatureAvailabilityEvent(
+        to_event_id(change),
+        EVENT_TYPE,
+        to_timestamp(metadata.get(layout.updated_at), change.created_ms),
+        entity_type,
+        entity_id,
+        RESOURCE_TYPE,
+        resource_name,
+        read_compute_id(metadata.get(layout.compute_id)),
+        features,
+    )
+
+
+def to_event_id(change: Change) -> str:
+    """The stream record's own id as UUID text; where it is none, a UUID made from the record's place in the stream."""
+    text = change.event_id
+    if _HEX_32(text):
+        text = text.lower()
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    if _UUID(text):
+        return text.lower()
+    try:
+        return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{change.stream_arn}/{change.sequence_number}"))
+    except UnicodeEncodeError:
+        raise PoisonRecord("eventSourceARN is not valid Unicode text") from None
+
+
+def to_timestamp(updated_at: Any, created_ms: int | None) -> str:  # noqa: ANN401  # anything a record may hold
+    """When the features were written, as ISO-8601 in UTC with milliseconds and `Z`.
+
+    The item's own time where it is readable (a time without zone is UTC), else when the stream saw the change.
+
+    Raises:
+        PoisonRecord: neither is there.
+
+    """
+    text = updated_at.get("S") if type(updated_at) is dict else None
+    if type(text) is str:
+        try:
+            time = datetime.fromisoformat(text)
+            if time.tzinfo is not None and time.tzinfo is not UTC:
+                time = time.astimezone(UTC)
+            return time.isoformat(timespec="milliseconds")[:_TO_MILLISECONDS] + "Z"
+        except (ValueError, OverflowError):
+            pass
+    if created_ms is None:
+        raise PoisonRecord("neither updated_at nor ApproximateCreationDateTime is a time")
+    return _to_iso(created_ms)
+
+
+def to_epoch_ms(timestamp: str) -> int:
+    """An event's timestamp as milliseconds since the epoch; negative before 1970."""
+    return round(datetime.fromisoformat(timestamp).timestamp() * 1000)
+
+
+def read_compute_id(value: Any) -> str:  # noqa: ANN401  # anything a record may hold
+    """The compute id as stored; empty where it is absent, NULL or the text `None` (which older writers left).
+
+    Raises:
+        PoisonRecord: it is neither text nor a number.
+
+    """
+    if value is None:
+        return ""
+    if type(value) is dict:
+        text = value.get("S", value.get("N"))
+        if type(text) is str:
+            return "" if text == "None" else text
+        if "NULL" in value:
+            return ""
+    raise PoisonRecord("compute_id is neither a string, a number nor NULL")
+
+
+def _read_keys(keys: Item, layout: TableLayout) -> tuple[str, str, str]:
+    """The entity's type and id, and the resource's name."""
+    resource_name = read_key(layout.resource_key, keys.get(layout.resource_key))
+    others = [name for name in keys if name != layout.resource_key]
+    if len(others) != 1:
+        raise PoisonRecord(f"the item has not exactly one key attribute besides {layout.resource_key}")
+    entity_type = others[0]
+    return entity_type, read_key(entity_type, keys[entity_type]), resource_name
+
+
+def _changed_features(change: Change, data: Item, layout: TableLayout) -> tuple[str, ...]:
+    """The features whose stored value is not what the old image has."""
+    if change.old_image is None:
+        raise Misconfigured(
+            "FEATURES_MODE is changed, which needs the old image of each MODIFY: "
+            "set the stream's StreamViewType to NEW_AND_OLD_IMAGES, or FEATURES_MODE to all"
+        )
+    try:
+        old = read_map(change.old_image, layout.features) or {}
+    except PoisonRecord:
+        old = {}  # the item was not of this layout before: all of it is new
+    return tuple(name for name, value in data.items() if value != old.get(name))
+
+
+def _to_iso(epoch_ms: int) -> str:
+    """Milliseconds since the epoch as ISO-8601 text, without a float in between."""
+    seconds, milliseconds = divmod(min(epoch_ms, LATEST_MS), 1000)
+    return f"{datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat()}.{milliseconds:03}Z"

@@ -1,0 +1,84 @@
+"""Keeps what became of each record of a batch, and answers Lambda with it.
+
+Lambda takes the lowest number in `batchItemFailures` as its checkpoint and delivers everything from there on again, so
+one number is the whole answer: that of the first record which is neither delivered, skipped nor set aside.
+https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TypedDict
+
+from feature_events.change import Skipped, StreamRecord, read_sequence_number
+
+_UNDELIVERED, _DONE = 0, 1
+
+WHOLE_BATCH = ""
+"""The identifier by which Lambda delivers the whole batch again."""
+
+
+class BatchItemFailure(TypedDict):
+    """One entry of the answer."""
+
+    itemIdentifier: str
+
+
+class BatchResponse(TypedDict):
+    """What Lambda's event source mapping wants to hear."""
+
+    batchItemFailures: list[BatchItemFailure]
+
+
+class Outcome:
+    """What became of each record; a record of which nothing is said is undelivered."""
+
+    def __init__(self, records: Sequence[StreamRecord]) -> None:
+        self.records = records
+        self._states = bytearray(len(records))
+        self.skipped: Counter[Skipped] = Counter()
+        self.delivered = 0
+        self.dead_letters = 0
+
+    def skip(self, position: int, reason: Skipped) -> None:
+        """This record rightly gives no event."""
+        self._states[position] = _DONE
+        self.skipped[reason] += 1
+
+    def deliver(self, position: int) -> None:
+        """Kafka has acknowledged this record's event."""
+        self._states[position] = _DONE
+        self.delivered += 1
+
+    def set_aside(self, position: int) -> None:
+        """This record is in the dead-letter store."""
+        self._states[position] = _DONE
+        self.dead_letters += 1
+
+    @property
+    def undelivered(self) -> int:
+        """How many records have come to no end."""
+        return self._states.count(_UNDELIVERED)
+
+    @property
+    def first_undelivered(self) -> int | None:
+        """The position of the first of them."""
+        position = self._states.find(_UNDELIVERED)
+        return None if position < 0 else position
+
+    def counts(self) -> dict[str, object]:
+        """How many records came to which end."""
+        return {
+            "records": len(self.records),
+            "delivered": self.delivered,
+            "skipped": dict(self.skipped),
+            "dead_letters": self.dead_letters,
+            "undelivered": self.undelivered,
+        }
+
+    def response(self) -> BatchResponse:
+        """The answer to Lambda."""
+        position = self.first_undelivered
+        if position is None:
+            return {"batchItemFailures": []}
+        number = read_sequence_number(self.records[position])
+        return {"batchItemFailures": [{"itemIdentifier": number or WHOLE_BATCH}]}

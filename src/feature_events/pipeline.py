@@ -1,0 +1,138 @@
+"""The line: stream records -> Changes -> events -> Messages -> Deliveries -> Lambda's answer.
+
+It is on one screen so that a reader sees every way that a record can go: delivered, skipped, set aside, or back to the
+stream.
+"""
+
+import time
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from feature_events import metrics
+from feature_events.change import Skipped, StreamRecord, read_change, read_sequence_number, read_table_name
+from feature_events.codec import Codec
+from feature_events.deadline import Clock, Deadline
+from feature_events.errors import PoisonRecord, Undelivered
+from feature_events.event import FeaturesMode, to_event
+from feature_events.layout import TableLayout
+from feature_events.logs import logger
+from feature_events.message import HeadersMode, Message, to_message
+from feature_events.outcome import Outcome
+from feature_events.publisher import Delivery, Refuse
+
+
+class MessagePublisher(Protocol):
+    """What the line needs of a publisher; `publisher.Publisher` is the one on Kafka."""
+
+    def publish(self, messages: Sequence[Message], deadline: Deadline, refuse: Refuse) -> Sequence[Delivery]:
+        """See `publisher.Publisher.publish`."""
+        ...
+
+
+class DeadLetterStore(Protocol):
+    """What the line needs of a dead-letter store; `dead_letters.DeadLetters` is the one in S3."""
+
+    def put(self, record: StreamRecord, poison: PoisonRecord, deadline: Deadline) -> str:
+        """See `dead_letters.DeadLetters.put`."""
+        ...
+
+
+class Pipeline(NamedTuple):
+    """The line, with everything that it needs from outside."""
+
+    layout: TableLayout
+    features_mode: FeaturesMode
+    headers: HeadersMode
+    codec: Codec
+    publisher: MessagePublisher
+    dead_letters: DeadLetterStore
+    now: Clock = time.time
+
+    def run(self, records: Sequence[StreamRecord], deadline: Deadline) -> Outcome:
+        """Publishes the events of one batch and says what became of each record.
+
+        Raises:
+            Misconfigured: nothing can be published until a person changes something.
+
+        """
+        outcome = Outcome(records)
+        started = self.now()
+        messages = self._to_messages(outcome, deadline)
+        positions = list(messages)
+
+        def refuse(index: int, reason: str) -> bool:
+            return self._set_aside(outcome, positions[index], PoisonRecord(f"Kafka refuses it: {reason}"), deadline)
+
+        serialized = self.now()
+        try:
+            deliveries = self.publisher.publish(list(messages.values()), deadline, refuse)
+            for position, delivery in zip(positions, deliveries, strict=True):
+                if delivery is Delivery.DELIVERED:
+                    outcome.deliver(position)
+        finally:
+            metrics.emit(_measure(outcome, messages, started, serialized, self.now()), outcome.skipped)
+            logger.info("batch handled", extra=outcome.counts())
+        return outcome
+
+    def _to_messages(self, outcome: Outcome, deadline: Deadline) -> dict[int, Message]:
+        """The messages to send, by the position of their record; up to a record that could not be set aside."""
+        messages = {}
+        for position, record in enumerate(outcome.records):
+            try:
+                message = self._to_message(record)
+            except PoisonRecord as poison:
+                # What comes behind it will be delivered again with it, and must not overtake it
+                if not self._set_aside(outcome, position, poison, deadline):
+                    break
+                continue
+            if isinstance(message, Skipped):
+                outcome.skip(position, message)
+            else:
+                messages[position] = message
+        return messages
+
+    def _to_message(self, record: StreamRecord) -> Message | Skipped:
+        """The message of one record, or why there is none."""
+        change = read_change(record)
+        if isinstance(change, Skipped):
+            return change
+        event = to_event(change, self.layout, self.features_mode)
+        if isinstance(event, Skipped):
+            return event
+        return to_message(event, change, self.codec, self.headers)
+
+    def _set_aside(self, outcome: Outcome, position: int, poison: PoisonRecord, deadline: Deadline) -> bool:
+        """Puts a refused record into the dead-letter store; whether that worked."""
+        record = outcome.records[position]
+        about = {
+            "table": read_table_name(record),
+            "sequence_number": read_sequence_number(record),
+            "reason": str(poison),
+        }
+        try:
+            key = self.dead_letters.put(record, poison, deadline)
+        except Undelivered as error:
+            logger.error("record not set aside", obstacle=str(error), extra=about)
+            return False
+        logger.error("record set aside", dead_letter=key, extra=about)
+        outcome.set_aside(position)
+        return True
+
+
+def _measure(
+    outcome: Outcome, messages: dict[int, Message], started: float, serialized: float, answered: float
+) -> dict[str, float]:
+    """The invocation's figures, by the names in `metrics.METRICS`."""
+    measured: dict[str, float] = {
+        "EventsDelivered": outcome.delivered,
+        "RecordsUndelivered": outcome.undelivered,
+        "DeadLetters": outcome.dead_letters,
+        "SerializationTime": (serialized - started) * 1000,
+    }
+    if messages:
+        measured["EventBytes"] = sum([len(message.value) for message in messages.values()])
+        measured["DeliveryLatency"] = (answered - serialized) * 1000
+    if outcome.delivered:
+        oldest = min([message.timestamp_ms for message in messages.values()])
+        measured["EndToEndLatency"] = max(0.0, answered * 1000 - oldest)
+    return measured

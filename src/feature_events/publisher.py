@@ -1,0 +1,366 @@
+"""Produces Messages to Kafka and says of each what became of it.
+
+Order is what makes this more than a loop around `produce()`. When a record batch fails for good, or runs out of time,
+librdkafka goes on with the batches behind it, so that a newer change of an entity can be written while the older one
+is not. Therefore messages go out in *waves*: a wave is smaller than one record batch, so each partition's share of it
+is one batch, which Kafka writes wholly or not at all, and the next wave leaves only when the one before has been
+answered in full. librdkafka must neither split a batch nor expire a part of it, so it is given no linger, size or
+time-out of its own to do so (`_FIXED`): `flush()` sends, and `purge()` ends the waiting.
+"""
+
+import contextlib
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from enum import Enum
+
+from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import Message as Report
+
+from feature_events.deadline import Deadline
+from feature_events.errors import Misconfigured, Undelivered
+from feature_events.logs import logger
+from feature_events.message import Message
+from feature_events.settings import Properties, Settings
+
+type Refuse = Callable[[int, str], bool]
+"""Told of a message that Kafka will never take, by its position and why; answers whether it has been set aside."""
+
+OPEN_SECONDS = 5.0
+"""How long a new producer may take to reach Kafka and find the topic."""
+
+DEFAULTS: Properties = {
+    "client.id": "feature-events",
+    # AWS's advice for MSK: requests of 10 s or more, retries 200 ms or more apart
+    "socket.timeout.ms": 10_000,
+    "request.timeout.ms": 10_000,
+    "retry.backoff.ms": 200,
+    "socket.connection.setup.timeout.ms": 5_000,
+    # A frozen environment outlives its connections: find out soon, come back soon
+    "socket.keepalive.enable": "true",
+    "reconnect.backoff.ms": 50,
+    "reconnect.backoff.max.ms": 1_000,
+    "queue.buffering.max.kbytes": 65_536,
+    # What a broker's own defaults take as one record batch
+    "message.max.bytes": 1_000_000,
+    # Reasons come by error_cb; the same again as text on stderr would not be JSON
+    "log_level": 0,
+}
+"""What KAFKA_PROPERTIES may change; the defaults of librdkafka suit no function."""
+
+# What the order of events stands on; settings.RESERVED_PROPERTIES refuses each of them
+_FIXED: Properties = {
+    "acks": "all",
+    "enable.idempotence": "true",
+    "partitioner": "murmur2_random",  # as Java's clients, so that their streams co-partition
+    "linger.ms": 900_000,
+    "batch.size": 2_147_483_647,
+    "batch.num.messages": 1_000_000,
+    "message.timeout.ms": 0,
+}
+
+# By these a broker, or the client for it, says that it will never take this message
+_REFUSED = frozenset(
+    {
+        KafkaError.MSG_SIZE_TOO_LARGE,
+        KafkaError.RECORD_LIST_TOO_LARGE,
+        KafkaError.INVALID_MSG,
+        KafkaError.INVALID_RECORD,
+        KafkaError.INVALID_TIMESTAMP,
+    }
+)
+
+_MISCONFIGURED = {
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: "grant the function WriteData and DescribeTopic on the topic",
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED: "grant the function Connect and WriteDataIdempotently on the cluster",
+    KafkaError.UNKNOWN_TOPIC_OR_PART: "create the topic, or set TOPIC_NAME to one that exists",
+    # librdkafka's own codes begin with an underscore
+    KafkaError._UNKNOWN_TOPIC: "create the topic, or set TOPIC_NAME to one that exists",  # noqa: SLF001
+    KafkaError._UNKNOWN_PARTITION: "create the topic, or set TOPIC_NAME to one that exists",  # noqa: SLF001
+    KafkaError.TOPIC_EXCEPTION: "set TOPIC_NAME to a name that Kafka allows",
+    KafkaError.UNSUPPORTED_COMPRESSION_TYPE: "set KAFKA_COMPRESSION to one that the topic takes",
+    KafkaError.SASL_AUTHENTICATION_FAILED: "check how the function signs in to Kafka",
+    KafkaError._AUTHENTICATION: "check how the function signs in to Kafka",  # noqa: SLF001
+    KafkaError._SSL: "check the broker's certificate and the authority that the function trusts",  # noqa: SLF001
+}
+
+# The most that a message can weigh in a batch beyond its key, value and headers, and a header beyond its name and value
+_MESSAGE_OVERHEAD = 80
+_HEADER_OVERHEAD = 10
+# Part of a batch that is kept free, since the estimate must never be below what librdkafka counts
+_BATCH_OVERHEAD = 10_000
+
+# How long the reports of purged messages may take to come back
+_REPORT_SECONDS = 1.0
+
+_NO_REPORT = KafkaError(KafkaError._TIMED_OUT, "no report before the deadline")  # noqa: SLF001
+
+
+class Delivery(Enum):
+    """What became of a message."""
+
+    DELIVERED = "delivered"
+    """Acknowledged by all in-sync replicas."""
+    REFUSED = "refused"
+    """Kafka will never take it; it was tried alone and has been set aside."""
+    UNKNOWN = "unknown"
+    """Everything else. It may have been written."""
+
+
+class _Outstanding:
+    """One message's delivery report; its bound method is the callback, so that a late report finds its own message."""
+
+    error: KafkaError | None = _NO_REPORT
+
+    def report(self, error: KafkaError | None, _: Report) -> None:
+        self.error = error
+
+
+class _OutstandingLogged(_Outstanding):
+    """The same, for those who want to see each delivery."""
+
+    def report(self, error: KafkaError | None, report: Report) -> None:
+        self.error = error
+        if error is None:
+            logger.debug(
+                "message delivered", topic=report.topic(), partition=report.partition(), offset=report.offset()
+            )
+
+
+class _ClientErrors:
+    """The client's own errors, which say why nothing gets through; each kind is logged once."""
+
+    def __init__(self) -> None:
+        self.latest: KafkaError | None = None
+        self._logged: set[int] = set()
+
+    def __call__(self, error: KafkaError) -> None:
+        if error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001
+            return  # it follows, many times, the error that says why
+        self.latest = error
+        if error.code() not in self._logged:
+            self._logged.add(error.code())
+            logger.warning("kafka client error", code=error.name(), reason=error.str())
+
+
+class Publisher:
+    """Produces to one topic. Made once per execution environment; `open()` connects it.
+
+    Args:
+        topic: the topic's name.
+        properties: librdkafka's, as `to_properties` makes them.
+        log_each: whether to log each delivery, at level DEBUG.
+
+    """
+
+    def __init__(self, topic: str, properties: Properties, *, log_each: bool = False) -> None:
+        self._topic = topic
+        self._properties = {**properties, **_FIXED}
+        self._wave_bytes = int(self._properties["message.max.bytes"]) - _BATCH_OVERHEAD
+        self._outstanding = _OutstandingLogged if log_each else _Outstanding
+        self._errors = _ClientErrors()
+        self._producer: Producer | None = None
+
+    def open(self, deadline: Deadline) -> Producer:
+        """The connected producer, made and its topic found if that has not been done.
+
+        Raises:
+            Undelivered: Kafka cannot be reached.
+            Misconfigured: librdkafka refuses the properties, or Kafka the sign-in or the topic.
+
+        """
+        if self._producer is None:
+            self._errors = _ClientErrors()
+            producer = _to_producer(self._properties, self._errors)
+            _find_topic(producer, self._topic, min(OPEN_SECONDS, deadline.remaining()), self._errors)
+            logger.info("producer initialised", topic=self._topic, brokers=self._properties["bootstrap.servers"])
+            self._producer = producer
+        return self._producer
+
+    def publish(self, messages: Sequence[Message], deadline: Deadline, refuse: Refuse) -> Sequence[Delivery]:
+        """Produces messages in order and waits for Kafka's answers, at most until the deadline.
+
+        Args:
+            messages: in the order in which each entity's are to appear in the topic.
+            deadline: when to give up; cleaning up takes up to a second more.
+            refuse: called with each message that Kafka will never take, before anything behind it in its partition is
+                sent; when it answers False nothing more is sent at all.
+
+        Returns:
+            What became of each message. When one is UNKNOWN, nothing is on its way from here any more.
+
+        Raises:
+            Misconfigured: Kafka refuses every message alike.
+
+        """
+        deliveries = [Delivery.UNKNOWN] * len(messages)
+        try:
+            self._publish_waves(messages, deliveries, deadline, refuse)
+        except Undelivered as error:
+            logger.error("kafka not reached", reason=str(error))
+        finally:
+            if Delivery.UNKNOWN in deliveries:
+                self._abandon()
+        return deliveries
+
+    def _publish_waves(
+        self, messages: Sequence[Message], deliveries: list[Delivery], deadline: Deadline, refuse: Refuse
+    ) -> None:
+        waves = deque[Sequence[int]](_to_waves(messages, self._wave_bytes))
+        while waves and deadline.remaining():
+            wave = waves.popleft()
+            answers = self._send([messages[position] for position in wave], deadline)
+            if len(answers) < len(wave):  # the producer's queue was full
+                waves.appendleft(wave[len(answers) :])
+            refused, unknown = _settle(wave, answers, deliveries)
+            if unknown:
+                self._explain(unknown)
+                return
+            if len(refused) == 1 == len(answers):
+                [(position, error)] = refused.items()
+                if not refuse(position, error.name()):
+                    return
+                deliveries[position] = Delivery.REFUSED
+            elif refused:
+                # One bad message fails its whole batch, so none of these was written: try each half, in order
+                positions = list(refused)
+                middle = len(positions) // 2
+                waves.extendleft([positions[middle:], positions[:middle]])
+        if waves:
+            logger.error(
+                "deadline passed before all was sent", hint="raise DELIVERY_TIMEOUT_MS and the function's time-out"
+            )
+
+    def _send(self, messages: Sequence[Message], deadline: Deadline) -> list[KafkaError | None]:
+        """Kafka's answers to one wave, None or an error each; fewer than messages where the producer is full."""
+        producer = self.open(deadline)
+        outstanding: list[_Outstanding] = []
+        for key, value, headers, timestamp_ms in messages:
+            one = self._outstanding()
+            try:
+                producer.produce(
+                    self._topic,
+                    value,
+                    key,
+                    on_delivery=one.report,
+                    timestamp=timestamp_ms,
+                    headers=headers,  # type: ignore[arg-type]  # produce() only reads the list
+                )
+            except BufferError:
+                if outstanding:
+                    break
+                raise Misconfigured("KAFKA_PROPERTIES: the producer's queue is too small for a message") from None
+            except KafkaException as exception:
+                one.error = exception.args[0]
+                # Nothing behind it may overtake it
+                outstanding += [one, *(self._outstanding() for _ in messages[len(outstanding) + 1 :])]
+                break
+            outstanding.append(one)
+        try:
+            producer.flush(deadline.remaining())
+        except KafkaException as exception:  # a fatal error: this producer will never send again
+            logger.error("kafka producer lost", code=exception.args[0].name(), reason=exception.args[0].str())
+            self._abandon()
+        return [one.error for one in outstanding]
+
+    def _explain(self, error: KafkaError) -> None:
+        """Logs why messages were not acknowledged, unless that is for a person to change.
+
+        Raises:
+            Misconfigured: it is.
+
+        """
+        _raise_if_misconfigured(error, self._topic)
+        client = self._errors.latest
+        logger.error(
+            "kafka did not acknowledge",
+            code=error.name(),
+            reason=error.str() if client is None else f"{error.str()}; {client.str()}",
+        )
+
+    def _abandon(self) -> None:
+        """Drops the producer with all that it still holds, so that nothing is sent once the function has answered.
+
+        A later invocation makes a new one: what a purge leaves of an idempotent producer's sequence is no base to go
+        on from.
+        """
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            with contextlib.suppress(KafkaException):  # of a producer that is lost already
+                producer.purge()
+                producer.flush(_REPORT_SECONDS)
+
+
+def to_properties(settings: Settings) -> Properties:
+    """The producer's properties, as the function's settings ask for them."""
+    return {
+        **DEFAULTS,
+        **settings.kafka_properties,
+        "bootstrap.servers": settings.brokers,
+        "compression.type": settings.compression,
+    }
+
+
+def _to_producer(properties: Properties, errors: _ClientErrors) -> Producer:
+    try:
+        return Producer({**properties, "error_cb": errors})
+    except (KafkaException, TypeError, ValueError) as exception:
+        # The text may hold the property's value; its name is enough
+        text = str(exception)
+        names = ", ".join(sorted(name for name in properties if f'"{name}"' in text)) or "one of the properties"
+        raise Misconfigured(f"KAFKA_PROPERTIES: librdkafka does not take {names}") from None
+
+
+def _find_topic(producer: Producer, topic: str, seconds: float, errors: _ClientErrors) -> None:
+    try:
+        found = producer.list_topics(topic, timeout=seconds).topics[topic]
+    except KafkaException as exception:
+        producer.poll(0)  # lets the client say why
+        error = errors.latest or exception.args[0]
+        _raise_if_misconfigured(error, topic)
+        raise Undelivered(
+            f"no broker answered within {seconds:.1f} s: {error.str()}; check KAFKA_BROKER_URL and the way to it "
+            "(subnets, security groups, the port of this kind of sign-in)"
+        ) from None
+    if found.error is not None:
+        _raise_if_misconfigured(found.error, topic)
+
+
+def _raise_if_misconfigured(error: KafkaError, topic: str) -> None:
+    remedy = _MISCONFIGURED.get(error.code())
+    if remedy:
+        raise Misconfigured(f"Kafka refuses topic {topic}: {error.name()} ({error.str()}): {remedy}")
+
+
+def _settle(
+    wave: Sequence[int], answers: Sequence[KafkaError | None], deliveries: list[Delivery]
+) -> tuple[dict[int, KafkaError], KafkaError | None]:
+    """Writes down what was delivered; gives what was refused, by position, and the first error that is neither."""
+    refused = {}
+    unknown = None
+    for position, error in zip(wave, answers, strict=False):  # answers may be fewer
+        if error is None:
+            deliveries[position] = Delivery.DELIVERED
+        elif error.code() in _REFUSED:
+            refused[position] = error
+        else:
+            unknown = unknown or error
+    return refused, unknown
+
+
+def _to_waves(messages: Sequence[Message], limit: int) -> Iterator[Sequence[int]]:
+    """Positions of messages in runs that weigh at most `limit` bytes; a heavier message is alone."""
+    start = weight = 0
+    for position, message in enumerate(messages):
+        more = _weigh(message)
+        if weight + more > limit and position > start:
+            yield range(start, position)
+            start, weight = position, 0
+        weight += more
+    if start < len(messages):
+        yield range(start, len(messages))
+
+
+def _weigh(message: Message) -> int:
+    """The most bytes that this message can take in a batch."""
+    names_and_values = sum([len(name) + len(value) + _HEADER_OVERHEAD for name, value in message.headers])
+    return len(message.key) + len(message.value) + names_and_values + _MESSAGE_OVERHEAD

@@ -1,0 +1,222 @@
+"""Reads the environment into Settings, once, with every mistake named in one message.
+
+Whoever deploys should have to correct and deploy once, not once per mistake.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Literal, NamedTuple, cast
+from urllib.parse import urlsplit
+
+from feature_events.errors import Misconfigured
+from feature_events.event import FeaturesMode
+from feature_events.message import HeadersMode
+
+type SchemaVersion = int | Literal["latest"] | None
+
+type Properties = Mapping[str, str | int | float]
+"""librdkafka's configuration: https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md"""
+
+RESERVED_PROPERTIES: Mapping[str, str] = {
+    "bootstrap.servers": "set KAFKA_BROKER_URL",
+    "metadata.broker.list": "set KAFKA_BROKER_URL",
+    "compression.type": "set KAFKA_COMPRESSION",
+    "compression.codec": "set KAFKA_COMPRESSION",
+    "message.timeout.ms": "set DELIVERY_TIMEOUT_MS",
+    "delivery.timeout.ms": "set DELIVERY_TIMEOUT_MS",
+    "acks": "it is all, so that nothing is lost",
+    "request.required.acks": "it is all, so that nothing is lost",
+    "enable.idempotence": "it is on, so that nothing is out of order",
+    "enable.gapless.guarantee": "the publisher keeps the order",
+    "transactional.id": "each event stands alone",
+    "partitioner": "it is murmur2_random, as Java's clients have it",
+    "linger.ms": "the publisher says when a batch is full",
+    "queue.buffering.max.ms": "the publisher says when a batch is full",
+    "batch.size": "the publisher says when a batch is full",
+    "batch.num.messages": "the publisher says when a batch is full",
+    "delivery.report.only.error": "every report is needed",
+    "enable.ssl.certificate.verification": "certificates are always verified",
+    "ssl.endpoint.identification.algorithm": "certificates are always verified",
+}
+"""What KAFKA_PROPERTIES may not hold, and why or what to set instead."""
+
+MIN_BATCH_BYTES, MAX_BATCH_BYTES = 20_000, 1_000_000_000
+MAX_SCHEMA_ID = 2**31 - 1
+MAX_DELIVERY_TIMEOUT_MS = 890_000  # a little less than the 15 minutes that Lambda allows
+
+
+class Settings(NamedTuple):
+    """What the environment asks for."""
+
+    brokers: str
+    registry: str | None
+    topic: str
+    schema_id: int | None
+    schema_version: SchemaVersion
+    auto_register: bool
+    features_mode: FeaturesMode
+    headers: HeadersMode
+    compression: str
+    kafka_properties: Properties
+    delivery_timeout_ms: int
+    dead_letter_bucket: str | None
+    dead_letter_prefix: str
+
+
+class _Refused(Exception):
+    """Why a value cannot be; its text follows the setting's name."""
+
+
+def read_settings(environ: Mapping[str, str]) -> Settings:
+    """Reads the settings; an empty variable counts as absent.
+
+    Raises:
+        Misconfigured: with one line for each mistake. No value is repeated, since it may be a secret in a wrong place.
+
+    """
+    mistakes: list[str] = []
+
+    def read[T](name: str, to_value: Callable[[str], T], default: T) -> T:
+        text = environ.get(name, "").strip()
+        if not text:
+            return default
+        try:
+            return to_value(text)
+        except _Refused as refused:
+            mistakes.append(f"{name} {refused}")
+            return default
+
+    settings = Settings(
+        brokers=read("KAFKA_BROKER_URL", _to_brokers, ""),
+        registry=read("SCHEMA_REGISTRY", _to_url, None),
+        topic=read("TOPIC_NAME", _to_topic, "FEATURE_AVAILABILITY_EVENTS"),
+        schema_id=read("SCHEMA_ID", _to_number(1, MAX_SCHEMA_ID), None),
+        schema_version=read("SCHEMA_VERSION", _to_version, None),
+        auto_register=read("AUTO_REGISTER_SCHEMAS", _one_of("true", "false"), "false") == "true",
+        features_mode=cast("FeaturesMode", read("FEATURES_MODE", _one_of("all", "changed"), "all")),
+        headers=cast("HeadersMode", read("EVENT_HEADERS", _one_of("cloudevents", "none"), "cloudevents")),
+        compression=read("KAFKA_COMPRESSION", _one_of("zstd", "lz4", "snappy", "gzip", "none"), "zstd"),
+        kafka_properties=read("KAFKA_PROPERTIES", _to_properties, {}),
+        delivery_timeout_ms=read("DELIVERY_TIMEOUT_MS", _to_number(1000, MAX_DELIVERY_TIMEOUT_MS), 20_000),
+        dead_letter_bucket=read("DEAD_LETTER_BUCKET", _to_bucket, None),
+        dead_letter_prefix=read("DEAD_LETTER_PREFIX", _to_prefix, "dead-letters/"),
+    )
+    mistakes += _find_contradictions(environ)
+    if mistakes:
+        raise Misconfigured("\n- ".join([f"{len(mistakes)} of the function's settings cannot be:", *mistakes]))
+    return settings
+
+
+def _find_contradictions(environ: Mapping[str, str]) -> list[str]:
+    """Mistakes that lie in no single setting."""
+    given = {name for name, text in environ.items() if text.strip()}
+    found = []
+    if "KAFKA_BROKER_URL" not in given:
+        found.append("KAFKA_BROKER_URL is missing: the bootstrap brokers, as host:port,host:port")
+    if not given & {"SCHEMA_ID", "SCHEMA_REGISTRY"}:
+        found.append("SCHEMA_REGISTRY is missing: the registry's URL, or pin the schema by SCHEMA_ID")
+    if {"SCHEMA_ID", "SCHEMA_VERSION"} <= given:
+        found.append("SCHEMA_ID and SCHEMA_VERSION contradict each other: set one of them")
+    if environ.get("AUTO_REGISTER_SCHEMAS", "").strip() == "true" and given & {"SCHEMA_ID", "SCHEMA_VERSION"}:
+        found.append(
+            "AUTO_REGISTER_SCHEMAS registers the shipped schema: set neither SCHEMA_ID nor SCHEMA_VERSION with it"
+        )
+    return found
+
+
+def _to_brokers(text: str) -> str:
+    for broker in text.split(","):
+        host, _, port = broker.strip().rpartition(":")
+        if not re.fullmatch(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]", host) or not _is_port(port):
+            raise _Refused("is not host:port, with commas between several")
+    return ",".join(broker.strip() for broker in text.split(","))
+
+
+def _is_port(text: str) -> bool:
+    return bool(re.fullmatch(r"[0-9]{1,5}", text)) and 0 < int(text) < 2**16
+
+
+def _to_url(text: str) -> str:
+    try:
+        url = urlsplit(text)
+        port = url.port  # raises where it is none
+    except ValueError:
+        raise _Refused("is not a URL") from None
+    if url.scheme not in ("http", "https") or not url.hostname or port == 0 or re.search(r"\s", text):
+        raise _Refused("is not an http or https URL")
+    if url.username is not None or url.password is not None:
+        raise _Refused("holds a user name or password, which an environment variable must not")
+    if url.query or url.fragment:
+        raise _Refused("has a query or fragment: give the registry's base URL")
+    return text.rstrip("/")
+
+
+def _to_topic(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,249}", text) or text in (".", ".."):
+        raise _Refused("is not a topic's name: up to 249 letters, digits, dots, underscores and hyphens")
+    return text
+
+
+def _to_number(least: int, most: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,10}", text) or not least <= int(text) <= most:
+            raise _Refused(f"is not a whole number from {least} to {most}")
+        return int(text)
+
+    return read
+
+
+def _to_version(text: str) -> SchemaVersion:
+    if text == "latest":
+        return "latest"
+    try:
+        return _to_number(1, MAX_SCHEMA_ID)(text)
+    except _Refused:
+        raise _Refused("is neither latest nor a version number") from None
+
+
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in choices:
+            raise _Refused(f"is none of {', '.join(choices)}")
+        return text
+
+    return read
+
+
+def _to_properties(text: str) -> Properties:
+    try:
+        properties = json.loads(text)
+    except ValueError:
+        raise _Refused("is not JSON") from None
+    if type(properties) is not dict:
+        raise _Refused('is not a JSON object of librdkafka properties, such as {"client.id": "features"}')
+    mistakes = [mistake for name, value in properties.items() if (mistake := _find_mistake(name, value))]
+    if mistakes:
+        raise _Refused(f"may not hold {', nor '.join(mistakes)}")
+    return {name: str(value).lower() if type(value) is bool else value for name, value in properties.items()}
+
+
+def _find_mistake(name: str, value: object) -> str | None:
+    """What is wrong with one of the librdkafka properties."""
+    if name in RESERVED_PROPERTIES:
+        return f"{name} ({RESERVED_PROPERTIES[name]})"
+    if type(value) not in (str, int, float, bool):
+        return f"{name} with anything but text, a number, true or false"
+    if name == "message.max.bytes" and (type(value) is not int or not MIN_BATCH_BYTES <= value <= MAX_BATCH_BYTES):
+        # The publisher reckons with it
+        return f"{name} with anything but a whole number from {MIN_BATCH_BYTES} to {MAX_BATCH_BYTES}"
+    return None
+
+
+def _to_bucket(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", text):
+        raise _Refused("is not the name of an S3 bucket")
+    return text
+
+
+def _to_prefix(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9!_.*'()/-]{1,500}", text) or text.startswith("/"):
+        raise _Refused("is not a prefix for S3 keys, such as dead-letters/")
+    return text.rstrip("/") + "/"
