@@ -24,12 +24,15 @@ ENVIRONMENTS = {
 
 
 def fail(message: str) -> NoReturn:
+    """Ends with one line for a person."""
     sys.exit("error: " + message)
 
 
 def run(*command: object) -> bool:
     """Runs a command; its output is shown only when it fails."""
-    done = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    done = subprocess.run(
+        [str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+    )
     if done.returncode:
         sys.stderr.write(done.stdout.decode(errors="replace"))
     return done.returncode == 0
@@ -39,7 +42,7 @@ def is_wanted(python: str) -> bool:
     """Whether this interpreter starts, is the wanted version, and can make environments (Debian splits that off)."""
     code = "import ensurepip, venv, sys; sys.exit('%d.%d' % sys.version_info[:2] != '" + VERSION + "')"
     try:
-        done = subprocess.run([python, "-c", code], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        done = subprocess.run([python, "-c", code], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
     except OSError:
         return False
     return done.returncode == 0
@@ -87,7 +90,7 @@ def make_environment(home: Path, lock: Path, uv: Path, python: Optional[str]) ->
     env = tool_environment()
     print("set-up: {} from {}".format(home.relative_to(ROOT), lock.relative_to(ROOT)), flush=True)
     shutil.rmtree(str(home), ignore_errors=True)
-    made = subprocess.run([str(uv), "venv", "--quiet", "--python", python or VERSION, str(home)], env=env)
+    made = subprocess.run([str(uv), "venv", "--quiet", "--python", python or VERSION, str(home)], env=env, check=False)
     if made.returncode:
         fail(
             "Python {} is not installed and uv could not fetch it: install it, by pyenv or your system's packages, "
@@ -95,25 +98,29 @@ def make_environment(home: Path, lock: Path, uv: Path, python: Optional[str]) ->
         )
     target: List[str] = ["--python", str(home / "bin" / "python")]
     sync = [str(uv), "pip", "sync", "--quiet", "--require-hashes", "--compile-bytecode", *target, str(lock)]
-    if subprocess.run(sync, env=env).returncode:
+    if subprocess.run(sync, env=env, check=False).returncode:
         fail("the packages of {} could not be installed (above)".format(lock.relative_to(ROOT)))
     mark(home, lock)
 
 
 def stamp(lock: Path) -> str:
+    """What an environment of this lock, in this place, was made from."""
     return hashlib.sha256(lock.read_bytes() + str(ROOT).encode()).hexdigest()
 
 
 def is_current(home: Path, lock: Path) -> bool:
+    """Whether the environment is there and as its lock says."""
     made = home / "made-from"
     return made.exists() and made.read_text() == stamp(lock) and (home / "bin" / "python").exists()
 
 
 def mark(home: Path, lock: Path) -> None:
+    """Writes down what the environment was made from."""
     (home / "made-from").write_text(stamp(lock))
 
 
 def main() -> None:
+    """Makes what is missing or out of date."""
     stale = {home: lock for home, lock in ENVIRONMENTS.items() if not is_current(home, lock)}
     if not stale:
         return

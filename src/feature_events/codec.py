@@ -21,7 +21,8 @@ from feature_events.event import FeatureAvailabilityEvent
 SHIPPED_SCHEMA = (Path(__file__).parent / "feature_trigger.avsc").read_text()
 
 _FIELDS = FeatureAvailabilityEvent._fields
-_SAMPLE = FeatureAvailabilityEvent("i", "t", "2026-01-01T00:00:00.000Z", "t", "i", "t", "n", "c", ("f",))._asdict()
+# Its features are a list: fastavro takes a tuple in a union for a pair of branch and value
+_SAMPLE = {**dict.fromkeys(_FIELDS, "text"), "features": ["name"]}
 _LISTS_KEPT = 256  # encoded lists of feature names; most items of a table name the same features
 
 
@@ -60,15 +61,18 @@ class Codec:
         """
         try:
             head = BytesIO()
-            fastavro.schemaless_writer(head, self._head, dict(zip(_FIELDS, event, strict=True)))
-            tail = self._encode_features(event.features) if self._split else b""
+            values = dict(zip(_FIELDS, event, strict=True))
+            if self._split:
+                fastavro.schemaless_writer(head, self._head, values)
+                return self._frame + head.getvalue() + self._encode_features(event.features)
+            fastavro.schemaless_writer(head, self._head, {**values, "features": list(event.features)})
+            return self._frame + head.getvalue()
         except UnicodeEncodeError:
             raise PoisonRecord("a name or id in it is not valid Unicode text") from None
-        return self._frame + head.getvalue() + tail
 
     def _write_features(self, features: tuple[str, ...]) -> bytes:
         tail = BytesIO()
-        fastavro.schemaless_writer(tail, self._features, features)
+        fastavro.schemaless_writer(tail, self._features, list(features))
         return tail.getvalue()
 
 

@@ -92,6 +92,9 @@ _BATCH_OVERHEAD = 10_000
 # How long the reports of purged messages may take to come back
 _REPORT_SECONDS = 1.0
 
+# How flush() tells of a fatal error: the client raises it among the callbacks, and the next one can fail on that
+_LOST = (KafkaException, SystemError)
+
 _NO_REPORT = KafkaError(KafkaError._TIMED_OUT, "no report before the deadline")  # noqa: SLF001
 
 
@@ -257,8 +260,8 @@ class Publisher:
             outstanding.append(one)
         try:
             producer.flush(deadline.remaining())
-        except KafkaException as exception:  # a fatal error: this producer will never send again
-            logger.error("kafka producer lost", code=exception.args[0].name(), reason=exception.args[0].str())
+        except _LOST:
+            logger.error("kafka producer lost")
             self._abandon()
         return [one.error for one in outstanding]
 
@@ -285,7 +288,7 @@ class Publisher:
         """
         producer, self._producer = self._producer, None
         if producer is not None:
-            with contextlib.suppress(KafkaException):  # of a producer that is lost already
+            with contextlib.suppress(*_LOST):
                 producer.purge()
                 producer.flush(_REPORT_SECONDS)
 

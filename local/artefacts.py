@@ -1,0 +1,51 @@
+"""Builds the application with `sam build`, apart from the build in `.aws-sam` that somebody may be about to deploy.
+
+What is tried here has to be what is deployed: the code and its layer as `sam build` makes them of the template.
+"""
+
+import fcntl
+import platform
+import shutil
+from pathlib import Path
+from typing import NamedTuple
+
+from local.environment import to_aws_environment, to_tool_environment
+from local.paths import HOME, ROOT, TOOLS
+from local.processes import Processes
+
+FUNCTION = "FeatureEventsFunction"
+LAYER = "DependenciesLayer"
+CONFIG = ROOT / "samconfig.toml"
+SAM = HOME / "sam"
+"""Where sam keeps its build from one time to the next: a layer whose lock is unchanged is not resolved again."""
+
+ARCHITECTURE = "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
+"""This machine's, in AWS's words: functions of the local stack run on it."""
+
+BUILD_LIMIT = 600.0
+NO_AWS = "http://127.0.0.1:9"
+
+
+class Artefacts(NamedTuple):
+    """What `sam build` made: the template to deploy or invoke, the function's directory, and its layer's."""
+
+    template: Path
+    code: Path
+    layer: Path
+
+
+def build(processes: Processes, directory: Path) -> Artefacts:
+    """Builds in the one place that sam remembers, one at a time, and copies to `directory`."""
+    SAM.mkdir(parents=True, exist_ok=True)
+    command = [
+        *(TOOLS / "sam", "build", "--config-file", CONFIG, "--template-file", ROOT / "template.yaml"),
+        *("--build-dir", SAM / "build", "--cache-dir", SAM / "cache"),
+        *("--parameter-overrides", f"ParameterKey=Architecture,ParameterValue={ARCHITECTURE}"),
+    ]
+    environment = to_tool_environment({**to_aws_environment(NO_AWS), "__SAM_CLI_APP_DIR": str(SAM)})
+    with (SAM / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        processes.start("sam-build", command, environment, ROOT).wait_for_success(BUILD_LIMIT)
+        shutil.rmtree(directory, ignore_errors=True)
+        shutil.copytree(SAM / "build", directory)
+    return Artefacts(directory / "template.yaml", directory / FUNCTION, directory / LAYER)

@@ -1,0 +1,140 @@
+"""Writes to the feature tables as feature teams do them, each with the events it must give.
+
+Whoever writes features knows nothing of events; what is expected is therefore written down beside each write, from the
+table's layout alone and not by the publisher's code.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBServiceResource
+
+USERS = "user_feature_store"
+ACCOUNTS = "account_feature_store"
+ENTITY_KEYS = {USERS: "bright_uid", ACCOUNTS: "account_pid"}
+SPENDING = {
+    "avg_spend_30d": Decimal("412.75"),
+    "txn_count_30d": 18,
+    "last_merchant": "bakery",
+    "is_weekend_buyer": True,
+}
+BATCH = 25
+"""As many items as one batch_write_item takes."""
+
+
+class Subject(NamedTuple):
+    """Whose feature group an event tells of."""
+
+    entity_type: str
+    entity_id: str
+    resource_name: str
+
+
+class ExpectedEvent(NamedTuple):
+    """What an event must say, as far as the write decides it."""
+
+    subject: Subject
+    event_type: str
+    resource_type: str
+    compute_id: str
+    features: frozenset[str]
+
+
+class FeatureWrite(NamedTuple):
+    """One request to DynamoDB: what it does, the events it gives, and the changes that rightly give none, by reason."""
+
+    operation: str
+    send: Callable[["DynamoDBServiceResource"], object]
+    events: Sequence[ExpectedEvent]
+    without_event: Mapping[str, int] = {}
+
+
+def plan_writes() -> list[FeatureWrite]:
+    """Writes of every kind, in an order in which they can be sent."""
+    return [
+        _put(USERS, ("u-1001", "spending"), SPENDING, "run-1"),
+        _put(ACCOUNTS, ("a-77", "balance"), {"balance": Decimal("1034.20")}, "run-2"),
+        _update(USERS, "u-1001", "spending", "avg_spend_30d", Decimal("398.10")),
+        _put_batch(USERS, "run-3"),
+        _put(USERS, ("u-1002", "spending"), SPENDING, None),
+        _put(ACCOUNTS, ("a-78", "risk"), {"risk_score": 3}, "run-4", metadata="metadata"),
+        _put_without_features(USERS, "u-1003", "profile"),
+        _put(USERS, ("u-1004", "churn"), {"churn_risk": Decimal("0.2")}, "run-5"),
+        _delete(USERS, "u-1004", "churn"),
+        _update(USERS, "u-1001", "spending", "txn_count_30d", 19),
+    ]
+
+
+def to_item(table: str, entity: str, category: str, features: Mapping[str, Any]) -> dict[str, Any]:
+    """An item of a feature table, as boto3's resource interface takes it."""
+    return {ENTITY_KEYS[table]: entity, "category": category, "features": dict(features)}
+
+
+def _to_features(data: Mapping[str, Any], compute_id: str | None, metadata: str = "meta") -> dict[str, Any]:
+    about = {"created_at": _now(), "updated_at": _now()}
+    if compute_id is not None:
+        about["compute_id"] = compute_id
+    return {"data": dict(data), metadata: about}
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _expect(
+    table: str, entity: str, category: str, features: Sequence[str] | Mapping[str, Any], compute_id: str
+) -> ExpectedEvent:
+    subject = Subject(ENTITY_KEYS[table], entity, category)
+    return ExpectedEvent(subject, "feature_available", "feature", compute_id, frozenset(features))
+
+
+def _put(
+    table: str, key: tuple[str, str], data: Mapping[str, Any], compute_id: str | None, metadata: str = "meta"
+) -> FeatureWrite:
+    item = to_item(table, *key, _to_features(data, compute_id, metadata))
+    expected = _expect(table, *key, data, compute_id or "")
+    return FeatureWrite("put_item", lambda tables: tables.Table(table).put_item(Item=item), [expected])
+
+
+def _update(table: str, entity: str, category: str, feature: str, value: Decimal | int) -> FeatureWrite:
+    """One feature of the `spending` item; its event names all features of the item."""
+
+    def send(tables: "DynamoDBServiceResource") -> object:
+        return tables.Table(table).update_item(
+            Key={ENTITY_KEYS[table]: entity, "category": category},
+            UpdateExpression="SET features.#data.#feature = :value, features.meta.updated_at = :now",
+            ExpressionAttributeNames={"#data": "data", "#feature": feature},
+            ExpressionAttributeValues={":value": value, ":now": _now()},
+        )
+
+    return FeatureWrite("update_item", send, [_expect(table, entity, category, SPENDING, "run-1")])
+
+
+def _put_batch(table: str, compute_id: str) -> FeatureWrite:
+    """Five feature groups of five users in one request."""
+    groups = [
+        (f"u-{2000 + number // 5}", f"group-{number % 5}", [f"f{number}_a", f"f{number}_b"]) for number in range(BATCH)
+    ]
+    items = [
+        to_item(table, entity, category, _to_features(dict.fromkeys(names, 1), compute_id))
+        for entity, category, names in groups
+    ]
+
+    def send(tables: "DynamoDBServiceResource") -> object:
+        return tables.batch_write_item(RequestItems={table: [{"PutRequest": {"Item": item}} for item in items]})
+
+    expected = [_expect(table, entity, category, names, compute_id) for entity, category, names in groups]
+    return FeatureWrite("batch_write_item", send, expected)
+
+
+def _put_without_features(table: str, entity: str, category: str) -> FeatureWrite:
+    item = {ENTITY_KEYS[table]: entity, "category": category, "note": "no features yet"}
+    return FeatureWrite("put_item", lambda tables: tables.Table(table).put_item(Item=item), [], {"no_features": 1})
+
+
+def _delete(table: str, entity: str, category: str) -> FeatureWrite:
+    key = {ENTITY_KEYS[table]: entity, "category": category}
+    return FeatureWrite("delete_item", lambda tables: tables.Table(table).delete_item(Key=key), [], {"remove": 1})

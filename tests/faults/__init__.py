@@ -1,0 +1,1 @@
+"""The real producer, when Kafka misbehaves."""

@@ -1,0 +1,1 @@
+"""The parts together, each the real one: build, runtime, container, stack."""

@@ -1,0 +1,42 @@
+"""What integration tests share: things that take seconds to make are made once a session."""
+
+from collections.abc import Callable, Iterator
+from itertools import count
+
+import pytest
+
+from local.artefacts import Artefacts, build
+from local.processes import Processes
+from local.stack import Stack
+from local.topic import create_topic
+
+
+@pytest.fixture(scope="session")
+def artefacts(tmp_path_factory: pytest.TempPathFactory) -> Artefacts:
+    """What `sam build` makes of the template: the code and its layer."""
+    home = tmp_path_factory.mktemp("artefacts")
+    processes = Processes(home)
+    try:
+        return build(processes, home / "build")
+    finally:
+        processes.end()
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """Kafka, registry and AWS on this machine; tests share it, so each keeps to topics and names of its own."""
+    with Stack() as stack:
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def topic(stack: Stack) -> Callable[..., str]:
+    """Makes a new topic, of one partition unless told otherwise, and gives its name."""
+    numbers = count()
+
+    def make(partitions: int = 1) -> str:
+        name = f"test-{next(numbers)}"
+        create_topic(stack.kafka, name, partitions)
+        return name
+
+    return make

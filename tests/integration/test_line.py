@@ -1,0 +1,313 @@
+"""The whole line on real Kafka, a real registry and an S3: what it is for, and what it does when they fail."""
+
+import importlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+import confluent_kafka
+import pytest
+from boto3.dynamodb.types import TypeSerializer
+from confluent_kafka.schema_registry import SchemaRegistryClient
+from confluent_kafka.schema_registry.avro import AvroDeserializer
+
+from feature_events.errors import Misconfigured, Undelivered
+from local.kafka import Kafka
+from local.processes import Processes
+from local.stack import Stack
+from local.topic import create_topic
+from tests.support.doubles import FakeContext
+from tests.support.records import FIRST_NUMBER, Json, number_of, to_item, to_record, to_unreadable_record
+from tests.support.topics import Received, read_topic
+
+DONE: dict[str, list[Any]] = {"batchItemFailures": []}
+
+
+class Function:
+    """The function in an execution environment of its own, and what it leaves behind."""
+
+    def __init__(self, stack: Stack, environ: dict[str, str], load: Callable[[dict[str, str]], ModuleType]) -> None:
+        self._stack = stack
+        self.environ = environ
+        self._load = load
+        self._module: ModuleType | None = None
+
+    def __call__(self, records: Sequence[object], milliseconds: int = 60_000) -> Any:  # noqa: ANN401  # Lambda's answer is JSON
+        """Invokes the function with a batch."""
+        if self._module is None:
+            self._module = self._load(self.environ)
+        return self._module.handler({"Records": records}, FakeContext(milliseconds))
+
+    def messages(self) -> list[Received]:
+        """What is in the topic."""
+        return read_topic(self.environ["KAFKA_BROKER_URL"], self.environ["TOPIC_NAME"])
+
+    def events(self) -> list[dict[str, Any]]:
+        """The events in the topic, decoded as a consumer would, each once, in order of appearance."""
+        deserialize = AvroDeserializer(SchemaRegistryClient({"url": self._stack.registry}))
+        events: dict[str, dict[str, Any]] = {}
+        for message in self.messages():
+            event = deserialize(message.value, None)
+            assert isinstance(event, dict)
+            events.setdefault(event["event_id"], event)
+        return list(events.values())
+
+    def dead_letters(self) -> list[Any]:
+        """What was set aside."""
+        s3, bucket = self._stack.clients.s3, self.environ["DEAD_LETTER_BUCKET"]
+        found = s3.list_objects_v2(Bucket=bucket).get("Contents", [])
+        return [json.loads(s3.get_object(Bucket=bucket, Key=each["Key"])["Body"].read()) for each in found]
+
+
+@pytest.fixture
+def function(stack: Stack, topic: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> Function:
+    """The function with a topic, a subject and a bucket of its own."""
+    bucket = f"failures-{uuid4().hex[:12]}"
+    stack.clients.s3.create_bucket(Bucket=bucket)
+    environ = {
+        "KAFKA_BROKER_URL": stack.kafka,
+        "SCHEMA_REGISTRY": stack.registry,
+        "AUTO_REGISTER_SCHEMAS": "true",
+        "TOPIC_NAME": topic(partitions=4),
+        "DEAD_LETTER_BUCKET": bucket,
+        "AWS_ENDPOINT_URL": stack.aws,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+
+    def load(settings: dict[str, str]) -> ModuleType:
+        for name, value in settings.items():
+            monkeypatch.setenv(name, value)
+        return importlib.reload(importlib.import_module("feature_events.handler"))
+
+    return Function(stack, environ, load)
+
+
+class Put(NamedTuple):
+    """An item as API code wrote it when it called the former publisher afterwards."""
+
+    key: str
+    entity: str
+    category: str
+    data: Json
+    compute_id: str | None = None
+
+    def record(self, number: int) -> Json:
+        """The stream's record of it."""
+        time = "2025-10-10T12:34:56.789Z"
+        keys = {self.key: self.entity, "category": self.category}
+        metadata = {"created_at": time, "updated_at": time, "compute_id": self.compute_id}
+        item = keys | {"features": {"data": self.data, "meta": metadata}}
+        serialize = TypeSerializer().serialize
+        record = to_record(number)
+        record["dynamodb"]["Keys"] = {name: serialize(value) for name, value in keys.items()}
+        record["dynamodb"]["NewImage"] = {name: serialize(value) for name, value in item.items()}
+        return record
+
+    def formerly_sent(self) -> dict[str, Any]:
+        """What `publish_feature_availability_event(entity_type, entity_value, category, features)` sent for it."""
+        return {
+            "entity_type": self.key,
+            "entity_id": self.entity,
+            "resource_type": "feature",
+            "resource_name": self.category,
+            "event_type": "feature_available",
+            "features": set(self.data),
+            **({"compute_id": self.compute_id} if self.compute_id else {}),
+        }
+
+
+PUTS = [
+    Put("bright_uid", "user-123", "user_features", {"age": 34, "income": Decimal("85000.50"), "city": "Pune"}),
+    Put("bright_uid", "user-124", "d0_unauth_features", {"score": Decimal("0.1")}, "spark-0042"),
+    Put("account_pid", "acc-9", "loans", {"overdue": False, "history": [1, 2], "ratios": {"a": None}}),
+    Put("account_pid", "acc-9", "cards", {"limit_90d": Decimal(10) ** 37}, "uuid"),
+]
+
+
+def test_line__sends_what_the_former_publisher_sent(function: Function) -> None:
+    """An item written by the former rules gives an event equal to the one that API code published for it."""
+    assert function([put.record(number) for number, put in enumerate(PUTS)]) == DONE
+    expected = [put.formerly_sent() for put in PUTS]
+    by_name = {(event["entity_id"], event["resource_name"]): event for event in function.events()}
+    assert len(by_name) == len(expected)
+    for former in expected:
+        event = by_name[former["entity_id"], former["resource_name"]]
+        assert {name: event[name] for name in former} == {**former, "features": event["features"]}
+        assert set(event["features"]) == former["features"]
+
+
+def test_line__repeats_itself_to_the_byte(function: Function) -> None:
+    """The same batch handled twice, in two execution environments, gives the same messages to the last header."""
+    records = [to_record(number, entity=f"user-{number % 5}") for number in range(50)]
+    for _ in range(2):
+        assert function(records) == DONE
+        function._module = None  # noqa: SLF001  # the next one is another environment
+    whole = [(each.key, each.value, each.headers, each.timestamp_ms) for each in function.messages()]
+    assert len(whole) == 100
+    assert {message: whole.count(message) for message in whole} == dict.fromkeys(whole, 2)
+
+
+def test_line__sets_one_bad_record_of_a_thousand_aside(function: Function) -> None:
+    """The 999 others are in Kafka, in order, and the bad one is in S3 with payload and reason; Lambda hears of none."""
+    records = [to_record(number, entity=f"user-{number % 50}") for number in range(1000)]
+    records[500] = to_unreadable_record(500)
+    assert function(records) == DONE
+    numbers: dict[bytes, list[int]] = {}
+    for message in function.messages():
+        numbers.setdefault(message.key, []).append(int(dict(message.headers)["ce_sequence"]) - FIRST_NUMBER)
+    assert sorted(number for each in numbers.values() for number in each) == [*range(500), *range(501, 1000)]
+    assert all(each == sorted(each) for each in numbers.values())
+    [letter] = function.dead_letters()
+    assert letter["record"] == records[500]
+    assert letter["reason"] == "features.data: features is not a map"
+
+
+@pytest.fixture
+def own_kafka(tmp_path: Path) -> Iterator[Kafka]:
+    """A broker that a test may stop."""
+    processes = Processes(tmp_path)
+    try:
+        with Kafka(tmp_path, processes) as kafka:
+            yield kafka
+    finally:
+        processes.end()
+
+
+@pytest.mark.parametrize("fault", ["kill", "pause"])
+def test_line__completes_a_batch_that_lost_its_broker(
+    function: Function, own_kafka: Kafka, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It answers with the first undelivered, sends nothing afterwards, and delivered again nothing is missing."""
+    create_topic(own_kafka.bootstrap, "events", 4)
+    function.environ |= {
+        "KAFKA_BROKER_URL": own_kafka.bootstrap,
+        "TOPIC_NAME": "events",
+        "KAFKA_PROPERTIES": '{"message.max.bytes": 50000}',  # a batch of many waves, so that there is a middle
+        "DELIVERY_TIMEOUT_MS": "3000",
+    }
+    waves = 0
+
+    class Producer(confluent_kafka.Producer):
+        def flush(self, timeout: float = -1) -> int:
+            nonlocal waves
+            waves += 1
+            if waves == 3:
+                getattr(own_kafka, fault)()
+            return super().flush(timeout)
+
+    monkeypatch.setattr("feature_events.publisher.Producer", Producer)
+    records = [to_record(number, entity=f"user-{number % 50}") for number in range(1000)]
+    context_ms = 20_000
+    [failure] = function(records, context_ms)["batchItemFailures"]
+    first = [number_of(record) for record in records].index(failure["itemIdentifier"])
+    assert 0 < first < 1000
+    own_kafka.restart() if fault == "kill" else own_kafka.resume()
+    before = len(function.messages())
+    assert first <= before
+    waves = 1000
+    assert function(records[first:], context_ms) == DONE
+    sequences: dict[bytes, list[bytes]] = {}
+    for message in function.messages():
+        sequence = dict(message.headers)["ce_sequence"]
+        firsts = sequences.setdefault(message.key, [])
+        if sequence not in firsts:
+            firsts.append(sequence)
+    assert sum(len(each) for each in sequences.values()) == 1000
+    assert all(each == sorted(each) for each in sequences.values())
+
+
+def test_line__registers_and_finds_its_schema(function: Function, stack: Stack) -> None:
+    """Registered once, the schema has one id, which a function that only looks it up finds, and by its version too."""
+    assert function([to_record(0)]) == DONE
+    client = SchemaRegistryClient({"url": stack.registry})
+    latest = client.get_latest_version(f"{function.environ['TOPIC_NAME']}-value")
+    for settings in ({}, {"SCHEMA_VERSION": "latest"}, {"SCHEMA_VERSION": "1"}, {"SCHEMA_ID": str(latest.schema_id)}):
+        function.environ |= {"AUTO_REGISTER_SCHEMAS": "false", "SCHEMA_VERSION": "", "SCHEMA_ID": "", **settings}
+        function._module = None  # noqa: SLF001  # each in an environment of its own
+        assert function([to_record(1)]) == DONE
+    ids = {int.from_bytes(message.value[1:5]) for message in function.messages()}
+    assert ids == {latest.schema_id}
+    assert len(client.get_versions(f"{function.environ['TOPIC_NAME']}-value")) == 1
+
+
+def without_images(view: str) -> Json:
+    """A record of a stream that carries none."""
+    record = to_record()
+    del record["dynamodb"]["NewImage"]
+    record["dynamodb"]["StreamViewType"] = view
+    return record
+
+
+@pytest.mark.parametrize(
+    ("settings", "record", "error", "text"),
+    [
+        (
+            {"KAFKA_BROKER_URL": "b", "TOPIC_NAME": "?"},
+            to_record(),
+            Misconfigured,
+            r"(?s)2 of .*BROKER_URL.*TOPIC_NAME",
+        ),
+        ({"SCHEMA_REGISTRY": "http://127.0.0.1:1"}, to_record(), Undelivered, "127.0.0.1:1 was not reached"),
+        ({"TOPIC_NAME": "missing"}, to_record(), Misconfigured, "topic missing.*create the topic"),
+        ({"AUTO_REGISTER_SCHEMAS": "false"}, to_record(), Misconfigured, "not registered"),
+        ({}, without_images("KEYS_ONLY"), Misconfigured, "view type KEYS_ONLY"),
+        ({}, without_images("OLD_IMAGE"), Misconfigured, "view type OLD_IMAGE"),
+        ({"FEATURES_MODE": "changed"}, to_record(kind="MODIFY", view="NEW_IMAGE"), Misconfigured, "NEW_AND_OLD_IMAGES"),
+    ],
+)
+def test_line__fails_clearly_where_a_person_must_act(
+    function: Function, settings: dict[str, str], record: Json, error: type[Exception], text: str
+) -> None:
+    """One clear error each; nothing is in the topic and nothing is set aside."""
+    topic = function.environ["TOPIC_NAME"]
+    function.environ |= settings
+    with pytest.raises(error, match=text):
+        function([record])
+    function.environ |= {"TOPIC_NAME": topic, "KAFKA_BROKER_URL": function._stack.kafka}  # noqa: SLF001  # to look
+    assert (function.messages(), function.dead_letters()) == ([], [])
+
+
+def to_large_item() -> Json:
+    """400 KB of an item, the most that DynamoDB takes, with 2,000 features of all types and odd names."""
+    values: list[Json] = [
+        {"N": "9" * 38},
+        {"N": "0." + "0" * 37 + "1"},
+        {"B": "AAECAwQFBgc="},
+        {"S": ""},
+        {"S": "🦊" * 40},
+        {"L": [{"M": {'quote"s': {"NULL": True}}}]},
+        {"SS": ["a", "b"]},
+    ]
+    names = [f'feature "{number}" 🚀 {"x" * 160}' for number in range(1999)] + [""]
+    item = to_item()
+    item["features"]["M"]["data"]["M"] = {name: values[number % 7] for number, name in enumerate(names)}
+    return item
+
+
+@pytest.mark.parametrize("entity", [{"S": '🦊 "quoted" \n'}, {"B": "AAECAw=="}, {"N": "9" * 38}])
+def test_line__takes_whatever_dynamodb_takes(function: Function, entity: Json) -> None:
+    """Items at DynamoDB's limits, with names and keys of any kind, give events."""
+    record = to_record(item=to_large_item())
+    assert len(json.dumps(record, ensure_ascii=False).encode()) > 400_000
+    record["dynamodb"]["Keys"]["bright_uid"] = entity
+    assert function([record]) == DONE
+    [event] = function.events()
+    assert event["entity_id"] == next(iter(entity.values()))
+    assert event["features"] == list(record["dynamodb"]["NewImage"]["features"]["M"]["data"]["M"])
+    assert function.dead_letters() == []
+
+
+def test_line__sets_aside_what_kafka_cannot_take(function: Function) -> None:
+    """A record whose names alone are more than a message may hold is set aside with the reason, and crashes nothing."""
+    function.environ["KAFKA_PROPERTIES"] = '{"message.max.bytes": 100000}'
+    records = [to_record(0), to_record(1, item=to_large_item()), to_record(2)]
+    assert function(records) == DONE
+    [letter] = function.dead_letters()
+    assert (letter["record"], letter["reason"]) == (records[1], "Kafka refuses it: MSG_SIZE_TOO_LARGE")
+    assert len(function.events()) == 2

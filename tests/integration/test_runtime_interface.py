@@ -1,0 +1,78 @@
+"""Every sample event behind the real Lambda runtime interface, on what `sam build` made.
+
+It holds the promises of `sam local invoke` where there is no Docker, and shows that the layer brings all that the
+runtime does not: nothing else is visible to the function here.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local.artefacts import Artefacts
+from local.paths import LAMBDA_RUNTIME
+from tests.support.runtime_interface import RuntimeInterface
+from tests.support.sample_events import SAMPLES, read_expected, read_settings, to_expected_outcome, to_outcome
+
+HANDLER = "feature_events.handler.handler"
+# Where `sam local invoke` gives credentials that AWS refuses, nobody answers here.
+NO_AWS = {
+    "AWS_REGION": "us-east-1",
+    "AWS_ACCESS_KEY_ID": "none",
+    "AWS_SECRET_ACCESS_KEY": "none",
+    "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
+}
+PROBE = """
+import importlib
+
+def handler(event, context):
+    return {name: importlib.import_module(name).__file__ for name in event}
+"""
+
+
+@pytest.fixture(scope="module")
+def environment(artefacts: Artefacts) -> Iterator[RuntimeInterface]:
+    """One execution environment for all events, as Lambda keeps one between invocations."""
+    settings = read_settings(artefacts.template) | NO_AWS
+    with RuntimeInterface(artefacts.code, artefacts.layer, HANDLER, settings) as environment:
+        yield environment
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.stem)
+def test_handler__answers_as_promised(environment: RuntimeInterface, sample: Path) -> None:
+    """Each file of events/ gets the answer, or fails with the error, that events/answers.json names."""
+    answer = environment.invoke(json.loads(sample.read_text()))
+
+    assert to_outcome(answer) == to_expected_outcome(sample), environment.log()
+
+
+def test_answers__name_every_sample_event() -> None:
+    """The table has one row for each file of events/ and none besides."""
+    assert sorted(read_expected()) == [sample.name for sample in SAMPLES]
+
+
+def test_search_path__is_function_then_layer_then_runtime(artefacts: Artefacts, tmp_path: Path) -> None:
+    """The function's modules hide the layer's, the layer's hide the runtime's, and nothing else is seen."""
+    (tmp_path / "probe.py").write_text(PROBE)
+    (tmp_path / "idna.py").touch()
+    origins = ["idna", "confluent_kafka", "urllib3", "boto3"]
+
+    with RuntimeInterface(tmp_path, artefacts.layer, "probe.handler", {}) as environment:
+        found = environment.invoke(origins)
+        tools = environment.invoke(["pytest"])
+
+    layer, runtime = artefacts.layer / "python", LAMBDA_RUNTIME.parent / "lib"
+    expected = dict(zip(origins, [tmp_path, layer, layer, runtime], strict=True))
+    assert {name: Path(found[name]).is_relative_to(place) for name, place in expected.items()} == dict.fromkeys(
+        origins, True
+    )
+    assert tools["errorType"] == "ModuleNotFoundError"
+
+
+def test_layer__is_missed_where_it_is_absent(artefacts: Artefacts, tmp_path: Path) -> None:
+    """Without its layer the function cannot be imported: nothing on this machine stands in for it."""
+    with RuntimeInterface(artefacts.code, tmp_path, HANDLER, read_settings(artefacts.template)) as environment:
+        answer = environment.invoke({"Records": []})
+
+    assert answer["errorType"] == "Runtime.ImportModuleError"

@@ -1,0 +1,81 @@
+"""Every sample event by the real `sam local invoke`, in a container, with no broker and no registry running.
+
+It is the first thing that a newcomer tries, and what README promises of it has to be true on their machine.
+"""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from local import lambda_image
+from local.artefacts import FUNCTION, Artefacts
+from local.environment import REGION, to_tool_environment
+from local.paths import TOOLS
+from tests.support.sample_events import SAMPLES, SETTINGS, to_expected_outcome, to_outcome
+
+WHY_NO_DOCKER = lambda_image.why_no_docker()
+DOCKER_IS_REQUIRED = os.environ.get("FEATURE_EVENTS_REQUIRE_DOCKER") == "1"
+INVOKE_SECONDS = 120
+# With credentials sam asks AWS whose they are, which takes seconds where AWS cannot be reached.
+NO_CREDENTIALS = {
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+
+if WHY_NO_DOCKER and not DOCKER_IS_REQUIRED:
+    pytest.skip(WHY_NO_DOCKER, allow_module_level=True)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _image() -> None:
+    if WHY_NO_DOCKER:
+        pytest.fail(f"{WHY_NO_DOCKER} (FEATURE_EVENTS_REQUIRE_DOCKER=1)")
+    lambda_image.ensure()
+
+
+def invoke(artefacts: Artefacts, event: Path, sam_home: Path) -> tuple[object, str]:
+    """What `sam local invoke` answers and, as a second value, the log that it shows."""
+    command: list[str | Path] = [
+        *(TOOLS / "sam", "local", "invoke", FUNCTION, "--template", artefacts.template),
+        *("--event", event, "--env-vars", SETTINGS, "--skip-pull-image"),
+        *("--layer-cache-basedir", sam_home, "--region", REGION),
+    ]
+    done = subprocess.run(  # noqa: S603
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        env=to_tool_environment({**NO_CREDENTIALS, "__SAM_CLI_APP_DIR": str(sam_home)}),
+        cwd=artefacts.template.parent,
+        timeout=INVOKE_SECONDS,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout), done.stderr
+
+
+@pytest.fixture(scope="module")
+def sam_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A place for what sam keeps between commands, instead of the home directory."""
+    return tmp_path_factory.mktemp("sam")
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.stem)
+def test_sam_local_invoke__answers_as_promised(artefacts: Artefacts, sam_home: Path, sample: Path) -> None:
+    """Each file of events/ gets the answer, or fails with the error, that events/answers.json names."""
+    answer, log = invoke(artefacts, sample, sam_home)
+
+    assert to_outcome(answer) == to_expected_outcome(sample), log
+
+
+def test_lambda_image__is_not_made_twice() -> None:
+    """An image that is there, AWS's own or an up-to-date stand-in, stays."""
+    before = lambda_image.docker("image", "inspect", "--format", "{{.Id}}", lambda_image.IMAGE).stdout
+
+    lambda_image.ensure()
+
+    assert lambda_image.docker("image", "inspect", "--format", "{{.Id}}", lambda_image.IMAGE).stdout == before

@@ -1,0 +1,321 @@
+"""The local stack keeps what its users rely on: it is real, stays on this machine, and leaves nothing behind."""
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING
+
+import pytest
+from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
+
+from local import deployment, reaper
+from local.downloads import Artifact, fetch
+from local.errors import LocalError
+from local.events import Place, ReceivedEvent
+from local.feature_writes import plan_writes
+from local.kafka import Kafka
+from local.paths import ROOT
+from local.processes import Processes
+from local.stack import Stack, StackRecord, end_recorded
+from local.topic import create_topic
+from local.verdict import Arrivals, to_subject, to_verdict
+from local.web import read_json
+
+if TYPE_CHECKING:
+    from confluent_kafka import Message
+
+LISTENING = "0A"
+LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F", "00000000000000000000000001000000"}
+PROBE = """
+import importlib.util, sys
+def handler(event, context):
+    return {name: importlib.util.find_spec(name) is not None for name in ("boto3", "confluent_kafka", "ministack")}
+"""
+
+
+def read_sockets(session: int) -> set[str]:
+    """The inodes of the sockets that the processes of a session hold."""
+    sockets = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if os.getsid(int(process.name)) == session:
+                links = [str(each.readlink()) for each in (process / "fd").iterdir()]
+                sockets |= {link[8:-1] for link in links if link.startswith("socket:[")}
+        except OSError:
+            continue
+    return sockets
+
+
+def read_listening_addresses(sessions: list[int]) -> set[str]:
+    """The addresses, in the kernel's hexadecimal, on which the processes of these sessions listen."""
+    inodes = set().union(*(read_sockets(session) for session in sessions))
+    rows = [row.split() for name in ("tcp", "tcp6") for row in Path("/proc/net", name).read_text().splitlines()[1:]]
+    return {row[1].split(":")[0] for row in rows if row[3] == LISTENING and row[9] in inodes}
+
+
+def read_values(bootstrap: str, topic: str, count: int) -> list[bytes | None]:
+    """The first values of a topic's partition 0."""
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "test", "enable.auto.commit": False})
+    consumer.assign([TopicPartition(topic, 0, 0)])
+    try:
+        return [message.value() for message in consumer.consume(count, timeout=20)]
+    finally:
+        consumer.close()
+
+
+class Repository(ThreadingHTTPServer):
+    """A repository on loopback that answers every request with the same bytes, and counts them."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+        self.requests = 0
+        super().__init__(("127.0.0.1", 0), Answer)
+
+
+class Answer(BaseHTTPRequestHandler):
+    """One answer of a Repository."""
+
+    server: Repository
+
+    def do_GET(self) -> None:
+        """Sends the bytes."""
+        self.server.requests += 1
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(self.server.content)))
+        self.end_headers()
+        self.wfile.write(self.server.content)
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing."""
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Repository]:
+    """A repository, and an empty cache to fetch into."""
+    with Repository(b"a jar") as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("MAVEN_REPO_URL", f"http://127.0.0.1:{server.server_port}")
+        monkeypatch.setenv("FEATURE_EVENTS_CACHE", str(tmp_path / "cache"))
+        monkeypatch.setattr("local.downloads.PAUSE", 0.01)
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        yield server
+        server.shutdown()
+
+
+def test_fetch__brings_a_file_once(repository: Repository) -> None:
+    """A file that is here and sound is not fetched again."""
+    artifact = Artifact("org.example:thing:1.0", hashlib.sha256(b"a jar").hexdigest())
+    fetch([artifact])
+    fetch([artifact])
+    assert artifact.file.read_bytes() == b"a jar"
+    assert repository.requests == 1
+
+
+def test_fetch__refuses_a_wrong_checksum(repository: Repository, tmp_path: Path) -> None:
+    """A file that is not what the lock says is named in the error and is not kept."""
+    artifact = Artifact("org.example:thing:1.0:tar.gz:all", "0" * 64)
+    with pytest.raises(LocalError, match=r"org\.example:thing:1\.0:tar\.gz:all has the sha256 .* the lock says 0000"):
+        fetch([artifact])
+    assert repository.requests > 0
+    assert [path for path in (tmp_path / "cache").rglob("*") if path.is_file()] == []
+
+
+def test_stack__answers(stack: Stack, topic: Callable[..., str]) -> None:
+    """Kafka takes a record, the registry checks compatibility as Confluent's does, and AWS has its services."""
+    name = topic()
+    producer = Producer({"bootstrap.servers": stack.kafka})
+    producer.produce(name, b"value")
+    assert producer.flush(20) == 0
+    assert read_values(stack.kafka, name, 1) == [b"value"]
+    assert read_json(f"{stack.registry}/config") == {"compatibilityLevel": "BACKWARD"}
+    assert stack.clients.s3.list_buckets()["ResponseMetadata"]["HTTPStatusCode"] == 200
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="needs Linux's list of sockets")
+def test_stack__listens_on_loopback_only(stack: Stack) -> None:
+    """No port of the stack can be reached from another machine."""
+    addresses = read_listening_addresses([identity.pid for identity in stack.processes.identities()])
+    assert addresses
+    assert addresses <= LOOPBACK
+
+
+def test_stack__runs_functions_on_the_runtime_of_aws(stack: Stack) -> None:
+    """A function finds what AWS's runtime brings, and none of this project's tools."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as code:
+        code.writestr("probe.py", PROBE)
+    stack.clients.functions.create_function(
+        FunctionName="probe",
+        Runtime="python3.13",
+        Handler="probe.handler",
+        Role="arn:aws:iam::000000000000:role/probe",
+        Code={"ZipFile": archive.getvalue()},
+    )
+    answer = stack.clients.functions.invoke(FunctionName="probe")["Payload"].read()
+    assert json.loads(answer) == {"boto3": True, "confluent_kafka": False, "ministack": False}
+
+
+def test_deployment__hands_over_parameters_as_they_are(stack: Stack) -> None:
+    """A parameter with quotes, commas and blanks reaches the function unchanged."""
+    properties = '{"client.id": "a, b=c", "statistics.interval.ms": 0}'
+    deployed = deployment.deploy(stack, {"KafkaProperties": properties, "TopicName": "other-topic"})
+    found = stack.clients.functions.get_function_configuration(FunctionName=deployed.function)
+    variables = found["Environment"]["Variables"]
+    assert variables["KAFKA_PROPERTIES"] == properties
+    assert variables["TOPIC_NAME"] == "other-topic"
+    assert variables["KAFKA_BROKER_URL"] == stack.kafka
+
+
+def test_stack__stops_everything_after_an_exception() -> None:
+    """An error inside the block ends every process, removes the data, and keeps the logs."""
+    failing = Stack()
+    with pytest.raises(RuntimeError, match="on purpose") as raised, failing:
+        raise RuntimeError("on purpose")
+    identities = [process.identity for process in failing.processes.started]
+    assert {"kafka-0", "registry", "aws"} <= {identity.name for identity in identities}
+    assert [identity.name for identity in identities if identity.is_running()] == []
+    assert not failing.directory.exists()
+    assert raised.value.__notes__ == [f"logs are kept in {failing.kept_logs}"]
+    assert {"kafka-0.log", "registry.log", "aws.log"} <= {log.name for log in failing.kept_logs.iterdir()}
+    shutil.rmtree(failing.kept_logs)
+
+
+def test_processes__end_with_an_owner_that_is_killed(tmp_path: Path) -> None:
+    """What a killed program has started does not outlive it."""
+    code = (
+        "import pathlib, sys, time; from local.processes import Processes\n"
+        "print(Processes(pathlib.Path(sys.argv[1])).start('sleep', ['/bin/sleep', '60'], {}).pid, flush=True)\n"
+        "time.sleep(60)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as owner:  # noqa: S603 -- the code above
+        assert owner.stdout is not None
+        pid = int(owner.stdout.readline())
+        assert reaper.read_birth(pid) is not None
+        owner.kill()
+    processes = Processes(tmp_path)
+    try:
+        waiting = processes.start("wait", ["/bin/sleep", "60"], {})
+        waiting.wait_until(lambda: reaper.read_birth(pid) is None, limit=10)
+    finally:
+        processes.end()
+
+
+def test_process__says_how_it_failed(tmp_path: Path) -> None:
+    """The error of a program that ends too early has its status, its log's name and its log's end."""
+    processes = Processes(tmp_path)
+    try:
+        failing = processes.start("broken", ["/bin/sh", "-c", "echo no such setting; exit 3"], {})
+        with pytest.raises(LocalError, match=r"(?s)broken ended with status 3 .*broken\.log .*no such setting"):
+            failing.wait_until(lambda: False, limit=10)
+    finally:
+        processes.end()
+
+
+@pytest.mark.parametrize("text", ["", "no JSON", "[]", '{"processes": [["kafka"]]}'])
+def test_stack_record__takes_garbage_for_no_stack(tmp_path: Path, text: str) -> None:
+    """A damaged record is as none."""
+    (tmp_path / "stack.json").write_text(text)
+    assert StackRecord.read(tmp_path) is None
+    assert not end_recorded(tmp_path)
+
+
+def test_end_recorded__spares_a_process_that_took_over_the_id(tmp_path: Path) -> None:
+    """The record of a stack that is long gone ends nobody else's process."""
+    processes = Processes(tmp_path)
+    try:
+        innocent = processes.start("innocent", ["/bin/sleep", "60"], {})
+        stale = innocent.identity._replace(birth="another-boot:1")
+        StackRecord("", "", "", (stale,)).write(tmp_path)
+        assert end_recorded(tmp_path)
+        assert innocent.is_running()
+    finally:
+        processes.end()
+
+
+def test_kafka__keeps_acknowledged_records_over_a_kill(tmp_path: Path) -> None:
+    """A broker that is killed and started again has its address and its records."""
+    with Kafka(tmp_path) as kafka:
+        create_topic(kafka.bootstrap, "kept", 1)
+        producer = Producer({"bootstrap.servers": kafka.bootstrap, "acks": "all"})
+        producer.produce("kept", b"before")
+        assert producer.flush(20) == 0
+        kafka.kill()
+        kafka.restart()
+        producer.produce("kept", b"after")
+        assert producer.flush(20) == 0
+        assert read_values(kafka.bootstrap, "kept", 2) == [b"before", b"after"]
+
+
+def test_kafka__answers_nothing_while_paused(stack: Stack, topic: Callable[..., str]) -> None:
+    """A paused broker acknowledges nothing, and goes on when it is resumed."""
+    name = topic()
+    problems: list[KafkaError | None] = []
+
+    def remember(problem: KafkaError | None, _: "Message") -> None:
+        problems.append(problem)
+
+    producer = Producer({"bootstrap.servers": stack.kafka, "message.timeout.ms": 1500})
+    producer.list_topics(name, timeout=10)
+    stack.kafka_server.pause()
+    try:
+        producer.produce(name, b"lost", on_delivery=remember)
+        producer.flush(10)
+    finally:
+        stack.kafka_server.resume()
+    producer.produce(name, b"kept", on_delivery=remember)
+    producer.flush(20)
+    codes = [problem and problem.code() for problem in problems]
+    assert codes == [KafkaError._MSG_TIMED_OUT, None]  # noqa: SLF001 -- the client's own constant
+
+
+def test_verdict__names_what_is_missing_and_what_nobody_expected() -> None:
+    """An event that differs in one field is both: the expected one is missing, and another came."""
+    first, second, *_ = [event for write in plan_writes() for event in write.events]
+    user = second.subject.entity_id
+    wrong = ReceivedEvent("id", "feature_available", "", "user", user, "feature", "other", "", (), Place(0, 0), 0)
+    verdict = to_verdict([second], [wrong])
+    assert verdict.missing == (second,)
+    assert [event.subject for event in verdict.unexpected] == [to_subject(wrong)]
+    assert not verdict.is_good
+    assert to_verdict([first], []).missing == (first,)
+
+
+def test_arrivals__tell_a_repetition_by_its_id() -> None:
+    """The same event_id a second time is a duplicate and not a second event."""
+    event = ReceivedEvent("id", "feature_available", "", "user", "u", "feature", "r", "", ("f",), Place(0, 0), 2.5)
+    arrivals = Arrivals({to_subject(event): [2.0]})
+    assert arrivals.add(event) == 500
+    assert arrivals.add(event._replace(place=Place(0, 1))) is None
+    assert arrivals.events == [event]
+    assert len(arrivals.duplicates) == 1
+
+
+def test_demo__gets_exactly_the_expected_events() -> None:
+    """The whole way, from table writes to events that a consumer reads, works on this machine."""
+    done = subprocess.run(
+        [sys.executable, "-m", "local.demo"], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "exactly the expected events came" in done.stdout
+
+
+def test_demo__leaves_nothing_when_it_is_told_to_end() -> None:
+    """A demo that is ended in the middle ends its servers and removes its data."""
+    with subprocess.Popen([sys.executable, "-m", "local.demo"], cwd=ROOT, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        assert "AWS" in running.stdout.readline()
+        running.send_signal(signal.SIGTERM)
+        running.communicate(timeout=30)
+    assert running.returncode == 130
+    assert list((ROOT / ".local" / "stacks").glob(f"{running.pid}-*")) == []

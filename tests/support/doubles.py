@@ -1,0 +1,80 @@
+"""Stand-ins for what the line meets at its ends; each passes the same tests as the real thing where it has promises."""
+
+from collections.abc import Callable, Sequence
+
+from feature_events.change import StreamRecord
+from feature_events.deadline import Deadline
+from feature_events.errors import Misconfigured, PoisonRecord, Undelivered
+from feature_events.message import Message
+from feature_events.publisher import Delivery, Refuse
+
+
+class FakePublisher:
+    """A publisher into a list: what it promises is what `publisher.Publisher` promises."""
+
+    def __init__(self, *, message_max_bytes: int = 1_000_000) -> None:
+        self.log: list[Message] = []
+        self.reachable = True
+        self.topic_exists = True
+        self.loses: Callable[[Message], bool] = lambda _: False
+        """Which messages get no acknowledgement."""
+        self._message_max_bytes = message_max_bytes
+
+    def publish(self, messages: Sequence[Message], deadline: Deadline, refuse: Refuse) -> Sequence[Delivery]:
+        """Appends in order, up to the first message that cannot be acknowledged."""
+        if not self.topic_exists:
+            raise Misconfigured("Kafka refuses the topic: it does not exist: create it")
+        deliveries = [Delivery.UNKNOWN] * len(messages)
+        for index, message in enumerate(messages):
+            if not self.reachable or not deadline.remaining() or self.loses(message):
+                break
+            if len(message.value) + len(message.key) > self._message_max_bytes:
+                if not refuse(index, "MSG_SIZE_TOO_LARGE"):
+                    break
+                deliveries[index] = Delivery.REFUSED
+                continue
+            self.log.append(message)
+            deliveries[index] = Delivery.DELIVERED
+        return deliveries
+
+
+class FakeDeadLetters:
+    """A dead-letter store in a list."""
+
+    def __init__(self, *, works: bool = True) -> None:
+        self.works = works
+        self.letters: list[tuple[StreamRecord, str]] = []
+
+    def put(self, record: StreamRecord, poison: PoisonRecord, deadline: Deadline) -> str:
+        """Keeps the record, or refuses as S3 would."""
+        if not self.works or not deadline.remaining():
+            raise Undelivered("S3 answered SlowDown")
+        self.letters.append((record, str(poison)))
+        return f"dead-letters/{len(self.letters)}.json"
+
+
+class FakeContext:
+    """Lambda's context, with a given time left."""
+
+    function_name = "feature-events"
+    memory_limit_in_mb = 512
+    invoked_function_arn = "arn:aws:lambda:eu-west-1:123456789012:function:feature-events"
+    aws_request_id = "00000000-0000-0000-0000-000000000000"
+
+    def __init__(self, milliseconds: int = 60_000) -> None:
+        self._milliseconds = milliseconds
+
+    def get_remaining_time_in_millis(self) -> int:
+        """What Lambda says is left of the invocation."""
+        return self._milliseconds
+
+
+class FakeClock:
+    """A clock that goes only when it is told to."""
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        self.seconds = seconds
+
+    def __call__(self) -> float:
+        """The time that it was told."""
+        return self.seconds

@@ -1,0 +1,32 @@
+"""Messages and what watches over them, for tests of publishers."""
+
+from feature_events.message import Message
+
+
+def to_messages(count: int, *, entities: int = 10, size: int = 100) -> list[Message]:
+    """Messages of several entities in turn; each value begins with its own number."""
+    return [to_message(number, entity=f"entity-{number % entities}", size=size) for number in range(count)]
+
+
+def to_message(number: int, *, entity: str = "entity-0", size: int = 100) -> Message:
+    """One message, its value `size` bytes long."""
+    value = f"{number:06} ".encode()
+    return Message(entity.encode(), value.ljust(size, b"."), [("ce_id", str(number).encode())], 1760099697000 + number)
+
+
+def number_of(value: bytes) -> int:
+    """The number that a message's value begins with."""
+    return int(value[:6])
+
+
+class Refusals:
+    """Remembers what was refused, and answers as the dead-letter store would."""
+
+    def __init__(self, *, stored: bool = True) -> None:
+        self._stored = stored
+        self.seen: list[int] = []
+
+    def __call__(self, index: int, _: str) -> bool:
+        """Keeps the index, and says whether the record was stored."""
+        self.seen.append(index)
+        return self._stored

@@ -1,0 +1,102 @@
+"""librdkafka's own mock cluster, with its faults, for an ordinary producer in the same process.
+
+The wheel of confluent-kafka carries the C library, which exports the mock's functions; Python's client offers only the
+faultless part of it. Faults at the wire show what the real producer does, which no double of it could.
+"""
+
+import ctypes
+from collections.abc import Iterator
+from contextlib import contextmanager
+from ctypes import c_char_p, c_int, c_int16, c_int32, c_size_t, c_void_p
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import confluent_kafka
+
+PRODUCE, METADATA, INIT_PRODUCER_ID = 0, 3, 22
+"""Kafka's numbers of requests, whose answers can be made errors."""
+
+
+def _load() -> ctypes.CDLL:
+    beside = Path(confluent_kafka.__file__).parent.parent / "confluent_kafka.libs"
+    return ctypes.CDLL(str(next(beside.glob("librdkafka*"))))
+
+
+def _function(library: ctypes.CDLL, name: str, result: Any, *arguments: Any) -> Any:  # noqa: ANN401  # C types
+    function = getattr(library, name)
+    function.restype, function.argtypes = result, arguments  # pointers are 64 bits wide, which ctypes does not assume
+    return function
+
+
+_C = _load()
+_conf_new = _function(_C, "rd_kafka_conf_new", c_void_p)
+_new = _function(_C, "rd_kafka_new", c_void_p, c_int, c_void_p, c_char_p, c_size_t)
+_destroy = _function(_C, "rd_kafka_destroy", None, c_void_p)
+_cluster_new = _function(_C, "rd_kafka_mock_cluster_new", c_void_p, c_void_p, c_int)
+_cluster_destroy = _function(_C, "rd_kafka_mock_cluster_destroy", None, c_void_p)
+_bootstraps = _function(_C, "rd_kafka_mock_cluster_bootstraps", c_char_p, c_void_p)
+_topic_create = _function(_C, "rd_kafka_mock_topic_create", c_int, c_void_p, c_char_p, c_int, c_int)
+_topic_set_error = _function(_C, "rd_kafka_mock_topic_set_error", None, c_void_p, c_char_p, c_int)
+_push_errors = _function(_C, "rd_kafka_mock_push_request_errors_array", None, c_void_p, c_int16, c_size_t, c_void_p)
+_clear_errors = _function(_C, "rd_kafka_mock_clear_request_errors", None, c_void_p, c_int16)
+_set_down = _function(_C, "rd_kafka_mock_broker_set_down", c_int, c_void_p, c_int32)
+_set_up = _function(_C, "rd_kafka_mock_broker_set_up", c_int, c_void_p, c_int32)
+_set_rtt = _function(_C, "rd_kafka_mock_broker_set_rtt", c_int, c_void_p, c_int32, c_int)
+
+
+class MockKafka:
+    """A cluster of mock brokers with one topic."""
+
+    def __init__(self, cluster: int, topic: str, brokers: int) -> None:
+        self._cluster = cluster
+        self._brokers = range(1, brokers + 1)
+        self.topic = topic
+        self.bootstrap = _bootstraps(cluster).decode()
+
+    def fail(self, request: int, *codes: int) -> None:
+        """Answers the next requests of this kind with these errors, one each."""
+        _push_errors(self._cluster, request, len(codes), ctypes.cast((c_int * len(codes))(*codes), c_void_p))
+
+    def recover(self, request: int) -> None:
+        """Forgets the errors that are still to come."""
+        _clear_errors(self._cluster, request)
+
+    def fail_topic(self, code: int) -> None:
+        """Answers questions about the topic with this error."""
+        _topic_set_error(self._cluster, self.topic.encode(), code)
+
+    def stop(self) -> None:
+        """Takes every broker down."""
+        for broker in self._brokers:
+            _set_down(self._cluster, broker)
+
+    def stop_one(self, broker: int) -> None:
+        """Takes one broker down, numbered from 1."""
+        _set_down(self._cluster, broker)
+
+    def start(self) -> None:
+        """Brings every broker up again."""
+        for broker in self._brokers:
+            _set_up(self._cluster, broker)
+
+    def delay(self, milliseconds: int) -> None:
+        """Lets every answer take this long."""
+        for broker in self._brokers:
+            _set_rtt(self._cluster, broker, milliseconds)
+
+
+@contextmanager
+def run_mock_kafka(brokers: int = 1, partitions: int = 4) -> Iterator[MockKafka]:
+    """A mock cluster with an empty topic, for as long as the context lasts."""
+    text = ctypes.create_string_buffer(512)
+    conf = _conf_new()
+    owner = _new(0, conf, text, len(text))
+    cluster = _cluster_new(owner, brokers)
+    topic = f"events-{uuid4().hex[:8]}"
+    _topic_create(cluster, topic.encode(), partitions, 1)
+    try:
+        yield MockKafka(cluster, topic, brokers)
+    finally:
+        _cluster_destroy(cluster)
+        _destroy(owner)

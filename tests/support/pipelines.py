@@ -1,0 +1,21 @@
+"""The line between doubles."""
+
+from feature_events.codec import SHIPPED_SCHEMA, Codec, Schema
+from feature_events.event import FeaturesMode
+from feature_events.layout import SEED
+from feature_events.message import HeadersMode
+from feature_events.pipeline import DeadLetterStore, MessagePublisher, Pipeline
+from tests.support.doubles import FakeClock
+
+CODEC = Codec(Schema(7, SHIPPED_SCHEMA))
+
+
+def to_pipeline(
+    publisher: MessagePublisher,
+    dead_letters: DeadLetterStore,
+    *,
+    features_mode: FeaturesMode = "all",
+    headers: HeadersMode = "cloudevents",
+) -> Pipeline:
+    """The line under the default layout, with a clock that stands."""
+    return Pipeline(SEED, features_mode, headers, CODEC, publisher, dead_letters, FakeClock(1760100000.0))

@@ -1,0 +1,70 @@
+"""Reads a topic to its end, to see what is really there."""
+
+import time
+from typing import NamedTuple
+from uuid import uuid4
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+
+class Received(NamedTuple):
+    """One message as it is in a topic."""
+
+    partition: int
+    offset: int
+    key: bytes
+    value: bytes
+    headers: tuple[tuple[str, bytes], ...]
+    timestamp_ms: int
+
+
+def read_topic(bootstrap: str, topic: str) -> list[Received]:
+    """Every message that is in the topic now: partition by partition, each in the order of its log."""
+    consumer = Consumer(
+        {
+            "bootstrap.servers": bootstrap,
+            "group.id": f"reader-{uuid4().hex}",
+            "enable.auto.commit": "false",
+            "auto.offset.reset": "earliest",
+            "log_level": 0,
+        }
+    )
+    try:
+        partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
+        ends = {partition: _read_end(consumer, TopicPartition(topic, partition)) for partition in partitions}
+        ends = {partition: end for partition, end in ends.items() if end}
+        consumer.assign([TopicPartition(topic, partition, 0) for partition in ends])
+        found = []
+        while ends:
+            received = _poll(consumer)
+            found.append(received)
+            if received.offset == ends[received.partition] - 1:
+                del ends[received.partition]
+    finally:
+        consumer.close()
+    return sorted(found)
+
+
+def _poll(consumer: Consumer) -> Received:
+    message = consumer.poll(10)
+    assert message is not None, "the topic could not be read to its end"
+    assert message.error() is None
+    partition, offset, key, value = message.partition(), message.offset(), message.key(), message.value()
+    assert partition is not None
+    assert offset is not None
+    assert isinstance(key, bytes)
+    assert isinstance(value, bytes)
+    headers = tuple((str(name), bytes(text)) for name, text in message.headers() or ())  # type: ignore[arg-type, str-unpack]  # pairs of str and bytes, whatever the stub says
+    return Received(partition, offset, key, value, headers, message.timestamp()[1])
+
+
+def _read_end(consumer: Consumer, partition: TopicPartition) -> int:
+    """The offset behind the partition's last message, once its leader has been found."""
+    for _ in range(100):
+        try:
+            _, high = consumer.get_watermark_offsets(partition, timeout=10)
+        except KafkaException:
+            time.sleep(0.1)  # a new or restarted broker does not know yet what it leads
+        else:
+            return high
+    raise AssertionError(f"{partition} has no leader")

@@ -1,0 +1,74 @@
+"""A web server that answers as it is told, to be a schema registry that misbehaves."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, NamedTuple
+
+
+class Answer(NamedTuple):
+    """What the server says to one request."""
+
+    status: int
+    body: bytes
+    delay: float = 0.0
+    headers: Mapping[str, str] = {}
+
+    @classmethod
+    def of(cls, status: int, body: object) -> "Answer":
+        """An answer in JSON."""
+        return cls(status, json.dumps(body).encode())
+
+
+class Request(NamedTuple):
+    """One request as it came."""
+
+    method: str
+    path: str
+    body: Any
+
+
+class ScriptedServer:
+    """Answers each request with the script's next line, the last one for ever."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.script: list[Answer] = []
+        self.requests: list[Request] = []
+
+
+@contextmanager
+def run_scripted_server() -> Iterator[ScriptedServer]:
+    """A server on a free port of the loopback, for as long as the context lasts."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def answer(self) -> None:
+            text = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            server.requests.append(Request(self.command, self.path, json.loads(text) if text else None))
+            said = server.script.pop(0) if len(server.script) > 1 else server.script[0]
+            time.sleep(said.delay)
+            self.send_response(said.status)
+            for name, value in said.headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(said.body)
+
+        do_GET = do_POST = answer  # noqa: N815  # the names that the library calls
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the library's name
+            """Keeps quiet."""
+
+    web = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    web.daemon_threads = True
+    server = ScriptedServer(f"http://127.0.0.1:{web.server_port}")
+    thread = threading.Thread(target=web.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield server
+    finally:
+        web.shutdown()
+        thread.join()
+        web.server_close()

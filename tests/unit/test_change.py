@@ -1,0 +1,139 @@
+"""A stream record is read into a Change, or it is said why not."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from feature_events.change import (
+    Change,
+    Skipped,
+    read_change,
+    read_sequence_number,
+    read_table_name,
+)
+from feature_events.errors import Misconfigured, PoisonRecord
+from tests.support.records import CREATED, STREAM_ARN, Json, to_item, to_record
+
+
+def without(path: str) -> Json:
+    """A record that lacks one part."""
+    return with_value(path, None, delete=True)
+
+
+def with_value(path: str, value: object, *, delete: bool = False) -> Json:
+    """A record with one part changed."""
+    record = to_record()
+    *parents, name = path.split(".")
+    part: Any = record
+    for parent in parents:
+        part = part[parent]
+    if delete:
+        del part[name]
+    else:
+        part[name] = value
+    return record
+
+
+def test_read_change__holds_what_the_record_says() -> None:
+    """Every part of a Change is the record's."""
+    record = to_record(3, kind="MODIFY", old=to_item(value=0))
+    body = record["dynamodb"]
+    expected = Change(
+        body["SequenceNumber"],
+        "MODIFY",
+        record["eventID"],
+        STREAM_ARN,
+        body["Keys"],
+        body["NewImage"],
+        body["OldImage"],
+        (CREATED + 3) * 1000,
+    )
+    assert expected == read_change(record)
+
+
+def test_change__names_its_table() -> None:
+    """The table's ARN is the stream's up to `/stream/`."""
+    change = read_change(to_record())
+    assert isinstance(change, Change)
+    assert change.table_arn == "arn:aws:dynamodb:eu-west-1:123456789012:table/user_feature_store"
+
+
+def test_read_change__skips_a_removal() -> None:
+    """A deleted item makes nothing available."""
+    assert read_change({"eventName": "REMOVE"}) is Skipped.REMOVE
+
+
+@pytest.mark.parametrize(
+    ("record", "reason"),
+    [
+        (None, "the record is not an object"),
+        ([], "the record is not an object"),
+        ({}, "eventName is neither INSERT, MODIFY nor REMOVE"),
+        (with_value("eventName", "UPSERT"), "eventName is neither INSERT, MODIFY nor REMOVE"),
+        (with_value("eventName", ["INSERT"]), "eventName is neither INSERT, MODIFY nor REMOVE"),
+        (without("dynamodb"), "dynamodb is not an object"),
+        (with_value("dynamodb", "x"), "dynamodb is not an object"),
+        (without("dynamodb.Keys"), "dynamodb.Keys is not an object"),
+        (without("dynamodb.NewImage"), "dynamodb.NewImage is not an object"),
+        (with_value("dynamodb.NewImage", []), "dynamodb.NewImage is not an object"),
+        (without("dynamodb.SequenceNumber"), "dynamodb.SequenceNumber is not a string of digits"),
+        (with_value("dynamodb.SequenceNumber", 7), "dynamodb.SequenceNumber is not a string of digits"),
+        (with_value("dynamodb.SequenceNumber", ""), "dynamodb.SequenceNumber is not a string of digits"),
+        (with_value("dynamodb.SequenceNumber", "٣"), "dynamodb.SequenceNumber is not a string of digits"),
+        (without("eventSourceARN"), "eventSourceARN is not an ARN"),
+        (with_value("eventSourceARN", "table"), "eventSourceARN is not an ARN"),
+    ],
+)
+def test_read_change__says_what_is_unreadable(record: Any, reason: str) -> None:  # noqa: ANN401  # anything at all
+    """Each defect of a record's envelope is a PoisonRecord that names it."""
+    with pytest.raises(PoisonRecord, match=reason):
+        read_change(record)
+
+
+@pytest.mark.parametrize("view", ["KEYS_ONLY", "OLD_IMAGE"])
+def test_read_change__refuses_a_stream_without_new_images(view: str) -> None:
+    """A stream of the wrong view type is a misconfiguration that says which types work."""
+    record = without("dynamodb.NewImage")
+    record["dynamodb"]["StreamViewType"] = view
+    with pytest.raises(Misconfigured, match=f"{view}.*NEW_IMAGE or NEW_AND_OLD_IMAGES"):
+        read_change(record)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "milliseconds"),
+    [
+        (1, 1000),
+        (1760099697.123, 1760099697123),
+        (0, None),
+        (-1, None),
+        (float("nan"), None),
+        (float("inf"), None),
+        (1e300, None),
+        (10**400, None),
+        (True, None),
+        ("1760099697", None),
+        (None, None),
+    ],
+)
+def test_read_change__takes_times_between_1970_and_9999(seconds: object, milliseconds: int | None) -> None:
+    """What is no such time counts as absent."""
+    change = read_change(with_value("dynamodb.ApproximateCreationDateTime", seconds))
+    assert isinstance(change, Change)
+    assert change.created_ms == milliseconds
+
+
+@pytest.mark.parametrize("read", [read_sequence_number, read_table_name])
+@pytest.mark.parametrize("record", [None, [], "x", {}, {"dynamodb": 1, "eventSourceARN": 1}, {"eventSourceARN": "x"}])
+def test_identity__is_none_where_it_is_unreadable(read: Callable[[Any], str | None], record: object) -> None:
+    """What a message names a record by never fails."""
+    assert read(record) is None
+
+
+def test_identity__is_read_from_an_unreadable_record() -> None:
+    """A poison record can still be named."""
+    record = with_value("dynamodb.NewImage", 1)
+    assert (read_sequence_number(record), read_table_name(record)) == (
+        record["dynamodb"]["SequenceNumber"],
+        "user_feature_store",
+    )

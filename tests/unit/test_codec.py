@@ -1,0 +1,103 @@
+"""Events become Avro under any schema that they can fill, and no other is taken."""
+
+import json
+
+import fastavro
+import pytest
+
+from feature_events.codec import SHIPPED_SCHEMA, Codec, Schema
+from feature_events.errors import Misconfigured, PoisonRecord
+from feature_events.event import FeatureAvailabilityEvent
+from tests.support.avro import read_avro
+
+EVENT = FeatureAvailabilityEvent(
+    "id", "feature_available", "2025-10-10T12:34:56.789Z", "bright_uid", "u", "feature", "r", "", ("a", "b")
+)
+FIELDS = json.loads(SHIPPED_SCHEMA)["fields"]
+
+
+def to_schema(*fields: object) -> Schema:
+    """A schema with these fields."""
+    return Schema(7, json.dumps({"type": "record", "name": "E", "fields": list(fields)}))
+
+
+def test_encode__frames_with_the_schemas_id() -> None:
+    """One zero byte and the id in four bytes, big-endian, come before the Avro."""
+    assert Codec(Schema(0x01020304, SHIPPED_SCHEMA)).encode(EVENT)[:5] == bytes([0, 1, 2, 3, 4])
+
+
+@pytest.mark.parametrize("count", [1, 2, 63, 64, 2000])
+def test_encode__equals_the_whole_record_written_at_once(count: int) -> None:
+    """Encoding the features apart changes no byte."""
+    event = EVENT._replace(features=tuple(f"feature {number} 🦊" for number in range(count)))
+    assert Codec(Schema(7, SHIPPED_SCHEMA)).encode(event)[5:] == read_avro(SHIPPED_SCHEMA).write(event._asdict())
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        to_schema(*reversed(FIELDS)),
+        to_schema(*FIELDS, {"name": "tenant", "type": "string", "default": "none"}),
+        to_schema(*FIELDS[:-1], {"name": "features", "type": ["null", {"type": "array", "items": ["null", "string"]}]}),
+        to_schema({"name": "event_id", "type": "string"}),
+        to_schema({"name": "event_id", "type": ["null", "string"], "default": None}, *FIELDS[1:]),
+    ],
+)
+def test_encode__fills_the_registrys_own_schema(schema: Schema) -> None:
+    """A schema of other order, with defaults, unions or fewer fields is filled by name."""
+    wanted = {**EVENT._asdict(), "features": list(EVENT.features), "tenant": "none"}
+    names = [field["name"] for field in json.loads(schema.text)["fields"]]
+    assert read_avro(schema.text).read(Codec(schema).encode(EVENT)[5:]) == {name: wanted[name] for name in names}
+
+
+def test_codec__names_the_fields_that_it_cannot_fill() -> None:
+    """A schema that asks for more than an event has is refused at the start, with every such field."""
+    schema = to_schema(*FIELDS[1:], {"name": "event_id", "type": "int"}, {"name": "tenant", "type": "string"})
+    with pytest.raises(Misconfigured, match="event_id, tenant"):
+        Codec(schema)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "7",
+        "[]",
+        '"string"',
+        '{"type": "record"}',
+        '{"type": "record", "name": "E", "fields": []}',
+        '{"type": "record", "name": "E", "fields": [{"name": "a", "type": "nonsense"}]}',
+        '{"type": "enum", "name": "E", "symbols": ["A"]}',
+        "null",
+    ],
+)
+def test_codec__refuses_what_is_no_record_schema(text: str) -> None:
+    """Anything else than an Avro record is a misconfiguration."""
+    with pytest.raises(Misconfigured, match="schema"):
+        Codec(Schema(7, text))
+
+
+def test_encode__refuses_text_that_is_not_unicode() -> None:
+    """A lone surrogate, which JSON can carry, is poison and not a crash."""
+    for event in (EVENT._replace(entity_id="\ud800"), EVENT._replace(features=("\udfff",))):
+        with pytest.raises(PoisonRecord, match="Unicode"):
+            Codec(Schema(7, SHIPPED_SCHEMA)).encode(event)
+
+
+def test_shipped_schema__is_the_contract() -> None:
+    """The schema is exactly what consumers were promised."""
+    strings = ["event_id", "event_type", "timestamp", "entity_type", "entity_id"]
+    strings += ["resource_type", "resource_name", "compute_id"]
+    expected = {
+        "type": "record",
+        "name": "FeatureAvailabilityEvent",
+        "namespace": "com.featurestore.events",
+        "fields": [
+            *({"name": name, "type": "string"} for name in strings),
+            {"name": "features", "type": {"type": "array", "items": "string"}},
+        ],
+    }
+    assert json.loads(SHIPPED_SCHEMA) == expected
+    assert tuple(FeatureAvailabilityEvent._fields) == (*strings, "features")
+    assert fastavro.parse_schema(expected)

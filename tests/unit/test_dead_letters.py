@@ -1,0 +1,93 @@
+"""A refused record is kept whole, once, under a key that says where it came from."""
+
+import json
+from collections.abc import Iterator
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from feature_events.dead_letters import DeadLetters, to_dead_letter
+from feature_events.deadline import Deadline
+from feature_events.errors import PoisonRecord, Undelivered
+from tests.support.records import FIRST_NUMBER, to_unreadable_record
+
+POISON = PoisonRecord("features.data: features is not a map")
+TIME_LEFT = Deadline(1e9)
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """An empty bucket in memory."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    with mock_aws():
+        boto3.client("s3").create_bucket(Bucket="failures")
+        yield "failures"
+
+
+def keys_in(bucket: str) -> list[str]:
+    """The keys of all objects."""
+    return [found["Key"] for found in boto3.client("s3").list_objects_v2(Bucket=bucket).get("Contents", [])]
+
+
+def test_put__keeps_the_record_with_its_reason(bucket: str) -> None:
+    """The object holds everything that redriving needs."""
+    record = to_unreadable_record(3)
+    key = DeadLetters(bucket, "dead-letters/").put(record, POISON, TIME_LEFT)
+    assert key == f"dead-letters/user_feature_store/{FIRST_NUMBER + 3}.json"
+    found = json.loads(boto3.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
+    assert found == {
+        "reason": str(POISON),
+        "table": "user_feature_store",
+        "sequence_number": str(FIRST_NUMBER + 3),
+        "redrive": 'Mend the cause, then hand {"Records": [<record>]} to the function once more.',
+        "record": record,
+    }
+
+
+def test_put__keeps_a_record_once(bucket: str) -> None:
+    """A record that is delivered again replaces its own object."""
+    letters = DeadLetters(bucket, "dead-letters/")
+    for _ in range(2):
+        letters.put(to_unreadable_record(), POISON, TIME_LEFT)
+    assert len(keys_in(bucket)) == 1
+
+
+@pytest.mark.parametrize("record", [None, 7, "text", [], {}, {"dynamodb": {"SequenceNumber": "../x"}}, "\ud800"])
+def test_to_dead_letter__names_what_has_no_name(record: object) -> None:
+    """Where a record has no number, its content gives the key; equal records have equal keys."""
+    one, two = (to_dead_letter(record, POISON, "p/") for _ in range(2))  # type: ignore[arg-type]  # anything at all
+    assert one == two
+    assert one.key.startswith("p/unknown/")
+    assert json.loads(one.body)["record"] == record
+
+
+def test_to_dead_letter__makes_a_key_of_any_table_name() -> None:
+    """Whatever an ARN holds, the key stays under the prefix and readable."""
+    record = {**to_unreadable_record(), "eventSourceARN": "arn:aws:dynamodb:x:1:table/a b\n🦊" + "c" * 300}
+    assert to_dead_letter(record, POISON, "p/").key == f"p/a_b__{'c' * 250}/{FIRST_NUMBER}.json"
+
+
+def test_put__says_what_s3_said(bucket: str) -> None:
+    """A bucket that is not there is no reason to lose the record."""
+    with pytest.raises(Undelivered, match="S3 answered NoSuchBucket"):
+        DeadLetters(bucket + "-not", "p/").put(to_unreadable_record(), POISON, TIME_LEFT)
+
+
+def test_put__says_that_s3_was_not_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No way to S3 is found out within seconds."""
+    for name, value in {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "x"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:1")
+    with pytest.raises(Undelivered, match="S3 was not reached: EndpointConnectionError"):
+        DeadLetters("failures", "p/").put(to_unreadable_record(), POISON, TIME_LEFT)
+
+
+def test_put__needs_a_bucket_and_time() -> None:
+    """Without one of them the record stays in the stream."""
+    with pytest.raises(Undelivered, match="DEAD_LETTER_BUCKET"):
+        DeadLetters(None, "p/").put(to_unreadable_record(), POISON, TIME_LEFT)
+    with pytest.raises(Undelivered, match="no time left"):
+        DeadLetters("failures", "p/").put(to_unreadable_record(), POISON, Deadline(0))

@@ -1,0 +1,92 @@
+"""The entry point wires once, keeps no error, and leaves itself time to answer."""
+
+import importlib
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from feature_events.errors import Misconfigured, Undelivered
+from tests.support.doubles import FakeContext
+from tests.support.records import number_of, to_record
+
+ENVIRON = {
+    "KAFKA_BROKER_URL": "localhost:9092",
+    "SCHEMA_ID": "7",
+    "KAFKA_PROPERTIES": '{"test.mock.num.brokers": 1}',
+}
+NAMES = ("SCHEMA_REGISTRY", "TOPIC_NAME", "DEAD_LETTER_BUCKET", *ENVIRON)
+
+type Load = Callable[..., ModuleType]
+
+
+@pytest.fixture
+def load(monkeypatch: pytest.MonkeyPatch) -> Load:
+    """Starts an execution environment with these variables."""
+
+    def start(**environ: str) -> ModuleType:
+        for name in NAMES:
+            monkeypatch.delenv(name, raising=False)
+        for name, value in environ.items():
+            monkeypatch.setenv(name, value)
+        return importlib.reload(importlib.import_module("feature_events.handler"))
+
+    return start
+
+
+def test_handler__answers_a_batch(load: Load) -> None:
+    """With an embedded broker and a pinned id the function needs nothing else."""
+    assert load(**ENVIRON).handler({"Records": [to_record()]}, FakeContext()) == {"batchItemFailures": []}
+
+
+def test_handler__wires_once(load: Load) -> None:
+    """Settings, schema and producer are those of the start, invocation after invocation."""
+    module = load(**ENVIRON)
+    wired = module.wire()
+    module.handler({"Records": [to_record()]}, FakeContext())
+    assert module.wire() is wired
+
+
+def test_handler__names_every_wrong_setting(load: Load) -> None:
+    """The start does not hide what the first invocation has to say."""
+    module = load(KAFKA_BROKER_URL="nowhere")
+    with pytest.raises(Misconfigured, match=r"(?s)KAFKA_BROKER_URL.*SCHEMA_REGISTRY"):
+        module.handler({"Records": [to_record()]}, FakeContext())
+
+
+def test_handler__recovers_without_a_new_environment(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A registry that was away at the start is asked again by the next invocation."""
+    module = load(**{**ENVIRON, "SCHEMA_ID": "", "SCHEMA_REGISTRY": "http://127.0.0.1:1"})
+    with pytest.raises(Undelivered):
+        module.handler({"Records": [to_record()]}, FakeContext())
+    monkeypatch.setenv("SCHEMA_ID", "7")
+    assert module.handler({"Records": [to_record()]}, FakeContext()) == {"batchItemFailures": []}
+
+
+@pytest.mark.parametrize("event", [{}, {"Records": None}, {"Records": {"a": 1}}])
+def test_handler__refuses_what_is_no_batch(load: Load, event: dict[str, Any]) -> None:
+    """An invocation by something else says so, and is no silent success."""
+    with pytest.raises(Misconfigured, match="no Records"):
+        load(**ENVIRON).handler(event, FakeContext())
+
+
+def test_handler__sends_nothing_when_there_is_no_time_to_answer(load: Load) -> None:
+    """With less time left than answering takes, the batch stays in the stream."""
+    record = to_record()
+    answer = load(**ENVIRON).handler({"Records": [record]}, FakeContext(milliseconds=3000))
+    assert answer == {"batchItemFailures": [{"itemIdentifier": number_of(record)}]}
+
+
+def test_start__imports_nothing_that_it_does_not_need() -> None:
+    """boto3 and requests, the most of a cold start, stay out of one that needs neither."""
+    modules = "{'boto3', 'botocore.session', 'requests'}"
+    code = f"import sys, feature_events.handler; print(sorted({modules} & set(sys.modules)))"
+    environ = {**os.environ, **ENVIRON, "PYTHONPATH": "src", "SCHEMA_REGISTRY": ""}
+    done = subprocess.run(  # noqa: S603  # the command is this test's
+        [sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "[]"

@@ -1,0 +1,69 @@
+"""What is emitted is what the table of metrics says, in CloudWatch's embedded format."""
+
+import json
+from typing import Any
+
+import pytest
+
+from feature_events.deadline import Deadline
+from feature_events.metrics import METRICS, emit_registry_latency
+from tests.support.doubles import FakeDeadLetters, FakePublisher
+from tests.support.pipelines import to_pipeline
+from tests.support.records import to_record, to_unreadable_record
+
+
+def read_emf(text: str) -> list[dict[str, Any]]:
+    """The lines of output that are metrics."""
+    lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+    return [line for line in lines if "_aws" in line]
+
+
+def values_of(emitted: list[dict[str, Any]]) -> dict[str, Any]:
+    """Name -> value, the reason with it where there is one; each with its unit checked."""
+    found = {}
+    for line in emitted:
+        [directive] = line["_aws"]["CloudWatchMetrics"]
+        assert directive["Namespace"] == "FeatureEvents"
+        assert line["service"] == "feature-events"
+        for metric in directive["Metrics"]:
+            assert metric["Unit"] == METRICS[metric["Name"]].unit.value
+            [value] = line[metric["Name"]]
+            found[metric["Name"] + (f" {line['reason']}" if "reason" in line else "")] = value
+    return found
+
+
+def test_run__emits_the_batchs_figures(capsys: pytest.CaptureFixture[str]) -> None:
+    """One invocation emits every figure once, zeros too, so that an alarm can tell none from silence."""
+    records = [to_record(0), to_record(1), to_record(2, kind="REMOVE"), to_record(3, item={}), to_unreadable_record(4)]
+    publisher = FakePublisher()
+    to_pipeline(publisher, FakeDeadLetters()).run(records, Deadline(1e9))
+    expected = {
+        "EventsDelivered": 2,
+        "RecordsUndelivered": 0,
+        "DeadLetters": 1,
+        "SerializationTime": 0,
+        "EventBytes": sum(len(message.value) for message in publisher.log),
+        "DeliveryLatency": 0,
+        "EndToEndLatency": 303_000,
+        "RecordsSkipped remove": 1,
+        "RecordsSkipped no_features": 1,
+    }
+    assert values_of(read_emf(capsys.readouterr().out)) == expected
+
+
+def test_emit__knows_every_metric(capsys: pytest.CaptureFixture[str]) -> None:
+    """No metric is in the table that nothing emits."""
+    emit_registry_latency(12.5)
+    to_pipeline(FakePublisher(), FakeDeadLetters()).run([to_record(), to_record(1, kind="REMOVE")], Deadline(1e9))
+    emitted = {name.split()[0] for name in values_of(read_emf(capsys.readouterr().out))}
+    assert emitted == set(METRICS)
+
+
+def test_logs__hold_no_payload(capsys: pytest.CaptureFixture[str]) -> None:
+    """Neither what is set aside nor what is delivered leaves a key, a value or a feature's name in the log."""
+    secret = to_unreadable_record(1, entity="secret-entity")
+    secret["dynamodb"]["NewImage"]["features"] = {"S": "secret-value"}
+    to_pipeline(FakePublisher(), FakeDeadLetters()).run([to_record(entity="secret-entity"), secret], Deadline(1e9))
+    output = capsys.readouterr()
+    assert "secret" not in output.out + output.err
+    assert "age" not in output.out.replace("message", "")

@@ -1,0 +1,43 @@
+"""The answer to Lambda names the first record that came to no end."""
+
+import pytest
+
+from feature_events.change import Skipped
+from feature_events.outcome import Outcome
+from tests.support.records import number_of, to_record
+
+
+def to_outcome(ends: str) -> Outcome:
+    """An outcome from one letter per record: Delivered, Skipped, Poison set aside, Undelivered."""
+    outcome = Outcome([to_record(number) for number in range(len(ends))])
+    for position, end in enumerate(ends):
+        match end:
+            case "D":
+                outcome.deliver(position)
+            case "S":
+                outcome.skip(position, Skipped.REMOVE)
+            case "P":
+                outcome.set_aside(position)
+    return outcome
+
+
+@pytest.mark.parametrize(
+    ("ends", "first"),
+    [("", None), ("DSP", None), ("U", 0), ("DDU", 2), ("SPUDU", 2), ("DUDDD", 1)],
+)
+def test_response__names_the_first_undelivered(ends: str, first: int | None) -> None:
+    """One number says all, since Lambda delivers again everything from the lowest on."""
+    outcome = to_outcome(ends)
+    expected = [] if first is None else [{"itemIdentifier": number_of(outcome.records[first])}]
+    assert outcome.response() == {"batchItemFailures": expected}
+
+
+def test_response__asks_for_the_whole_batch_where_a_record_has_no_number() -> None:
+    """A record that cannot be named is delivered again with all others."""
+    assert Outcome([{"eventName": "INSERT"}]).response() == {"batchItemFailures": [{"itemIdentifier": ""}]}
+
+
+def test_counts__add_up_to_the_batch() -> None:
+    """Every record is counted under exactly one end."""
+    expected = {"records": 6, "delivered": 2, "skipped": {Skipped.REMOVE: 1}, "dead_letters": 1, "undelivered": 2}
+    assert to_outcome("DSPDUU").counts() == expected

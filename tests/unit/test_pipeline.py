@@ -1,0 +1,124 @@
+"""A batch goes down the line, and every record of it comes to an end that is told."""
+
+import pytest
+
+from feature_events.deadline import Deadline
+from feature_events.errors import Misconfigured
+from tests.support.doubles import FakeDeadLetters, FakePublisher
+from tests.support.pipelines import to_pipeline
+from tests.support.records import Json, number_of, to_item, to_record, to_unreadable_record
+
+TIME_LEFT = Deadline(1e9)
+
+
+def failures(*records: Json) -> dict[str, list[dict[str, str]]]:
+    """The answer that names the first of these records, or none."""
+    return {"batchItemFailures": [{"itemIdentifier": number_of(record)} for record in records[:1]]}
+
+
+def test_run__publishes_each_change_in_order() -> None:
+    """A batch of changes is in the topic as it was in the stream."""
+    publisher = FakePublisher()
+    records = [to_record(number, entity=f"user-{number % 3}") for number in range(9)]
+    outcome = to_pipeline(publisher, FakeDeadLetters()).run(records, TIME_LEFT)
+    assert outcome.response() == failures()
+    assert [message.timestamp_ms for message in publisher.log] == [
+        record["dynamodb"]["ApproximateCreationDateTime"] * 1000 for record in records
+    ]
+
+
+def test_run__gives_the_same_bytes_for_the_same_batch() -> None:
+    """What is delivered twice is the same twice, to the last header."""
+    publisher = FakePublisher()
+    records = [to_record(number) for number in range(5)]
+    for _ in range(2):
+        to_pipeline(publisher, FakeDeadLetters()).run(records, TIME_LEFT)
+    assert publisher.log[:5] == publisher.log[5:]
+
+
+def test_run__sets_aside_a_record_that_nobody_can_read() -> None:
+    """One bad record among many stops nobody."""
+    publisher, letters = FakePublisher(), FakeDeadLetters()
+    records = [to_record(0), to_unreadable_record(1), to_record(2)]
+    outcome = to_pipeline(publisher, letters).run(records, TIME_LEFT)
+    assert outcome.response() == failures()
+    assert (len(publisher.log), letters.letters) == (
+        2,
+        [(records[1], "features.data: features is not a map")],
+    )
+
+
+def test_run__sets_aside_what_kafka_refuses() -> None:
+    """A record too large for Kafka is poison once Kafka has said so."""
+    publisher, letters = FakePublisher(message_max_bytes=1000), FakeDeadLetters()
+    large = to_record(1, item=to_item(tuple(f"feature_{number}" for number in range(200))))
+    outcome = to_pipeline(publisher, letters).run([to_record(0), large, to_record(2)], TIME_LEFT)
+    assert outcome.response() == failures()
+    assert letters.letters == [(large, "Kafka refuses it: MSG_SIZE_TOO_LARGE")]
+
+
+@pytest.mark.parametrize("kind", ["unreadable", "too large"])
+def test_run__leaves_in_the_stream_what_s3_does_not_take(kind: str) -> None:
+    """Where a record cannot be set aside it is reported, and nothing behind it overtakes it."""
+    publisher, letters = FakePublisher(message_max_bytes=1000), FakeDeadLetters(works=False)
+    large = to_item(tuple(f"feature_{number}" for number in range(200)))
+    bad = to_unreadable_record(1) if kind == "unreadable" else to_record(1, item=large)
+    outcome = to_pipeline(publisher, letters).run([to_record(0), bad, to_record(2)], TIME_LEFT)
+    assert outcome.response() == failures(bad)
+    assert len(publisher.log) == 1
+
+
+def test_run__reports_the_first_that_was_not_acknowledged() -> None:
+    """What is before it is not asked for again; what is behind it is."""
+    publisher = FakePublisher()
+    records = [to_record(0), to_record(1, kind="REMOVE"), to_record(2), to_record(3)]
+    publisher.loses = lambda message: (
+        b"user_feature_store" in dict(message.headers)["ce_source"] and bool(publisher.log)
+    )
+    outcome = to_pipeline(publisher, FakeDeadLetters()).run(records, TIME_LEFT)
+    assert outcome.response() == failures(records[2])
+
+
+def test_run__reports_everything_when_kafka_is_away() -> None:
+    """A batch that could not be sent is in the stream, whole."""
+    publisher = FakePublisher()
+    publisher.reachable = False
+    records = [to_record(0), to_record(1)]
+    assert to_pipeline(publisher, FakeDeadLetters()).run(records, TIME_LEFT).response() == failures(*records)
+
+
+@pytest.mark.parametrize("case", ["topic", "view type", "old images"])
+def test_run__fails_when_it_is_misconfigured(case: str) -> None:
+    """What a person must change fails the invocation, and nothing is set aside for it."""
+    publisher, letters = FakePublisher(), FakeDeadLetters()
+    publisher.topic_exists = case != "topic"
+    record = to_record(kind="MODIFY")
+    if case == "view type":
+        del record["dynamodb"]["NewImage"]
+        record["dynamodb"]["StreamViewType"] = "KEYS_ONLY"
+    pipeline = to_pipeline(publisher, letters, features_mode="changed" if case == "old images" else "all")
+    with pytest.raises(Misconfigured):
+        pipeline.run([record], TIME_LEFT)
+    assert (publisher.log, letters.letters) == ([], [])
+
+
+def test_run__counts_every_record_once() -> None:
+    """Delivered, skipped, set aside and undelivered add up to the batch."""
+    publisher = FakePublisher()
+    records = [
+        to_record(0),
+        to_record(1, kind="REMOVE"),
+        to_record(2, item={}),
+        to_unreadable_record(3),
+        to_record(4, entity="lost"),
+        to_record(5),
+    ]
+    publisher.loses = lambda message: message.key == b"lost"
+    counts = to_pipeline(publisher, FakeDeadLetters()).run(records, TIME_LEFT).counts()
+    assert counts == {
+        "records": 6,
+        "delivered": 1,
+        "skipped": {"remove": 1, "no_features": 1},
+        "dead_letters": 1,
+        "undelivered": 2,
+    }

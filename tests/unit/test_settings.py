@@ -1,0 +1,153 @@
+"""The environment is read once, and every mistake in it is named at once."""
+
+import pytest
+
+from feature_events.errors import Misconfigured
+from feature_events.settings import RESERVED_PROPERTIES, Settings, read_settings
+
+LEAST = {"KAFKA_BROKER_URL": "b-1.msk:9092", "SCHEMA_ID": "7"}
+
+
+def test_read_settings__has_defaults_for_all_but_the_addresses() -> None:
+    """Brokers and a way to a schema id are all that must be given."""
+    expected = Settings(
+        brokers="b-1.msk:9092",
+        registry=None,
+        topic="FEATURE_AVAILABILITY_EVENTS",
+        schema_id=7,
+        schema_version=None,
+        auto_register=False,
+        features_mode="all",
+        headers="cloudevents",
+        compression="zstd",
+        kafka_properties={},
+        delivery_timeout_ms=20_000,
+        dead_letter_bucket=None,
+        dead_letter_prefix="dead-letters/",
+    )
+    assert read_settings(LEAST) == expected
+
+
+def test_read_settings__takes_what_is_given() -> None:
+    """Every setting arrives in its own type."""
+    given = {
+        "KAFKA_BROKER_URL": "b-1.msk:9092, 10.0.0.1:9094,[::1]:9092",
+        "SCHEMA_REGISTRY": "https://registry.example:8081/apis/ccompat/v7/",
+        "TOPIC_NAME": "features.v1",
+        "SCHEMA_VERSION": "3",
+        "AUTO_REGISTER_SCHEMAS": "false",
+        "FEATURES_MODE": "changed",
+        "EVENT_HEADERS": "none",
+        "KAFKA_COMPRESSION": "lz4",
+        "KAFKA_PROPERTIES": '{"client.rack": "use1-az1", "socket.nagle.disable": true, "reconnect.backoff.ms": 10}',
+        "DELIVERY_TIMEOUT_MS": "5000",
+        "DEAD_LETTER_BUCKET": "failures-123",
+        "DEAD_LETTER_PREFIX": "letters",
+    }
+    expected = Settings(
+        brokers="b-1.msk:9092,10.0.0.1:9094,[::1]:9092",
+        registry="https://registry.example:8081/apis/ccompat/v7",
+        topic="features.v1",
+        schema_id=None,
+        schema_version=3,
+        auto_register=False,
+        features_mode="changed",
+        headers="none",
+        compression="lz4",
+        kafka_properties={"client.rack": "use1-az1", "socket.nagle.disable": "true", "reconnect.backoff.ms": 10},
+        delivery_timeout_ms=5000,
+        dead_letter_bucket="failures-123",
+        dead_letter_prefix="letters/",
+    )
+    assert read_settings(given) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("KAFKA_BROKER_URL", "b-1.msk"),
+        ("KAFKA_BROKER_URL", "b-1.msk:99999"),
+        ("KAFKA_BROKER_URL", "b-1.msk:9092,"),
+        ("KAFKA_BROKER_URL", "SSL://b-1.msk:9092"),
+        ("KAFKA_BROKER_URL", "a b:9092"),
+        ("SCHEMA_REGISTRY", "registry:8081"),
+        ("SCHEMA_REGISTRY", "ftp://registry"),
+        ("SCHEMA_REGISTRY", "http://"),
+        ("SCHEMA_REGISTRY", "http://registry:port"),
+        ("SCHEMA_REGISTRY", "http://[registry"),
+        ("SCHEMA_REGISTRY", "http://user:secret@registry"),
+        ("SCHEMA_REGISTRY", "http://registry?x=1"),
+        ("SCHEMA_REGISTRY", "http://regis try"),
+        ("TOPIC_NAME", "a topic"),
+        ("TOPIC_NAME", ".."),
+        ("TOPIC_NAME", "t" * 250),
+        ("SCHEMA_ID", "0"),
+        ("SCHEMA_ID", "-1"),
+        ("SCHEMA_ID", "1.5"),
+        ("SCHEMA_ID", "٣"),
+        ("SCHEMA_ID", "2147483648"),
+        ("SCHEMA_VERSION", "newest"),
+        ("SCHEMA_VERSION", "0"),
+        ("AUTO_REGISTER_SCHEMAS", "yes"),
+        ("FEATURES_MODE", "some"),
+        ("EVENT_HEADERS", "all"),
+        ("KAFKA_COMPRESSION", "zip"),
+        ("KAFKA_PROPERTIES", "acks=all"),
+        ("KAFKA_PROPERTIES", "[]"),
+        ("KAFKA_PROPERTIES", '{"client.rack": null}'),
+        ("KAFKA_PROPERTIES", '{"message.max.bytes": "1000000"}'),
+        ("KAFKA_PROPERTIES", '{"message.max.bytes": 5}'),
+        ("DELIVERY_TIMEOUT_MS", "10"),
+        ("DELIVERY_TIMEOUT_MS", "20s"),
+        ("DEAD_LETTER_BUCKET", "s3://failures"),
+        ("DEAD_LETTER_PREFIX", "/letters"),
+        ("DEAD_LETTER_PREFIX", "a b"),
+    ],
+)
+def test_read_settings__names_the_setting_and_never_its_value(name: str, text: str) -> None:
+    """A wrong value is a misconfiguration by the setting's name; the value, which may be a secret, is not repeated."""
+    with pytest.raises(Misconfigured, match=rf"(?m)^- {name} ") as raised:
+        read_settings({**LEAST, name: text})
+    assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", RESERVED_PROPERTIES)
+def test_read_settings__keeps_its_promises_from_properties(name: str) -> None:
+    """A property that would break order, loss or trust is refused, with what to do instead."""
+    with pytest.raises(Misconfigured, match=f"KAFKA_PROPERTIES may not hold {name} "):
+        read_settings({**LEAST, "KAFKA_PROPERTIES": f'{{"{name}": "1"}}'})
+
+
+@pytest.mark.parametrize(
+    ("environ", "mistake"),
+    [
+        ({}, "KAFKA_BROKER_URL is missing"),
+        ({}, "SCHEMA_REGISTRY is missing"),
+        ({"KAFKA_BROKER_URL": " ", "SCHEMA_ID": "1"}, "KAFKA_BROKER_URL is missing"),
+        ({**LEAST, "SCHEMA_VERSION": "latest"}, "SCHEMA_ID and SCHEMA_VERSION"),
+        ({**LEAST, "AUTO_REGISTER_SCHEMAS": "true"}, "AUTO_REGISTER_SCHEMAS"),
+        ({"KAFKA_BROKER_URL": "b:1", "SCHEMA_VERSION": "1"}, "SCHEMA_REGISTRY is missing"),
+    ],
+)
+def test_read_settings__finds_what_is_missing_or_contradicts(environ: dict[str, str], mistake: str) -> None:
+    """Mistakes that lie in no single setting are named too."""
+    with pytest.raises(Misconfigured, match=mistake):
+        read_settings(environ)
+
+
+def test_read_settings__names_every_mistake_at_once() -> None:
+    """Whoever deploys corrects once."""
+    environ = {
+        "KAFKA_BROKER_URL": "nowhere",
+        "TOPIC_NAME": "a topic",
+        "FEATURES_MODE": "some",
+        "KAFKA_PROPERTIES": '{"acks": 1, "linger.ms": 5}',
+    }
+    with pytest.raises(Misconfigured) as raised:
+        read_settings(environ)
+    lines = str(raised.value).splitlines()
+    assert lines[0] == "5 of the function's settings cannot be:"
+    names = ["KAFKA_BROKER_URL", "TOPIC_NAME", "FEATURES_MODE", "KAFKA_PROPERTIES", "SCHEMA_REGISTRY"]
+    assert [line.split()[1] for line in lines[1:]] == names
+    assert "acks" in lines[4]
+    assert "linger.ms" in lines[4]
