@@ -44,5 +44,6 @@ lock: setup ## resolve requirements/*.in anew
 	  .local/uv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.13 --generate-hashes --no-emit-index-url \
 	    --custom-compile-command "make lock" requirements/$$name.in --output-file requirements/$$name.txt || exit 1; done
 
-clean: down ## remove everything that was made here
+clean: ## remove everything that was made here
+	@[ ! -x $(BIN)/python ] || $(BIN)/python -m local.stack down
 	@rm -rf .venv .local .aws-sam

@@ -12,6 +12,7 @@ import contextlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
+from typing import cast
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka import Message as Report
@@ -260,9 +261,11 @@ class Publisher:
             outstanding.append(one)
         try:
             producer.flush(deadline.remaining())
-        except _LOST:
-            logger.error("kafka producer lost")
+        except _LOST as exception:
             self._abandon()
+            fatal = _read_fatal(exception)
+            _raise_if_misconfigured(fatal, self._topic)
+            logger.error("kafka producer lost", code=fatal.name(), reason=fatal.str())
         return [one.error for one in outstanding]
 
     def _explain(self, error: KafkaError) -> None:
@@ -301,6 +304,14 @@ def to_properties(settings: Settings) -> Properties:
         "bootstrap.servers": settings.brokers,
         "compression.type": settings.compression,
     }
+
+
+def _read_fatal(exception: Exception) -> KafkaError:
+    """The fatal error that flush() raised, itself or as the cause of a callback's SystemError."""
+    cause = exception if isinstance(exception, KafkaException) else exception.__cause__
+    if not isinstance(cause, KafkaException):
+        raise exception
+    return cast("KafkaError", cause.args[0])
 
 
 def _to_producer(properties: Properties, errors: _ClientErrors) -> Producer:

@@ -201,6 +201,13 @@ def test_publish__waits_for_a_slow_producer_id(kafka: MockKafka) -> None:
     assert set(deliveries) == {Delivery.DELIVERED}
 
 
+def test_publish__says_that_it_may_not_write_idempotently(kafka: MockKafka) -> None:
+    """A cluster that gives no producer id to us is a misconfiguration with the permission to grant."""
+    kafka.fail(INIT_PRODUCER_ID, *[KafkaError.CLUSTER_AUTHORIZATION_FAILED] * 100)
+    with pytest.raises(Misconfigured, match="WriteDataIdempotently"):
+        to_publisher(kafka).publish(to_messages(10), Deadline(LONG), Refusals())
+
+
 def test_publish__asks_for_metadata_once(kafka: MockKafka) -> None:
     """A warm environment does not look the topic up again: were it asked, it would be told that it may not."""
     publisher = to_publisher(kafka)

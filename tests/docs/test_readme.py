@@ -1,0 +1,113 @@
+"""README's tables and commands are the code's: nothing is missing there, and nothing is there that does not exist."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from feature_events.change import Skipped
+from feature_events.codec import SHIPPED_SCHEMA
+from feature_events.errors import Misconfigured
+from feature_events.metrics import METRICS
+from feature_events.settings import Settings, read_settings
+from local.paths import ROOT
+from tests.support.sample_events import read_expected
+
+README = (ROOT / "README.md").read_text()
+
+
+def read_table(heading: str) -> dict[str, list[str]]:
+    """The table whose first column has this heading: first cell, without its markup -> the other cells."""
+    lines = iter(README.splitlines())
+    for line in lines:
+        if line.startswith(f"| {heading} |"):
+            break
+    else:
+        raise AssertionError(f"no table of {heading}")
+    rows = {}
+    for line in lines:
+        if not line.startswith("|"):
+            break
+        first, *others = [cell.strip() for cell in line.strip("|").split(" | ")]
+        if others:  # the line under the headings has no spaces to split at
+            rows[re.sub(r"^\[(.*)\]\(.*\)$", r"\1", first).strip("`")] = others
+    return rows
+
+
+class Recorder(Mapping[str, str]):
+    """An environment that remembers what it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: set[str] = set()
+
+    def __getitem__(self, name: str) -> str:
+        self.asked.add(name)
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+def test_settings__are_the_codes() -> None:
+    """Every setting that the function reads is in the table, and no other."""
+    environ = Recorder()
+    with pytest.raises(Misconfigured):
+        read_settings(environ)
+    assert set(read_table("setting")) == environ.asked
+    assert len(environ.asked) == len(Settings._fields)
+
+
+def test_settings__have_the_defaults_that_are_told() -> None:
+    """A default in the table is what the function takes when nothing is given."""
+    given = {"KAFKA_BROKER_URL": "b:9092", "SCHEMA_ID": "7"}
+    plain = read_settings(given)
+    for name, (default, _) in read_table("setting").items():
+        if default.startswith("`"):
+            assert read_settings({**given, name: default.strip("`")}) == plain, name
+
+
+def test_metrics__are_the_codes() -> None:
+    """Every metric is in the table with its unit, and no other."""
+    told = {name: unit for name, (unit, _) in read_table("metric").items()}
+    assert told == {name: metric.unit.value for name, metric in METRICS.items()}
+
+
+def test_skip_reasons__are_the_codes() -> None:
+    """Every reason is in the table, and no other."""
+    assert set(read_table("reason")) == set(Skipped)
+
+
+def test_event__is_the_schema() -> None:
+    """The event's fields and types are the schema's, in its order."""
+    fields = json.loads(SHIPPED_SCHEMA)["fields"]
+    expected = [(field["name"], "string" if field["type"] == "string" else "array of string") for field in fields]
+    assert [(name, kind) for name, (kind, _) in read_table("field").items()] == expected
+
+
+def test_events__are_all_there() -> None:
+    """Every sample event is in the table with the answer that is tested."""
+    expected = {name: [row["what"]] for name, row in read_expected().items()}
+    assert read_table("event") == expected
+
+
+def test_commands__exist() -> None:
+    """Every `make` command in the text is one of the Makefile's."""
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"(?:^|`)make ([a-z]+)", README, re.MULTILINE))
+    assert {"demo", "test", "lint"} <= named
+    assert named <= targets
+
+
+DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links__lead_somewhere(document: Path) -> None:
+    """Every link to a file leads to one."""
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", document.read_text())
+    assert [link for link in links if not (document.parent / link).exists()] == []
