@@ -2,6 +2,7 @@
 # Makes Docker present on a fresh Debian machine, as root. Where an engine already answers, nothing is changed.
 # The log of an engine started here goes to DOCKERD_HOME, its pid to DOCKERD_PID_FILE, for the caller to end it.
 set -euo pipefail
+PATH=$PATH:/usr/sbin:/sbin # where Debian keeps dockerd and iptables
 
 answers() { docker info >/dev/null 2>&1; }
 

@@ -59,12 +59,12 @@ _FIXED: Properties = {
     "message.timeout.ms": 0,
 }
 
-# By these a broker, or the client for it, says that it will never take this message
+# By these a broker, or the client for it, says that it will never take this message; none of them is retriable
+# (https://kafka.apache.org/protocol#protocol_error_codes), as a corrupt message would be
 _REFUSED = frozenset(
     {
         KafkaError.MSG_SIZE_TOO_LARGE,
         KafkaError.RECORD_LIST_TOO_LARGE,
-        KafkaError.INVALID_MSG,
         KafkaError.INVALID_RECORD,
         KafkaError.INVALID_TIMESTAMP,
     }

@@ -73,7 +73,9 @@ def test_publish__waits_out_a_passing_fault(kafka: MockKafka, code: int) -> None
     assert_complete_and_in_order(kafka, 100)
 
 
-@pytest.mark.parametrize("code", [KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_RECORD, KafkaError.INVALID_MSG])
+@pytest.mark.parametrize(
+    "code", [KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE, KafkaError.INVALID_RECORD]
+)
 def test_publish__tries_a_refused_batch_again_in_parts(kafka: MockKafka, code: int) -> None:
     """A batch that is refused for one message's sake costs its mates nothing, not even their order."""
     publisher = to_publisher(kafka)
@@ -91,6 +93,16 @@ def test_publish__refuses_what_the_broker_refuses_alone(kafka: MockKafka) -> Non
     refusals = Refusals()
     assert publisher.publish([to_message(0)], Deadline(LONG), refusals) == [Delivery.REFUSED]
     assert refusals.seen == [0]
+
+
+def test_publish__never_refuses_what_was_garbled_on_the_way(kafka: MockKafka) -> None:
+    """A checksum that fails is the network's fault: the message is delivered in the end or reported, never refused."""
+    kafka.fail(PRODUCE, KafkaError.INVALID_MSG)
+    refusals = Refusals()
+    publisher = to_publisher(kafka)
+    publisher.publish([to_message(0)], Deadline(SHORT), refusals)
+    assert refusals.seen == []
+    assert publisher.publish([to_message(0)], Deadline(LONG), refusals) == [Delivery.DELIVERED]
 
 
 def test_publish__reports_what_no_broker_acknowledges(kafka: MockKafka) -> None:
