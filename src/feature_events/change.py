@@ -6,9 +6,11 @@ the rest of the line works on values it can trust.
 The record's shape: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_Record.html
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import Any, NamedTuple, TypeIs
+from functools import partial
+from typing import Any, NamedTuple, cast
 
 from feature_events.errors import Misconfigured, PoisonRecord
 
@@ -17,6 +19,9 @@ type StreamRecord = Mapping[str, Any]
 
 type Item = Mapping[str, Any]
 """Attributes by name, each in DynamoDB's JSON: `{"S": "text"}`, `{"N": "1"}`, `{"M": {...}}` and so on."""
+
+_KINDS = ("INSERT", "MODIFY")
+_DIGITS = re.compile(r"[0-9]+").fullmatch
 
 LATEST_MS = 253_402_300_799_999
 """The last millisecond of the year 9999, the latest time that ISO-8601 text can name."""
@@ -42,10 +47,9 @@ class Change(NamedTuple):
     old_image: Item | None
     created_ms: int | None
 
-    @property
-    def table_arn(self) -> str:
-        """The table's ARN, which the stream's begins with."""
-        return self.stream_arn.partition("/stream/")[0]
+
+# What Change(...) does, less a call in Python
+_to_change = cast("Callable[[tuple[object, ...]], Change]", partial(tuple.__new__, Change))
 
 
 def read_change(record: StreamRecord) -> Change | Skipped:
@@ -56,52 +60,48 @@ def read_change(record: StreamRecord) -> Change | Skipped:
         Misconfigured: the stream carries no new images.
 
     """
-    if type(record) is not dict:
-        raise PoisonRecord("the record is not an object")
-    kind = record.get("eventName")
-    if kind == "REMOVE":
-        return Skipped.REMOVE
-    if kind not in ("INSERT", "MODIFY"):
-        raise PoisonRecord("eventName is neither INSERT, MODIFY nor REMOVE")
-    body = record.get("dynamodb")
-    if type(body) is not dict:
-        raise PoisonRecord("dynamodb is not an object")
-    new_image = body.get("NewImage")
-    if type(new_image) is not dict:
-        raise _without_new_image(body)
-    keys = body.get("Keys")
-    if type(keys) is not dict:
-        raise PoisonRecord("dynamodb.Keys is not an object")
-    sequence_number = body.get("SequenceNumber")
-    if not is_sequence_number(sequence_number):
-        raise PoisonRecord("dynamodb.SequenceNumber is not a string of digits")
-    stream_arn = record.get("eventSourceARN")
-    if type(stream_arn) is not str or not stream_arn.startswith("arn:"):
-        raise PoisonRecord("eventSourceARN is not an ARN")
-    event_id = record.get("eventID")
-    old_image = body.get("OldImage")
-    return Change(
-        sequence_number,
-        kind,
-        event_id if type(event_id) is str else "",
-        stream_arn,
-        keys,
-        new_image,
-        old_image if type(old_image) is dict else None,
-        _to_milliseconds(body.get("ApproximateCreationDateTime")),
+    try:
+        kind = record["eventName"]
+        if kind == "REMOVE":
+            return Skipped.REMOVE
+        event_id, stream_arn = record.get("eventID"), record["eventSourceARN"]
+        body = record["dynamodb"]
+        number, keys, new_image = body["SequenceNumber"], body["Keys"], body["NewImage"]
+        old_image, created = body.get("OldImage"), body.get("ApproximateCreationDateTime")
+    except (KeyError, TypeError, AttributeError):
+        raise _explain(record) from None
+    # Only JSON's own types occur, so a class tells all, and costs no call
+    if (
+        kind not in _KINDS
+        or keys.__class__ is not dict
+        or new_image.__class__ is not dict
+        or stream_arn.__class__ is not str
+        or stream_arn[:4] != "arn:"
+        or number.__class__ is not str
+        or not _DIGITS(number)
+    ):
+        raise _explain(record)
+    return _to_change(
+        (
+            number,
+            kind,
+            event_id if event_id.__class__ is str else "",
+            stream_arn,
+            keys,
+            new_image,
+            old_image if old_image.__class__ is dict else None,
+            created * 1000
+            if created.__class__ is int and 0 < created < LATEST_MS // 1000
+            else _to_milliseconds(created),
+        )
     )
-
-
-def is_sequence_number(value: object) -> TypeIs[str]:
-    """Whether this is a stream's sequence number: a string of decimal digits."""
-    return isinstance(value, str) and value.isascii() and value.isdigit()
 
 
 def read_sequence_number(record: StreamRecord) -> str | None:
     """The number that Lambda knows this record by, also where the rest of the record is unreadable."""
     body = record.get("dynamodb") if type(record) is dict else None
     number = body.get("SequenceNumber") if type(body) is dict else None
-    return number if is_sequence_number(number) else None
+    return number if type(number) is str and _DIGITS(number) else None
 
 
 def read_table_name(record: StreamRecord) -> str | None:
@@ -111,15 +111,27 @@ def read_table_name(record: StreamRecord) -> str | None:
     return name or None
 
 
-def _without_new_image(body: Mapping[str, Any]) -> Exception:
-    """The error for a record without its new image: the stream's setting, or this record's own defect."""
+def _explain(record: StreamRecord) -> Exception:  # noqa: PLR0911  # one for each defect
+    """Why this record is no Change: the stream's setting, or the record's own defect, the first from outside in."""
+    if type(record) is not dict:
+        return PoisonRecord("the record is not an object")
+    if record.get("eventName") not in _KINDS:
+        return PoisonRecord("eventName is neither INSERT, MODIFY nor REMOVE")
+    body = record.get("dynamodb")
+    if type(body) is not dict:
+        return PoisonRecord("dynamodb is not an object")
     view = body.get("StreamViewType")
-    if view in ("KEYS_ONLY", "OLD_IMAGE"):
+    if type(body.get("NewImage")) is not dict and view in ("KEYS_ONLY", "OLD_IMAGE"):
         return Misconfigured(
             f"the table's stream has view type {view}, which carries no new images: "
             "set StreamViewType to NEW_IMAGE or NEW_AND_OLD_IMAGES"
         )
-    return PoisonRecord("dynamodb.NewImage is not an object")
+    for name in ("NewImage", "Keys"):
+        if type(body.get(name)) is not dict:
+            return PoisonRecord(f"dynamodb.{name} is not an object")
+    if read_sequence_number(record) is None:
+        return PoisonRecord("dynamodb.SequenceNumber is not a string of digits")
+    return PoisonRecord("eventSourceARN is not an ARN")
 
 
 def _to_milliseconds(seconds: object) -> int | None:

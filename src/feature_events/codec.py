@@ -23,7 +23,14 @@ SHIPPED_SCHEMA = (Path(__file__).parent / "feature_trigger.avsc").read_text()
 _FIELDS = FeatureAvailabilityEvent._fields
 # Its features are a list: fastavro takes a tuple in a union for a pair of branch and value
 _SAMPLE = {**dict.fromkeys(_FIELDS, "text"), "features": ["name"]}
-_LISTS_KEPT = 256  # encoded lists of feature names; most items of a table name the same features
+_FEATURES = {"type": "array", "items": "string"}
+
+# Encodings that are kept, since most items of a table have the same names and come from few jobs
+_TEXTS_KEPT = 1024
+_FEATURES_KEPT = 256
+
+# Avro's lengths, zigzag in groups of seven bits; a DynamoDB key, in base64, has at most 2,732 characters
+_LENGTHS = tuple(bytes([n << 1]) if n < 64 else bytes([n << 1 & 127 | 128, n >> 6]) for n in range(4096))  # noqa: PLR2004
 
 
 class Schema(NamedTuple):
@@ -42,38 +49,66 @@ class Codec:
     """
 
     def __init__(self, schema: Schema) -> None:
-        parsed = _parse(schema.text)
-        _refuse_unfillable(parsed)
+        self._schema = _parse(schema.text)
+        _refuse_unfillable(self._schema)
         self._frame = b"\0" + schema.id.to_bytes(4, "big")
-        *head, last = parsed["fields"]
-        # Records are their fields one after the other, so the features, where they come last, are encoded once per list
-        self._split = bool(last["name"] == "features")
-        self._head: dict[str, Any] = {**parsed, "fields": head} if self._split else parsed
-        self._features = last["type"]
-        self._encode_features = lru_cache(_LISTS_KEPT)(self._write_features)
+        shipped = [(name, _FEATURES if name == "features" else "string") for name in _FIELDS]
+        self._is_shipped = [(field["name"], field["type"]) for field in self._schema["fields"]] == shipped
+        self._encode_texts = lru_cache(_TEXTS_KEPT)(_write_texts)
+        self._encode_features = lru_cache(_FEATURES_KEPT)(_write_features)
 
     def encode(self, event: FeatureAvailabilityEvent) -> bytes:
         """The framed bytes of this event.
+
+        A record is its fields one after the other. Where they are those that we ship, the three that differ in each
+        event are written here and the others, which seldom do, once; any other schema is left to fastavro.
 
         Raises:
             PoisonRecord: a text in it is not valid Unicode, which Avro cannot hold.
 
         """
         try:
-            head = BytesIO()
-            values = dict(zip(_FIELDS, event, strict=True))
-            if self._split:
-                fastavro.schemaless_writer(head, self._head, values)
-                return self._frame + head.getvalue() + self._encode_features(event.features)
-            fastavro.schemaless_writer(head, self._head, {**values, "features": list(event.features)})
-            return self._frame + head.getvalue()
+            if not self._is_shipped:
+                return self._frame + self._write_whole(event)
+            event_id, event_type, timestamp, entity_type, entity_id, resource_type, resource, compute_id, names = event
+            id_, time, entity = event_id.encode(), timestamp.encode(), entity_id.encode()
+            return b"".join(
+                (
+                    self._frame,
+                    _LENGTHS[len(id_)],
+                    id_,
+                    self._encode_texts(event_type),
+                    _LENGTHS[len(time)],
+                    time,
+                    self._encode_texts(entity_type),
+                    _LENGTHS[len(entity)],
+                    entity,
+                    self._encode_texts(resource_type, resource, compute_id),
+                    self._encode_features(names),
+                )
+            )
         except UnicodeEncodeError:
             raise PoisonRecord("a name or id in it is not valid Unicode text") from None
+        except IndexError:  # a longer text than there are lengths
+            return self._frame + self._write_whole(event)
 
-    def _write_features(self, features: tuple[str, ...]) -> bytes:
-        tail = BytesIO()
-        fastavro.schemaless_writer(tail, self._features, list(features))
-        return tail.getvalue()
+    def _write_whole(self, event: FeatureAvailabilityEvent) -> bytes:
+        return _write(self._schema, dict(zip(_FIELDS, event, strict=True)) | {"features": list(event.features)})
+
+
+def _write(schema: Any, value: Any) -> bytes:  # noqa: ANN401  # Avro's types
+    """Avro by fastavro."""
+    data = BytesIO()
+    fastavro.schemaless_writer(data, schema, value)
+    return data.getvalue()
+
+
+def _write_texts(*texts: str) -> bytes:
+    return b"".join([_write("string", text) for text in texts])
+
+
+def _write_features(features: tuple[str, ...]) -> bytes:
+    return _write(_FEATURES, list(features))
 
 
 def _parse(text: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 A layout is data, so that another store's tables can be described without touching the line.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from feature_events.change import Item
 from feature_events.errors import PoisonRecord
@@ -46,6 +46,17 @@ def read_map(item: Item, path: Path) -> Item | None:
 
     """
     here: Any = item
+    try:
+        for name in path:
+            here = here[name]["M"]
+    except (KeyError, TypeError):
+        return _read_odd_map(item, path)
+    return here if here.__class__ is dict else _read_odd_map(item, path)
+
+
+def _read_odd_map(item: Item, path: Path) -> Item | None:
+    """What `read_map` gives where the map is not simply there."""
+    here: Any = item
     for name in path:
         value = here.get(name)
         if value is None:
@@ -57,7 +68,7 @@ def read_map(item: Item, path: Path) -> Item | None:
             if "NULL" in value:
                 return None
             raise PoisonRecord(f"{'.'.join(path)}: {name} is not a map")
-    return here  # type: ignore[no-any-return]  # a dict, by the check above
+    return cast("Item", here)
 
 
 def read_key(name: str, value: Any) -> str:  # noqa: ANN401  # anything a record may hold
@@ -67,7 +78,7 @@ def read_key(name: str, value: Any) -> str:  # noqa: ANN401  # anything a record
         PoisonRecord: it is of another type.
 
     """
-    if type(value) is dict and len(value) == 1:
+    if type(value) is dict:
         text = value.get("S") or value.get("N") or value.get("B")
         if type(text) is str:
             return text

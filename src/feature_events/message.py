@@ -4,18 +4,24 @@ The headers are CloudEvents' Kafka binding in binary mode, so that a consumer ca
 https://github.com/cloudevents/spec/blob/main/cloudevents/bindings/kafka-protocol-binding.md
 """
 
-from typing import Literal, NamedTuple
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
 from feature_events.change import Change
 from feature_events.codec import Codec
 from feature_events.errors import PoisonRecord
 from feature_events.event import FeatureAvailabilityEvent, to_epoch_ms
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 type HeadersMode = Literal["cloudevents", "none"]
 type Headers = list[tuple[str, bytes]]
 
-CLOUDEVENT_TYPE = b"com.featurestore.events.feature_available"
-CONTENT_TYPE = b"application/avro"
+_SPECVERSION = ("ce_specversion", b"1.0")
+_TYPE = ("ce_type", b"com.featurestore.events.feature_available")
+_CONTENT_TYPE = ("content-type", b"application/avro")
+_SOURCES_KEPT = 64
 
 
 class Message(NamedTuple):
@@ -29,6 +35,10 @@ class Message(NamedTuple):
     """When the change was made, in milliseconds since the epoch."""
 
 
+# What Message(...) does, less a call in Python
+_to_tuple = cast("Callable[[tuple[object, ...]], Message]", partial(tuple.__new__, Message))
+
+
 def to_message(event: FeatureAvailabilityEvent, change: Change, codec: Codec, headers: HeadersMode) -> Message:
     """The message of this event.
 
@@ -40,26 +50,26 @@ def to_message(event: FeatureAvailabilityEvent, change: Change, codec: Codec, he
     timestamp_ms = change.created_ms or to_epoch_ms(event.timestamp)
     if timestamp_ms <= 0:
         raise PoisonRecord("its only time is before 1970")
-    return Message(
-        event.entity_id.encode(),
-        value,
-        _to_headers(event, change) if headers == "cloudevents" else [],
-        timestamp_ms,
-    )
+    entity_id = event.entity_id
+    if headers == "none":
+        return _to_tuple((entity_id.encode(), value, [], timestamp_ms))
+    attributes = [
+        _SPECVERSION,
+        ("ce_id", event.event_id.encode()),
+        _to_source(change.stream_arn),
+        _TYPE,
+        ("ce_time", event.timestamp.encode()),
+        ("ce_subject", f"{event.entity_type}/{entity_id}".encode()),
+        ("ce_sequence", change.sequence_number.encode()),
+        _CONTENT_TYPE,
+    ]
+    return _to_tuple((entity_id.encode(), value, attributes, timestamp_ms))
 
 
-def _to_headers(event: FeatureAvailabilityEvent, change: Change) -> Headers:
+@lru_cache(_SOURCES_KEPT)
+def _to_source(stream_arn: str) -> tuple[str, bytes]:
+    """The header that names the table, whose ARN the stream's begins with."""
     try:
-        source = change.table_arn.encode()
+        return "ce_source", stream_arn.partition("/stream/")[0].encode()
     except UnicodeEncodeError:
         raise PoisonRecord("eventSourceARN is not valid Unicode text") from None
-    return [
-        ("ce_specversion", b"1.0"),
-        ("ce_id", event.event_id.encode()),
-        ("ce_source", source),
-        ("ce_type", CLOUDEVENT_TYPE),
-        ("ce_time", event.timestamp.encode()),
-        ("ce_subject", f"{event.entity_type}/{event.entity_id}".encode()),
-        ("ce_sequence", change.sequence_number.encode()),
-        ("content-type", CONTENT_TYPE),
-    ]

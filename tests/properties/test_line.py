@@ -9,12 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feature_events.change import Change, Skipped, read_change
+from feature_events.codec import SHIPPED_SCHEMA
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured, PoisonRecord
-from feature_events.event import to_timestamp
+from feature_events.event import FeatureAvailabilityEvent, to_timestamp
 from feature_events.message import Message
+from tests.support.avro import read_avro
 from tests.support.doubles import FakeDeadLetters, FakePublisher
-from tests.support.pipelines import to_pipeline
+from tests.support.pipelines import CODEC, to_pipeline
 from tests.support.records import Json, number_of, to_item, to_record, to_unreadable_record
 
 TIME_LEFT = Deadline(10**9)
@@ -138,6 +140,17 @@ def test_redelivery__completes_in_order_with_recognisable_duplicates(ends: list[
     assert len(firsts) == wanted.total()
     numbers = {number_of(record) for record, _ in letters.letters}
     assert len(numbers) == ends.count("unreadable") + ends.count("large")
+
+
+texts = st.text(max_size=100) | st.text(st.sampled_from("aé🦊"), min_size=1000, max_size=3000)
+
+
+@given(st.tuples(*[texts] * 8), st.lists(st.text(max_size=20), max_size=70))
+def test_encode__is_avro_to_the_byte(fields: tuple[str, ...], features: list[str]) -> None:
+    """What is encoded part by part is what fastavro writes of the whole record."""
+    event = FeatureAvailabilityEvent._make((*fields, tuple(features)))
+    expected = read_avro(SHIPPED_SCHEMA).write({**event._asdict(), "features": features})
+    assert CODEC.encode(event)[5:] == expected
 
 
 @given(st.text() | st.datetimes().map(str) | st.datetimes(timezones=st.timezones()).map(lambda time: time.isoformat()))

@@ -52,13 +52,6 @@ def test_read_change__holds_what_the_record_says() -> None:
     assert expected == read_change(record)
 
 
-def test_change__names_its_table() -> None:
-    """The table's ARN is the stream's up to `/stream/`."""
-    change = read_change(to_record())
-    assert isinstance(change, Change)
-    assert change.table_arn == "arn:aws:dynamodb:eu-west-1:123456789012:table/user_feature_store"
-
-
 def test_read_change__skips_a_removal() -> None:
     """A deleted item makes nothing available."""
     assert read_change({"eventName": "REMOVE"}) is Skipped.REMOVE

@@ -116,14 +116,15 @@ def test_to_event__takes_entity_and_resource_from_the_keys(keys: Json, entity: t
 @pytest.mark.parametrize(
     ("keys", "reason"),
     [
-        ({}, "key attribute category"),
-        ({"bright_uid": {"S": "u"}}, "key attribute category"),
-        ({"category": {"S": "c"}}, "not exactly one key attribute besides category"),
-        ({"category": {"S": "c"}, "a": {"S": "a"}, "b": {"S": "b"}}, "not exactly one key attribute besides category"),
+        ({}, "not two key attributes of which one is category"),
+        ({"bright_uid": {"S": "u"}}, "not two key attributes of which one is category"),
+        ({"bright_uid": {"S": "u"}, "b": {"S": "b"}}, "not two key attributes of which one is category"),
+        ({"category": {"S": "c"}}, "not two key attributes of which one is category"),
+        ({"category": {"S": "c"}, "a": {"S": "a"}, "b": {"S": "b"}}, "not two key attributes"),
+        ({"category": {"BOOL": True}, "a": {"S": "a"}}, "key attribute category "),
         ({"category": {"S": "c"}, "a": {"M": {}}}, "key attribute a "),
         ({"category": {"S": "c"}, "a": {"S": 1}}, "key attribute a "),
         ({"category": {"S": "c"}, "a": {"S": ""}}, "key attribute a "),
-        ({"category": {"S": "c"}, "a": {"S": "x", "N": "1"}}, "key attribute a "),
         ({"category": {"S": "c"}, "a": "x"}, "key attribute a "),
     ],
 )
