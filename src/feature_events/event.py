@@ -25,8 +25,13 @@ RESOURCE_TYPE = "feature"
 
 _TO_MILLISECONDS = len("2025-10-10T12:34:56.789")
 
-# A time as rows have it; formatting it anew costs eight times as much as cutting it off
-_IN_UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\d*(?:Z|\+00:00)?", re.ASCII).fullmatch
+# A time as rows have it, and for sure in the calendar: cut off, it is an event's. Any other is read and written anew,
+# which costs five times as much
+_PLAIN_TIME = re.compile(
+    r"[1-9]\d{3}-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
+    r"T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}\d*(?:Z|\+00:00)?",
+    re.ASCII,
+).fullmatch
 
 _HEX_32 = re.compile(r"[0-9a-f]{32}").fullmatch
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}").fullmatch
@@ -118,10 +123,10 @@ def to_timestamp(updated_at: Any, created_ms: int | None) -> str:  # noqa: ANN40
     """
     text = updated_at.get("S") if type(updated_at) is dict else None
     if type(text) is str:
+        if _PLAIN_TIME(text):
+            return text[:_TO_MILLISECONDS] + "Z"
         try:
             time = datetime.fromisoformat(text)
-            if _IN_UTC(text):
-                return text[:_TO_MILLISECONDS] + "Z"
             if time.tzinfo is not None and time.tzinfo is not UTC:
                 time = time.astimezone(UTC)
             return time.isoformat(timespec="milliseconds")[:_TO_MILLISECONDS] + "Z"

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from hypothesis import given
@@ -151,6 +152,13 @@ def test_encode__is_avro_to_the_byte(fields: tuple[str, ...], features: list[str
     event = FeatureAvailabilityEvent._make((*fields, tuple(features)))
     expected = read_avro(SHIPPED_SCHEMA).write({**event._asdict(), "features": features})
     assert CODEC.encode(event)[5:] == expected
+
+
+@given(st.datetimes(), st.sampled_from(["", "Z", "+00:00"]), st.sampled_from(["milliseconds", "microseconds"]))
+def test_to_timestamp__keeps_every_time_of_the_calendar(time: datetime, zone: str, precision: str) -> None:
+    """A time in UTC is told to the millisecond, whatever day it is."""
+    stored = time.isoformat(timespec=precision) + zone
+    assert to_timestamp({"S": stored}, None) == time.isoformat(timespec="milliseconds") + "Z"
 
 
 @given(st.text() | st.datetimes().map(str) | st.datetimes(timezones=st.timezones()).map(lambda time: time.isoformat()))
