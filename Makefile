@@ -5,7 +5,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help setup demo up down tail test lint format lock clean
+.PHONY: help setup demo up down tail test bench lint format lock clean
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
@@ -28,19 +28,26 @@ tail: setup ## show events of the local stack as they come
 test: setup ## every test, real Kafka and registry included
 	@python -m pytest
 
-lint: setup ## style, types and templates
+bench: setup ## measure everything; writes docs/benchmarks and docs/scale.md (RELEASES=1 also compares confluent-kafka's)
+	@python -m tests.benchmarks $(if $(RELEASES),--compare-releases)
+
+lint: setup ## style, types, template and security
 	@ruff check .
 	@ruff format --check .
 	@mypy
-	@cfn-lint
-	@sam validate --lint
+	@python3 local/bootstrap.py lint
+	@.local/lint/bin/cfn-lint --append-rules cfn_lint_serverless.rules
+	@AWS_DEFAULT_REGION=us-east-1 sam validate --lint
+	@LOG_LEVEL=ERROR .local/lint/bin/checkov --config-file .checkov.yaml
+	@.local/lint/bin/bandit --quiet --recursive src
+	@.local/lint/bin/bandit --quiet --configfile .bandit.yaml --recursive local
 
 format: setup ## rewrite the code in the project's style
 	@ruff check --fix .
 	@ruff format .
 
 lock: setup ## resolve requirements/*.in anew
-	@for name in uv runtime lambda dev; do \
+	@for name in uv runtime lambda dev lint; do \
 	  .local/uv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.13 --generate-hashes --no-emit-index-url \
 	    --custom-compile-command "make lock" requirements/$$name.in --output-file requirements/$$name.txt || exit 1; done
 

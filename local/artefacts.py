@@ -4,6 +4,7 @@ What is tried here has to be what is deployed: the code and its layer as `sam bu
 """
 
 import fcntl
+import os
 import platform
 import shutil
 from pathlib import Path
@@ -34,13 +35,13 @@ class Artefacts(NamedTuple):
     layer: Path
 
 
-def build(processes: Processes, directory: Path) -> Artefacts:
+def build(processes: Processes, directory: Path, architecture: str = ARCHITECTURE) -> Artefacts:
     """Builds in the one place that sam remembers, one at a time, and copies to `directory`."""
     SAM.mkdir(parents=True, exist_ok=True)
     command = [
         *(TOOLS / "sam", "build", "--config-file", CONFIG, "--template-file", ROOT / "template.yaml"),
         *("--build-dir", SAM / "build", "--cache-dir", SAM / "cache"),
-        *("--parameter-overrides", f"ParameterKey=Architecture,ParameterValue={ARCHITECTURE}"),
+        *("--parameter-overrides", f"ParameterKey=Architecture,ParameterValue={architecture}"),
     ]
     environment = to_tool_environment({**to_aws_environment(NO_AWS), "__SAM_CLI_APP_DIR": str(SAM)})
     with (SAM / "lock").open("w") as lock:
@@ -48,4 +49,8 @@ def build(processes: Processes, directory: Path) -> Artefacts:
         processes.start("sam-build", command, environment, ROOT).wait_for_success(BUILD_LIMIT)
         shutil.rmtree(directory, ignore_errors=True)
         shutil.copytree(SAM / "build", directory)
-    return Artefacts(directory / "template.yaml", directory / FUNCTION, directory / LAYER)
+    template = directory / "template.yaml"
+    # sam names the checkout's own files, which it uploads with the template, relative to where it built
+    moved = template.read_text().replace(os.path.relpath(ROOT, SAM / "build"), os.path.relpath(ROOT, directory))
+    template.write_text(moved)
+    return Artefacts(template, directory / FUNCTION, directory / LAYER)

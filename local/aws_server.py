@@ -1,19 +1,39 @@
-"""Runs MiniStack so that the functions in it run on another interpreter than its own.
+"""Runs MiniStack so that it stands in for AWS as this application meets it.
 
 MiniStack starts a Python function on the interpreter it runs on, and that one has every tool of this project installed:
 a package missing from the function's layer would be found all the same. AWS's runtime has next to nothing.
+
+MiniStack refuses an alarm on metric math, and with it the whole stack. Here such an alarm is made and never changes its
+state: nobody reckons its expression.
 
 Use: aws_server.py PYTHON, where PYTHON is the interpreter for the functions.
 """
 
 import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+
+def accept_metric_math(to_alarm: Callable[..., Any]) -> Callable[..., Any]:
+    """MiniStack's way from an alarm's properties to the alarm, for alarms on metric math too."""
+
+    def to_any_alarm(name: str, properties: Mapping[str, Any]) -> Any:  # noqa: ANN401 -- MiniStack has no types
+        plain = dict(properties)
+        queries = plain.pop("Metrics", None)
+        if queries:
+            plain |= {"Namespace": "MetricMath", "MetricName": queries[0]["Id"]}
+        return to_alarm(name, plain)
+
+    return to_any_alarm
 
 
 def main() -> None:
     """Serves until it is ended."""
     sys.executable = sys.argv.pop(1)
     from ministack.app import main as serve  # type: ignore[import-untyped]  # noqa: PLC0415 -- reads sys.executable
+    from ministack.services.cloudformation import provisioners  # type: ignore[import-untyped]  # noqa: PLC0415
 
+    provisioners._cw_metric_alarm_record = accept_metric_math(provisioners._cw_metric_alarm_record)  # noqa: SLF001
     serve()
 
 

@@ -1,10 +1,13 @@
-"""Makes the two Python environments that everything else here runs in.
+"""Makes the Python environments that everything else here runs in.
 
 A newcomer has a python3 of any age and make; this file alone runs on that, so it imports the standard library only
 and keeps to what Python 3.8 knows.
 
 `.venv` holds the tools (requirements/dev.txt). `.local/lambda` holds what AWS's own python3.13 runtime brings
 (requirements/lambda.txt) and nothing else, so that a package which the layer lacks is missed here as it would be there.
+`.local/lint` holds linters that cannot share `.venv` (requirements/lint.txt). It is large, and made when asked for:
+
+    bootstrap.py lint
 """
 
 import hashlib
@@ -21,6 +24,7 @@ ENVIRONMENTS = {
     ROOT / ".venv": ROOT / "requirements" / "dev.txt",
     ROOT / ".local" / "lambda": ROOT / "requirements" / "lambda.txt",
 }
+LINT = {ROOT / ".local" / "lint": ROOT / "requirements" / "lint.txt"}
 
 
 def fail(message: str) -> NoReturn:
@@ -121,7 +125,8 @@ def mark(home: Path, lock: Path) -> None:
 
 def main() -> None:
     """Makes what is missing or out of date."""
-    stale = {home: lock for home, lock in ENVIRONMENTS.items() if not is_current(home, lock)}
+    wanted = {**ENVIRONMENTS, **LINT} if sys.argv[1:] == ["lint"] else ENVIRONMENTS
+    stale = {home: lock for home, lock in wanted.items() if not is_current(home, lock)}
     if not stale:
         return
     python = find_python()

@@ -4,8 +4,11 @@ Lambda ends a function at its time-out without asking, and what it had found out
 one of these.
 """
 
+import threading
 import time
 from collections.abc import Callable
+from functools import partial
+from typing import Never
 
 type Clock = Callable[[], float]
 """Seconds that only ever go forward, from any start."""
@@ -21,3 +24,36 @@ class Deadline:
     def remaining(self) -> float:
         """Seconds that are left, 0 when it has passed."""
         return max(0.0, self._at - self._clock())
+
+    def halfway(self) -> "Deadline":
+        """The moment at which half of what is left now will have passed."""
+        return Deadline(self.remaining() / 2, self._clock)
+
+
+def run_within[T](seconds: float, function: Callable[[], T]) -> T:
+    """What the function returns or raises, in a thread of its own, since nothing ends a call that hangs.
+
+    Raises:
+        TimeoutError: it has not come to an end; it is left to itself.
+
+    """
+    outcome: list[Callable[[], T]] = []
+
+    def run() -> None:
+        try:
+            value = function()
+        except BaseException as error:  # noqa: BLE001  # it is raised where it is waited for
+            outcome.append(partial(_raise, error))
+        else:
+            outcome.append(lambda: value)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if not outcome:
+        raise TimeoutError
+    return outcome[0]()
+
+
+def _raise(error: BaseException) -> Never:
+    raise error

@@ -10,19 +10,22 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from feature_events.codec import Codec
+from feature_events.dead_letter_limit import DeadLetterLimit
 from feature_events.dead_letters import DeadLetters
 from feature_events.deadline import Deadline
 from feature_events.errors import FeatureEventsError, Misconfigured, Undelivered
 from feature_events.layout import SEED
 from feature_events.logs import logger
-from feature_events.outcome import BatchResponse
 from feature_events.pipeline import Pipeline
-from feature_events.publisher import OPEN_SECONDS, Publisher, to_properties
+from feature_events.publisher import OPEN_SECONDS, Publisher, SignIn, to_properties
 from feature_events.registry import find_schema
 from feature_events.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from feature_events.check import Report
+    from feature_events.outcome import BatchResponse
 
 ANSWER_SECONDS = 5.0  # kept of an invocation's time to purge what is left, put one dead letter, and answer
 
@@ -32,16 +35,39 @@ def wire() -> tuple[Settings, Pipeline]:
     """The settings and the line made from them; an error is not remembered, so that the next invocation tries again."""
     settings = read_settings(os.environ)
     codec = Codec(find_schema(settings))
-    publisher = Publisher(settings.topic, to_properties(settings), log_each=logger.log_level == logging.DEBUG)
+    log_each = logger.log_level == logging.DEBUG
+    publisher = Publisher(settings.topic, to_properties(settings), _to_sign_in(settings), log_each=log_each)
     dead_letters = DeadLetters(settings.dead_letter_bucket, settings.dead_letter_prefix)
     with contextlib.suppress(Undelivered):  # a batch waits longer for Kafka than the start does, and says so
         publisher.open(Deadline(OPEN_SECONDS))
-    return settings, Pipeline(SEED, settings.features_mode, settings.headers, codec, publisher, dead_letters)
+    limit = DeadLetterLimit(settings.dead_letter_limit)
+    return settings, Pipeline(SEED, settings.features_mode, settings.headers, codec, publisher, dead_letters, limit)
+
+
+def _to_sign_in(settings: Settings) -> SignIn | None:
+    """How to sign in to Kafka; where it asks nobody, what that would need is not imported."""
+    if settings.kafka_auth == "none":
+        return None
+    from feature_events import credentials
+
+    return credentials.SignIn(settings)
+
+
+def _check(context: "LambdaContext") -> "Report":
+    """Tests everything on the way to Kafka, also where the function cannot start."""
+    from feature_events import check
+
+    return check.run_checks(os.environ, Deadline(context.get_remaining_time_in_millis() / 1000 - ANSWER_SECONDS))
 
 
 @logger.inject_lambda_context(log_event=False)
-def handler(event: dict[str, Any], context: "LambdaContext") -> BatchResponse:
-    """Publishes one batch of a DynamoDB stream; the answer names the first record that Lambda must deliver again."""
+def handler(event: dict[str, Any], context: "LambdaContext") -> "BatchResponse | Report":
+    """Publishes one batch of a DynamoDB stream; the answer names the first record that Lambda must deliver again.
+
+    `{"check": true}` instead is answered with a report of what stands between the function and its first event.
+    """
+    if event.get("check") is True:
+        return _check(context)
     settings, pipeline = wire()
     records = event.get("Records")
     if type(records) is not list:

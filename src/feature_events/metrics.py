@@ -28,6 +28,7 @@ METRICS: Mapping[str, Metric] = {
     "RecordsSkipped": Metric(MetricUnit.Count, "Records that rightly give no event, by the dimension reason."),
     "RecordsUndelivered": Metric(MetricUnit.Count, "Records that Lambda delivers again."),
     "DeadLetters": Metric(MetricUnit.Count, "Records set aside in the dead-letter store."),
+    "DeadLetterLimitReached": Metric(MetricUnit.Count, "Invocations that left a bad record and all behind it."),
     "DeliveryLatency": Metric(MetricUnit.Milliseconds, "From the first event produced to the last answer of Kafka."),
     "EndToEndLatency": Metric(MetricUnit.Milliseconds, "From the batch's oldest item written to its acknowledgement."),
     "SerializationTime": Metric(MetricUnit.Milliseconds, "From stream records to messages, for the whole batch."),

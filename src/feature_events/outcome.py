@@ -38,6 +38,8 @@ class Outcome:
         self.skipped: Counter[Skipped] = Counter()
         self.delivered = 0
         self.dead_letters = 0
+        self.withheld: int | None = None
+        """The position of a record that the dead-letter limit keeps in the stream."""
 
     def skip(self, position: int, reason: Skipped) -> None:
         """This record rightly gives no event."""
@@ -53,6 +55,10 @@ class Outcome:
         """This record is in the dead-letter store."""
         self._states[position] = _DONE
         self.dead_letters += 1
+
+    def withhold(self, position: int) -> None:
+        """This record would be in the dead-letter store if the limit had not been reached."""
+        self.withheld = position
 
     @property
     def undelivered(self) -> int:

@@ -11,8 +11,9 @@ from typing import NamedTuple, Protocol
 from feature_events import metrics
 from feature_events.change import Skipped, StreamRecord, read_change, read_sequence_number, read_table_name
 from feature_events.codec import Codec
+from feature_events.dead_letter_limit import DeadLetterLimit
 from feature_events.deadline import Clock, Deadline
-from feature_events.errors import PoisonRecord, Undelivered
+from feature_events.errors import Misconfigured, PoisonRecord, Undelivered
 from feature_events.event import FeaturesMode, to_event
 from feature_events.layout import TableLayout
 from feature_events.logs import logger
@@ -46,18 +47,20 @@ class Pipeline(NamedTuple):
     codec: Codec
     publisher: MessagePublisher
     dead_letters: DeadLetterStore
+    limit: DeadLetterLimit
     now: Clock = time.time
 
     def run(self, records: Sequence[StreamRecord], deadline: Deadline) -> Outcome:
         """Publishes the events of one batch and says what became of each record.
 
         Raises:
-            Misconfigured: nothing can be published until a person changes something.
+            Misconfigured: nothing can be published until a person changes something, or the first record would have
+                to be set aside above the limit.
 
         """
         outcome = Outcome(records)
         started = self.now()
-        messages = self._to_messages(outcome, deadline)
+        messages = self._to_messages(outcome, deadline.halfway())
         positions = list(messages)
 
         def refuse(index: int, reason: str) -> bool:
@@ -69,13 +72,25 @@ class Pipeline(NamedTuple):
             for position, delivery in zip(positions, deliveries, strict=True):
                 if delivery is Delivery.DELIVERED:
                     outcome.deliver(position)
+            if outcome.delivered:
+                self.limit.renew(read_table_name(records[positions[0]]))  # a batch is of one stream
         finally:
             metrics.emit(_measure(outcome, messages, started, serialized, self.now()), outcome.skipped)
             logger.info("batch handled", extra=outcome.counts())
+        if outcome.withheld == 0:
+            raise Misconfigured(
+                f"nothing of table {read_table_name(records[0])} has been delivered since the dead-letter limit was "
+                "reached: look at the reasons in the dead letters; undo the deployment that made these records bad, "
+                "or, where they are bad by themselves, raise DEAD_LETTER_LIMIT"
+            )
         return outcome
 
     def _to_messages(self, outcome: Outcome, deadline: Deadline) -> dict[int, Message]:
-        """The messages to send, by the position of their record; up to a record that could not be set aside."""
+        """The messages to send, by the position of their record; up to a record that could not be set aside.
+
+        Setting aside may take no more than its own deadline, or a slow store would leave no time to send what is
+        before the bad records, in this invocation and in each that follows.
+        """
         messages = {}
         for position, record in enumerate(outcome.records):
             try:
@@ -104,17 +119,19 @@ class Pipeline(NamedTuple):
     def _set_aside(self, outcome: Outcome, position: int, poison: PoisonRecord, deadline: Deadline) -> bool:
         """Puts a refused record into the dead-letter store; whether that worked."""
         record = outcome.records[position]
-        about = {
-            "table": read_table_name(record),
-            "sequence_number": read_sequence_number(record),
-            "reason": str(poison),
-        }
+        table, sequence_number = read_table_name(record), read_sequence_number(record)
+        about = {"table": table, "sequence_number": sequence_number, "reason": str(poison)}
+        if not self.limit.allows(table, sequence_number):
+            logger.error("dead-letter limit reached", extra=about)
+            outcome.withhold(position)
+            return False
         try:
             key = self.dead_letters.put(record, poison, deadline)
         except Undelivered as error:
             logger.error("record not set aside", obstacle=str(error), extra=about)
             return False
         logger.error("record set aside", dead_letter=key, extra=about)
+        self.limit.count(table, sequence_number)
         outcome.set_aside(position)
         return True
 
@@ -127,6 +144,7 @@ def _measure(
         "EventsDelivered": outcome.delivered,
         "RecordsUndelivered": outcome.undelivered,
         "DeadLetters": outcome.dead_letters,
+        "DeadLetterLimitReached": int(outcome.withheld is not None),
         "SerializationTime": (serialized - started) * 1000,
     }
     if messages:

@@ -10,9 +10,9 @@ time-out of its own to do so (`_FIXED`): `flush()` sends, and `purge()` ends the
 
 import contextlib
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum
-from typing import cast
+from typing import Any, Protocol, cast
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka import Message as Report
@@ -79,9 +79,27 @@ _MISCONFIGURED = {
     KafkaError._UNKNOWN_PARTITION: "create the topic, or set TOPIC_NAME to one that exists",  # noqa: SLF001
     KafkaError.TOPIC_EXCEPTION: "set TOPIC_NAME to a name that Kafka allows",
     KafkaError.UNSUPPORTED_COMPRESSION_TYPE: "set KAFKA_COMPRESSION to one that the topic takes",
-    KafkaError.SASL_AUTHENTICATION_FAILED: "check how the function signs in to Kafka",
-    KafkaError._AUTHENTICATION: "check how the function signs in to Kafka",  # noqa: SLF001
-    KafkaError._SSL: "check the broker's certificate and the authority that the function trusts",  # noqa: SLF001
+}
+
+_SIGN_IN_REFUSED = frozenset(
+    {
+        KafkaError.SASL_AUTHENTICATION_FAILED,
+        KafkaError._AUTHENTICATION,  # noqa: SLF001
+        KafkaError._SSL,  # noqa: SLF001
+    }
+)
+
+# By this text alone a refused client certificate is told from a lost connection
+_TLS_ALERT = "SSL alert number"
+
+# How long a signing-in producer first waits for the topic: a refusal is seen between the waits, each twice as long
+_FIRST_WAIT_SECONDS = 0.25
+
+# The properties that come from secrets and that librdkafka looks into, with the settings that name those
+_SECRET_PROPERTIES = {
+    "ssl.certificate.pem": "KAFKA_SECRET_ARN",
+    "ssl.key.pem": "KAFKA_SECRET_ARN",
+    "ssl.ca.pem": "KAFKA_CA_SECRET_ARN",
 }
 
 # The most that a message can weigh in a batch beyond its key, value and headers, and a header beyond its name and value
@@ -110,6 +128,31 @@ class Delivery(Enum):
     """Everything else. It may have been written."""
 
 
+class SignIn(Protocol):
+    """What the publisher needs of a way to sign in; `credentials.SignIn` is the one with secrets."""
+
+    @property
+    def remedy(self) -> str:
+        """See `credentials.SignIn.remedy`."""
+        ...
+
+    def to_properties(self) -> dict[str, Any]:
+        """See `credentials.SignIn.to_properties`."""
+        ...
+
+    def is_current(self) -> bool:
+        """See `credentials.SignIn.is_current`."""
+        ...
+
+    def accept(self) -> None:
+        """See `credentials.SignIn.accept`."""
+        ...
+
+    def renew(self) -> bool:
+        """See `credentials.SignIn.renew`."""
+        ...
+
+
 class _Outstanding:
     """One message's delivery report; its bound method is the callback, so that a late report finds its own message."""
 
@@ -130,20 +173,31 @@ class _OutstandingLogged(_Outstanding):
             )
 
 
-class _ClientErrors:
-    """The client's own errors, which say why nothing gets through; each kind is logged once."""
+class ClientErrors:
+    """The client's own errors, which say why nothing gets through; each kind is logged once.
 
-    def __init__(self) -> None:
+    Args:
+        on_refusal: called whenever Kafka refuses the sign-in, among the callbacks of a poll or flush.
+
+    """
+
+    def __init__(self, on_refusal: Callable[[], None]) -> None:
         self.latest: KafkaError | None = None
+        self.refusal: KafkaError | None = None
+        self._on_refusal = on_refusal
         self._logged: set[int] = set()
 
     def __call__(self, error: KafkaError) -> None:
+        """Takes one error, as librdkafka's error_cb."""
         if error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001
             return  # it follows, many times, the error that says why
         self.latest = error
         if error.code() not in self._logged:
             self._logged.add(error.code())
             logger.warning("kafka client error", code=error.name(), reason=error.str())
+        if error.code() in _SIGN_IN_REFUSED or _TLS_ALERT in error.str():
+            self.refusal = error
+            self._on_refusal()
 
 
 class Publisher:
@@ -152,16 +206,20 @@ class Publisher:
     Args:
         topic: the topic's name.
         properties: librdkafka's, as `to_properties` makes them.
+        sign_in: how to sign in; None where Kafka asks nobody.
         log_each: whether to log each delivery, at level DEBUG.
 
     """
 
-    def __init__(self, topic: str, properties: Properties, *, log_each: bool = False) -> None:
+    def __init__(
+        self, topic: str, properties: Properties, sign_in: SignIn | None = None, *, log_each: bool = False
+    ) -> None:
         self._topic = topic
+        self._sign_in = sign_in
         self._properties = {**properties, **_FIXED}
         self._wave_bytes = int(self._properties["message.max.bytes"]) - _BATCH_OVERHEAD
         self._outstanding = _OutstandingLogged if log_each else _Outstanding
-        self._errors = _ClientErrors()
+        self._errors = ClientErrors(self._stop_waiting)
         self._producer: Producer | None = None
 
     def open(self, deadline: Deadline) -> Producer:
@@ -172,12 +230,10 @@ class Publisher:
             Misconfigured: librdkafka refuses the properties, or Kafka the sign-in or the topic.
 
         """
+        if self._producer is not None and self._sign_in is not None and not self._sign_in.is_current():
+            self._abandon()  # frozen for longer than its token lives
         if self._producer is None:
-            self._errors = _ClientErrors()
-            producer = _to_producer(self._properties, self._errors)
-            _find_topic(producer, self._topic, min(OPEN_SECONDS, deadline.remaining()), self._errors)
-            logger.info("producer initialised", topic=self._topic, brokers=self._properties["bootstrap.servers"])
-            self._producer = producer
+            self._producer = self._connect(deadline)
         return self._producer
 
     def publish(self, messages: Sequence[Message], deadline: Deadline, refuse: Refuse) -> Sequence[Delivery]:
@@ -234,9 +290,67 @@ class Publisher:
                 "deadline passed before all was sent", hint="raise DELIVERY_TIMEOUT_MS and the function's time-out"
             )
 
+    def _connect(self, deadline: Deadline) -> Producer:
+        """A new producer that has found its topic; with secrets read anew where Kafka no longer takes the former."""
+        try:
+            return self._connect_once(deadline)
+        except Misconfigured:
+            # Also where it was not Kafka that refused, the next try is to see what has been mended
+            if not self._renew_sign_in() or self._errors.refusal is None:
+                raise
+        return self._connect_once(deadline)
+
+    def _connect_once(self, deadline: Deadline) -> Producer:
+        self._errors = ClientErrors(self._stop_waiting)
+        limit = Deadline(min(OPEN_SECONDS, deadline.remaining()))
+        producer = connect(self._properties, self._sign_in, self._topic, limit, self._errors)
+        if self._sign_in:
+            self._sign_in.accept()
+        logger.info("producer initialised", topic=self._topic, brokers=self._properties["bootstrap.servers"])
+        return producer
+
+    def _renew_sign_in(self) -> bool:
+        """Forgets the secrets; whether to sign in again at once."""
+        return self._sign_in is not None and self._sign_in.renew()
+
+    def _stop_waiting(self) -> None:
+        """Gives up what waits for a connection; what is on its way over another is still waited for."""
+        if self._producer is not None:
+            self._producer.purge(in_flight=False)
+
     def _send(self, messages: Sequence[Message], deadline: Deadline) -> list[KafkaError | None]:
-        """Kafka's answers to one wave, None or an error each; fewer than messages where the producer is full."""
+        """Kafka's answers to one wave, None or an error each; fewer than messages where the producer is full.
+
+        Where Kafka refuses the sign-in meanwhile, as after its secret was changed, what it did not acknowledge is sent
+        once more by a new producer, in the same order.
+
+        Raises:
+            Misconfigured: Kafka refuses that too.
+
+        """
+        answers = self._send_once(messages, deadline)
+        missing = self._find_missing(answers)
+        if missing:
+            refusal = self._errors.refusal
+            self._abandon()
+            if not self._renew_sign_in():
+                raise _to_refusal(refusal, self._sign_in)
+            again = self._send_once([messages[index] for index in missing], deadline)
+            for index, error in zip(missing, again, strict=False):
+                answers[index] = error
+            if self._find_missing(answers):
+                raise _to_refusal(self._errors.refusal, self._sign_in)
+        return answers
+
+    def _find_missing(self, answers: Sequence[KafkaError | None]) -> list[int]:
+        """What is not acknowledged where Kafka has refused the sign-in."""
+        if self._errors.refusal is None:
+            return []
+        return [index for index, error in enumerate(answers) if error is not None]
+
+    def _send_once(self, messages: Sequence[Message], deadline: Deadline) -> list[KafkaError | None]:
         producer = self.open(deadline)
+        self._errors.refusal = None
         outstanding: list[_Outstanding] = []
         for key, value, headers, timestamp_ms in messages:
             one = self._outstanding()
@@ -263,8 +377,8 @@ class Publisher:
             producer.flush(deadline.remaining())
         except _LOST as exception:
             self._abandon()
-            fatal = _read_fatal(exception)
-            _raise_if_misconfigured(fatal, self._topic)
+            fatal = read_fatal(exception)
+            raise_if_misconfigured(fatal, self._topic)
             logger.error("kafka producer lost", code=fatal.name(), reason=fatal.str())
         return [one.error for one in outstanding]
 
@@ -275,7 +389,7 @@ class Publisher:
             Misconfigured: it is.
 
         """
-        _raise_if_misconfigured(error, self._topic)
+        raise_if_misconfigured(error, self._topic)
         client = self._errors.latest
         logger.error(
             "kafka did not acknowledge",
@@ -306,7 +420,7 @@ def to_properties(settings: Settings) -> Properties:
     }
 
 
-def _read_fatal(exception: Exception) -> KafkaError:
+def read_fatal(exception: Exception) -> KafkaError:
     """The fatal error that flush() raised, itself or as the cause of a callback's SystemError."""
     cause = exception if isinstance(exception, KafkaException) else exception.__cause__
     if not isinstance(cause, KafkaException):
@@ -314,32 +428,75 @@ def _read_fatal(exception: Exception) -> KafkaError:
     return cast("KafkaError", cause.args[0])
 
 
-def _to_producer(properties: Properties, errors: _ClientErrors) -> Producer:
+def connect(
+    properties: Properties, sign_in: SignIn | None, topic: str | None, deadline: Deadline, errors: ClientErrors
+) -> Producer:
+    """A new producer that has found the topic, or with none the cluster; `errors` hears why it does not.
+
+    Raises the same as `Publisher.open`.
+    """
+    producer = _to_producer({**properties, **(sign_in.to_properties() if sign_in else {})}, errors)
+    error = _find(topic, producer, deadline, errors, sign_in)
+    if error is not None:
+        raise_if_misconfigured(error, topic)
+    return producer
+
+
+def _to_producer(properties: Mapping[str, Any], errors: ClientErrors) -> Producer:
     try:
         return Producer({**properties, "error_cb": errors})
     except (KafkaException, TypeError, ValueError) as exception:
         # The text may hold the property's value; its name is enough
         text = str(exception)
+        for name, setting in _SECRET_PROPERTIES.items():
+            if name in properties and name in text:
+                raise Misconfigured(
+                    f"the secret in {setting} holds what OpenSSL cannot use as {name}: write it as PEM, the key as "
+                    "that of the certificate, with its password where it has one"
+                ) from None
         names = ", ".join(sorted(name for name in properties if f'"{name}"' in text)) or "one of the properties"
         raise Misconfigured(f"KAFKA_PROPERTIES: librdkafka does not take {names}") from None
 
 
-def _find_topic(producer: Producer, topic: str, seconds: float, errors: _ClientErrors) -> None:
-    try:
-        found = producer.list_topics(topic, timeout=seconds).topics[topic]
-    except KafkaException as exception:
-        producer.poll(0)  # lets the client say why
-        error = errors.latest or exception.args[0]
-        _raise_if_misconfigured(error, topic)
-        raise Undelivered(
-            f"no broker answered within {seconds:.1f} s: {error.str()}; check KAFKA_BROKER_URL and the way to it "
-            "(subnets, security groups, the port of this kind of sign-in)"
-        ) from None
-    if found.error is not None:
-        _raise_if_misconfigured(found.error, topic)
+def _find(
+    topic: str | None, producer: Producer, deadline: Deadline, errors: ClientErrors, sign_in: SignIn | None
+) -> KafkaError | None:
+    """What Kafka has against the topic, once it has answered."""
+    seconds = deadline.remaining()
+    wait = _FIRST_WAIT_SECONDS if sign_in else seconds
+    while True:
+        try:
+            timeout = min(wait, deadline.remaining())
+            if topic is None:
+                producer.list_topics(timeout=timeout)
+                return None
+            return cast("KafkaError | None", producer.list_topics(topic, timeout=timeout).topics[topic].error)
+        except KafkaException as exception:
+            producer.poll(0)  # lets the client say why
+            error = errors.latest or exception.args[0]
+        if errors.refusal is not None:
+            raise _to_refusal(errors.refusal, sign_in)
+        raise_if_misconfigured(error, topic)
+        if not deadline.remaining():
+            raise Undelivered(
+                f"no broker answered within {seconds:.1f} s: {error.str()}; check KAFKA_BROKER_URL and the way to it "
+                "(subnets, security groups, the port of this kind of sign-in)"
+            )
+        wait *= 2
 
 
-def _raise_if_misconfigured(error: KafkaError, topic: str) -> None:
+def _to_refusal(error: KafkaError | None, sign_in: SignIn | None) -> Misconfigured:
+    """The error of a refused sign-in, with what to look at."""
+    if error is not None and error.code() == KafkaError._SSL:  # noqa: SLF001
+        remedy = "check the brokers' certificates, and the authorities that the function trusts (KAFKA_CA_SECRET_ARN)"
+    else:
+        remedy = sign_in.remedy if sign_in else "set KAFKA_AUTH to how the brokers want it"
+    reason = f"{error.name()} ({error.str()})" if error else "no reason given"
+    return Misconfigured(f"Kafka does not let the function in: {reason}: {remedy}")
+
+
+def raise_if_misconfigured(error: KafkaError, topic: str | None) -> None:
+    """Raises Misconfigured where this error of Kafka is for a person to mend, with what to do."""
     remedy = _MISCONFIGURED.get(error.code())
     if remedy:
         raise Misconfigured(f"Kafka refuses topic {topic}: {error.name()} ({error.str()}): {remedy}")

@@ -8,7 +8,7 @@ The interface: https://docs.confluent.io/platform/current/schema-registry/develo
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, override
 from urllib.parse import quote
 
 from feature_events import metrics
@@ -18,7 +18,10 @@ from feature_events.logs import logger
 from feature_events.settings import Settings
 
 if TYPE_CHECKING:
+    import ssl
+
     import requests
+    from requests.adapters import HTTPAdapter
 
 CONNECT_SECONDS = 2.0
 READ_SECONDS = 4.0
@@ -30,6 +33,16 @@ _HEADERS = {
 
 _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _CONFLICT, _UNPROCESSABLE, _TOO_MANY = 401, 403, 404, 409, 422, 429
 _SERVER_ERRORS = 500
+
+_REASON_LENGTH = 1000
+"""What is repeated of a registry's own explanation, in characters."""
+
+
+class Registered(NamedTuple):
+    """Under what the shipped schema is registered."""
+
+    id: int
+    version: int | None
 
 
 def find_schema(settings: Settings, clock: Callable[[], float] = time.monotonic) -> Schema:
@@ -44,7 +57,7 @@ def find_schema(settings: Settings, clock: Callable[[], float] = time.monotonic)
         logger.info("schema pinned", schema_id=settings.schema_id)
         return Schema(settings.schema_id, SHIPPED_SCHEMA)
     start = clock()
-    registry = _Registry(settings.registry or "", f"{settings.topic}-value")
+    registry = Registry(settings)
     try:
         if settings.schema_version is not None:
             return registry.read_version(settings.schema_version)
@@ -55,76 +68,150 @@ def find_schema(settings: Settings, clock: Callable[[], float] = time.monotonic)
         metrics.emit_registry_latency((clock() - start) * 1000)
 
 
-class _Registry:
-    """One subject of a registry at a base URL."""
+def register_schema(settings: Settings) -> Registered:
+    """Registers the shipped schema unless it is registered, and only where the registry calls it compatible.
 
-    def __init__(self, url: str, subject: str) -> None:
-        self._url = url
-        self._subject = subject
-        self._path = f"/subjects/{quote(subject, safe='')}"
+    Raises the same as `find_schema`; where the registry refuses, with its own reason.
+    """
+    registry = Registry(settings)
+    found = registry.find_registered()
+    if found is None:
+        registry.check_compatibility()
+        registry.register()  # where the check gave no reason, the registry refuses here, and says why
+        found = registry.find_registered()
+    if found is None:
+        raise Undelivered(f"the schema registry at {settings.registry} does not find what it has just registered")
+    return found
+
+
+class Registry:
+    """The topic's subject in the registry that the settings name."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._url = settings.registry or ""
+        self.subject = to_subject(settings.topic)
+        self._path = f"/subjects/{quote(self.subject, safe='')}"
+        self._secret = settings.registry_secret
+        self._ca_secret = settings.registry_ca_secret
+        self._session: requests.Session | None = None
 
     def read_version(self, version: int | str) -> Schema:
         """The registry's own schema under this version."""
         answer = self._ask("GET", f"{self._path}/versions/{version}")
         if answer.status_code == _NOT_FOUND:
             raise Misconfigured(
-                f"the registry has no version {version} of subject {self._subject}: register a schema there, or set "
+                f"the registry has no version {version} of subject {self.subject}: register a schema there, or set "
                 "SCHEMA_VERSION to one that exists"
             )
         body = self._read(answer)
         if body.get("schemaType", "AVRO") != "AVRO" or body.get("references"):
             raise Misconfigured(
-                f"version {version} of subject {self._subject} is not a self-contained Avro schema: set SCHEMA_VERSION "
+                f"version {version} of subject {self.subject} is not a self-contained Avro schema: set SCHEMA_VERSION "
                 "to one that is"
             )
         return self._to_schema(body, "schema found", body.get("schema"))
 
     def look_up(self) -> Schema:
         """The shipped schema, which must be registered."""
-        answer = self._ask("POST", self._path, SHIPPED_SCHEMA)
-        if answer.status_code == _NOT_FOUND:
+        found = self.find_registered()
+        if found is None:
             raise Misconfigured(
-                f"feature_trigger.avsc is not registered under subject {self._subject}: register it there (POST "
+                f"feature_trigger.avsc is not registered under subject {self.subject}: register it there (POST "
                 f"{self._path}/versions), or set AUTO_REGISTER_SCHEMAS=true"
             )
-        return self._to_schema(self._read(answer), "schema found", SHIPPED_SCHEMA)
+        return Schema(found.id, SHIPPED_SCHEMA)
+
+    def find_registered(self) -> Registered | None:
+        """Under what the shipped schema is registered, if it is."""
+        answer = self._ask("POST", self._path, SHIPPED_SCHEMA)
+        if answer.status_code == _NOT_FOUND:
+            return None
+        body = self._read(answer)
+        version = body.get("version")
+        schema = self._to_schema(body, "schema found", SHIPPED_SCHEMA)
+        return Registered(schema.id, version if type(version) is int else None)
+
+    def check_compatibility(self) -> bool:
+        """Whether the shipped schema is compatible with the latest version, if there is one.
+
+        Raises:
+            Misconfigured: it is not, and the registry says why; not every registry does.
+
+        """
+        path = f"/compatibility{self._path}/versions/latest?verbose=true"
+        answer = self._ask("POST", path, SHIPPED_SCHEMA)
+        if answer.status_code == _NOT_FOUND:
+            return True  # there is no version yet
+        is_refused = answer.status_code == _UNPROCESSABLE or self._read(answer).get("is_compatible") is False
+        if is_refused and _read_reason(answer):
+            raise self._to_incompatible(answer)
+        return not is_refused
 
     def register(self) -> None:
         """Registers the shipped schema; one that is there already keeps its id and version."""
         answer = self._ask("POST", f"{self._path}/versions", SHIPPED_SCHEMA)
         if answer.status_code in (_CONFLICT, _UNPROCESSABLE):
-            raise Misconfigured(
-                f"the registry refuses feature_trigger.avsc under subject {self._subject} (HTTP {answer.status_code}), "
-                "most likely as incompatible with the version before: compare the two, or set SCHEMA_VERSION=latest"
-            )
+            raise self._to_incompatible(answer)
         self._read(answer)
-        logger.info("schema registered", subject=self._subject)
+        logger.info("schema registered", subject=self.subject)
+
+    def _to_incompatible(self, answer: "requests.Response") -> Misconfigured:
+        """The error for a schema that the registry does not want, with its reason."""
+        reason = _read_reason(answer)
+        return Misconfigured(
+            f"the registry refuses feature_trigger.avsc under subject {self.subject}, most likely as incompatible with "
+            f"the version before: compare the two, or set SCHEMA_VERSION=latest{reason and f'; it says: {reason}'}"
+        )
 
     def _ask(self, method: str, path: str, schema: str | None = None) -> "requests.Response":
+        """The registry's answer; where it no longer knows the login, to a second try with the secret read anew."""
+        session = self._session = self._session or self._open()
+        answer = self._ask_once(session, method, path, schema)
+        if answer.status_code == _UNAUTHORIZED and self._secret is not None:
+            session.auth = _read_basic(self._secret)
+            answer = self._ask_once(session, method, path, schema)
+        return answer
+
+    def _ask_once(self, session: "requests.Session", method: str, path: str, schema: str | None) -> "requests.Response":
         import requests
 
-        body = None if schema is None else {"schema": schema}
         try:
-            return requests.request(
+            return session.request(
                 method,
                 self._url + path,
-                json=body,
+                json=None if schema is None else {"schema": schema},
                 headers=_HEADERS,
                 timeout=(CONNECT_SECONDS, READ_SECONDS),
                 allow_redirects=False,
             )
         except requests.RequestException as error:
+            if "CERTIFICATE_VERIFY_FAILED" in str(error):
+                raise Misconfigured(
+                    f"the certificate of the schema registry at {self._url} is not trusted: check it, and the "
+                    "authorities that the function trusts (SCHEMA_REGISTRY_CA_SECRET_ARN)"
+                ) from None
             raise Undelivered(
                 f"the schema registry at {self._url} was not reached ({type(error).__name__}): check SCHEMA_REGISTRY "
                 "and the way to it (subnets, security groups, DNS)"
             ) from None
+
+    def _open(self) -> "requests.Session":
+        import requests
+
+        session = requests.Session()
+        if self._ca_secret is not None:
+            session.mount("https://", _to_adapter(read_tls_context("SCHEMA_REGISTRY_CA_SECRET_ARN", self._ca_secret)))
+        if self._secret is not None:
+            session.auth = _read_basic(self._secret)
+        return session
 
     def _read(self, answer: "requests.Response") -> dict[str, Any]:
         """The answer's JSON object, where the registry did as asked."""
         status = answer.status_code
         if status in (_UNAUTHORIZED, _FORBIDDEN):
             raise Misconfigured(
-                f"the schema registry at {self._url} refuses access to {self._subject} (HTTP {status}): grant it"
+                f"the schema registry at {self._url} refuses access to {self.subject} (HTTP {status}): grant it"
+                f"{' and check the secret in SCHEMA_REGISTRY_SECRET_ARN' if self._secret else ''}"
             )
         if status == _TOO_MANY or status >= _SERVER_ERRORS:
             raise Undelivered(f"the schema registry at {self._url} answers HTTP {status}")
@@ -145,5 +232,63 @@ class _Registry:
         schema_id, version = body.get("id"), body.get("version")
         if type(schema_id) is not int or not 0 <= schema_id < 2**31 or type(text) is not str:
             raise Undelivered(f"the schema registry at {self._url} answers without the schema or its id")
-        logger.info(message, subject=self._subject, schema_id=schema_id, version=version)
+        logger.info(message, subject=self.subject, schema_id=schema_id, version=version)
         return Schema(schema_id, text)
+
+
+def to_subject(topic: str) -> str:
+    """The subject of the topic's values, as Confluent's TopicNameStrategy has it."""
+    return f"{topic}-value"
+
+
+def read_tls_context(setting: str, arn: str) -> "ssl.SSLContext":
+    """Trusts the authorities in the secret that this setting names, and no others."""
+    import ssl
+
+    from feature_events.secret import Secret
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        context.load_verify_locations(cadata=Secret(setting, arn).read_authorities())
+    except (ssl.SSLError, ValueError):
+        raise Misconfigured(
+            f"the secret in {setting} holds what OpenSSL cannot read as certificates: write PEM"
+        ) from None
+    return context
+
+
+def _to_adapter(context: "ssl.SSLContext") -> "HTTPAdapter":
+    """Lets requests verify certificates by this context alone; it takes authorities only from files otherwise."""
+    from requests.adapters import HTTPAdapter
+
+    class Adapter(HTTPAdapter):
+        @override
+        def init_poolmanager(self, *args: Any, **options: Any) -> None:
+            super().init_poolmanager(*args, **options, ssl_context=context)
+
+        @override
+        def cert_verify(self, *_: Any) -> None:
+            """Adds no public authorities to the context's."""
+
+    return Adapter()
+
+
+def _read_basic(arn: str) -> Callable[["requests.PreparedRequest"], "requests.PreparedRequest"]:
+    from requests.auth import HTTPBasicAuth
+
+    from feature_events.secret import Secret
+
+    login = Secret("SCHEMA_REGISTRY_SECRET_ARN", arn).read_login()
+    # As bytes, or other letters than Latin ones could not be sent
+    return HTTPBasicAuth(login.username.encode(), login.password.encode())
+
+
+def _read_reason(answer: "requests.Response") -> str:
+    """What the registry says of its refusal, on one line and not longer than fits into an error."""
+    try:
+        body = answer.json()
+    except ValueError:
+        return ""
+    found = (body.get("messages") or body.get("message")) if type(body) is dict else None
+    texts = found if type(found) is list else [found] if found else []
+    return " ".join("; ".join(str(text) for text in texts).split())[:_REASON_LENGTH]

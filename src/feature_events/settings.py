@@ -15,6 +15,9 @@ from feature_events.message import HeadersMode
 
 type SchemaVersion = int | Literal["latest"] | None
 
+type KafkaAuth = Literal["none", "tls", "scram", "iam", "mtls"]
+"""How the function signs in to Kafka; `credentials.py` has what each means."""
+
 type Properties = Mapping[str, str | int | float]
 """librdkafka's configuration: https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md"""
 
@@ -38,10 +41,23 @@ RESERVED_PROPERTIES: Mapping[str, str] = {
     "delivery.report.only.error": "every report is needed",
     "enable.ssl.certificate.verification": "certificates are always verified",
     "ssl.endpoint.identification.algorithm": "certificates are always verified",
+    "security.protocol": "set KAFKA_AUTH",
+    "ssl.ca.pem": "set KAFKA_CA_SECRET_ARN",
+    "enable.sasl.oauthbearer.unsecure.jwt": "set KAFKA_AUTH",
 }
 """What KAFKA_PROPERTIES may not hold, and why or what to set instead."""
 
+RESERVED_FAMILIES: Mapping[str, str] = {
+    "sasl.": "set KAFKA_AUTH",
+    "ssl.key": "set KAFKA_AUTH, and the secret in KAFKA_SECRET_ARN",
+    "ssl.certificate": "set KAFKA_AUTH, and the secret in KAFKA_SECRET_ARN",
+}
+"""The same of all properties that begin so: a secret has no place in the environment."""
+
+DEFAULT_TOPIC = "FEATURE_AVAILABILITY_EVENTS"
 MIN_BATCH_BYTES, MAX_BATCH_BYTES = 20_000, 1_000_000_000
+CA_PROPERTY = "ssl.ca.location"
+"""Where KAFKA_PROPERTIES may say that the authorities are which the brokers' certificates are checked against."""
 MAX_SCHEMA_ID = 2**31 - 1
 MAX_DELIVERY_TIMEOUT_MS = 890_000  # a little less than the 15 minutes that Lambda allows
 
@@ -62,14 +78,24 @@ class Settings(NamedTuple):
     delivery_timeout_ms: int
     dead_letter_bucket: str | None
     dead_letter_prefix: str
+    dead_letter_limit: int
+    kafka_auth: KafkaAuth
+    kafka_secret: str | None
+    kafka_ca_secret: str | None
+    registry_secret: str | None
+    registry_ca_secret: str | None
 
 
 class _Refused(Exception):
     """Why a value cannot be; its text follows the setting's name."""
 
 
-def read_settings(environ: Mapping[str, str]) -> Settings:
+def read_settings(environ: Mapping[str, str], *, registers: bool = False) -> Settings:
     """Reads the settings; an empty variable counts as absent.
+
+    Args:
+        environ: the function's environment.
+        registers: whether they are for registering the schema, which needs a registry and no brokers.
 
     Raises:
         Misconfigured: with one line for each mistake. No value is repeated, since it may be a secret in a wrong place.
@@ -90,7 +116,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     settings = Settings(
         brokers=read("KAFKA_BROKER_URL", _to_brokers, ""),
         registry=read("SCHEMA_REGISTRY", _to_url, None),
-        topic=read("TOPIC_NAME", _to_topic, "FEATURE_AVAILABILITY_EVENTS"),
+        topic=read("TOPIC_NAME", _to_topic, DEFAULT_TOPIC),
         schema_id=read("SCHEMA_ID", _to_number(1, MAX_SCHEMA_ID), None),
         schema_version=read("SCHEMA_VERSION", _to_version, None),
         auto_register=read("AUTO_REGISTER_SCHEMAS", _one_of("true", "false"), "false") == "true",
@@ -101,20 +127,29 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         delivery_timeout_ms=read("DELIVERY_TIMEOUT_MS", _to_number(1000, MAX_DELIVERY_TIMEOUT_MS), 20_000),
         dead_letter_bucket=read("DEAD_LETTER_BUCKET", _to_bucket, None),
         dead_letter_prefix=read("DEAD_LETTER_PREFIX", _to_prefix, "dead-letters/"),
+        dead_letter_limit=read("DEAD_LETTER_LIMIT", _to_number(1, 1_000_000), 100),
+        kafka_auth=cast("KafkaAuth", read("KAFKA_AUTH", _one_of("none", "tls", "scram", "iam", "mtls"), "none")),
+        kafka_secret=read("KAFKA_SECRET_ARN", _to_secret, None),
+        kafka_ca_secret=read("KAFKA_CA_SECRET_ARN", _to_secret, None),
+        registry_secret=read("SCHEMA_REGISTRY_SECRET_ARN", _to_secret, None),
+        registry_ca_secret=read("SCHEMA_REGISTRY_CA_SECRET_ARN", _to_secret, None),
     )
-    mistakes += _find_contradictions(environ)
+    mistakes += _find_contradictions(environ, registers=registers)
+    mistakes += _find_sign_in_contradictions(environ, settings)
     if mistakes:
         raise Misconfigured("\n- ".join([f"{len(mistakes)} of the function's settings cannot be:", *mistakes]))
     return settings
 
 
-def _find_contradictions(environ: Mapping[str, str]) -> list[str]:
+def _find_contradictions(environ: Mapping[str, str], *, registers: bool) -> list[str]:
     """Mistakes that lie in no single setting."""
     given = {name for name, text in environ.items() if text.strip()}
     found = []
-    if "KAFKA_BROKER_URL" not in given:
+    if "KAFKA_BROKER_URL" not in given and not registers:
         found.append("KAFKA_BROKER_URL is missing: the bootstrap brokers, as host:port,host:port")
-    if not given & {"SCHEMA_ID", "SCHEMA_REGISTRY"}:
+    if registers and "SCHEMA_REGISTRY" not in given:
+        found.append("SCHEMA_REGISTRY is missing: the URL of the registry to register the schema with")
+    elif not given & {"SCHEMA_ID", "SCHEMA_REGISTRY"}:
         found.append("SCHEMA_REGISTRY is missing: the registry's URL, or pin the schema by SCHEMA_ID")
     if {"SCHEMA_ID", "SCHEMA_VERSION"} <= given:
         found.append("SCHEMA_ID and SCHEMA_VERSION contradict each other: set one of them")
@@ -122,6 +157,30 @@ def _find_contradictions(environ: Mapping[str, str]) -> list[str]:
         found.append(
             "AUTO_REGISTER_SCHEMAS registers the shipped schema: set neither SCHEMA_ID nor SCHEMA_VERSION with it"
         )
+    return found
+
+
+def _find_sign_in_contradictions(environ: Mapping[str, str], settings: Settings) -> list[str]:
+    """Mistakes between the ways to sign in, what they need, and where they are allowed."""
+    given = {name for name, text in environ.items() if text.strip()}
+    auth, registry = environ.get("KAFKA_AUTH", "").strip() or "none", environ.get("SCHEMA_REGISTRY", "").strip()
+    found = []
+    if auth in ("scram", "mtls") and "KAFKA_SECRET_ARN" not in given:
+        found.append(f"KAFKA_SECRET_ARN is missing: KAFKA_AUTH={auth} signs in with what that secret holds")
+    if auth in ("none", "tls", "iam") and "KAFKA_SECRET_ARN" in given:
+        found.append(f"KAFKA_SECRET_ARN is not for KAFKA_AUTH={auth}: set that to scram or mtls, or leave it out")
+    if auth == "none" and "KAFKA_CA_SECRET_ARN" in given:
+        found.append("KAFKA_CA_SECRET_ARN is not for KAFKA_AUTH=none, which has no TLS: set that to tls or another")
+    if auth == "iam" and not environ.get("AWS_REGION", "").strip():
+        found.append("AWS_REGION is missing: KAFKA_AUTH=iam signs tokens for it, and Lambda always has it")
+    if "KAFKA_CA_SECRET_ARN" in given and CA_PROPERTY in settings.kafka_properties:
+        found.append(f"KAFKA_CA_SECRET_ARN and {CA_PROPERTY} in KAFKA_PROPERTIES contradict each other: set one")
+    for name in ("SCHEMA_REGISTRY_SECRET_ARN", "SCHEMA_REGISTRY_CA_SECRET_ARN"):
+        if name in given and not registry:
+            found.append(f"{name} is not used without SCHEMA_REGISTRY: set that, or leave it out")
+        elif name in given and registry.startswith("http:"):
+            # Basic authentication over http would show the password to everyone on the way
+            found.append(f"{name} needs an https URL in SCHEMA_REGISTRY")
     return found
 
 
@@ -200,6 +259,9 @@ def _to_properties(text: str) -> Properties:
 
 def _find_mistake(name: str, value: object) -> str | None:
     """What is wrong with one of the librdkafka properties."""
+    for family, remedy in RESERVED_FAMILIES.items():
+        if name.startswith(family):
+            return f"{name} ({remedy})"
     if name in RESERVED_PROPERTIES:
         return f"{name} ({RESERVED_PROPERTIES[name]})"
     if type(value) not in (str, int, float, bool):
@@ -208,6 +270,12 @@ def _find_mistake(name: str, value: object) -> str | None:
         # The publisher reckons with it
         return f"{name} with anything but a whole number from {MIN_BATCH_BYTES} to {MAX_BATCH_BYTES}"
     return None
+
+
+def _to_secret(text: str) -> str:
+    if not re.fullmatch(r"arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]+", text):
+        raise _Refused("is not an ARN of AWS Secrets Manager")
+    return text
 
 
 def _to_bucket(text: str) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from local import lambda_image
-from local.artefacts import FUNCTION, Artefacts
+from local.artefacts import ARCHITECTURE, FUNCTION, Artefacts
 from local.environment import REGION, to_tool_environment
 from local.paths import TOOLS
 from tests.support.sample_events import SAMPLES, SETTINGS, to_expected_outcome, to_outcome
@@ -42,7 +42,8 @@ def invoke(artefacts: Artefacts, event: Path, sam_home: Path) -> tuple[object, s
     command: list[str | Path] = [
         *(TOOLS / "sam", "local", "invoke", FUNCTION, "--template", artefacts.template),
         *("--event", event, "--env-vars", SETTINGS, "--skip-pull-image"),
-        *("--layer-cache-basedir", sam_home, "--region", REGION),
+        *("--layer-cache-basedir", sam_home, "--region", REGION, "--language-extensions"),
+        *("--parameter-overrides", f"ParameterKey=Architecture,ParameterValue={ARCHITECTURE}"),
     ]
     done = subprocess.run(  # noqa: S603
         command,

@@ -44,11 +44,14 @@ class FakeDeadLetters:
     def __init__(self, *, works: bool = True) -> None:
         self.works = works
         self.letters: list[tuple[StreamRecord, str]] = []
+        self.put_takes: Callable[[], None] = lambda: None
+        """Lets the time pass that a put takes."""
 
     def put(self, record: StreamRecord, poison: PoisonRecord, deadline: Deadline) -> str:
         """Keeps the record, or refuses as S3 would."""
         if not self.works or not deadline.remaining():
             raise Undelivered("S3 answered SlowDown")
+        self.put_takes()
         self.letters.append((record, str(poison)))
         return f"dead-letters/{len(self.letters)}.json"
 

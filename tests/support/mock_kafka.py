@@ -7,7 +7,7 @@ faultless part of it. Faults at the wire show what the real producer does, which
 import ctypes
 from collections.abc import Iterator
 from contextlib import contextmanager
-from ctypes import c_char_p, c_int, c_int16, c_int32, c_size_t, c_void_p
+from ctypes import POINTER, byref, c_char_p, c_int, c_int16, c_int32, c_size_t, c_void_p
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -42,6 +42,11 @@ _push_errors = _function(_C, "rd_kafka_mock_push_request_errors_array", None, c_
 _clear_errors = _function(_C, "rd_kafka_mock_clear_request_errors", None, c_void_p, c_int16)
 _set_down = _function(_C, "rd_kafka_mock_broker_set_down", c_int, c_void_p, c_int32)
 _set_up = _function(_C, "rd_kafka_mock_broker_set_up", c_int, c_void_p, c_int32)
+_start_tracking = _function(_C, "rd_kafka_mock_start_request_tracking", None, c_void_p)
+_clear_requests = _function(_C, "rd_kafka_mock_clear_requests", None, c_void_p)
+_get_requests = _function(_C, "rd_kafka_mock_get_requests", POINTER(c_void_p), c_void_p, POINTER(c_size_t))
+_request_api_key = _function(_C, "rd_kafka_mock_request_api_key", c_int16, c_void_p)
+_destroy_requests = _function(_C, "rd_kafka_mock_request_destroy_array", None, POINTER(c_void_p), c_size_t)
 _set_rtt = _function(_C, "rd_kafka_mock_broker_set_rtt", c_int, c_void_p, c_int32, c_int)
 
 
@@ -79,6 +84,28 @@ class MockKafka:
         """Brings every broker up again."""
         for broker in self._brokers:
             _set_up(self._cluster, broker)
+
+    def cut(self) -> None:
+        """Drops every connection with what is on it, forgets the requests so far, and takes new ones.
+
+        Whatever arrives from here on was sent from here on.
+        """
+        self.stop()
+        self.track()
+        self.start()
+
+    def track(self) -> None:
+        """Forgets the requests so far, and takes down new ones."""
+        _start_tracking(self._cluster)
+        _clear_requests(self._cluster)
+
+    def count(self, request: int) -> int:
+        """How many requests of this kind have arrived since `track` or `cut`."""
+        number = c_size_t()
+        requests = _get_requests(self._cluster, byref(number))
+        found = [_request_api_key(requests[index]) for index in range(number.value)]
+        _destroy_requests(requests, number)
+        return found.count(request)
 
     def delay(self, milliseconds: int) -> None:
         """Lets every answer take this long."""

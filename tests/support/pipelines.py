@@ -1,6 +1,7 @@
 """The line between doubles."""
 
 from feature_events.codec import SHIPPED_SCHEMA, Codec, Schema
+from feature_events.dead_letter_limit import DeadLetterLimit
 from feature_events.event import FeaturesMode
 from feature_events.layout import SEED
 from feature_events.message import HeadersMode
@@ -16,6 +17,8 @@ def to_pipeline(
     *,
     features_mode: FeaturesMode = "all",
     headers: HeadersMode = "cloudevents",
+    limit: int = 100,
 ) -> Pipeline:
     """The line under the default layout, with a clock that stands."""
-    return Pipeline(SEED, features_mode, headers, CODEC, publisher, dead_letters, FakeClock(1760100000.0))
+    clock = FakeClock(1760100000.0)
+    return Pipeline(SEED, features_mode, headers, CODEC, publisher, dead_letters, DeadLetterLimit(limit), clock)

@@ -46,6 +46,8 @@ def read_settings(template: Path) -> dict[str, str]:
     overrides = json.loads(SETTINGS.read_text()).get(FUNCTION, {})
 
     def resolve(value: object) -> str:
+        if isinstance(value, Mapping) and "Fn::If" in value:  # every condition is false where nothing is given
+            return resolve(value["Fn::If"][2])
         if isinstance(value, Mapping):
             name = str(value["Ref"])
             return str(parameters.get(name, {}).get("Default", name))

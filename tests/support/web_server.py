@@ -1,4 +1,4 @@
-"""A web server that answers as it is told, to be a schema registry that misbehaves."""
+"""A web server that answers as it is told, to be a schema registry that misbehaves, or whoever else is asked."""
 
 import json
 import threading
@@ -38,6 +38,8 @@ class ScriptedServer:
         self.url = url
         self.script: list[Answer] = []
         self.requests: list[Request] = []
+        self.content_types: list[str | None] = []
+        """Of the requests, in their order."""
 
 
 @contextmanager
@@ -47,6 +49,7 @@ def run_scripted_server() -> Iterator[ScriptedServer]:
     class Handler(BaseHTTPRequestHandler):
         def answer(self) -> None:
             text = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            server.content_types.append(self.headers.get("Content-Type"))
             server.requests.append(Request(self.command, self.path, json.loads(text) if text else None))
             said = server.script.pop(0) if len(server.script) > 1 else server.script[0]
             time.sleep(said.delay)
@@ -56,7 +59,7 @@ def run_scripted_server() -> Iterator[ScriptedServer]:
             self.end_headers()
             self.wfile.write(said.body)
 
-        do_GET = do_POST = answer  # noqa: N815  # the names that the library calls
+        do_GET = do_POST = do_PUT = answer  # noqa: N815  # the names that the library calls
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the library's name
             """Keeps quiet."""

@@ -1,6 +1,10 @@
 """A deadline counts down to nothing and no further."""
 
-from feature_events.deadline import Deadline
+from threading import Event
+
+import pytest
+
+from feature_events.deadline import Deadline, run_within
 from tests.support.doubles import FakeClock
 
 
@@ -14,3 +18,26 @@ def test_remaining__goes_with_the_clock_down_to_zero() -> None:
         left.append(deadline.remaining())
     assert left == [5, 2, 0, 0]
     assert Deadline(-3, clock).remaining() == 0
+
+
+def test_halfway__leaves_the_other_half() -> None:
+    """What may take half of the time ends at the middle of what was left, on the same clock."""
+    clock = FakeClock(100)
+    half = Deadline(10, clock).halfway()
+    clock.seconds = 104
+    assert half.remaining() == 1
+
+
+def test_run_within__gives_what_the_function_gives() -> None:
+    """A value is returned and an error raised, as if it had been called."""
+    assert run_within(10, lambda: 7) == 7
+    with pytest.raises(ZeroDivisionError):
+        run_within(10, lambda: 1 // 0)
+
+
+def test_run_within__waits_no_longer() -> None:
+    """What hangs is left to itself."""
+    hanging = Event()
+    with pytest.raises(TimeoutError):
+        run_within(0.01, hanging.wait)
+    hanging.set()

@@ -83,10 +83,25 @@ def test_handler__sends_nothing_when_there_is_no_time_to_answer(load: Load) -> N
 
 def test_start__imports_nothing_that_it_does_not_need() -> None:
     """boto3 and requests, the most of a cold start, stay out of one that needs neither."""
-    modules = "{'boto3', 'botocore.session', 'requests'}"
+    modules = {"boto3", "botocore.session", "requests", "ssl", "certifi", "aws_msk_iam_sasl_signer"}
+    modules |= {f"feature_events.{name}" for name in ("credentials", "secret", "check", "registration")}
     code = f"import sys, feature_events.handler; print(sorted({modules} & set(sys.modules)))"
     environ = {**os.environ, **ENVIRON, "PYTHONPATH": "src", "SCHEMA_REGISTRY": ""}
     done = subprocess.run(  # noqa: S603  # the command is this test's
         [sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_handler__checks_what_cannot_start(load: Load) -> None:
+    """Asked for a check the function answers with what is wrong, also where that keeps it from anything else."""
+    report = load(KAFKA_BROKER_URL="nowhere").handler({"check": True}, FakeContext())
+    assert not report["ok"]
+    assert "KAFKA_BROKER_URL is not host:port" in report["checks"][0]["detail"]
+    assert {each["detail"] for each in report["checks"][1:]} == {"not tried: mend first settings"}
+
+
+def test_handler__checks_an_embedded_broker(load: Load) -> None:
+    """With librdkafka's own broker in the place of Kafka all but the missing bucket is green."""
+    report = load(**ENVIRON).handler({"check": True}, FakeContext())
+    assert [each["name"] for each in report["checks"] if not each["ok"]] == ["dead letters"]

@@ -1,6 +1,8 @@
 """What is emitted is what the table of metrics says, in CloudWatch's embedded format."""
 
+import io
 import json
+import logging
 from typing import Any
 
 import pytest
@@ -9,7 +11,7 @@ from feature_events.deadline import Deadline
 from feature_events.metrics import METRICS, emit_registry_latency
 from tests.support.doubles import FakeDeadLetters, FakePublisher
 from tests.support.pipelines import to_pipeline
-from tests.support.records import to_record, to_unreadable_record
+from tests.support.records import to_item, to_record, to_unreadable_record
 
 
 def read_emf(text: str) -> list[dict[str, Any]]:
@@ -41,6 +43,7 @@ def test_run__emits_the_batchs_figures(capsys: pytest.CaptureFixture[str]) -> No
         "EventsDelivered": 2,
         "RecordsUndelivered": 0,
         "DeadLetters": 1,
+        "DeadLetterLimitReached": 0,
         "SerializationTime": 0,
         "EventBytes": sum(len(message.value) for message in publisher.log),
         "DeliveryLatency": 0,
@@ -59,11 +62,15 @@ def test_emit__knows_every_metric(capsys: pytest.CaptureFixture[str]) -> None:
     assert emitted == set(METRICS)
 
 
-def test_logs__hold_no_payload(capsys: pytest.CaptureFixture[str]) -> None:
+def test_logs__hold_no_payload(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither what is set aside nor what is delivered leaves a key, a value or a feature's name in the log."""
+    log = io.StringIO()
+    for handler in logging.getLogger("feature-events").handlers:
+        monkeypatch.setattr(handler, "stream", log)
     secret = to_unreadable_record(1, entity="secret-entity")
     secret["dynamodb"]["NewImage"]["features"] = {"S": "secret-value"}
-    to_pipeline(FakePublisher(), FakeDeadLetters()).run([to_record(entity="secret-entity"), secret], Deadline(1e9))
-    output = capsys.readouterr()
-    assert "secret" not in output.out + output.err
-    assert "age" not in output.out.replace("message", "")
+    good = to_record(entity="secret-entity", item=to_item(("secret_feature",), compute_id="secret-job"))
+    to_pipeline(FakePublisher(), FakeDeadLetters()).run([good, secret], Deadline(1e9))
+    lines = [json.loads(line) for line in log.getvalue().splitlines()]
+    assert [line["message"] for line in lines] == ["record set aside", "batch handled"]
+    assert "secret" not in log.getvalue()

@@ -66,7 +66,7 @@ VERSION = {"SCHEMA_VERSION": "latest"}
     [
         (LOOK_UP, NOT_FOUND, Misconfigured, "is not registered .* AUTO_REGISTER_SCHEMAS=true"),
         (VERSION, NOT_FOUND, Misconfigured, "no version latest"),
-        (REGISTER, Answer.of(409, {"message": "secret"}), Misconfigured, "incompatible"),
+        (REGISTER, Answer.of(409, {"message": "field gone"}), Misconfigured, "incompatible .*; it says: field gone"),
         (REGISTER, Answer.of(422, {}), Misconfigured, "incompatible"),
         (
             VERSION,

@@ -5,6 +5,7 @@ import pytest
 from feature_events.errors import Misconfigured
 from feature_events.settings import RESERVED_PROPERTIES, Settings, read_settings
 
+ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:"
 LEAST = {"KAFKA_BROKER_URL": "b-1.msk:9092", "SCHEMA_ID": "7"}
 
 
@@ -24,6 +25,12 @@ def test_read_settings__has_defaults_for_all_but_the_addresses() -> None:
         delivery_timeout_ms=20_000,
         dead_letter_bucket=None,
         dead_letter_prefix="dead-letters/",
+        dead_letter_limit=100,
+        kafka_auth="none",
+        kafka_secret=None,
+        kafka_ca_secret=None,
+        registry_secret=None,
+        registry_ca_secret=None,
     )
     assert read_settings(LEAST) == expected
 
@@ -43,6 +50,12 @@ def test_read_settings__takes_what_is_given() -> None:
         "DELIVERY_TIMEOUT_MS": "5000",
         "DEAD_LETTER_BUCKET": "failures-123",
         "DEAD_LETTER_PREFIX": "letters",
+        "DEAD_LETTER_LIMIT": "7",
+        "KAFKA_AUTH": "scram",
+        "KAFKA_SECRET_ARN": f"{ARN}kafka",
+        "KAFKA_CA_SECRET_ARN": f"{ARN}kafka-ca",
+        "SCHEMA_REGISTRY_SECRET_ARN": f"{ARN}registry",
+        "SCHEMA_REGISTRY_CA_SECRET_ARN": f"{ARN}registry-ca",
     }
     expected = Settings(
         brokers="b-1.msk:9092,10.0.0.1:9094,[::1]:9092",
@@ -58,6 +71,12 @@ def test_read_settings__takes_what_is_given() -> None:
         delivery_timeout_ms=5000,
         dead_letter_bucket="failures-123",
         dead_letter_prefix="letters/",
+        dead_letter_limit=7,
+        kafka_auth="scram",
+        kafka_secret=f"{ARN}kafka",
+        kafka_ca_secret=f"{ARN}kafka-ca",
+        registry_secret=f"{ARN}registry",
+        registry_ca_secret=f"{ARN}registry-ca",
     )
     assert read_settings(given) == expected
 
@@ -100,8 +119,15 @@ def test_read_settings__takes_what_is_given() -> None:
         ("DELIVERY_TIMEOUT_MS", "10"),
         ("DELIVERY_TIMEOUT_MS", "20s"),
         ("DEAD_LETTER_BUCKET", "s3://failures"),
+        ("KAFKA_AUTH", "plain"),
+        ("KAFKA_SECRET_ARN", "AmazonMSK_secret"),
+        ("KAFKA_SECRET_ARN", '{"username": "u", "password": "secret"}'),
+        ("KAFKA_CA_SECRET_ARN", "arn:aws:kms:eu-west-1:123456789012:key/1"),
+        ("SCHEMA_REGISTRY_SECRET_ARN", "user:secret"),
+        ("SCHEMA_REGISTRY_CA_SECRET_ARN", "/etc/ssl/ca.pem"),
         ("DEAD_LETTER_PREFIX", "/letters"),
         ("DEAD_LETTER_PREFIX", "a b"),
+        ("DEAD_LETTER_LIMIT", "0"),
     ],
 )
 def test_read_settings__names_the_setting_and_never_its_value(name: str, text: str) -> None:
@@ -111,7 +137,10 @@ def test_read_settings__names_the_setting_and_never_its_value(name: str, text: s
     assert "secret" not in str(raised.value)
 
 
-@pytest.mark.parametrize("name", RESERVED_PROPERTIES)
+IN_FAMILIES = ["sasl.mechanisms", "sasl.password", "ssl.key.pem", "ssl.keystore.password", "ssl.certificate.location"]
+
+
+@pytest.mark.parametrize("name", [*RESERVED_PROPERTIES, *IN_FAMILIES])
 def test_read_settings__keeps_its_promises_from_properties(name: str) -> None:
     """A property that would break order, loss or trust is refused, with what to do instead."""
     with pytest.raises(Misconfigured, match=f"KAFKA_PROPERTIES may not hold {name} "):
@@ -127,6 +156,30 @@ def test_read_settings__keeps_its_promises_from_properties(name: str) -> None:
         ({**LEAST, "SCHEMA_VERSION": "latest"}, "SCHEMA_ID and SCHEMA_VERSION"),
         ({**LEAST, "AUTO_REGISTER_SCHEMAS": "true"}, "AUTO_REGISTER_SCHEMAS"),
         ({"KAFKA_BROKER_URL": "b:1", "SCHEMA_VERSION": "1"}, "SCHEMA_REGISTRY is missing"),
+        ({**LEAST, "KAFKA_AUTH": "scram"}, "KAFKA_SECRET_ARN is missing: KAFKA_AUTH=scram"),
+        ({**LEAST, "KAFKA_AUTH": "mtls"}, "KAFKA_SECRET_ARN is missing: KAFKA_AUTH=mtls"),
+        ({**LEAST, "KAFKA_SECRET_ARN": f"{ARN}s"}, "KAFKA_SECRET_ARN is not for KAFKA_AUTH=none"),
+        ({**LEAST, "KAFKA_AUTH": "iam", "KAFKA_SECRET_ARN": f"{ARN}s"}, "KAFKA_SECRET_ARN is not for KAFKA_AUTH=iam"),
+        ({**LEAST, "KAFKA_AUTH": "iam"}, "AWS_REGION is missing"),
+        ({**LEAST, "KAFKA_CA_SECRET_ARN": f"{ARN}s"}, "KAFKA_CA_SECRET_ARN is not for KAFKA_AUTH=none"),
+        (
+            {
+                **LEAST,
+                "KAFKA_AUTH": "tls",
+                "KAFKA_CA_SECRET_ARN": f"{ARN}s",
+                "KAFKA_PROPERTIES": '{"ssl.ca.location": "/opt/ca.pem"}',
+            },
+            "KAFKA_CA_SECRET_ARN and ssl.ca.location in KAFKA_PROPERTIES",
+        ),
+        ({**LEAST, "SCHEMA_REGISTRY_SECRET_ARN": f"{ARN}s"}, "SECRET_ARN is not used without SCHEMA_REGISTRY"),
+        (
+            {**LEAST, "SCHEMA_REGISTRY": "http://r", "SCHEMA_REGISTRY_SECRET_ARN": f"{ARN}s"},
+            "SCHEMA_REGISTRY_SECRET_ARN needs an https URL",
+        ),
+        (
+            {**LEAST, "SCHEMA_REGISTRY": "http://r", "SCHEMA_REGISTRY_CA_SECRET_ARN": f"{ARN}s"},
+            "SCHEMA_REGISTRY_CA_SECRET_ARN needs an https URL",
+        ),
     ],
 )
 def test_read_settings__finds_what_is_missing_or_contradicts(environ: dict[str, str], mistake: str) -> None:
@@ -151,3 +204,17 @@ def test_read_settings__names_every_mistake_at_once() -> None:
     assert [line.split()[1] for line in lines[1:]] == names
     assert "acks" in lines[4]
     assert "linger.ms" in lines[4]
+
+
+@pytest.mark.parametrize("name", ["ssl.ca.location", "client.rack"])
+def test_read_settings__lets_harmless_properties_be(name: str) -> None:
+    """A path to certificates that are no secret may be given, as anything that no promise rests on."""
+    environ = {**LEAST, "KAFKA_AUTH": "tls", "KAFKA_PROPERTIES": f'{{"{name}": "/opt/ca.pem"}}'}
+    assert read_settings(environ).kafka_properties == {name: "/opt/ca.pem"}
+
+
+def test_read_settings__asks_less_of_a_registration() -> None:
+    """Registering the schema needs a registry, and no brokers."""
+    assert read_settings({"SCHEMA_REGISTRY": "http://registry"}, registers=True).registry == "http://registry"
+    with pytest.raises(Misconfigured, match="SCHEMA_REGISTRY is missing: the URL"):
+        read_settings({"SCHEMA_ID": "7"}, registers=True)

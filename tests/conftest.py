@@ -1,4 +1,4 @@
-"""What integration tests share: things that take seconds to make are made once a session."""
+"""What tests of several directories share: things that take seconds to make are made once a session."""
 
 from collections.abc import Callable, Iterator
 from itertools import count

@@ -1,0 +1,83 @@
+"""A private certificate authority, and certificates of it for servers and clients on the loopback interface.
+
+Signing in over TLS is tried against real certificates, also such that are expired or of another authority; they are
+made where they are needed and are worth nothing elsewhere.
+"""
+
+import ipaddress
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey, generate_private_key
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
+from cryptography.x509.oid import NameOID
+
+LIFE = timedelta(days=1)
+LOOPBACK = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+
+
+class Identity(NamedTuple):
+    """A certificate with its private key, both PEM."""
+
+    certificate: str
+    private_key: str
+
+
+class Authority:
+    """Signs certificates that are trusted by whoever trusts `certificate`, which is PEM."""
+
+    def __init__(self, name: str = "Local authority", issuer: "Authority | None" = None) -> None:
+        self._key = generate_private_key(SECP256R1())
+        self._name = _to_name(name)
+        signer = issuer or self
+        constraints = x509.BasicConstraints(ca=True, path_length=None)
+        self.certificate = signer.sign(self._name, self._key, LIFE, constraints, critical=True)
+        """The authority's own certificate."""
+        self.chain: str = self.certificate + issuer.chain if issuer else ""
+        """The certificates between the root's and those that are issued here."""
+
+    def sign(
+        self,
+        subject: x509.Name,
+        key: EllipticCurvePrivateKey,
+        life: timedelta,
+        extension: x509.ExtensionType,
+        *,
+        critical: bool = False,
+    ) -> str:
+        """A certificate of this authority, PEM."""
+        end = datetime.now(UTC) + life
+        return (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self._name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(end - 2 * abs(life))
+            .not_valid_after(end)
+            .add_extension(extension, critical=critical)
+            .sign(self._key, SHA256())
+            .public_bytes(Encoding.PEM)
+            .decode()
+        )
+
+    def issue(self, name: str, *, life: timedelta = LIFE, password: str | None = None) -> Identity:
+        """A certificate for 127.0.0.1 and localhost, followed by those between it and the root.
+
+        With a negative life it has expired; with a password its key is encrypted.
+        """
+        key = generate_private_key(SECP256R1())
+        chain = self.sign(_to_name(name), key, life, LOOPBACK) + self.chain
+        encryption = BestAvailableEncryption(password.encode()) if password else NoEncryption()
+        return Identity(chain, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption).decode())
+
+
+def _to_name(name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])

@@ -1,0 +1,357 @@
+"""Lambda's event source mapping for a DynamoDB stream, as AWS documents it, on a clock that is told the time.
+
+What the function promises, it promises together with the mapping: what is delivered again, in which parts, and what is
+given up, the mapping decides. It is driven step by step, so that a test decides which part of a stream goes on when.
+
+Batches, retries, bisecting, record age, on-failure destination:
+https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-eventsourcemapping.html
+https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
+Partial responses: https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
+Filter: https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html
+"""
+
+import json
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import Enum
+from itertools import count
+from typing import Any, NamedTuple, Protocol
+from zlib import crc32
+
+from tests.support.doubles import FakeClock
+
+type Record = dict[str, Any]
+type Function = Callable[[dict[str, Any]], Any]
+"""The function as the mapping sees it: an event in, an answer out, or any exception."""
+
+TRIM_SECONDS = 24 * 3600
+MAX_BATCH_BYTES = 6_000_000
+FOR_EVER = -1
+
+
+class ObjectStore(Protocol):
+    """Where the on-failure destination puts its objects."""
+
+    def put(self, key: str, body: bytes) -> None:
+        """Stores an object."""
+        ...
+
+
+class MemoryStore(dict[str, bytes]):
+    """A bucket in memory."""
+
+    def put(self, key: str, body: bytes) -> None:
+        """Stores an object."""
+        self[key] = body
+
+
+class TimedOut(Exception):
+    """The function did not answer before its time-out."""
+
+
+@dataclass(frozen=True)
+class MappingSettings:
+    """The mapping's properties, by the names that they have in a template; the defaults are AWS's."""
+
+    batch_size: int = 100
+    bisect_batch_on_function_error: bool = False
+    report_batch_item_failures: bool = False
+    maximum_retry_attempts: int = FOR_EVER
+    maximum_record_age_in_seconds: int = FOR_EVER
+    parallelization_factor: int = 1
+    filters: tuple[Mapping[str, Any], ...] = ()
+
+    @classmethod
+    def of_template(cls, properties: Mapping[str, Any]) -> "MappingSettings":
+        """From the properties of a mapping in a template."""
+        return cls(
+            batch_size=properties["BatchSize"],
+            bisect_batch_on_function_error=properties["BisectBatchOnFunctionError"],
+            report_batch_item_failures="ReportBatchItemFailures" in properties["FunctionResponseTypes"],
+            maximum_retry_attempts=properties["MaximumRetryAttempts"],
+            maximum_record_age_in_seconds=properties["MaximumRecordAgeInSeconds"],
+            parallelization_factor=properties.get("ParallelizationFactor", 1),
+            filters=tuple(json.loads(each["Pattern"]) for each in properties["FilterCriteria"]["Filters"]),
+        )
+
+
+class Outcome(Enum):
+    """What one step of the mapping came to."""
+
+    DONE = "done"
+    PARTIAL = "partial"
+    FAILED = "failed"
+    DISCARDED = "discarded"
+
+
+class Invocation(NamedTuple):
+    """One invocation and how the mapping took the answer."""
+
+    records: Sequence[Record]
+    answer: Any
+    error: BaseException | None
+    outcome: Outcome
+    remaining: Sequence[Record]
+    """What of the batch will be delivered again."""
+
+
+class _Entry(NamedTuple):
+    """A record in a shard, with when the stream took it."""
+
+    record: Record
+    at: float
+
+    @property
+    def number(self) -> str:
+        return str(self.record["dynamodb"]["SequenceNumber"])
+
+
+@dataclass
+class _Batch:
+    """Records that are delivered together, and how often that has failed."""
+
+    entries: list[_Entry]
+    failures: int = 0
+    invocations: int = 0
+
+
+@dataclass
+class Lane:
+    """A part of a shard whose records are delivered one batch after the other; one of ParallelizationFactor."""
+
+    shard: str
+    waiting: deque[_Entry] = field(default_factory=deque)
+    batches: deque[_Batch] = field(default_factory=deque)
+
+    @property
+    def idle(self) -> bool:
+        """Whether it has nothing to deliver."""
+        return not self.batches and not self.waiting
+
+    @property
+    def pending(self) -> Iterator[_Entry]:
+        """What has come to no end, in order."""
+        for batch in self.batches:
+            yield from batch.entries
+        yield from self.waiting
+
+
+class EventSourceMapping:
+    """The mapping of one stream to one function.
+
+    A shard's parent is delivered to its end before the shard is begun. Within a shard, order holds for each item (all
+    of its key); with a ParallelizationFactor of 1, for the whole shard.
+    """
+
+    def __init__(
+        self, function: Function, settings: MappingSettings, clock: FakeClock, on_failure: ObjectStore
+    ) -> None:
+        self.function = function
+        self._settings = settings
+        self._clock = clock
+        self._on_failure = on_failure
+        self._numbers = count(1)
+        self._lanes: dict[str, list[Lane]] = {}
+        self._parents: dict[str, str | None] = {}
+        self.filtered: list[Record] = []
+        self.trimmed: list[Record] = []
+        """What the stream forgot before it was delivered or given up: lost."""
+
+    def add_shard(self, shard: str, parent: str | None = None) -> None:
+        """Opens a shard, which begins where its parent ended."""
+        self._parents[shard] = parent
+        self._lanes[shard] = [Lane(shard) for _ in range(self._settings.parallelization_factor)]
+
+    def put(self, shard: str, record: Record) -> None:
+        """Writes a record to the end of a shard."""
+        if self._settings.filters and not any(matches(pattern, record) for pattern in self._settings.filters):
+            self.filtered.append(record)
+            return
+        lanes = self._lanes[shard]
+        item = json.dumps(record["dynamodb"].get("Keys"), sort_keys=True)
+        lanes[crc32(item.encode()) % len(lanes)].waiting.append(_Entry(record, self._clock()))
+
+    def pending(self) -> list[Record]:
+        """What is still in the stream, lane by lane in order."""
+        return [entry.record for lanes in self._lanes.values() for lane in lanes for entry in lane.pending]
+
+    def lanes(self, shard: str) -> list[Lane]:
+        """The lanes of a shard, which may be driven from a thread each."""
+        return self._lanes[shard]
+
+    def ready(self) -> list[Lane]:
+        """The lanes that can go on."""
+        return [
+            lane for shard, lanes in self._lanes.items() if self._may_begin(shard) for lane in lanes if not lane.idle
+        ]
+
+    def advance(self, seconds: float) -> None:
+        """Lets time pass, in which the mapping gives up what has grown too old and the stream trims."""
+        end = self._clock.seconds + seconds
+        while self._clock.seconds < end:
+            self._clock.seconds = min(end, self._clock.seconds + 600)
+            for lanes in self._lanes.values():
+                for lane in lanes:
+                    self._expire(lane)
+                    self._trim(lane)
+
+    def step(self, lane: Lane) -> Invocation | None:
+        """Delivers one lane's next batch; None where all that it had was too old."""
+        self._expire(lane)
+        self._trim(lane)
+        if lane.idle:
+            return None
+        if not lane.batches:
+            lane.batches.append(self._take(lane.waiting))
+        batch = lane.batches.popleft()
+        batch.invocations += 1
+        records = [entry.record for entry in batch.entries]
+        answer, error = None, None
+        try:
+            answer = self.function({"Records": records})
+        except Exception as exception:  # noqa: BLE001  # whatever the function raises, the mapping retries
+            error = exception
+        outcome = self._settle(lane, batch, answer, error)
+        left = {id(entry.record) for waiting in lane.batches for entry in waiting.entries}
+        return Invocation(records, answer, error, outcome, [record for record in records if id(record) in left])
+
+    def _settle(self, lane: Lane, batch: _Batch, answer: object, error: BaseException | None) -> Outcome:
+        """Advances the lane as the answer says."""
+        position: int | None = 0
+        if error is None:
+            position = self._read_checkpoint(answer, batch)
+            if position is None:
+                return Outcome.DONE
+        if error is not None and self._settings.bisect_batch_on_function_error and len(batch.entries) > 1:
+            # Does not count towards the retry quota
+            middle = len(batch.entries) // 2
+            halves = [batch.entries[:middle], batch.entries[middle:]]
+            lane.batches.extendleft(_Batch(half, batch.failures, batch.invocations) for half in reversed(halves))
+            return Outcome.FAILED
+        batch.failures += 1
+        batch.entries = batch.entries[position:]
+        if self._settings.maximum_retry_attempts != FOR_EVER and batch.failures > self._settings.maximum_retry_attempts:
+            self._discard(lane.shard, batch, "RetryAttemptsExhausted", error)
+            return Outcome.DISCARDED
+        lane.batches.appendleft(batch)
+        return Outcome.PARTIAL if position else Outcome.FAILED
+
+    def _read_checkpoint(self, answer: object, batch: _Batch) -> int | None:
+        """Where in the batch to go on; None behind its end, 0 also where the answer names what is not in the batch."""
+        if not self._settings.report_batch_item_failures or answer is None:
+            return None
+        if not isinstance(answer, Mapping):
+            return 0
+        failures = answer.get("batchItemFailures")
+        if not failures:
+            return None
+        places = {entry.number: place for place, entry in enumerate(batch.entries)}
+        found = [
+            places.get(str(each.get("itemIdentifier"))) if isinstance(each, Mapping) else None for each in failures
+        ]
+        known = [place for place in found if place is not None]
+        return 0 if len(known) < len(found) else min(known)
+
+    def _take(self, waiting: deque[_Entry]) -> _Batch:
+        """The next batch: as many records as it may have, within 6 MB."""
+        entries = [waiting.popleft()]
+        size = _weigh(entries[0])
+        while waiting and len(entries) < self._settings.batch_size:
+            size += _weigh(waiting[0])
+            if size > MAX_BATCH_BYTES:
+                break
+            entries.append(waiting.popleft())
+        return _Batch(entries)
+
+    def _expire(self, lane: Lane) -> None:
+        """Gives up what is older than MaximumRecordAge."""
+        if self._settings.maximum_record_age_in_seconds == FOR_EVER:
+            return
+        oldest = self._clock() - self._settings.maximum_record_age_in_seconds
+        for batch in _cut(lane, oldest):
+            self._discard(lane.shard, batch, "RecordAgeExceeded", None)
+
+    def _trim(self, lane: Lane) -> None:
+        """Forgets what the stream no longer has."""
+        for batch in _cut(lane, self._clock() - TRIM_SECONDS):
+            self.trimmed += [entry.record for entry in batch.entries]
+
+    def _discard(self, shard: str, batch: _Batch, condition: str, error: BaseException | None) -> None:
+        """Puts a batch into the on-failure destination."""
+        first, last = batch.entries[0], batch.entries[-1]
+        now = _to_iso(self._clock())
+        document = {
+            "requestContext": {
+                "requestId": f"request-{next(self._numbers)}",
+                "functionArn": "arn:aws:lambda:eu-west-1:123456789012:function:feature-events",
+                "condition": condition,
+                "approximateInvokeCount": batch.invocations,
+            },
+            "responseContext": {
+                "statusCode": 200,
+                "executedVersion": "$LATEST",
+                "functionError": None if error is None else "Unhandled",
+            },
+            "version": "1.0",
+            "timestamp": now,
+            "DDBStreamBatchInfo": {
+                "shardId": shard,
+                "startSequenceNumber": first.number,
+                "endSequenceNumber": last.number,
+                "approximateArrivalOfFirstRecord": _to_iso(first.at),
+                "approximateArrivalOfLastRecord": _to_iso(last.at),
+                "batchSize": len(batch.entries),
+                "streamArn": first.record.get("eventSourceARN"),
+            },
+            "payload": json.dumps({"Records": [entry.record for entry in batch.entries]}),
+        }
+        day = now.partition("T")[0]
+        key = f"aws/lambda/mapping/{shard}/{day.replace('-', '/')}/{now}-{next(self._numbers)}"
+        self._on_failure.put(key, json.dumps(document).encode())
+
+    def _may_begin(self, shard: str) -> bool:
+        """Whether the shard's forebears have been delivered to their end."""
+        parent = self._parents[shard]
+        return parent is None or (
+            parent not in self._lanes or (all(lane.idle for lane in self._lanes[parent]) and self._may_begin(parent))
+        )
+
+
+def matches(pattern: Mapping[str, Any], part: object) -> bool:
+    """Whether a record has what a filter pattern asks for: a list of values, or a pattern again, for each name."""
+    if not isinstance(part, Mapping):
+        return False
+    return all(
+        matches(wanted, part.get(name)) if isinstance(wanted, Mapping) else part.get(name) in wanted
+        for name, wanted in pattern.items()
+    )
+
+
+def read_on_failure(store: Mapping[str, bytes]) -> list[Record]:
+    """The records in an on-failure destination."""
+    return [record for body in store.values() for record in json.loads(json.loads(body)["payload"])["Records"]]
+
+
+def _cut(lane: Lane, oldest: float) -> Iterator[_Batch]:
+    """Takes what came before `oldest` out of a lane, batch by batch."""
+    while lane.batches and lane.batches[0].entries[0].at < oldest:
+        batch = lane.batches.popleft()
+        young = [entry for entry in batch.entries if entry.at >= oldest]
+        if young:
+            lane.batches.appendleft(_Batch(young, batch.failures, batch.invocations))
+        yield _Batch(batch.entries[: len(batch.entries) - len(young)], batch.failures, batch.invocations)
+    old = []
+    while lane.waiting and lane.waiting[0].at < oldest:
+        old.append(lane.waiting.popleft())
+    if old:
+        yield _Batch(old)
+
+
+def _weigh(entry: _Entry) -> int:
+    return len(json.dumps(entry.record))
+
+
+def _to_iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

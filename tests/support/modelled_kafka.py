@@ -1,0 +1,261 @@
+"""A model of librdkafka's producer and its brokers, in memory and on a clock that is told the time.
+
+The real publisher runs on it, so that thousands of runs a minute meet every fate that a record batch can have. It
+keeps to what the real client was seen to do (tests/faults, tests/integration/test_publisher_contract.py): what a
+partition has been given goes out as record batches when it is flushed, a batch is written wholly or not at all, a batch
+that is refused does not stop the one behind it, and what is unanswered is sent later unless it is purged.
+"""
+
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from enum import Enum
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+from zlib import crc32
+
+from confluent_kafka import KafkaError, KafkaException
+
+from feature_events.message import Headers
+from tests.support.doubles import FakeClock
+
+type OnDelivery = Callable[[KafkaError | None, Any], None]
+
+_GAP = 61  # what a record weighs in a batch beyond its parts
+
+
+class Fate(Enum):
+    """What becomes of a record batch on its way."""
+
+    WRITTEN = "written and acknowledged"
+    SLOW = "acknowledged just before the deadline"
+    AWAY = "no broker takes it before the deadline"
+    LOST = "written, and the acknowledgement is lost"
+    LATE = "still on the wire at the deadline, and written later"
+    FATAL = "the idempotent producer is lost by it"
+    DENIED = "the function may not write"
+    KILLED = "written, and then the process is killed"
+
+
+class Killed(Exception):
+    """The process ended here, without another instruction."""
+
+
+class Written(NamedTuple):
+    """One message in a partition's log."""
+
+    key: bytes
+    value: bytes
+    headers: tuple[tuple[str, bytes], ...]
+    timestamp_ms: int
+
+
+class _Queued(NamedTuple):
+    """A message that the producer holds, and its callback."""
+
+    message: Written
+    on_delivery: OnDelivery
+
+    @property
+    def weight(self) -> int:
+        headers = sum(len(name) + len(value) for name, value in self.message.headers)
+        return len(self.message.key) + len(self.message.value) + headers + _GAP
+
+
+class ModelledKafka:
+    """A cluster with one topic, and all that its producers hold."""
+
+    def __init__(self, clock: FakeClock, *, partitions: int = 2, topic_max_bytes: int = 1_000_000) -> None:
+        self.clock = clock
+        self.logs: list[list[Written]] = [[] for _ in range(partitions)]
+        self.topic_max_bytes = topic_max_bytes
+        self.reachable = True
+        self.topic_exists = True
+        self.fates: deque[Fate] = deque()
+        """Of the next batches; behind them every batch is written."""
+        self.acknowledged: list[Written] = []
+        """What a producer was told to be written, in the order of the telling."""
+        self._wire: list[tuple[int, Sequence[Written]]] = []
+        self._producers: weakref.WeakSet[ModelledProducer] = weakref.WeakSet()
+
+    def to_producer(self, properties: Mapping[str, Any]) -> "ModelledProducer":
+        """Stands in for `confluent_kafka.Producer`."""
+        producer = ModelledProducer(self, properties)
+        self._producers.add(producer)
+        return producer
+
+    @property
+    def held(self) -> list[Written]:
+        """What living producers hold and would send some time."""
+        return [each.message for producer in self._producers for each in producer.held()]
+
+    def catch_up(self) -> None:
+        """Brings what is on the wire to the brokers."""
+        for partition, messages in self._wire:
+            self.logs[partition] += messages
+        self._wire.clear()
+
+    def thaw(self) -> None:
+        """Lets living producers send what they hold, as they do when a frozen environment goes on."""
+        for producer in list(self._producers):
+            producer.flush_in_background()
+
+    def kill(self, producers: Sequence["ModelledProducer"]) -> None:
+        """Ends processes; what they held is gone, what is on the wire is not."""
+        for producer in producers:
+            producer.killed = True
+
+    def put_on_wire(self, partition: int, messages: Sequence[Written]) -> None:
+        """Keeps a batch for later."""
+        self._wire.append((partition, messages))
+
+
+class ModelledProducer:
+    """What the publisher uses of `confluent_kafka.Producer`."""
+
+    def __init__(self, kafka: ModelledKafka, properties: Mapping[str, Any]) -> None:
+        self._kafka = kafka
+        self._properties = properties
+        self._queues: list[list[_Queued]] = [[] for _ in kafka.logs]
+        self._in_flight: list[_Queued] = []
+        self._reports: list[tuple[_Queued, KafkaError | None]] = []
+        self._lost = False
+        self.killed = False
+
+    def held(self) -> Iterator[_Queued]:
+        """What it holds, unless it has ended."""
+        if not self.killed and not self._lost:
+            for queue in self._queues:
+                yield from queue
+            yield from self._in_flight
+
+    def list_topics(self, topic: str, timeout: float) -> SimpleNamespace:
+        """The topic's metadata."""
+        if not self._kafka.reachable:
+            self._kafka.clock.seconds += timeout
+            raise KafkaException(KafkaError(KafkaError._TRANSPORT))  # noqa: SLF001
+        error = None if self._kafka.topic_exists else KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART)
+        return SimpleNamespace(topics={topic: SimpleNamespace(error=error)})
+
+    def produce(  # noqa: PLR0913  # as the client has it
+        self, topic: str, value: bytes, key: bytes, *, on_delivery: OnDelivery, timestamp: int, headers: Headers
+    ) -> None:
+        """Queues a message."""
+        del topic
+        if self._lost:
+            raise KafkaException(KafkaError(KafkaError._FATAL))  # noqa: SLF001
+        queued = _Queued(Written(key, value, tuple(headers), timestamp), on_delivery)
+        if queued.weight > int(self._properties["message.max.bytes"]):
+            raise KafkaException(KafkaError(KafkaError.MSG_SIZE_TOO_LARGE))
+        if sum(map(len, self._queues)) >= int(self._properties.get("queue.buffering.max.messages", 100_000)):
+            raise BufferError
+        self._queues[crc32(key) % len(self._queues)].append(queued)
+
+    def poll(self, seconds: float) -> None:
+        """Serves reports."""
+        del seconds
+        self._serve()
+
+    def flush(self, seconds: float) -> int:
+        """Sends what is queued and waits for answers."""
+        self._serve()
+        if self.killed:
+            return 0
+        if not any(self.held()):
+            return 0
+        begun = self._kafka.clock()
+        for partition, queue in enumerate(self._queues):
+            self._queues[partition] = []
+            batches = list(self._to_batches(queue))
+            while batches:
+                batch = batches.pop(0)
+                fate = self._kafka.fates.popleft() if self._kafka.fates else Fate.WRITTEN
+                if not self._meet(partition, batch, fate if self._kafka.reachable else Fate.AWAY, seconds):
+                    self._queues[partition] += [each for later in batches for each in later]
+                    break
+            if self._lost:
+                self._serve()
+                raise KafkaException(KafkaError(KafkaError._FATAL))  # noqa: SLF001
+        self._serve()
+        left = len(list(self.held()))
+        if left:
+            self._kafka.clock.seconds = max(self._kafka.clock.seconds, begun + seconds)
+        return left
+
+    def purge(self, *, in_flight: bool = True) -> None:
+        """Drops what it holds; what is on the wire may still arrive."""
+        for queue in self._queues:
+            self._reports += [(each, KafkaError(KafkaError._PURGE_QUEUE)) for each in queue]  # noqa: SLF001
+            queue.clear()
+        if in_flight:
+            self._reports += [(each, KafkaError(KafkaError._PURGE_INFLIGHT)) for each in self._in_flight]  # noqa: SLF001
+            self._in_flight.clear()
+        if not self.killed:
+            self._kafka.clock.seconds += 1  # the most that the publisher waits for the reports
+
+    def flush_in_background(self) -> None:
+        """What the client's own threads do between invocations."""
+        if self.killed or self._lost or not self._kafka.reachable:
+            return
+        self._reports += [(each, None) for each in self._in_flight]
+        self._in_flight.clear()
+        for partition, queue in enumerate(self._queues):
+            self._kafka.logs[partition] += [each.message for each in queue]
+            self._reports += [(each, None) for each in queue]
+            queue.clear()
+
+    def _meet(self, partition: int, batch: Sequence[_Queued], fate: Fate, seconds: float) -> bool:
+        """Lets a batch meet its fate; whether what is behind it in its partition may go on."""
+        messages = [each.message for each in batch]
+        if fate is Fate.DENIED:
+            return self._answer(batch, KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED))
+        if sum(each.weight for each in batch) > self._kafka.topic_max_bytes and fate is not Fate.AWAY:
+            return self._answer(batch, KafkaError(KafkaError.MSG_SIZE_TOO_LARGE))
+        match fate:
+            case Fate.AWAY:
+                if int(self._properties["message.timeout.ms"]):
+                    return self._answer(batch, KafkaError(KafkaError._MSG_TIMED_OUT))  # noqa: SLF001
+                self._queues[partition] += batch
+            case Fate.LATE:
+                self._kafka.put_on_wire(partition, messages)
+                self._in_flight += batch
+            case Fate.FATAL:
+                self._lost = True
+            case _:
+                self._kafka.logs[partition] += messages
+                if fate is Fate.KILLED:
+                    self.killed = True
+                    raise Killed
+                if fate is Fate.SLOW:
+                    self._kafka.clock.seconds += seconds * 0.999
+                if fate is not Fate.LOST:
+                    return self._answer(batch, None)
+                self._in_flight += batch
+        # An idempotent producer sends nothing past a batch that may come again
+        return str(self._properties["enable.idempotence"]) != "true"
+
+    def _answer(self, batch: Sequence[_Queued], error: KafkaError | None) -> bool:
+        self._reports += [(each, error) for each in batch]
+        return True
+
+    def _serve(self) -> None:
+        reports, self._reports = self._reports, []
+        for queued, error in reports:
+            if self.killed:
+                return
+            if error is None:
+                self._kafka.acknowledged.append(queued.message)
+            queued.on_delivery(error, SimpleNamespace(topic=str, partition=int, offset=int))
+
+    def _to_batches(self, queue: Sequence[_Queued]) -> Iterator[list[_Queued]]:
+        """The record batches that librdkafka makes under these properties."""
+        most = int(self._properties["batch.num.messages"]) if int(self._properties["linger.ms"]) > 1000 else 1
+        limit = min(int(self._properties["batch.size"]), int(self._properties["message.max.bytes"]))
+        batch: list[_Queued] = []
+        for each in queue:
+            if batch and (len(batch) >= most or sum(one.weight for one in batch) + each.weight > limit):
+                yield batch
+                batch = []
+            batch.append(each)
+        if batch:
+            yield batch

@@ -1,0 +1,92 @@
+"""A way to a schema registry over TLS that asks for a user name and password, as registries in production do."""
+
+import base64
+import http.client
+import ssl
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from local.certificates import Identity
+
+REFUSAL = b'{"error_code": 40101, "message": "Unauthorized"}'
+
+
+class RegistryProxy:
+    """The proxy; its user and password may be changed while it runs."""
+
+    def __init__(self, url: str, username: str, password: str) -> None:
+        self.url = url
+        self.username = username
+        self.password = password
+        self.asked = 0
+        """How many requests there have been."""
+
+    def to_authorization(self) -> str:
+        """The header of those who are let in."""
+        return "Basic " + base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
+
+
+@contextmanager
+def run_registry_proxy(backend: str, server: Identity, username: str, password: str) -> Iterator[RegistryProxy]:
+    """A proxy with this certificate in front of this registry, for as long as the context lasts."""
+    behind = urlsplit(backend)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def pass_on(self) -> None:
+            proxy.asked += 1
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            if self.headers.get("Authorization") != proxy.to_authorization():
+                self.answer(401, REFUSAL)
+                return
+            connection = http.client.HTTPConnection(behind.hostname or "", behind.port, timeout=30)
+            headers = {"Content-Type": self.headers.get("Content-Type", ""), "Accept": self.headers.get("Accept", "")}
+            connection.request(self.command, self.path, body or None, headers)
+            response = connection.getresponse()
+            self.answer(response.status, response.read())
+            connection.close()
+
+        def answer(self, status: int, body: bytes) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_GET = do_POST = do_PUT = pass_on  # noqa: N815  # the names that the library calls
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the library's name
+            """Keeps quiet."""
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+
+        def handle_error(self, *_: object) -> None:
+            """Keeps quiet of clients that do not trust the certificate."""
+
+    web = Server(("127.0.0.1", 0), Handler)
+    web.socket = _to_context(server).wrap_socket(web.socket, server_side=True)
+    proxy = RegistryProxy(f"https://127.0.0.1:{web.server_port}{behind.path}", username, password)
+    thread = threading.Thread(target=web.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield proxy
+    finally:
+        web.shutdown()
+        thread.join()
+        web.server_close()
+
+
+def _to_context(server: Identity) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with tempfile.NamedTemporaryFile("w", suffix=".pem") as chain:
+        chain.write(server.private_key + server.certificate)
+        chain.flush()
+        context.load_cert_chain(Path(chain.name))
+    return context

@@ -1,0 +1,159 @@
+"""What is told of the template is the template: nothing is missing, and nothing is told that does not exist."""
+
+import re
+import subprocess
+from functools import cache
+from typing import Any
+
+import botocore.session
+import pytest
+from botocore import xform_name
+
+from local.paths import ROOT, TOOLS
+from tests.template.document import EVERYTHING, STREAMS, read_template, to_members, transform
+
+DOCUMENT = ROOT / "docs" / "deploying.md"
+TEXT = DOCUMENT.read_text()
+TEMPLATE = read_template()
+EITHER = (transform({"SchemaId": "7"}), transform({**EVERYTHING, "SchemaId": "", "StreamArns": ",".join(STREAMS)}))
+NOTHING = {"needed": None, "empty": ""}
+
+
+def read_tables(heading: str) -> dict[str, list[str]]:
+    """All tables whose first column has this heading: first cell, without its markup -> the other cells."""
+    rows: dict[str, list[str]] = {}
+    inside = False
+    for line in TEXT.splitlines():
+        if line.startswith(f"| {heading} |"):
+            inside = True
+        elif not line.startswith("|"):
+            inside = False
+        elif inside and not line.startswith("|---"):
+            first, *others = [cell.strip() for cell in line.strip("|").split(" | ")]
+            assert first.strip("`") not in rows, first
+            rows[first.strip("`")] = others
+    return rows
+
+
+def read_code(language: str) -> list[str]:
+    """The commands of all blocks in this language, each on one line."""
+    blocks = re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)
+    lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
+    inline = re.findall(r"`((?:sam|make|aws) [^`]+)`", TEXT)
+    return [part.strip() for line in [*lines, *inline] for part in line.split("|") if part.strip()]
+
+
+COMMANDS = read_code("sh")
+
+
+def test_parameters__are_all_told_with_their_defaults() -> None:
+    """Every parameter is in a table with its default, and no other."""
+    told = {name: NOTHING.get(default, default.strip("`")) for name, (default, _) in read_tables("parameter").items()}
+    made = {name: parameter.get("Default") for name, parameter in TEMPLATE["Parameters"].items()}
+    assert told == {name: None if default is None else str(default) for name, default in made.items()}
+
+
+def test_names__exist() -> None:
+    """Every name in the text that is written like one of the template's exists."""
+    names = set(re.findall(r"`([A-Z][a-z]+(?:[A-Z][a-z0-9]+)+)`", TEXT))
+    statements = [statement for policy in read_roles() for statement in policy["PolicyDocument"]["Statement"]]
+    actions = {str(action).partition(":")[2] for each in statements for action in to_members(each["Action"])}
+    values = {value for parameter in TEMPLATE["Parameters"].values() for value in parameter.get("AllowedValues", [])}
+    sids = {each["Sid"] for each in statements}
+    assert names
+    assert names <= {*TEMPLATE["Parameters"], *TEMPLATE["Resources"], *TEMPLATE["Outputs"], *sids, *actions, *values}
+
+
+def read_roles() -> list[dict[str, Any]]:
+    """The policies of all roles under every option."""
+    templates = [
+        *EITHER,
+        transform({"SchemaId": "7", "KafkaAuth": "iam", "KafkaClusterArn": "arn:x:cluster/y"}),
+    ]
+    return [
+        policy
+        for template in templates
+        for resource in template["Resources"].values()
+        if resource["Type"] == "AWS::IAM::Role"
+        for policy in resource["Properties"]["Policies"]
+    ]
+
+
+def test_statements__are_all_told() -> None:
+    """Every statement of the roles is in the table, and no other."""
+    made = {statement["Sid"] for policy in read_roles() for statement in policy["PolicyDocument"]["Statement"]}
+    assert set(read_tables("statement")) == made
+
+
+def test_outputs__are_all_told() -> None:
+    """Every output is in the table, and no other; each is exported under its own name."""
+    assert set(read_tables("output")) == set(TEMPLATE["Outputs"])
+    exported = {name: output["Export"]["Name"]["Fn::Sub"] for name, output in TEMPLATE["Outputs"].items()}
+    assert exported == {name: f"${{AWS::StackName}}-{name}" for name in TEMPLATE["Outputs"]}
+
+
+def test_alarms__are_all_told() -> None:
+    """Every alarm is in the table by the name that a page shows, and no other."""
+    names = set()
+    for template in EITHER:
+        for resource in template["Resources"].values():
+            if resource["Type"] == "AWS::CloudWatch::Alarm":
+                text = resource["Properties"]["AlarmName"]
+                text = text["Fn::Sub"] if isinstance(text, dict) else text
+                text = text[0] if isinstance(text, list) else text
+                names.add(re.sub(r" from .*", " from ...", text.replace("${AWS::StackName} ", "")))
+    assert set(read_tables("alarm")) == names
+
+
+def test_times__are_those_that_may_be() -> None:
+    """The list of times is the parameter's."""
+    (listed,) = re.findall(r"Times that `DeliveryTimeoutMs` may have: ([\d,\s]+);", TEXT)
+    allowed = TEMPLATE["Parameters"]["DeliveryTimeoutMs"]["AllowedValues"]
+    assert [int(each) for each in listed.split(",")] == allowed
+
+
+@cache
+def read_help(command: str) -> str:
+    """What a sam command says of itself."""
+    done = subprocess.run(  # noqa: S603 -- commands of our own text
+        [TOOLS / "sam", *command.split(), "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"SAM_CLI_TELEMETRY": "0", "COLUMNS": "200", "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
+    )
+    return done.stdout
+
+
+@pytest.mark.parametrize("command", sorted({each for each in COMMANDS if each.startswith("sam ")}))
+def test_sam_commands__exist(command: str) -> None:
+    """Each command of sam has the options that the text gives it."""
+    words = re.match(r"sam ((?:remote |local )?\w+)", command)
+    assert words is not None
+    told = read_help(words[1])
+    assert [option for option in re.findall(r"--[a-z-]+", command) if option not in told] == []
+    assert {"FeatureEventsFunction"} & set(command.split()) <= set(TEMPLATE["Resources"])
+
+
+@pytest.mark.parametrize("command", sorted({each for each in COMMANDS if re.match(r"aws (?!s3 )", each)}))
+def test_aws_commands__exist(command: str) -> None:
+    """Each command of aws is an operation of that service, with its members for options."""
+    _, service, operation, *_ = command.split()
+    model = botocore.session.get_session().get_service_model(service)
+    (shape,) = [
+        model.operation_model(name).input_shape for name in model.operation_names if xform_name(name, "-") == operation
+    ]
+    assert shape is not None
+    options = {f"--{xform_name(member, '-')}" for member in shape.members} | {"--query", "--output"}
+    assert set(re.findall(r"--[a-z-]+", command)) <= options
+
+
+def test_commands__are_of_tools_that_are_checked() -> None:
+    """No command is of a tool that nobody here knows."""
+    assert {each.split()[0] for each in COMMANDS} == {"sam", "aws", "jq", "make"}
+
+
+def test_make_commands__exist() -> None:
+    """Each target is the Makefile's."""
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert {each.split()[1] for each in COMMANDS if each.startswith("make ")} <= targets

@@ -1,0 +1,189 @@
+"""The roles may do what the functions need, on what they need it, and nothing else."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from tests.template.document import (
+    CA_SECRET,
+    CLUSTER,
+    EVERYTHING,
+    REGISTRY,
+    REGISTRY_CA_SECRET,
+    REGISTRY_SECRET,
+    SECRET,
+    SECRETS_KEY,
+    STREAMS,
+    Parameters,
+    Template,
+    to_members,
+    transform,
+)
+
+type Statement = Mapping[str, Any]
+
+PINNED = {"SchemaId": "7"}
+SETS: Mapping[str, Parameters] = {
+    "own tables": {"SchemaRegistry": REGISTRY},
+    "streams": PINNED | {"StreamArns": ",".join(STREAMS)},
+    "tls": PINNED | {"KafkaAuth": "tls"},
+    "scram": PINNED | {"KafkaAuth": "scram", "KafkaSecretArn": SECRET},
+    "iam": PINNED | {"KafkaAuth": "iam", "KafkaClusterArn": CLUSTER},
+    "mtls": PINNED | {"KafkaAuth": "mtls", "KafkaSecretArn": SECRET, "KafkaCaSecretArn": CA_SECRET},
+    "everything": EVERYTHING,
+}
+
+WILDCARDS: Mapping[str, str] = {
+    "NetworkInterfaces": "EC2's Describe actions know no resource, and Lambda asks for all of them on *",
+    "Traces": "X-Ray knows no resource for them",
+    "ListStreams": "it lists the account's streams, so there is no single stream to name",
+    "SetAside": "the objects under the two prefixes of the failure bucket",
+}
+"""Sid -> why its resource may have a wildcard."""
+
+SERVICES = {
+    "dynamodb",
+    "ec2",
+    "kafka-cluster",
+    "kms",
+    "logs",
+    "s3",
+    "secretsmanager",
+    "xray",
+}
+
+
+def read_statements(template: Template, *roles: str) -> Iterator[Statement]:
+    """Every statement of these roles, or of all."""
+    for name, resource in template["Resources"].items():
+        if resource["Type"] == "AWS::IAM::Role" and name in (roles or (name,)):
+            for policy in resource["Properties"]["Policies"]:
+                yield from policy["PolicyDocument"]["Statement"]
+
+
+def read_functions(template: Template) -> dict[str, str]:
+    """Function -> its role."""
+    functions = [
+        (name, each["Properties"]) for name, each in template["Resources"].items() if "Lambda::Function" in each["Type"]
+    ]
+    return {name: properties["Role"]["Fn::GetAtt"][0] for name, properties in functions}
+
+
+def to_text(value: object) -> str:
+    """A resource, functions and all, as text to look for wildcards in."""
+    return str(value)
+
+
+@pytest.mark.parametrize("parameters", SETS.values(), ids=SETS)
+def test_statements__have_no_wildcard_without_a_reason(parameters: Parameters) -> None:
+    """Where a resource has a wildcard, AWS allows nothing narrower; no action has one."""
+    allowed = [each for each in read_statements(transform(parameters)) if each["Effect"] == "Allow"]
+    assert allowed
+    wide = {each["Sid"] for each in allowed if "*" in to_text(each["Resource"])}
+    assert wide <= set(WILDCARDS)
+    assert [each["Sid"] for each in allowed if "*" in to_text(each["Action"])] == []
+    assert {action.partition(":")[0] for each in allowed for action in to_members(each["Action"])} <= SERVICES
+    assert [each["Sid"] for each in allowed if "NotAction" in each or "NotResource" in each] == []
+
+
+def test_wildcards__are_all_used() -> None:
+    """No exception stands in the list that the template does not need."""
+    statements = read_statements(transform(EVERYTHING))
+    assert {
+        each["Sid"] for each in statements if each["Effect"] == "Allow" and "*" in to_text(each["Resource"])
+    } == set(WILDCARDS)
+
+
+@pytest.mark.parametrize("parameters", SETS.values(), ids=SETS)
+def test_roles__have_nothing_from_elsewhere(parameters: Parameters) -> None:
+    """Each function has a role of its own, and no role has a managed policy, which grants on *."""
+    template = transform(parameters)
+    roles = {name for name, each in template["Resources"].items() if each["Type"] == "AWS::IAM::Role"}
+    assert set(read_functions(template).values()) <= roles
+    assert len(set(read_functions(template).values())) == len(read_functions(template))
+    assert [name for name in roles if "ManagedPolicyArns" in template["Resources"][name]["Properties"]] == []
+    assert {name for name, each in template["Resources"].items() if "::Policy" in each["Type"]} == set()
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_kafka_actions__are_for_iam_and_on_cluster_and_topic_alone(name: str) -> None:
+    """Only sign-in by IAM needs them, on the cluster and on the one topic."""
+    found = {
+        action: each["Resource"]
+        for each in read_statements(transform(SETS[name]))
+        for action in to_members(each["Action"])
+        if action.startswith("kafka-cluster:")
+    }
+    topic = f"{CLUSTER.replace(':cluster/', ':topic/')}/FEATURE_AVAILABILITY_EVENTS"
+    expected = {
+        "kafka-cluster:Connect": CLUSTER,
+        "kafka-cluster:WriteDataIdempotently": CLUSTER,
+        "kafka-cluster:DescribeTopic": topic,
+        "kafka-cluster:WriteData": topic,
+    }
+    assert found == (expected if name == "iam" else {})
+
+
+def read_resources(template: Template, role: str, action: str) -> list[Any]:
+    """What a role may do this on."""
+    statements = [each for each in read_statements(template, role) if action in to_members(each["Action"])]
+    return [resource for each in statements for resource in to_members(each["Resource"])]
+
+
+def test_secrets__are_those_given() -> None:
+    """Each function reads the secrets that it uses: those of the registry are for whoever asks it."""
+    kafka, registry = [SECRET, CA_SECRET], [REGISTRY_SECRET, REGISTRY_CA_SECRET]
+    registered = transform(EVERYTHING)
+    assert read_resources(registered, "FunctionRole", "secretsmanager:GetSecretValue") == kafka
+    assert read_resources(registered, "RegistrationRole", "secretsmanager:GetSecretValue") == registry
+    asking = transform({**EVERYTHING, "RegisterSchema": "false"})
+    assert read_resources(asking, "FunctionRole", "secretsmanager:GetSecretValue") == kafka + registry
+    assert read_resources(transform(SETS["tls"]), "FunctionRole", "secretsmanager:GetSecretValue") == []
+
+
+def test_secrets_key__is_used_through_secrets_manager_alone() -> None:
+    """The key of the secrets decrypts nothing but secrets."""
+    decrypting = [each for each in read_statements(transform(EVERYTHING)) if each["Resource"] == SECRETS_KEY]
+    assert {each["Action"] for each in decrypting} == {"kms:Decrypt"}
+    assert {str(each["Condition"]) for each in decrypting} == {
+        "{'StringEquals': {'kms:ViaService': 'secretsmanager.${AWS::Region}.amazonaws.com'}}"
+    }
+
+
+def test_streams__are_those_read() -> None:
+    """The function reads the streams that it is fed by."""
+    assert read_resources(transform(SETS["streams"]), "FunctionRole", "dynamodb:GetRecords") == STREAMS
+    own = read_resources(transform(SETS["own tables"]), "FunctionRole", "dynamodb:GetRecords")
+    assert own == [{"Fn::GetAtt": [table, "StreamArn"]} for table in ("UserFeatureStore", "AccountFeatureStore")]
+
+
+def test_registration__may_not_read_streams_or_write_anywhere() -> None:
+    """The function that registers the schema has the registry's secrets and its log."""
+    template = transform({"SchemaRegistry": REGISTRY})
+    assert [each["Sid"] for each in read_statements(template, "RegistrationRole")] == ["Log"]
+
+
+def test_code__may_not_touch_network_interfaces() -> None:
+    """What Lambda needs to put the function into a VPC is denied to the function's own code."""
+    statements = list(read_statements(transform(EVERYTHING), "FunctionRole"))
+    (given,) = [each for each in statements if each["Sid"] == "NetworkInterfaces"]
+    (denied,) = [each for each in statements if each["Effect"] == "Deny"]
+    assert denied["Action"] == given["Action"]
+    assert list(denied["Condition"]["ArnLike"]) == ["lambda:SourceFunctionArn"]
+
+
+def test_boundary__is_on_every_role() -> None:
+    """An account that asks for a permissions boundary gets it on each role."""
+    template = transform(EVERYTHING)
+    roles = [each["Properties"] for each in template["Resources"].values() if each["Type"] == "AWS::IAM::Role"]
+    assert {role.get("PermissionsBoundary") for role in roles} == {EVERYTHING["PermissionsBoundaryArn"]}
+
+
+def test_failure_bucket__is_closed_to_plain_http() -> None:
+    """Nobody reaches the failure bucket without TLS, and nothing in it is public."""
+    resources = transform({"SchemaId": "7"})["Resources"]
+    (statement,) = resources["FailureBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert (statement["Effect"], statement["Action"], statement["Principal"]) == ("Deny", "s3:*", "*")
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    assert set(resources["FailureBucket"]["Properties"]["PublicAccessBlockConfiguration"].values()) == {True}

@@ -1,0 +1,42 @@
+"""What the template says of itself is what the project says."""
+
+import re
+import tomllib
+
+from local.paths import ROOT
+from tests.template.document import read_template
+
+APPLICATION = read_template()["Metadata"]["AWS::ServerlessRepo::Application"]
+INTERFACE = read_template()["Metadata"]["AWS::CloudFormation::Interface"]
+
+
+def test_version__is_the_projects() -> None:
+    """The template, pyproject.toml and the changelog's top entry name the same version."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    (newest, *_) = re.findall(r"^## \[?(\d+\.\d+\.\d+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert APPLICATION["SemanticVersion"] == project["version"] == newest
+
+
+def test_application__has_the_projects_name_and_licence() -> None:
+    """Whoever finds it in the Serverless Application Repository finds the same name, licence and texts."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert (APPLICATION["Name"], APPLICATION["SpdxLicenseId"]) == (project["name"], project["license"])
+    assert [name for name in ("LicenseUrl", "ReadmeUrl") if not (ROOT / APPLICATION[name]).is_file()] == []
+
+
+def test_interface__has_every_parameter_once() -> None:
+    """Every parameter is in one group, in the template's order, and has a label."""
+    names = list(read_template()["Parameters"])
+    assert [name for group in INTERFACE["ParameterGroups"] for name in group["Parameters"]] == names
+    assert list(INTERFACE["ParameterLabels"]) == names
+
+
+def test_parameters__say_what_they_are_and_what_they_may_be() -> None:
+    """Every parameter has a description, a limit, and words for whoever breaks it."""
+    limits = {"AllowedPattern", "AllowedValues", "MinValue"}
+    vague = [
+        name
+        for name, parameter in read_template()["Parameters"].items()
+        if not parameter.get("Description") or not parameter.get("ConstraintDescription") or not limits & set(parameter)
+    ]
+    assert vague == []

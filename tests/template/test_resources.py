@@ -1,0 +1,160 @@
+"""What the template makes fits together: VPC, mappings, alarms and dashboard."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from feature_events.change import Skipped
+from feature_events.handler import ANSWER_SECONDS
+from feature_events.metrics import METRICS
+from tests.template.document import EVERYTHING, STREAMS, Parameters, Template, read_template, transform
+
+PINNED = {"SchemaId": "7"}
+OWN_TABLES = PINNED
+EXISTING = PINNED | {"StreamArns": ",".join(STREAMS)}
+NAMESPACE = "FeatureEvents"
+
+
+def read_resources(template: Template, kind: str) -> dict[str, dict[str, Any]]:
+    """The properties of all resources of a type that are made."""
+    return {name: each["Properties"] for name, each in template["Resources"].items() if each["Type"] == kind}
+
+
+def read_metrics(alarm: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The metrics that an alarm looks at: namespace, name and dimensions."""
+    if "MetricName" in alarm:
+        yield alarm
+    for query in alarm.get("Metrics", []):
+        if "MetricStat" in query:
+            yield query["MetricStat"]["Metric"]
+
+
+def test_functions__have_the_vpc_and_key_that_were_asked_for() -> None:
+    """Both functions get subnets, security groups and key, or neither gets any."""
+    functions = read_resources(transform(EVERYTHING), "AWS::Lambda::Function")
+    subnets = EVERYTHING["SubnetIds"].split(",")
+    expected = {"SubnetIds": subnets, "SecurityGroupIds": [EVERYTHING["SecurityGroupIds"]]}
+    assert [each["VpcConfig"] for each in functions.values()] == [expected, expected]
+    assert {each["KmsKeyArn"] for each in functions.values()} == {EVERYTHING["KmsKeyArn"]}
+    outside = read_resources(transform(PINNED), "AWS::Lambda::Function")
+    assert [each for each in outside.values() if {"VpcConfig", "KmsKeyArn"} & each.keys()] == []
+
+
+def test_failure_bucket__is_always_encrypted() -> None:
+    """By the key that was given, or by S3's own."""
+    given, own = (read_resources(transform(each), "AWS::S3::Bucket")["FailureBucket"] for each in (EVERYTHING, PINNED))
+    (rule,) = given["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    expected = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": EVERYTHING["KmsKeyArn"]}
+    assert rule["ServerSideEncryptionByDefault"] == expected
+    (rule,) = own["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert rule["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+
+
+def test_tables__are_kept_in_prod_alone() -> None:
+    """Tables and failure bucket outlive a stack of prod, and go with one of dev."""
+    for stage, policy, is_protected in (("prod", "Retain", True), ("dev", "Delete", False)):
+        resources = transform(PINNED | {"Stage": stage})["Resources"]
+        kept = [resources[name] for name in ("UserFeatureStore", "AccountFeatureStore", "FailureBucket")]
+        assert {(each["DeletionPolicy"], each["UpdateReplacePolicy"]) for each in kept} == {(policy, policy)}
+        assert {each["Properties"].get("DeletionProtectionEnabled", is_protected) for each in kept} == {is_protected}
+
+
+def test_function__keeps_executions_where_asked() -> None:
+    """Concurrency is reserved by a number and not by the word for none."""
+    asked = read_resources(transform(EVERYTHING), "AWS::Lambda::Function")["FeatureEventsFunction"]
+    assert str(asked["ReservedConcurrentExecutions"]) == EVERYTHING["ReservedConcurrency"]
+    unasked = read_resources(transform(PINNED), "AWS::Lambda::Function")["FeatureEventsFunction"]
+    assert "ReservedConcurrentExecutions" not in unasked
+
+
+@pytest.mark.parametrize("parameters", [OWN_TABLES, EXISTING], ids=["own tables", "streams"])
+def test_mappings__lose_nothing(parameters: Parameters) -> None:
+    """Every mapping reports partial failure, halves a failing batch, and keeps what grows too old."""
+    mappings = read_resources(transform(parameters), "AWS::Lambda::EventSourceMapping")
+    made = [each for each in mappings.values() if "EventSourceArn" in each]
+    assert len(made) >= len(STREAMS)
+    for mapping in made:
+        assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+        assert mapping["BisectBatchOnFunctionError"] is True
+        assert mapping["DestinationConfig"] == {"OnFailure": {"Destination": {"Fn::GetAtt": ["FailureBucket", "Arn"]}}}
+        assert mapping["MetricsConfig"] == {"Metrics": ["EventCount"]}
+        (pattern,) = mapping["FilterCriteria"]["Filters"]
+        assert json.loads(pattern["Pattern"]) == {"eventName": ["INSERT", "MODIFY"]}
+
+
+@pytest.mark.parametrize("parameters", [OWN_TABLES, EXISTING], ids=["own tables", "streams"])
+def test_alarms__look_at_metrics_that_exist(parameters: Parameters) -> None:
+    """Each of our metrics in an alarm is one that the code emits, under the service's name that it emits it by."""
+    for name, alarm in read_resources(transform(parameters), "AWS::CloudWatch::Alarm").items():
+        ours = [metric for metric in read_metrics(alarm) if metric["Namespace"] == NAMESPACE]
+        assert {metric["MetricName"] for metric in ours} <= set(METRICS), name
+        for metric in ours:
+            dimensions = {each["Name"]: each["Value"] for each in metric["Dimensions"]}
+            assert dimensions.pop("service") == {"Ref": "AWS::StackName"}
+            assert set(dimensions.values()) <= set(Skipped)
+
+
+@pytest.mark.parametrize("parameters", [OWN_TABLES, EXISTING], ids=["own tables", "streams"])
+def test_alarms__stay_within_what_cloudwatch_takes(parameters: Parameters) -> None:
+    """An alarm has at most ten metrics, uses each that it names, says what to do, and tells somebody."""
+    alarms = read_resources(transform(parameters), "AWS::CloudWatch::Alarm")
+    assert len(alarms) > len(STREAMS)
+    for name, alarm in alarms.items():
+        assert len(list(read_metrics(alarm))) <= 10, name
+        assert 40 < len(alarm["AlarmDescription"]) <= 1024, name
+        assert alarm["AlarmActions"], name
+        assert alarm["OKActions"], name
+        queries = alarm.get("Metrics", [])
+        used = set(re.findall(r"[a-z]+", " ".join(query.get("Expression", "") for query in queries)))
+        hidden = {query["Id"] for query in queries if query.get("ReturnData") is False}
+        assert hidden <= used, name
+        assert len(queries) in {0, len(hidden) + 1}, name
+
+
+def test_stream_alarms__name_table_and_stream() -> None:
+    """The alarm of an existing stream looks at what DynamoDB counts for that table and stream."""
+    alarms = read_resources(transform(EXISTING), "AWS::CloudWatch::Alarm")
+    polled = [
+        metric
+        for name, alarm in alarms.items()
+        if name.startswith("NothingDelivered") and name != "NothingDeliveredAlarm"
+        for metric in read_metrics(alarm)
+        if metric["MetricName"] == "ReturnedRecordsCount"
+    ]
+    dimensions = [{each["Name"]: each["Value"] for each in metric["Dimensions"]} for metric in polled]
+    assert dimensions == [
+        {"TableName": stream.split("/")[1], "StreamLabel": stream.split("/")[3], "Operation": "GetRecords"}
+        for stream in STREAMS
+    ]
+
+
+def test_dashboard__has_two_rows_of_metrics_that_exist() -> None:
+    """It is JSON, its widgets stand in two rows, and every metric of ours in it is one that the code emits."""
+    text = read_template()["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    widgets = json.loads(text)["widgets"]
+    assert {widget["y"] for widget in widgets} == {0, 6}
+    assert sum(widget["width"] for widget in widgets if widget["y"] == 0) == 24
+    assert sum(widget["width"] for widget in widgets if widget["y"] == 6) == 24
+    metrics = [metric for widget in widgets for metric in widget["properties"].get("metrics", [])]
+    assert {metric[1] for metric in metrics if metric[0] == NAMESPACE} <= set(METRICS)
+    (skipped,) = [metric[0]["expression"] for metric in metrics if isinstance(metric[0], dict)]
+    assert re.findall('MetricName="(.*?)"', skipped) == ["RecordsSkipped"]
+
+
+def test_dashboard__shows_every_alarm_but_those_of_a_source() -> None:
+    """The state of each alarm that every stack has is on it."""
+    text = read_template()["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    both = set(read_resources(transform(OWN_TABLES), "AWS::CloudWatch::Alarm")) & {
+        name
+        for name, each in read_template()["Resources"].items()
+        if isinstance(each, dict) and each["Type"] == "AWS::CloudWatch::Alarm" and "Condition" not in each
+    }
+    assert set(re.findall(r"\$\{(\w+)\.Arn\}", text)) == both
+
+
+def test_timeouts__leave_the_handler_its_time() -> None:
+    """The ten seconds between the two time-outs are more than the handler keeps for its answer."""
+    assert ANSWER_SECONDS < 10

@@ -1,0 +1,319 @@
+"""The driver does with an answer what AWS documents of Lambda's event source mapping."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from samcli.yamlhelper import yaml_parse  # type: ignore[import-untyped]
+
+from local.paths import ROOT
+from tests.support.doubles import FakeClock
+from tests.support.mapping import (
+    EventSourceMapping,
+    Invocation,
+    MappingSettings,
+    MemoryStore,
+    Outcome,
+    TimedOut,
+    matches,
+    read_on_failure,
+)
+from tests.support.records import Json, number_of, to_record
+
+REPORTING = MappingSettings(report_batch_item_failures=True)
+HOUR = 3600.0
+
+
+class Driven:
+    """A mapping of one shard to a function that answers as the test says, and what it was given."""
+
+    def __init__(self, settings: MappingSettings, answers: Sequence[Any] = ()) -> None:
+        self.clock = FakeClock(1000.0)
+        self.store = MemoryStore()
+        self.batches: list[list[str]] = []
+        self._answers = list(answers)
+        self.mapping = EventSourceMapping(self._answer, settings, self.clock, self.store)
+        self.mapping.add_shard("shard-1")
+
+    def _answer(self, event: dict[str, Any]) -> Any:  # noqa: ANN401  # whatever a function may answer
+        self.batches.append([names(record) for record in event["Records"]])
+        answer = self._answers.pop(0) if self._answers else None
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def put(self, numbers: Sequence[int], shard: str = "shard-1") -> None:
+        """Writes records with these numbers, each to an item of its own."""
+        for number in numbers:
+            self.mapping.put(shard, to_record(number, entity=f"user-{number}"))
+
+    def step(self) -> Invocation:
+        """Lets the first lane that can go on do so."""
+        done = self.mapping.step(self.mapping.ready()[0])
+        assert done is not None
+        return done
+
+    def finish(self) -> None:
+        """Goes on until nothing is left to deliver."""
+        while self.mapping.ready():
+            self.mapping.step(self.mapping.ready()[0])
+
+
+def names(record: Json) -> str:
+    """A record's number as it was given to `put`."""
+    return str(record["dynamodb"]["Keys"]["bright_uid"]["S"]).removeprefix("user-")
+
+
+def failed(*numbers: int) -> dict[str, list[dict[str, str]]]:
+    """The answer that names these records."""
+    return {"batchItemFailures": [{"itemIdentifier": number_of(to_record(number))} for number in numbers]}
+
+
+@pytest.mark.parametrize(
+    "answer", [None, {}, {"batchItemFailures": None}, {"batchItemFailures": []}], ids=["null", "{}", "null list", "[]"]
+)
+def test_step__takes_for_success(answer: object) -> None:
+    """The four answers that AWS lists as success end the batch."""
+    driven = Driven(REPORTING, [answer])
+    driven.put(range(3))
+    assert driven.step().outcome is Outcome.DONE
+    assert driven.mapping.pending() == []
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"batchItemFailures": [{"itemIdentifier": ""}]},
+        {"batchItemFailures": [{"itemIdentifier": None}]},
+        {"batchItemFailures": [{"wrongKey": "1"}]},
+        {"batchItemFailures": [{"itemIdentifier": "12345"}]},
+        {"batchItemFailures": [*failed(1)["batchItemFailures"], {"itemIdentifier": "12345"}]},
+        "done",
+        ValueError("any exception"),
+        TimedOut(),
+    ],
+    ids=["empty", "null", "wrong key", "not in the batch", "one unknown", "no object", "exception", "time-out"],
+)
+def test_step__takes_for_a_failed_batch(answer: object) -> None:
+    """The answers that AWS lists as complete failure have the whole batch delivered again."""
+    driven = Driven(REPORTING, [answer])
+    driven.put(range(3))
+    assert driven.step().outcome is Outcome.FAILED
+    driven.step()
+    assert driven.batches == [["0", "1", "2"]] * 2
+
+
+@pytest.mark.parametrize(
+    ("reported", "again"),
+    [([0], ["0", "1", "2", "3"]), ([2], ["2", "3"]), ([3, 1], ["1", "2", "3"])],
+    ids=["first", "one", "several"],
+)
+def test_step__delivers_again_from_the_lowest_reported(reported: list[int], again: list[str]) -> None:
+    """The lowest sequence number is the checkpoint, whatever the order in the answer."""
+    driven = Driven(REPORTING, [failed(*reported)])
+    driven.put(range(4))
+    driven.step()
+    driven.step()
+    assert driven.batches[1] == again
+
+
+def test_step__ignores_a_report_where_it_was_not_asked_for() -> None:
+    """Without ReportBatchItemFailures any answer is success."""
+    driven = Driven(MappingSettings(), [failed(0)])
+    driven.put(range(2))
+    assert driven.step().outcome is Outcome.DONE
+
+
+def test_step__bisects_on_an_exception() -> None:
+    """An exception halves the batch, down to the one record that causes it, and order holds."""
+    driven = Driven(replace(REPORTING, bisect_batch_on_function_error=True), [ValueError(), ValueError(), None])
+    driven.put(range(4))
+    driven.finish()
+    assert driven.batches == [["0", "1", "2", "3"], ["0", "1"], ["0"], ["1"], ["2", "3"]]
+
+
+def test_step__splits_at_a_partial_response() -> None:
+    """With bisect and a report, only what is left from the reported record on is delivered again."""
+    driven = Driven(replace(REPORTING, bisect_batch_on_function_error=True), [failed(3)])
+    driven.put(range(4))
+    driven.finish()
+    assert driven.batches == [["0", "1", "2", "3"], ["3"]]
+
+
+def test_step__counts_partial_failures_towards_the_retries() -> None:
+    """What is reported again and again is given up, with everything behind it in the batch."""
+    driven = Driven(replace(REPORTING, maximum_retry_attempts=2), [failed(1)] * 3)
+    driven.put(range(3))
+    assert [driven.step().outcome for _ in range(3)] == [Outcome.PARTIAL, Outcome.FAILED, Outcome.DISCARDED]
+    assert [names(record) for record in read_on_failure(driven.store)] == ["1", "2"]
+    assert driven.mapping.pending() == []
+
+
+def test_step__does_not_count_bisecting_towards_the_retries() -> None:
+    """A halved batch has all its retries yet; the single record that fails has them one by one."""
+    settings = replace(REPORTING, bisect_batch_on_function_error=True, maximum_retry_attempts=1)
+    driven = Driven(settings, [ValueError()] * 4)
+    driven.put(range(4))
+    driven.finish()
+    assert driven.batches == [["0", "1", "2", "3"], ["0", "1"], ["0"], ["0"], ["1"], ["2", "3"]]
+    assert [names(record) for record in read_on_failure(driven.store)] == ["0"]
+
+
+def test_step__retries_for_ever_when_told_so() -> None:
+    """-1 is no limit."""
+    driven = Driven(REPORTING, [ValueError()] * 50)
+    driven.put([0])
+    driven.finish()
+    assert len(driven.batches) == 51
+
+
+def test_step__gives_up_what_is_too_old() -> None:
+    """Records over MaximumRecordAge go to the destination without another try; younger ones are delivered."""
+    driven = Driven(replace(REPORTING, maximum_record_age_in_seconds=23 * 3600), [failed(0)])
+    driven.put([0, 1])
+    driven.step()
+    driven.mapping.advance(22 * HOUR)
+    driven.put([2])
+    driven.mapping.advance(2 * HOUR)
+    driven.finish()
+    assert driven.batches == [["0", "1"], ["2"]]
+    assert [names(record) for record in read_on_failure(driven.store)] == ["0", "1"]
+    [document] = [json.loads(body) for body in driven.store.values()]
+    assert document["requestContext"]["condition"] == "RecordAgeExceeded"
+
+
+def test_advance__trims_the_stream_after_a_day() -> None:
+    """Without a MaximumRecordAge the stream forgets what was not delivered in 24 hours."""
+    driven = Driven(REPORTING, [failed(0)])
+    driven.put([0])
+    driven.step()
+    driven.mapping.advance(25 * HOUR)
+    assert (driven.mapping.pending(), [names(record) for record in driven.mapping.trimmed]) == ([], ["0"])
+
+
+def test_discard__writes_awss_document() -> None:
+    """The object in S3 says what was given up and why, and holds the records."""
+    driven = Driven(replace(REPORTING, maximum_retry_attempts=0), [ValueError()])
+    driven.put([4, 5])
+    driven.step()
+    [(key, body)] = driven.store.items()
+    document = json.loads(body)
+    assert key.startswith("aws/lambda/mapping/shard-1/1970/01/01/1970-01-01T00:16:40.000Z")
+    assert document["requestContext"]["condition"] == "RetryAttemptsExhausted"
+    assert document["requestContext"]["approximateInvokeCount"] == 1
+    assert document["DDBStreamBatchInfo"] == {
+        "shardId": "shard-1",
+        "startSequenceNumber": number_of(to_record(4)),
+        "endSequenceNumber": number_of(to_record(5)),
+        "approximateArrivalOfFirstRecord": "1970-01-01T00:16:40.000Z",
+        "approximateArrivalOfLastRecord": "1970-01-01T00:16:40.000Z",
+        "batchSize": 2,
+        "streamArn": to_record()["eventSourceARN"],
+    }
+    assert json.loads(document["payload"])["Records"] == [
+        to_record(number, entity=f"user-{number}") for number in (4, 5)
+    ]
+
+
+def test_take__keeps_to_size_and_bytes() -> None:
+    """A batch has at most BatchSize records and 6 MB; a record is never left out for its size."""
+    driven = Driven(replace(REPORTING, batch_size=3))
+    driven.put(range(4))
+    heavy = to_record(4, entity="user-4")
+    heavy["dynamodb"]["NewImage"]["text"] = {"S": "x" * 4_000_000}
+    driven.mapping.put("shard-1", heavy)
+    driven.mapping.put("shard-1", {**heavy, "eventID": "other"})
+    driven.finish()
+    assert driven.batches == [["0", "1", "2"], ["3", "4"], ["4"]]
+
+
+def test_ready__keeps_the_order_of_each_item() -> None:
+    """With a ParallelizationFactor the lanes go on by themselves, and each item stays in one."""
+    driven = Driven(replace(REPORTING, parallelization_factor=4, batch_size=2))
+    for number in range(40):
+        driven.mapping.put("shard-1", to_record(number, entity=f"user-{number % 8}"))
+    lanes = driven.mapping.ready()
+    assert len(lanes) > 1
+    order: dict[str, list[str]] = {}
+    while driven.mapping.ready():
+        done = driven.mapping.step(driven.mapping.ready()[-1])
+        assert done is not None
+        for record in done.records:
+            order.setdefault(names(record), []).append(number_of(record))
+    assert all(numbers == sorted(numbers) for numbers in order.values())
+    assert len(order) == 8
+
+
+def test_ready__keeps_no_order_between_items_of_an_entity() -> None:
+    """With a ParallelizationFactor two items of one entity may be in different lanes, so that either can be first."""
+    driven = Driven(replace(REPORTING, parallelization_factor=10))
+    for number in range(10):
+        record = to_record(number)
+        record["dynamodb"]["Keys"]["category"] = {"S": f"category-{number}"}
+        driven.mapping.put("shard-1", record)
+    assert len(driven.mapping.ready()) > 1
+
+
+def test_ready__delivers_the_parent_shard_first() -> None:
+    """A shard that was split off waits for the end of what it was split from."""
+    driven = Driven(REPORTING)
+    driven.mapping.add_shard("shard-2", parent="shard-1")
+    driven.put([1], "shard-2")
+    driven.put([0])
+    driven.finish()
+    assert driven.batches == [["0"], ["1"]]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ({"eventName": ["INSERT", "MODIFY"]}, True),
+        ({"eventName": ["REMOVE"]}, False),
+        ({"dynamodb": {"Keys": {"bright_uid": {"S": ["user-1"]}}}}, True),
+        ({"dynamodb": {"Keys": {"account_pid": {"S": ["user-1"]}}}}, False),
+    ],
+)
+def test_matches__reads_a_filter_pattern(pattern: dict[str, Any], expected: bool) -> None:  # noqa: FBT001  # a table's column
+    """A pattern asks for one of several values under each of its names."""
+    assert matches(pattern, to_record()) is expected
+
+
+def test_put__leaves_out_what_the_filter_does_not_want() -> None:
+    """What does not match is never delivered, and is no failure."""
+    driven = Driven(replace(REPORTING, filters=({"eventName": ["INSERT"]},)))
+    driven.mapping.put("shard-1", to_record(0, entity="user-0"))
+    driven.mapping.put("shard-1", to_record(1, kind="REMOVE"))
+    driven.finish()
+    assert driven.batches == [["0"]]
+
+
+def read_mappings() -> list[MappingSettings]:
+    """The mappings of the template's own tables, with every parameter at its default."""
+    template = yaml_parse((ROOT / "template.yaml").read_text())
+
+    def resolve(value: Any) -> Any:  # noqa: ANN401  # a part of the template
+        parameter = template["Parameters"].get(value.get("Ref")) if isinstance(value, dict) else None
+        return parameter["Default"] if parameter else value
+
+    resources = [each for each in template["Resources"].values() if isinstance(each, dict)]
+    return [
+        MappingSettings.of_template({name: resolve(value) for name, value in resource["Properties"].items()})
+        for resource in resources
+        if resource.get("Type") == "AWS::Lambda::EventSourceMapping"
+    ]
+
+
+def test_settings__are_those_of_the_template() -> None:
+    """What is proved is proved for the mapping that is deployed."""
+    expected = MappingSettings(
+        batch_size=1000,
+        bisect_batch_on_function_error=True,
+        report_batch_item_failures=True,
+        maximum_record_age_in_seconds=23 * 3600,
+        filters=({"eventName": ["INSERT", "MODIFY"]},),
+    )
+    mappings = read_mappings()
+    assert mappings == [expected] * len(mappings)
+    assert mappings

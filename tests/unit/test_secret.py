@@ -1,0 +1,136 @@
+"""Secrets are read in the forms that AWS has for them; what goes wrong names the setting, and nothing shows a value."""
+
+from collections.abc import Iterator
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError, ConnectTimeoutError
+
+from feature_events.errors import FeatureEventsError, Misconfigured, Undelivered
+from feature_events.secret import ClientCertificate, Login, Secret
+from tests.support.secrets import Secrets, run_secrets
+
+PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+LOGIN = {"username": "alice", "password": "hidden"}
+ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:s"
+
+
+@pytest.fixture
+def secrets(monkeypatch: pytest.MonkeyPatch) -> Iterator[Secrets]:
+    """An empty Secrets Manager."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    with run_secrets() as running:
+        yield running
+
+
+def to_secret(secrets: Secrets, value: dict[str, str] | str) -> Secret:
+    """A secret with this value, named by the setting THE_SETTING."""
+    return Secret("THE_SETTING", secrets.put(value))
+
+
+def test_read_login__takes_the_form_of_msk(secrets: Secrets) -> None:
+    """User name and password are as in MSK's secrets, whatever else is there."""
+    assert to_secret(secrets, {**LOGIN, "engine": "kafka"}).read_login() == Login("alice", "hidden")
+
+
+def test_read_client_certificate__takes_the_form_of_lambda(secrets: Secrets) -> None:
+    """Certificate and key are as in the secrets of Lambda's own Kafka sources; the key may have a password."""
+    value = {"certificate": PEM, "privateKey": "key"}
+    assert to_secret(secrets, value).read_client_certificate() == ClientCertificate(PEM, "key", None)
+    value["privateKeyPassword"] = "hidden"  # the test's own
+    assert to_secret(secrets, value).read_client_certificate() == ClientCertificate(PEM, "key", "hidden")
+
+
+@pytest.mark.parametrize("value", [{"certificate": PEM}, PEM, f"\n{PEM}"])
+def test_read_authorities__takes_an_object_or_the_bare_text(secrets: Secrets, value: dict[str, str] | str) -> None:
+    """An authority may be stored as Lambda wants it, or as it is."""
+    assert to_secret(secrets, value).read_authorities().strip() == PEM.strip()
+
+
+@pytest.mark.parametrize(
+    "value", ["hidden", '["hidden"]', '{"username": "hidden"}', '{"username": "u", "password": ""}', '{"password": 7}']
+)
+def test_read__says_which_form_is_wanted(secrets: Secrets, value: str) -> None:
+    """A secret of another form is a misconfiguration which shows the form and not the secret."""
+    with pytest.raises(Misconfigured, match="THE_SETTING is not of the form") as raised:
+        to_secret(secrets, value).read_login()
+    assert "hidden" not in str(raised.value)
+    assert '{"username": "...", "password": "..."}' in str(raised.value)
+
+
+@pytest.mark.parametrize("value", ["none", {"certificate": "none"}, "-----BEGIN PRIVATE KEY-----hidden"])
+def test_read_authorities__refuses_what_is_no_certificate(secrets: Secrets, value: dict[str, str] | str) -> None:
+    """A key in the place of a certificate is not shown either."""
+    with pytest.raises(Misconfigured, match="THE_SETTING") as raised:
+        to_secret(secrets, value).read_authorities()
+    assert "hidden" not in str(raised.value)
+
+
+def test_read__says_that_a_secret_is_gone(secrets: Secrets) -> None:
+    """A deleted secret, or none, is a misconfiguration."""
+    secret = to_secret(secrets, LOGIN)
+    secrets.delete(secret.arn)
+    with pytest.raises(Misconfigured, match="InvalidRequestException"):
+        secret.read_login()
+    with pytest.raises(Misconfigured, match=r"ResourceNotFoundException.: create the secret"):
+        Secret("THE_SETTING", ARN).read_login()
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "error", "text"),
+    [
+        ("AccessDeniedException", 400, Misconfigured, "grant the function's role secretsmanager:GetSecretValue"),
+        ("DecryptionFailure", 400, Misconfigured, "kms:Decrypt"),
+        ("ThrottlingException", 400, Undelivered, "answered ThrottlingException"),
+        ("InternalServiceError", 500, Undelivered, "answered InternalServiceError"),
+        ("SomethingNew", 503, Undelivered, "answered SomethingNew"),
+        ("SomethingNew", 400, Misconfigured, "check the secret and the function's role"),
+    ],
+)
+def test_read__tells_what_to_grant_from_what_passes(
+    monkeypatch: pytest.MonkeyPatch, code: str, status: int, error: type[FeatureEventsError], text: str
+) -> None:
+    """What a person must mend fails the invocation, and what passes is tried again."""
+
+    class Refusing:
+        def get_secret_value(self, **_: str) -> dict[str, str]:
+            answer = {"Error": {"Code": code, "Message": "hidden"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+            raise ClientError(answer, "GetSecretValue")  # type: ignore[arg-type]  # the part that is used
+
+    monkeypatch.setattr(boto3, "client", lambda *_, **__: Refusing())
+    with pytest.raises(error, match=text) as raised:
+        Secret("THE_SETTING", ARN).read_login()
+    assert "THE_SETTING" in str(raised.value)
+    assert "hidden" not in str(raised.value)
+
+
+def test_read__says_how_to_get_to_secrets_manager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A VPC without a way there is the commonest cause, so it is named."""
+
+    class Unreachable:
+        def get_secret_value(self, **_: str) -> dict[str, str]:
+            raise ConnectTimeoutError(endpoint_url="https://secretsmanager")
+
+    monkeypatch.setattr(boto3, "client", lambda *_, **__: Unreachable())
+    with pytest.raises(Undelivered, match=r"THE_SETTING .ConnectTimeoutError.: check the way to it"):
+        Secret("THE_SETTING", ARN).read_login()
+
+
+def test_read__refuses_a_binary_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no text in it to read."""
+
+    class Binary:
+        def get_secret_value(self, **_: str) -> dict[str, bytes]:
+            return {"SecretBinary": b"hidden"}
+
+    monkeypatch.setattr(boto3, "client", lambda *_, **__: Binary())
+    with pytest.raises(Misconfigured, match="binary or empty"):
+        Secret("THE_SETTING", ARN).read_login()
+
+
+def test_secrets__do_not_show_themselves() -> None:
+    """However one is printed, what it holds is not seen."""
+    for secret in (Login("alice", "hidden"), ClientCertificate("hidden", "hidden", "hidden")):
+        assert "hidden" not in f"{secret} {secret!r} {[secret]} {(secret, 1)}"
