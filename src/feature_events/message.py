@@ -23,6 +23,10 @@ _TYPE = ("ce_type", b"com.featurestore.events.feature_available")
 _CONTENT_TYPE = ("content-type", b"application/avro")
 _SOURCES_KEPT = 64
 
+# The most that stands before a record's key, value and headers, and before a header's name and value
+_MESSAGE_OVERHEAD = 80
+_HEADER_OVERHEAD = 10
+
 
 class Message(NamedTuple):
     """One message, ready to be produced."""
@@ -33,7 +37,25 @@ class Message(NamedTuple):
     headers: Headers
     timestamp_ms: int
     """When the change was made, in milliseconds since the epoch."""
+    weight: int
+    """The most bytes that it takes in a record batch, before compression."""
 
+
+def weigh(key: bytes, value: bytes, headers: Headers) -> int:
+    """A message's weight: its parts, and the most that Kafka's record format puts before each of them.
+
+    https://kafka.apache.org/documentation/#record
+    """
+    parts = sum([len(name) + len(text) + _HEADER_OVERHEAD for name, text in headers])
+    return len(key) + len(value) + parts + _MESSAGE_OVERHEAD
+
+
+_ATTRIBUTES_OVERHEAD = weigh(
+    b"",
+    b"",
+    [_SPECVERSION, _TYPE, _CONTENT_TYPE]
+    + [(name, b"") for name in ("ce_id", "ce_source", "ce_time", "ce_subject", "ce_sequence")],
+)
 
 # What Message(...) does, less a call in Python
 _to_tuple = cast("Callable[[tuple[object, ...]], Message]", partial(tuple.__new__, Message))
@@ -50,20 +72,24 @@ def to_message(event: FeatureAvailabilityEvent, change: Change, codec: Codec, he
     timestamp_ms = change.created_ms or to_epoch_ms(event.timestamp)
     if timestamp_ms <= 0:
         raise PoisonRecord("its only time is before 1970")
-    entity_id = event.entity_id
+    key = event.entity_id.encode()
     if headers == "none":
-        return _to_tuple((entity_id.encode(), value, [], timestamp_ms))
+        return _to_tuple((key, value, [], timestamp_ms, len(key) + len(value) + _MESSAGE_OVERHEAD))
+    id_, time, sequence = event.event_id.encode(), event.timestamp.encode(), change.sequence_number.encode()
+    source = _to_source(change.stream_arn)
+    subject = event.entity_type.encode() + b"/" + key
     attributes = [
         _SPECVERSION,
-        ("ce_id", event.event_id.encode()),
-        _to_source(change.stream_arn),
+        ("ce_id", id_),
+        source,
         _TYPE,
-        ("ce_time", event.timestamp.encode()),
-        ("ce_subject", f"{event.entity_type}/{entity_id}".encode()),
-        ("ce_sequence", change.sequence_number.encode()),
+        ("ce_time", time),
+        ("ce_subject", subject),
+        ("ce_sequence", sequence),
         _CONTENT_TYPE,
     ]
-    return _to_tuple((entity_id.encode(), value, attributes, timestamp_ms))
+    parts = len(key) + len(value) + len(id_) + len(source[1]) + len(time) + len(subject) + len(sequence)
+    return _to_tuple((key, value, attributes, timestamp_ms, parts + _ATTRIBUTES_OVERHEAD))
 
 
 @lru_cache(_SOURCES_KEPT)

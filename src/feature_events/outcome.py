@@ -46,10 +46,12 @@ class Outcome:
         self._states[position] = _DONE
         self.skipped[reason] += 1
 
-    def deliver(self, position: int) -> None:
-        """Kafka has acknowledged this record's event."""
-        self._states[position] = _DONE
-        self.delivered += 1
+    def deliver(self, positions: Sequence[int]) -> None:
+        """Kafka has acknowledged the events of these records."""
+        states = self._states
+        for position in positions:
+            states[position] = _DONE
+        self.delivered += len(positions)
 
     def set_aside(self, position: int) -> None:
         """This record is in the dead-letter store."""

@@ -21,6 +21,8 @@ from feature_events.message import HeadersMode, Message, to_message
 from feature_events.outcome import Outcome
 from feature_events.publisher import Delivery, Refuse
 
+_DELIVERED = Delivery.DELIVERED
+
 
 class MessagePublisher(Protocol):
     """What the line needs of a publisher; `publisher.Publisher` is the one on Kafka."""
@@ -69,9 +71,7 @@ class Pipeline(NamedTuple):
         serialized = self.now()
         try:
             deliveries = self.publisher.publish(list(messages.values()), deadline, refuse)
-            for position, delivery in zip(positions, deliveries, strict=True):
-                if delivery is Delivery.DELIVERED:
-                    outcome.deliver(position)
+            outcome.deliver([at for at, became in zip(positions, deliveries, strict=True) if became is _DELIVERED])
             if outcome.delivered:
                 self.limit.renew(read_table_name(records[positions[0]]))  # a batch is of one stream
         finally:

@@ -12,6 +12,7 @@ import contextlib
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum
+from operator import attrgetter
 from typing import Any, Protocol, cast
 
 from confluent_kafka import KafkaError, KafkaException, Producer
@@ -102,11 +103,11 @@ _SECRET_PROPERTIES = {
     "ssl.ca.pem": "KAFKA_CA_SECRET_ARN",
 }
 
-# The most that a message can weigh in a batch beyond its key, value and headers, and a header beyond its name and value
-_MESSAGE_OVERHEAD = 80
-_HEADER_OVERHEAD = 10
 # Part of a batch that is kept free, since the estimate must never be below what librdkafka counts
 _BATCH_OVERHEAD = 10_000
+
+_weight: Callable[[Message], int] = attrgetter("weight")
+_error: Callable[["_Outstanding"], KafkaError | None] = attrgetter("error")
 
 # How long the reports of purged messages may take to come back
 _REPORT_SECONDS = 1.0
@@ -126,6 +127,9 @@ class Delivery(Enum):
     """Kafka will never take it; it was tried alone and has been set aside."""
     UNKNOWN = "unknown"
     """Everything else. It may have been written."""
+
+
+_DELIVERED = Delivery.DELIVERED
 
 
 class SignIn(Protocol):
@@ -352,11 +356,12 @@ class Publisher:
         producer = self.open(deadline)
         self._errors.refusal = None
         outstanding: list[_Outstanding] = []
-        for key, value, headers, timestamp_ms in messages:
-            one = self._outstanding()
+        produce, topic, new = producer.produce, self._topic, self._outstanding
+        for key, value, headers, timestamp_ms, _ in messages:
+            one = new()
             try:
-                producer.produce(
-                    self._topic,
+                produce(
+                    topic,
                     value,
                     key,
                     on_delivery=one.report,
@@ -370,7 +375,7 @@ class Publisher:
             except KafkaException as exception:
                 one.error = exception.args[0]
                 # Nothing behind it may overtake it
-                outstanding += [one, *(self._outstanding() for _ in messages[len(outstanding) + 1 :])]
+                outstanding += [one, *(new() for _ in messages[len(outstanding) + 1 :])]
                 break
             outstanding.append(one)
         try:
@@ -380,7 +385,7 @@ class Publisher:
             fatal = read_fatal(exception)
             raise_if_misconfigured(fatal, self._topic)
             logger.error("kafka producer lost", code=fatal.name(), reason=fatal.str())
-        return [one.error for one in outstanding]
+        return list(map(_error, outstanding))
 
     def _explain(self, error: KafkaError) -> None:
         """Logs why messages were not acknowledged, unless that is for a person to change.
@@ -506,8 +511,12 @@ def _settle(
     wave: Sequence[int], answers: Sequence[KafkaError | None], deliveries: list[Delivery]
 ) -> tuple[dict[int, KafkaError], KafkaError | None]:
     """Writes down what was delivered; gives what was refused, by position, and the first error that is neither."""
-    refused = {}
+    refused: dict[int, KafkaError] = {}
     unknown = None
+    if len(answers) == len(wave) and not any(answers):
+        for position in wave:
+            deliveries[position] = _DELIVERED
+        return refused, unknown
     for position, error in zip(wave, answers, strict=False):  # answers may be fewer
         if error is None:
             deliveries[position] = Delivery.DELIVERED
@@ -520,18 +529,15 @@ def _settle(
 
 def _to_waves(messages: Sequence[Message], limit: int) -> Iterator[Sequence[int]]:
     """Positions of messages in runs that weigh at most `limit` bytes; a heavier message is alone."""
+    weights = list(map(_weight, messages))
+    if weights and sum(weights) <= limit:
+        yield range(len(weights))
+        return
     start = weight = 0
-    for position, message in enumerate(messages):
-        more = _weigh(message)
+    for position, more in enumerate(weights):
         if weight + more > limit and position > start:
             yield range(start, position)
             start, weight = position, 0
         weight += more
     if start < len(messages):
         yield range(start, len(messages))
-
-
-def _weigh(message: Message) -> int:
-    """The most bytes that this message can take in a batch."""
-    names_and_values = sum([len(name) + len(value) + _HEADER_OVERHEAD for name, value in message.headers])
-    return len(message.key) + len(message.value) + names_and_values + _MESSAGE_OVERHEAD

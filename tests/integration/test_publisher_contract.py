@@ -20,7 +20,7 @@ from feature_events.pipeline import MessagePublisher
 from feature_events.publisher import DEFAULTS, Delivery, Publisher
 from local.stack import Stack
 from tests.support.doubles import FakePublisher
-from tests.support.messages import Refusals, to_message, to_messages
+from tests.support.messages import Refusals, to_message, to_messages, to_whole_message
 from tests.support.mock_kafka import MockKafka, run_mock_kafka
 from tests.support.topics import read_topic
 
@@ -96,7 +96,7 @@ class KafkaBed(Bed):
     @override
     def read(self) -> list[Message]:
         return [
-            Message(received.key, received.value, list(received.headers), received.timestamp_ms)
+            to_whole_message(received.key, received.value, list(received.headers), received.timestamp_ms)
             for received in read_topic(self._bootstrap, self._topic)
         ]
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Self
 
 from local.paths import ROOT
@@ -47,6 +48,15 @@ class FunctionProcess:
         """The most memory that the process has used."""
         self._write({})
         return float(self.receive()["kibibytes"]) / 1024
+
+    def read_megabytes(self) -> float:
+        """The memory that the process uses now."""
+        pages = int(Path(f"/proc/{self._process.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+    def count_files(self) -> int:
+        """How many files and sockets the process has open."""
+        return len(list(Path(f"/proc/{self._process.pid}/fd").iterdir()))
 
     def freeze(self) -> None:
         """Stops the process where it is, as Lambda does between invocations."""

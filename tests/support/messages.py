@@ -1,6 +1,6 @@
 """Messages and what watches over them, for tests of publishers."""
 
-from feature_events.message import Message
+from feature_events.message import Headers, Message, weigh
 
 
 def to_messages(count: int, *, entities: int = 10, size: int = 100) -> list[Message]:
@@ -11,7 +11,14 @@ def to_messages(count: int, *, entities: int = 10, size: int = 100) -> list[Mess
 def to_message(number: int, *, entity: str = "entity-0", size: int = 100) -> Message:
     """One message, its value `size` bytes long."""
     value = f"{number:06} ".encode()
-    return Message(entity.encode(), value.ljust(size, b"."), [("ce_id", str(number).encode())], 1760099697000 + number)
+    return to_whole_message(
+        entity.encode(), value.ljust(size, b"."), [("ce_id", str(number).encode())], 1760099697000 + number
+    )
+
+
+def to_whole_message(key: bytes, value: bytes, headers: Headers, timestamp_ms: int) -> Message:
+    """A message of these parts, with the weight that they have."""
+    return Message(key, value, headers, timestamp_ms, weigh(key, value, headers))
 
 
 def number_of(value: bytes) -> int:

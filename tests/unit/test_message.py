@@ -7,19 +7,19 @@ from feature_events.codec import SHIPPED_SCHEMA, Codec, Schema
 from feature_events.errors import PoisonRecord
 from feature_events.event import FeatureAvailabilityEvent, to_event
 from feature_events.layout import SEED
-from feature_events.message import Message, to_message
+from feature_events.message import HeadersMode, Message, to_message, weigh
 from tests.support.records import CREATED, Json, to_item, to_record
 
 CODEC = Codec(Schema(7, SHIPPED_SCHEMA))
 
 
-def message_of(record: Json) -> Message:
+def message_of(record: Json, headers: HeadersMode = "cloudevents") -> Message:
     """The message of a record that has an event."""
     change = read_change(record)
     assert isinstance(change, Change)
     event = to_event(change, SEED, "all")
     assert isinstance(event, FeatureAvailabilityEvent)
-    return to_message(event, change, CODEC, "cloudevents")
+    return to_message(event, change, CODEC, headers)
 
 
 def test_to_message__is_keyed_by_the_entity() -> None:
@@ -43,13 +43,17 @@ def test_to_message__carries_cloudevents_attributes() -> None:
     assert message_of(record).headers == expected
 
 
+@pytest.mark.parametrize("entity", ["user-1", "användare 🦊"])
+@pytest.mark.parametrize("headers", ["cloudevents", "none"])
+def test_to_message__knows_its_weight(entity: str, headers: HeadersMode) -> None:
+    """The weight, which waves are measured by, is that of the parts."""
+    message = message_of(to_record(entity=entity), headers)
+    assert message.weight == weigh(message.key, message.value, message.headers)
+
+
 def test_to_message__has_no_headers_where_none_are_wanted() -> None:
     """Without headers the message is key and value alone."""
-    change = read_change(to_record())
-    assert isinstance(change, Change)
-    event = to_event(change, SEED, "all")
-    assert isinstance(event, FeatureAvailabilityEvent)
-    assert to_message(event, change, CODEC, "none").headers == []
+    assert message_of(to_record(), "none").headers == []
 
 
 def test_to_message__is_dated_by_the_stream() -> None:

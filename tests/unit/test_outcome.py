@@ -13,7 +13,7 @@ def to_outcome(ends: str) -> Outcome:
     for position, end in enumerate(ends):
         match end:
             case "D":
-                outcome.deliver(position)
+                outcome.deliver([position])
             case "S":
                 outcome.skip(position, Skipped.REMOVE)
             case "P":
