@@ -33,11 +33,11 @@ from confluent_kafka import KafkaError, KafkaException, Producer, TopicCollectio
 from confluent_kafka.admin import AclOperation, AdminClient  # type: ignore[attr-defined]  # exported, if not by name
 
 from feature_events.codec import Codec
+from feature_events.connection import ClientErrors, connect, raise_if_misconfigured, read_fatal, to_properties
 from feature_events.credentials import SignIn
 from feature_events.deadline import Deadline, run_within
 from feature_events.errors import FeatureEventsError, Misconfigured, Undelivered
 from feature_events.logs import logger
-from feature_events.publisher import ClientErrors, connect, raise_if_misconfigured, read_fatal, to_properties
 from feature_events.registry import Registry, read_tls_context
 from feature_events.secret import Secret
 from feature_events.settings import CA_PROPERTY, Settings, read_settings

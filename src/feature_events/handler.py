@@ -10,6 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from feature_events.codec import Codec
+from feature_events.connection import OPEN_SECONDS, SignIn, to_properties
 from feature_events.dead_letter_limit import DeadLetterLimit
 from feature_events.dead_letters import DeadLetters
 from feature_events.deadline import Deadline
@@ -17,7 +18,7 @@ from feature_events.errors import FeatureEventsError, Misconfigured, Undelivered
 from feature_events.layout import SEED
 from feature_events.logs import logger
 from feature_events.pipeline import Pipeline
-from feature_events.publisher import OPEN_SECONDS, Publisher, SignIn, to_properties
+from feature_events.publisher import Publisher
 from feature_events.registry import find_schema
 from feature_events.settings import Settings, read_settings
 

@@ -10,9 +10,10 @@ from itertools import chain
 import pytest
 from confluent_kafka import KafkaError
 
+from feature_events.connection import DEFAULTS
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured, Undelivered
-from feature_events.publisher import DEFAULTS, Delivery, Publisher
+from feature_events.publisher import Delivery, Publisher
 from tests.support.messages import Refusals, number_of, to_message, to_messages
 from tests.support.mock_kafka import INIT_PRODUCER_ID, METADATA, PRODUCE, MockKafka, run_mock_kafka
 from tests.support.topics import read_topic

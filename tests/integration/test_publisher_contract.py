@@ -13,11 +13,12 @@ from confluent_kafka import KafkaError
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
+from feature_events.connection import DEFAULTS
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured
 from feature_events.message import Message
 from feature_events.pipeline import MessagePublisher
-from feature_events.publisher import DEFAULTS, Delivery, Publisher
+from feature_events.publisher import Delivery, Publisher
 from local.stack import Stack
 from tests.support.doubles import FakePublisher
 from tests.support.messages import Refusals, to_message, to_messages, to_whole_message

@@ -13,9 +13,10 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported, i
     UserScramCredentialUpsertion,
 )
 
+from feature_events.connection import to_properties
 from feature_events.credentials import SignIn
 from feature_events.logs import logger
-from feature_events.publisher import Publisher, to_properties
+from feature_events.publisher import Publisher
 from feature_events.settings import KafkaAuth, read_settings
 from local.certificates import Authority
 from local.kafka import PLAIN, Kafka, Listener, to_oauth_listener, to_scram_listener, to_tls_listener

@@ -11,10 +11,11 @@ import pytest
 from confluent_kafka import Producer
 
 from feature_events import credentials
+from feature_events.connection import to_properties
 from feature_events.credentials import SignIn
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured
-from feature_events.publisher import Delivery, Publisher, to_properties
+from feature_events.publisher import Delivery, Publisher
 from feature_events.settings import KafkaAuth, read_settings
 from local.certificates import Authority
 from tests.sign_in.conftest import Bench, Cluster, MakeBench
