@@ -5,7 +5,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help setup demo up down tail test bench lint format lock clean
+.PHONY: help setup demo up down tail test prove soak bench lint format lock clean
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
@@ -28,6 +28,12 @@ tail: setup ## show events of the local stack as they come
 test: setup ## every test, real Kafka and registry included
 	@python -m pytest
 
+prove: setup ## the proof at full size, half an hour; writes docs/promises.md (PROVE_SEED=... repeats a run)
+	@python -m tests.proof.prove
+
+soak: setup ## a quarter of an hour at a steady rate, memory and latency watched; writes docs/soak.svg (MINUTES=...)
+	@python -m tests.proof.soak --minutes $(or $(MINUTES),15)
+
 bench: setup ## measure everything; writes docs/benchmarks and docs/scale.md (RELEASES=1 also compares confluent-kafka's)
 	@python -m tests.benchmarks $(if $(RELEASES),--compare-releases)
 
@@ -47,9 +53,9 @@ format: setup ## rewrite the code in the project's style
 	@ruff format .
 
 lock: setup ## resolve requirements/*.in anew
-	@for name in uv runtime lambda dev lint; do \
+	@for set in requirements/{uv,runtime,lambda,dev,lint} tests/benchmarks/usual; do \
 	  .local/uv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.13 --generate-hashes --no-emit-index-url \
-	    --custom-compile-command "make lock" requirements/$$name.in --output-file requirements/$$name.txt || exit 1; done
+	    --custom-compile-command "make lock" $$set.in --output-file $$set.txt || exit 1; done
 
 clean: ## remove everything that was made here
 	@[ ! -x $(BIN)/python ] || $(BIN)/python -m local.stack down
