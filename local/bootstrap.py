@@ -60,8 +60,9 @@ def find_python() -> Optional[str]:
     roots = [pyenv] + ([Path(shim).resolve().parent.parent] if shim else [])
     kept = sorted(str(path) for root in roots for path in root.glob("versions/{}.*/bin/{}".format(VERSION, name)))
     for python in [shutil.which(name), sys.executable, *kept]:
-        if python and is_wanted(python):
-            return python
+        # An environment's Python leads to the one that it was made from, which does not go when the environment does
+        if python and is_wanted(os.path.realpath(python)):
+            return os.path.realpath(python)
     return None
 
 
