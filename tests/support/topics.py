@@ -6,6 +6,9 @@ from uuid import uuid4
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
+READ_SECONDS = 60
+"""How long one message may take to come: an end to a test that would wait for ever, and no measure of speed."""
+
 
 class Received(NamedTuple):
     """One message as it is in a topic."""
@@ -46,7 +49,7 @@ def read_topic(bootstrap: str, topic: str) -> list[Received]:
 
 
 def _poll(consumer: Consumer) -> Received:
-    message = consumer.poll(10)
+    message = consumer.poll(READ_SECONDS)
     assert message is not None, "the topic could not be read to its end"
     assert message.error() is None
     partition, offset, key, value = message.partition(), message.offset(), message.key(), message.value()
