@@ -4,6 +4,7 @@ Nearly all that a deployment gets wrong shows here, so every way to fail is told
 or it may work later.
 """
 
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, cast
 
@@ -70,6 +71,10 @@ _SECRET_PROPERTIES = {
 
 # How flush() tells of a fatal error: the client raises it among the callbacks, and the next one can fail on that
 LOST = (KafkaException, SystemError)
+
+
+# How long whoever lets go of a producer may still have it in its hands
+_IN_USE_SECONDS = 1.0
 
 
 class SignIn(Protocol):
@@ -150,6 +155,30 @@ def connect(
     Raises the same as `Publisher.open`.
     """
     producer = _to_producer({**properties, **(sign_in.to_properties() if sign_in else {})}, errors)
+    try:
+        _wait_for(topic, producer, deadline, errors, sign_in)
+    except BaseException:
+        let_go(producer)
+        raise
+    return producer
+
+
+def let_go(producer: Producer) -> None:
+    """Ends a producer that holds no messages, without waiting for it.
+
+    Its end waits for its threads, and one that asks for a broker's address waits as long as the resolver does: longer
+    than an invocation may take to answer.
+    """
+    # By then this thread has no use of it any more, so that the last one is the other's
+    end = threading.Timer(_IN_USE_SECONDS, [producer].clear)
+    end.daemon = True
+    end.start()
+
+
+def _wait_for(
+    topic: str | None, producer: Producer, deadline: Deadline, errors: ClientErrors, sign_in: SignIn | None
+) -> None:
+    """Waits until the topic is found and the first batch can go out at once."""
     error = _find(topic, producer, deadline, errors, sign_in)
     if error is not None:
         raise_if_misconfigured(error, topic)
@@ -158,7 +187,6 @@ def connect(
     # batch would wait for; two more questions wait for that connection here, where it takes milliseconds.
     for _ in range(2):
         _find(topic, producer, deadline, errors, sign_in)
-    return producer
 
 
 def _to_producer(properties: Mapping[str, Any], errors: ClientErrors) -> Producer:

@@ -23,6 +23,7 @@ from feature_events.connection import (
     ClientErrors,
     SignIn,
     connect,
+    let_go,
     raise_if_misconfigured,
     read_fatal,
     to_refusal,
@@ -313,6 +314,7 @@ class Publisher:
             with contextlib.suppress(*LOST):
                 producer.purge()
                 producer.flush(_REPORT_SECONDS)
+            let_go(producer)
 
 
 def _settle(

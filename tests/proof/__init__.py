@@ -1,0 +1,1 @@
+"""The promises under faults, and proof that their tests would notice each being broken."""

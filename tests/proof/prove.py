@@ -1,0 +1,125 @@
+"""Runs the proof at full size and writes what it came to into docs/promises.md: `make prove`, about half an hour."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "promises.md"
+
+type Figures = dict[str, list[str]]
+"""What the parts of the proof reported, by part."""
+
+
+class Promise(NamedTuple):
+    """A row of the table."""
+
+    promise: str
+    test: str
+    parts: tuple[str, ...]
+    """The parts of the proof whose figures stand in the row."""
+
+
+PROMISES = (
+    Promise(
+        "Nothing is lost: every change is in the topic, in the dead letters, in the on-failure destination or still in "
+        "the stream",
+        "generated histories of writers, faults and time over the real function and a model of Kafka and of Lambda's "
+        "mapping, looked at after every step; fewer of them with the real producer on sockets; three real brokers, "
+        "killed and started again under load",
+        ("machine", "sockets", "brokers"),
+    ),
+    Promise(
+        "The first appearances of an entity's events are in stream order",
+        "the same histories and brokers (with a parallelization factor above 1: of an item's events)",
+        ("brokers",),
+    ),
+    Promise("The same change has the same id and the same bytes", "the same histories and brokers", ("machine",)),
+    Promise(
+        "Nothing is sent after the function has returned",
+        "the same histories; at the wire, every connection is cut at the return and what arrives after it is counted",
+        ("wire",),
+    ),
+    Promise(
+        "One bad record stops nobody, and a good one is never set aside",
+        "the same histories; generated records with any part replaced by anything",
+        ("input",),
+    ),
+    Promise(
+        "Each of these tests would notice",
+        "mutants of the code, each of which breaks one invariant",
+        ("mutants",),
+    ),
+)
+
+# How to say figures of which every run of a test reports one
+_COUNTED = {
+    "mutants": "{number} mutants, each found by its invariant ({distinct} of them)",
+    "sockets": "{number} histories with the real producer on sockets",
+    "wire": "0 requests after the return under {number} faults ({names})",
+}
+
+
+def to_page(figures: Figures, commit: str, day: str, minutes: float) -> str:
+    """The page, from what was reported."""
+    rows = [f"| {each.promise} | {each.test} | {_say(each.parts, figures)} |" for each in PROMISES]
+    head = (
+        "# Promises\n\n"
+        f"What the function promises, how that is tested, and what the last full run came to. `make prove` wrote this "
+        f"page on {day}, from commit {commit}, in {minutes:.0f} minutes; `make test` runs the same in small.\n\n"
+        "| promise | how it is tested | last figures |\n|---|---|---|\n"
+    )
+    return head + "\n".join(rows) + "\n"
+
+
+def _say(parts: tuple[str, ...], figures: Figures) -> str:
+    said = []
+    for part in parts:
+        found = figures.get(part, [])
+        if not found:
+            said.append("not run")
+        elif part in _COUNTED:
+            names = sorted(set(found))
+            said.append(_COUNTED[part].format(number=len(found), distinct=len(names), names=", ".join(names)))
+        else:
+            said += found
+    return "<br>".join(said)
+
+
+def read_figures(file: Path) -> Figures:
+    """What the parts reported, in their order."""
+    figures: Figures = defaultdict(list)
+    for line in file.read_text().splitlines():
+        reported = json.loads(line)
+        figures[reported["promise"]].append(reported["figures"])
+    return figures
+
+
+def main() -> int:
+    """Runs everything; writes the page only if all of it holds."""
+    begun = time.monotonic()
+    with TemporaryDirectory() as directory:
+        file = Path(directory) / "figures"
+        environ = {**os.environ, "PROVE": "1", "PROVE_FIGURES": str(file)}
+        command = [sys.executable, "-m", "pytest", "tests/proof", "--show-capture=stdout", "--durations=10"]
+        done = subprocess.run(command, cwd=ROOT, env=environ, check=False)  # noqa: S603  # ours
+        if done.returncode:
+            return done.returncode
+        figures = read_figures(file)
+    git = ["git", "describe", "--always", "--dirty"]
+    commit = subprocess.run(git, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
+    day = datetime.now(UTC).date().isoformat()
+    PAGE.write_text(to_page(figures, commit, day, (time.monotonic() - begun) / 60))
+    sys.stdout.write(f"{PAGE.relative_to(ROOT)} is written\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

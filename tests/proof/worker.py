@@ -1,0 +1,25 @@
+"""The function in a process of its own, as an execution environment is one: events in, answers out."""
+
+import json
+import resource
+import sys
+from typing import Any
+
+from feature_events.handler import handler
+from tests.support.doubles import FakeContext
+
+
+def answer(event: dict[str, Any]) -> Any:  # noqa: ANN401  # the handler's answer is JSON
+    """The handler's answer, or its error; to no event, the most memory used so far."""
+    if not event:
+        return {"kibibytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}
+    try:
+        return handler(event, FakeContext(event.pop("milliseconds", 60_000)))  # type: ignore[arg-type]  # the double
+    except Exception as error:  # noqa: BLE001  # as the runtime interface does
+        return {"errorType": type(error).__name__, "errorMessage": str(error)}
+
+
+if __name__ == "__main__":
+    for line in sys.stdin:
+        sys.stdout.write(f"answer {json.dumps(answer(json.loads(line)))}\n")
+        sys.stdout.flush()
