@@ -3,28 +3,23 @@
 The application is deployed to it by the same `sam deploy` as to AWS, so the template is tried and not only read.
 """
 
-import signal
 import sys
 from pathlib import Path
-from typing import Self
 
 from local.environment import to_server_environment
 from local.paths import LAMBDA_RUNTIME, ROOT
-from local.ports import take_port
-from local.processes import Process, Processes
+from local.processes import Processes
+from local.server import Server
 from local.web import is_answering
 
 READY = 30.0
 
 
-class Aws:
+class Aws(Server):
     """One MiniStack process; tests may kill, pause and start it again (it then has forgotten everything)."""
 
     def __init__(self, directory: Path, processes: Processes | None = None) -> None:
-        self._directory = directory / "aws"
-        self._processes = processes or Processes(directory)
-        self._port = take_port()
-        self._process: Process | None = None
+        super().__init__("aws", directory, processes)
 
     @property
     def url(self) -> str:
@@ -43,39 +38,5 @@ class Aws:
         }
         command = [sys.executable, "-P", ROOT / "local" / "aws_server.py", LAMBDA_RUNTIME / "python3.13"]
         environment = to_server_environment(self._directory, settings)
-        self._process = self._processes.start("aws", command, environment, self._directory)
+        self._process = self._processes.start(self._name, command, environment, self._directory)
         self._process.wait_until(lambda: is_answering(f"{self.url}/_ministack/health"), READY)
-
-    def kill(self) -> None:
-        """Ends it as a power cut would."""
-        self._running.kill()
-
-    def restart(self) -> None:
-        """Starts an empty one on the same port."""
-        self.kill()
-        self.start()
-
-    def pause(self) -> None:
-        """Freezes it: connections stay open and nothing is answered."""
-        self._running.send(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        """Undoes `pause`."""
-        self._running.send(signal.SIGCONT)
-
-    @property
-    def _running(self) -> Process:
-        if self._process is None:
-            raise RuntimeError("MiniStack was not started")
-        return self._process
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self._processes.end()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._processes.end()

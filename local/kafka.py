@@ -130,6 +130,7 @@ def to_properties(
         "num.network.threads": "1",
         "num.io.threads": "2",
         "log.cleaner.dedupe.buffer.size": "4194304",
+        "log.retention.ms": "-1",  # an event has its change's time, which in a test may be long ago
         "broker.heartbeat.interval.ms": "500",
         "broker.session.timeout.ms": "2500",
     }

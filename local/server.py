@@ -1,0 +1,58 @@
+"""A server that is one process: started, killed, frozen and ended in one way, whatever it serves."""
+
+import signal
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Self
+
+from local.ports import take_port
+from local.processes import Process, Processes
+
+
+class Server(ABC):
+    """A server with a directory and a port of its own; it forgets everything when it ends."""
+
+    def __init__(self, name: str, directory: Path, processes: Processes | None = None) -> None:
+        self._name = name
+        self._directory = directory / name
+        self._processes = processes or Processes(directory)
+        self._port = take_port()
+        self._process: Process | None = None
+
+    @abstractmethod
+    def start(self) -> None:
+        """Starts it and waits until it answers."""
+
+    def kill(self) -> None:
+        """Ends it as a power cut would."""
+        self._running.kill()
+
+    def restart(self) -> None:
+        """Starts an empty one on the same port."""
+        self.kill()
+        self.start()
+
+    def pause(self) -> None:
+        """Freezes it: connections stay open and nothing is answered."""
+        self._running.send(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Undoes `pause`."""
+        self._running.send(signal.SIGCONT)
+
+    @property
+    def _running(self) -> Process:
+        if self._process is None:
+            raise RuntimeError(f"{self._name} was not started")
+        return self._process
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self._processes.end()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._processes.end()
