@@ -62,6 +62,10 @@ class Outcome:
         """This record would be in the dead-letter store if the limit had not been reached."""
         self.withheld = position
 
+    def is_done(self, position: int) -> bool:
+        """Whether this record has come to an end."""
+        return self._states[position] == _DONE
+
     @property
     def undelivered(self) -> int:
         """How many records have come to no end."""

@@ -94,7 +94,7 @@ class Pipeline(NamedTuple):
         messages = {}
         for position, record in enumerate(outcome.records):
             try:
-                message = self._to_message(record)
+                message = self.prepare(record)
             except PoisonRecord as poison:
                 # What comes behind it will be delivered again with it, and must not overtake it
                 if not self._set_aside(outcome, position, poison, deadline):
@@ -106,8 +106,14 @@ class Pipeline(NamedTuple):
                 messages[position] = message
         return messages
 
-    def _to_message(self, record: StreamRecord) -> Message | Skipped:
-        """The message of one record, or why there is none."""
+    def prepare(self, record: StreamRecord) -> Message | Skipped:
+        """The message of one record, or why there is none.
+
+        Raises:
+            PoisonRecord: it can never become an event.
+            Misconfigured: none can until a setting is changed.
+
+        """
         change = read_change(record)
         if isinstance(change, Skipped):
             return change
