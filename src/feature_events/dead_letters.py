@@ -33,14 +33,15 @@ def to_dead_letter(record: StreamRecord, poison: PoisonRecord, prefix: str) -> D
     table = read_table_name(record)
     number = read_sequence_number(record)
     name = number or hashlib.sha256(payload.encode()).hexdigest()
+    key = f"{prefix}{_to_key_part(table or 'unknown')}/{name}.json"
     body = {
         "reason": str(poison),
         "table": table,
         "sequence_number": number,
-        "redrive": 'Mend the cause, then hand {"Records": [<record>]} to the function once more.',
+        "redrive": f'Mend the cause, then invoke the redrive function with {{"keys": ["{key}"]}}.',
         "record": record,
     }
-    return DeadLetter(f"{prefix}{_to_key_part(table or 'unknown')}/{name}.json", json.dumps(body).encode())
+    return DeadLetter(key, json.dumps(body).encode())
 
 
 def _to_key_part(name: str) -> str:

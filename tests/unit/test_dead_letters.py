@@ -42,7 +42,7 @@ def test_put__keeps_the_record_with_its_reason(bucket: str) -> None:
         "reason": str(POISON),
         "table": "user_feature_store",
         "sequence_number": str(FIRST_NUMBER + 3),
-        "redrive": 'Mend the cause, then hand {"Records": [<record>]} to the function once more.',
+        "redrive": f'Mend the cause, then invoke the redrive function with {{"keys": ["{key}"]}}.',
         "record": record,
     }
 

@@ -1,0 +1,159 @@
+"""Reads what was given up, from the failure bucket, and moves what has come to an end out of the way.
+
+Two kinds of objects are there: dead letters, with one record each, which the function put, and on-failure batches,
+which Lambda put when their records grew too old.
+https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from feature_events.change import StreamRecord
+from feature_events.errors import FeatureEventsError, Misconfigured, Undelivered
+
+ON_FAILURE_PREFIX = "aws/lambda/"
+"""Where Lambda puts on-failure batches."""
+REDRIVEN_PREFIX = "redriven/"
+"""Where an object goes, under its whole former key, once its records have come to an end."""
+
+PARALLEL = 16
+"""How many requests are made at once."""
+
+CLIENT = Config(
+    connect_timeout=2,
+    read_timeout=10,
+    max_pool_connections=PARALLEL,
+    retries={"mode": "standard", "total_max_attempts": 4},
+)
+
+_MOST_DELETED_AT_ONCE = 1_000
+_FORBIDDEN = ("AccessDenied", "AccessDeniedException", "403")
+_MISSING = ("NoSuchKey", "404")
+
+
+class StoredObject(NamedTuple):
+    """An object by its key, and its size in bytes."""
+
+    key: str
+    size: int
+
+
+class Failure(NamedTuple):
+    """An object that was read."""
+
+    key: str
+    body: bytes
+    records: Sequence[StreamRecord] | None
+    """In stream order; None where the object holds no records as dead letters and on-failure batches do."""
+    is_dead_letter: bool
+
+
+class FailureStore:
+    """The failure bucket. Every method raises Misconfigured where it may not, Undelivered where it cannot now."""
+
+    def __init__(self, bucket: str, dead_letter_prefix: str) -> None:
+        self._bucket = bucket
+        self._dead_letter_prefix = dead_letter_prefix
+        self._s3 = boto3.client("s3", config=CLIENT)
+
+    def list(self, prefix: str) -> Iterator[StoredObject]:
+        """All objects whose keys begin so; an empty one holds no record, as that which the check puts."""
+        try:
+            for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
+                for found in page.get("Contents", []):
+                    if found["Size"]:
+                        yield StoredObject(found["Key"], found["Size"])
+        except (ClientError, BotoCoreError) as error:
+            raise to_error(error, f"s3:ListBucket on {self._bucket}") from None
+
+    def find(self, keys: Iterable[str]) -> Iterator[StoredObject]:
+        """Those of these objects that are there."""
+        with ThreadPoolExecutor(PARALLEL) as pool:
+            yield from filter(None, pool.map(self._find_one, keys))
+
+    def read(self, objects: Sequence[StoredObject]) -> Sequence[Failure]:
+        """Reads objects; one that has gone meanwhile is left out."""
+        with ThreadPoolExecutor(PARALLEL) as pool:
+            return [failure for failure in pool.map(self._read_one, objects) if failure is not None]
+
+    def move(self, failures: Sequence[Failure]) -> None:
+        """Moves objects under `redriven/`; one that is deleted has been copied before."""
+        with ThreadPoolExecutor(PARALLEL) as pool:
+            list(pool.map(self._copy_one, failures))
+        for start in range(0, len(failures), _MOST_DELETED_AT_ONCE):
+            self._delete([failure.key for failure in failures[start : start + _MOST_DELETED_AT_ONCE]])
+
+    def _find_one(self, key: str) -> StoredObject | None:
+        try:
+            return StoredObject(key, self._s3.head_object(Bucket=self._bucket, Key=key)["ContentLength"])
+        except (ClientError, BotoCoreError) as error:
+            if _to_code(error) in _MISSING:
+                return None
+            raise to_error(error, f"s3:GetObject on {key}") from None
+
+    def _read_one(self, stored: StoredObject) -> Failure | None:
+        try:
+            body = self._s3.get_object(Bucket=self._bucket, Key=stored.key)["Body"].read()
+        except (ClientError, BotoCoreError) as error:
+            if _to_code(error) in _MISSING:
+                return None
+            raise to_error(error, f"s3:GetObject on {stored.key}") from None
+        is_dead_letter = stored.key.startswith(self._dead_letter_prefix)
+        return Failure(stored.key, body, _read_records(body, is_dead_letter=is_dead_letter), is_dead_letter)
+
+    def _copy_one(self, failure: Failure) -> None:
+        key = f"{REDRIVEN_PREFIX}{failure.key}"
+        try:
+            self._s3.put_object(Bucket=self._bucket, Key=key, Body=failure.body, ContentType="application/json")
+        except (ClientError, BotoCoreError) as error:
+            raise to_error(error, f"s3:PutObject on {key}") from None
+
+    def _delete(self, keys: Sequence[str]) -> None:
+        try:
+            answer = self._s3.delete_objects(
+                Bucket=self._bucket, Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True}
+            )
+        except (ClientError, BotoCoreError) as error:
+            raise to_error(error, f"s3:DeleteObject on {keys[0]}") from None
+        for refused in answer.get("Errors", []):
+            raise _explain(refused.get("Code", ""), f"s3:DeleteObject on {refused.get('Key')}")
+
+
+def _read_records(body: bytes, *, is_dead_letter: bool) -> Sequence[StreamRecord] | None:
+    """The records in an object; a dead letter's may be anything that a stream handed over."""
+    try:
+        document = json.loads(body)
+        if is_dead_letter:
+            return [document["record"]]
+        payload: Any = document["payload"]
+        records = (json.loads(payload) if type(payload) is str else payload)["Records"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return records if type(records) is list else None
+
+
+def to_error(error: ClientError | BotoCoreError, action: str) -> FeatureEventsError:
+    """The error of a request that AWS did not answer as it should; `action` is what it asks for, and on what."""
+    code = _to_code(error)
+    return Undelivered(f"{action} was not answered: {type(error).__name__}") if code is None else _explain(code, action)
+
+
+def _explain(code: str, action: str) -> FeatureEventsError:
+    if code in _FORBIDDEN:
+        return Misconfigured(f"the function may not do {action}: grant it, and the use of the key where it has one")
+    if code == "NoSuchBucket":
+        return Misconfigured(f"{action}: there is no such bucket: set DEAD_LETTER_BUCKET to the failure bucket")
+    return Undelivered(f"{action} was answered with {code or 'an error'}; run it again")
+
+
+def _to_code(error: ClientError | BotoCoreError) -> str | None:
+    """AWS's code of an error; None where there was no answer."""
+    if isinstance(error, ClientError):
+        return str(error.response.get("Error", {}).get("Code", ""))
+    return None

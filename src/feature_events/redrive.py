@@ -1,0 +1,422 @@
+"""Hands what was given up to the line once more: dead letters, and the batches that Lambda put aside.
+
+A person runs it when the cause is mended, with `sam remote invoke`. It sends what still stands and moves it under
+`redriven/`; the rest it leaves where it is, so that it can be run again and again, and a second run does what the first
+did not come to.
+"""
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, NamedTuple, NotRequired, Protocol, TypedDict
+
+from feature_events.change import Change, Skipped, StreamRecord, read_change, read_sequence_number, read_table_name
+from feature_events.dead_letter_limit import DeadLetterLimit
+from feature_events.deadline import Deadline
+from feature_events.errors import Misconfigured, PoisonRecord, Undelivered
+from feature_events.failure_store import ON_FAILURE_PREFIX, PARALLEL, Failure, FailureStore, StoredObject
+from feature_events.handler import ANSWER_SECONDS, wire
+from feature_events.logs import logger
+from feature_events.pipeline import DeadLetterStore, Pipeline
+from feature_events.present_items import PresentItems
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+DEFAULT_SECONDS = 50
+"""How long a run goes on where the request does not say: `sam remote invoke` waits a minute, then it asks again."""
+MAX_SECONDS = 850
+
+# What is held in memory at once, and what is done again where a run is ended from outside
+_CHUNK_BYTES = 8_000_000
+_CHUNK_OBJECTS = 200
+
+# With less than this to go no further chunk is begun; it is many times what one takes where all is well
+_CHUNK_SECONDS = 10.0
+
+_PUTS_AT_ONCE = 8
+_EXAMPLES = 20
+
+
+class End(StrEnum):
+    """What became of a record."""
+
+    DELIVERED = "delivered"
+    """Kafka acknowledged its event."""
+    SKIPPED = "skipped"
+    """It rightly gives no event."""
+    STALE = "stale"
+    """Its table has another item now, and `force` was not asked for."""
+    POISON = "poison"
+    """It still cannot become an event."""
+    UNDELIVERED = "undelivered"
+    """It did not work now; another run may do it."""
+    DELIVERABLE = "deliverable"
+    """In a dry run: a run would send its event."""
+
+
+_LEFT = (End.STALE, End.POISON)
+
+
+class Example(TypedDict):
+    """A record that was not delivered, and why."""
+
+    object: str
+    sequence_number: str | None
+    end: End
+    reason: str
+
+
+class Report(TypedDict):
+    """What a run did: how many records came to which end, and how many objects."""
+
+    dry_run: bool
+    complete: bool
+    """Whether all that was asked for has been looked at, and nothing is left that another run may do."""
+    objects: int
+    records: int
+    delivered: int
+    skipped: int
+    stale: int
+    poison: int
+    undelivered: int
+    deliverable: int
+    oldest: str | None
+    """When the oldest change was made whose event was to be sent; Kafka may keep less than that."""
+    moved: int
+    """Objects that went to `redriven/`."""
+    missing: int
+    """Objects that were asked for by key and are not there; what was redriven before is among them."""
+    unreadable: int
+    """Objects that are neither a dead letter nor an on-failure batch; they are left alone."""
+    examples: Sequence[Example]
+    """The first of those that were not delivered; the log has them all."""
+    next: NotRequired[Mapping[str, Any]]
+    """The request that goes on from here, where it is not complete."""
+
+
+class Request(NamedTuple):
+    """What is asked for; the fields are the request's own names."""
+
+    prefix: str | None = None
+    """All objects whose keys begin so."""
+    keys: Sequence[str] = ()
+    """These objects."""
+    dry_run: bool = False
+    """Only says what a run would do."""
+    force: bool = False
+    """Sends also what is stale."""
+    after: str | None = None
+    """Only what comes behind the object of this key."""
+    seconds: int = DEFAULT_SECONDS
+    """How long to go on."""
+
+
+class Tables(Protocol):
+    """What a run needs of the tables; `present_items.PresentItems` is the one in DynamoDB."""
+
+    def find_staleness(self, change: Change) -> str | None:
+        """See `present_items.PresentItems.find_staleness`."""
+        ...
+
+
+@logger.inject_lambda_context(log_event=False)
+def handler(event: dict[str, Any], context: "LambdaContext") -> Report:
+    """Redrives what the request names (the fields of `Request`) and reports what became of it.
+
+    Raises:
+        Misconfigured: the request, a permission or a setting is wrong.
+        Undelivered: S3 or DynamoDB did not answer. What was done stays done.
+
+    """
+    settings, pipeline = wire()
+    if settings.dead_letter_bucket is None:
+        raise Misconfigured("there is nothing to redrive from: set DEAD_LETTER_BUCKET")
+    request = read_request(event, (settings.dead_letter_prefix, ON_FAILURE_PREFIX))
+    store = FailureStore(settings.dead_letter_bucket, settings.dead_letter_prefix)
+    run = Redrive(request, pipeline, store, PresentItems())
+    left = context.get_remaining_time_in_millis() / 1000 - ANSWER_SECONDS
+    try:
+        run.run(Deadline(min(request.seconds, left)), settings.delivery_timeout_ms / 1000)
+    finally:
+        report = run.report()
+        logger.info("redriven", extra={"report": report})
+    return report
+
+
+def _is_text(value: object) -> bool:
+    return type(value) is str
+
+
+def _is_flag(value: object) -> bool:
+    return type(value) is bool
+
+
+_FIELDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "prefix": (_is_text, "a text"),
+    "keys": (lambda value: type(value) is list and all(map(_is_text, value)), "a list of texts"),
+    "dry_run": (_is_flag, "true or false"),
+    "force": (_is_flag, "true or false"),
+    "after": (_is_text, "a text"),
+    "seconds": (lambda value: type(value) is int and 1 <= value <= MAX_SECONDS, f"from 1 to {MAX_SECONDS}"),
+}
+
+
+def read_request(event: Mapping[str, Any], prefixes: Sequence[str]) -> Request:
+    """Reads the request; what is to be redriven has to be under one of the prefixes.
+
+    Raises:
+        Misconfigured: with every mistake in it.
+
+    """
+    mistakes = [f"{name} is not known" for name in event if name not in _FIELDS]
+    mistakes += [
+        f"{name} is not {what}"
+        for name, (is_right, what) in _FIELDS.items()
+        if name in event and not is_right(event[name])
+    ]
+    if not mistakes:
+        wanted = event.get("keys", [event.get("prefix", "")])
+        if ("prefix" in event) == ("keys" in event):
+            mistakes.append("it names either a prefix or keys")
+        elif not all(key.startswith(tuple(prefixes)) for key in wanted):
+            mistakes.append(f"what can be redriven is under {' and '.join(prefixes)}")
+    if mistakes:
+        raise Misconfigured(f"the request cannot be: {'; '.join(mistakes)}")
+    return Request(**event)
+
+
+class _Found:
+    """A record in an object, and what becomes of it."""
+
+    def __init__(self, record: StreamRecord, failure: Failure) -> None:
+        self.record = record
+        self.failure = failure
+        self.end = End.DELIVERABLE
+        self.reason = ""
+
+    def become(self, end: End, reason: str) -> None:
+        self.end = end
+        self.reason = reason
+
+    @property
+    def waits(self) -> bool:
+        """Whether the object has to stay for it; of what an on-failure batch cannot send, a dead letter was made."""
+        return self.end is End.UNDELIVERED or (self.end in _LEFT and self.failure.is_dead_letter)
+
+
+class _Refused:
+    """The line's dead-letter store in a run: it only notes what Kafka refuses, since the record is in the bucket."""
+
+    def __init__(self) -> None:
+        self.reasons: dict[int, str] = {}
+        """By the record's identity."""
+
+    def put(self, record: StreamRecord, poison: PoisonRecord, _: Deadline) -> str:
+        self.reasons[id(record)] = str(poison)
+        return "as before"
+
+
+class Redrive:
+    """One run.
+
+    Args:
+        request: what is asked for.
+        pipeline: the line; its dead-letter store takes what an on-failure batch holds and cannot be sent.
+        store: where to read from.
+        tables: where the records came from.
+
+    """
+
+    def __init__(self, request: Request, pipeline: Pipeline, store: FailureStore, tables: Tables) -> None:
+        self._request = request
+        self._dead_letters: DeadLetterStore = pipeline.dead_letters
+        self._refused = _Refused()
+        # Whoever runs it means it, so no limit holds it up
+        self._pipeline = pipeline._replace(dead_letters=self._refused, limit=DeadLetterLimit(sys.maxsize))
+        self._store = store
+        self._tables = tables
+        self._ends: Counter[End] = Counter()
+        self._objects = self._moved = self._missing = self._unreadable = 0
+        self._oldest_ms: int | None = None
+        self._examples: list[Example] = []
+        self._after = request.after
+        self._is_complete = False
+
+    def run(self, deadline: Deadline, delivery_seconds: float) -> None:
+        """Goes on until all is done, the deadline is near, or something did not work.
+
+        Args:
+            deadline: when the run is to end; it may take longer by what one chunk takes.
+            delivery_seconds: the longest to wait for Kafka.
+
+        Raises:
+            Misconfigured: a person has to change something first.
+            Undelivered: S3 or DynamoDB did not answer.
+
+        """
+        for number, chunk in enumerate(_to_chunks(self._find())):
+            if number and deadline.remaining() < _CHUNK_SECONDS:
+                return
+            failures = self._read(chunk)
+            found = [_Found(record, failure) for failure in failures for record in failure.records or ()]
+            self._look(found)
+            if not self._request.dry_run:
+                self._send([each for each in found if each.end is End.DELIVERABLE], deadline, delivery_seconds)
+                self._keep([each for each in found if each.end in _LEFT and not each.failure.is_dead_letter])
+                self._move(failures, found)
+            self._count(found)
+            undone = {each.failure.key for each in found if each.end is End.UNDELIVERED}
+            for stored in chunk:
+                if stored.key in undone:
+                    return
+                self._after = stored.key
+        self._is_complete = True
+
+    def report(self) -> Report:
+        """What has been done so far."""
+        ends, request = self._ends, self._request
+        report = Report(
+            dry_run=request.dry_run,
+            complete=self._is_complete,
+            objects=self._objects,
+            records=ends.total(),
+            delivered=ends[End.DELIVERED],
+            skipped=ends[End.SKIPPED],
+            stale=ends[End.STALE],
+            poison=ends[End.POISON],
+            undelivered=ends[End.UNDELIVERED],
+            deliverable=ends[End.DELIVERABLE],
+            oldest=_to_iso(self._oldest_ms),
+            moved=self._moved,
+            missing=self._missing,
+            unreadable=self._unreadable,
+            examples=self._examples,
+        )
+        if not self._is_complete:
+            defaults = Request()._asdict()
+            asked = request._replace(after=self._after)._asdict()
+            report["next"] = {name: value for name, value in asked.items() if value != defaults[name]}
+        return report
+
+    def _find(self) -> list[StoredObject]:
+        """The objects that are asked for, in the order in which they are done."""
+        request, after = self._request, self._request.after
+        if request.prefix is not None:
+            stored = list(self._store.list(request.prefix))
+        else:
+            keys = [key for key in dict.fromkeys(request.keys) if after is None or _to_order(key) > _to_order(after)]
+            stored = list(self._store.find(keys))
+            self._missing += len(keys) - len(stored)
+        return sorted(
+            [each for each in stored if after is None or _to_order(each.key) > _to_order(after)],
+            key=lambda each: _to_order(each.key),
+        )
+
+    def _read(self, chunk: Sequence[StoredObject]) -> Sequence[Failure]:
+        failures = self._store.read(chunk)
+        self._objects += len(failures)
+        self._missing += len(chunk) - len(failures)
+        for failure in failures:
+            if failure.records is None:
+                self._unreadable += 1
+                logger.warning("object not redriven", object=failure.key, reason="it holds no records")
+        return failures
+
+    def _look(self, found: Sequence[_Found]) -> None:
+        """Finds what cannot or should not be sent."""
+        fresh = []
+        for each in found:
+            try:
+                message = self._pipeline.prepare(each.record)
+            except (PoisonRecord, Misconfigured) as error:
+                each.become(End.POISON, str(error))
+                continue
+            if isinstance(message, Skipped):
+                each.become(End.SKIPPED, message.value)
+            else:
+                fresh.append((each, message.timestamp_ms))
+        if not self._request.force:
+            with ThreadPoolExecutor(PARALLEL) as pool:
+                reasons = pool.map(self._find_staleness, [each.record for each, _ in fresh])
+                for (each, _), reason in zip(fresh, reasons, strict=True):
+                    if reason is not None:
+                        each.become(End.STALE, reason)
+        times = [timestamp for each, timestamp in fresh if each.end is End.DELIVERABLE]
+        self._oldest_ms = min([*times, *([] if self._oldest_ms is None else [self._oldest_ms])], default=None)
+
+    def _find_staleness(self, record: StreamRecord) -> str | None:
+        change = read_change(record)
+        return None if isinstance(change, Skipped) else self._tables.find_staleness(change)
+
+    def _send(self, found: Sequence[_Found], deadline: Deadline, delivery_seconds: float) -> None:
+        """Runs the line on these records."""
+        if not found:
+            return
+        seconds = min(delivery_seconds, max(_CHUNK_SECONDS, deadline.remaining()))
+        outcome = self._pipeline.run([each.record for each in found], Deadline(seconds))
+        for position, each in enumerate(found):
+            reason = self._refused.reasons.pop(id(each.record), None)
+            if reason is not None:
+                each.become(End.POISON, reason)
+            elif outcome.is_done(position):
+                each.become(End.DELIVERED, "")
+            else:
+                each.become(End.UNDELIVERED, "Kafka did not acknowledge it; the log says why")
+
+    def _keep(self, found: Sequence[_Found]) -> None:
+        """Makes a dead letter of each of these, since the batch that they are in is going to be moved."""
+        deadline = Deadline(_CHUNK_SECONDS)
+
+        def put(each: _Found) -> None:
+            try:
+                self._dead_letters.put(each.record, PoisonRecord(each.reason), deadline)
+            except Undelivered as error:
+                each.become(End.UNDELIVERED, str(error))
+
+        with ThreadPoolExecutor(_PUTS_AT_ONCE) as pool:
+            list(pool.map(put, found))
+
+    def _move(self, failures: Sequence[Failure], found: Sequence[_Found]) -> None:
+        """Moves the objects of which every record has come to an end."""
+        waiting = {each.failure.key for each in found if each.waits}
+        finished = [each for each in failures if each.records is not None and each.key not in waiting]
+        self._store.move(finished)
+        self._moved += len(finished)
+
+    def _count(self, found: Sequence[_Found]) -> None:
+        for each in found:
+            self._ends[each.end] += 1
+            if each.reason and each.end is not End.SKIPPED:
+                number = read_sequence_number(each.record)
+                example = Example(object=each.failure.key, sequence_number=number, end=each.end, reason=each.reason)
+                logger.warning("record not redriven", extra={"table": read_table_name(each.record), **example})
+                if len(self._examples) < _EXAMPLES:
+                    self._examples.append(example)
+
+
+def _to_order(key: str) -> tuple[str, int, str]:
+    """Sorts a table's dead letters by their sequence numbers, which are not all of one length."""
+    directory, _, name = key.rpartition("/")
+    return directory, len(name), name
+
+
+def _to_chunks(stored: Iterable[StoredObject]) -> Iterator[Sequence[StoredObject]]:
+    """The same objects, in runs of bounded size; a larger object is alone."""
+    chunk: list[StoredObject] = []
+    size = 0
+    for each in stored:
+        if chunk and (len(chunk) == _CHUNK_OBJECTS or size + each.size > _CHUNK_BYTES):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(each)
+        size += each.size
+    if chunk:
+        yield chunk
+
+
+def _to_iso(epoch_ms: int | None) -> str | None:
+    return None if epoch_ms is None else datetime.fromtimestamp(epoch_ms / 1000, UTC).isoformat(timespec="milliseconds")

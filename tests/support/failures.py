@@ -1,0 +1,113 @@
+"""A failure bucket and a table in memory, and redrives of what is in them."""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+from unittest.mock import patch
+
+import boto3
+from moto import mock_aws
+
+from feature_events.dead_letters import DeadLetters, to_dead_letter
+from feature_events.deadline import Deadline
+from feature_events.errors import PoisonRecord
+from feature_events.failure_store import FailureStore
+from feature_events.pipeline import MessagePublisher, Pipeline
+from feature_events.present_items import PresentItems
+from feature_events.redrive import Redrive, Report, Request
+from tests.support.doubles import FakeClock
+from tests.support.pipelines import to_pipeline
+from tests.support.records import Json
+
+BUCKET = "failures"
+PREFIX = "dead-letters/"
+BATCH = "aws/lambda/mapping-1/shard-1/2026/01/01/2026-01-01T00.00.00-1"
+POISON = PoisonRecord("Kafka refuses it: INVALID_TIMESTAMP")
+
+
+class Account[P: MessagePublisher]:
+    """What a redrive meets; to be made and used within `in_memory()`.
+
+    Args:
+        publisher: where the line leads.
+
+    """
+
+    def __init__(self, publisher: P) -> None:
+        self.s3 = boto3.client("s3")
+        self.s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+        self.dynamodb = boto3.client("dynamodb")
+        keys = {"bright_uid": "HASH", "category": "RANGE"}
+        self.dynamodb.create_table(
+            TableName="user_feature_store",
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in keys],
+            KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in keys.items()],  # type: ignore[typeddict-item]  # HASH and RANGE
+        )
+        self.publisher = publisher
+        self.letters = DeadLetters(BUCKET, PREFIX)
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """The line, with a limit that a redrive has to get past."""
+        return to_pipeline(self.publisher, self.letters, limit=1)
+
+    def write(self, record: Json) -> None:
+        """Puts the item as this record has it into the table."""
+        self.dynamodb.put_item(TableName="user_feature_store", Item=record["dynamodb"]["NewImage"])
+
+    def set_aside(self, *records: Any) -> list[str]:  # noqa: ANN401  # anything that a stream may hand over
+        """Makes a dead letter of each of these, and gives their keys."""
+        letters = [to_dead_letter(record, POISON, PREFIX) for record in records]
+        for letter in letters:
+            self.put(letter.key, letter.body)
+        return [letter.key for letter in letters]
+
+    def give_up(self, *records: Json, key: str = BATCH) -> str:
+        """Makes an on-failure batch of these."""
+        document = {"requestContext": {"condition": "RetryAttemptsExhausted"}, "version": "1.0"}
+        self.put(key, json.dumps(document | {"payload": json.dumps({"Records": records})}).encode())
+        return key
+
+    def put(self, key: str, body: bytes) -> None:
+        """Puts an object into the bucket."""
+        self.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
+
+    def read(self, key: str) -> Json:
+        """An object's document."""
+        found: Json = json.loads(self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read())
+        return found
+
+    def redrive(self, *, seconds: float = 50.0, **request: Any) -> Report:  # noqa: ANN401  # the request's fields
+        """One run."""
+        store = FailureStore(BUCKET, PREFIX)
+        run = Redrive(Request(**request), self.pipeline, store, PresentItems())
+        run.run(Deadline(seconds, FakeClock()), 20.0)
+        return run.report()
+
+    @property
+    def keys(self) -> list[str]:
+        """The keys of all objects."""
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
+        return [found["Key"] for page in pages for found in page.get("Contents", [])]
+
+
+@contextmanager
+def in_memory() -> Iterator[None]:
+    """AWS by moto, in the region that the records are from."""
+    login = {"AWS_DEFAULT_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+    with patch.dict(os.environ, login), mock_aws():
+        yield
+
+
+def counts(report: Report) -> dict[str, int]:
+    """The report's counts that are not nothing, but for the numbers of objects and records."""
+    names = ("delivered", "skipped", "stale", "poison", "undelivered", "deliverable", "moved", "missing", "unreadable")
+    return {name: report[name] for name in names if report[name]}  # type: ignore[literal-required]  # its own names
+
+
+def redriven(keys: Sequence[str]) -> list[str]:
+    """Where these objects are when their records have come to an end."""
+    return [f"redriven/{key}" for key in keys]
