@@ -19,6 +19,7 @@ from tests.support.mock_kafka import PRODUCE, MockKafka, run_mock_kafka
 from tests.support.records import Json, to_item, to_record
 from tests.support.records import number_of as number_of_record
 from tests.support.topics import Received, read_topic
+from tests.support.web_server import Answer, run_scripted_server
 
 LONG, SHORT = 20.0, 0.7
 DONE: Json = {"batchItemFailures": []}
@@ -197,6 +198,49 @@ def test_handler__stays_within_its_memory(kafka: MockKafka) -> None:
         for _ in range(5):
             assert function.invoke(records) == DONE
         assert function.read_peak_megabytes() < 256
+
+
+@pytest.mark.parametrize("kibibytes", [0, 1000, 2000, 2500, 3000, 3500, 4000])
+def test_handler__loses_nothing_without_memory(kafka: MockKafka, kibibytes: int) -> None:
+    """Where memory ends, anywhere in a batch, the answer is an error or none; another instance delivers all of it."""
+    item = to_item(tuple(f"feature_{number}" for number in range(60)))
+    records = [to_record(number, entity=f"user-{number % 50}", item=item) for number in range(3000)]
+    with FunctionProcess(to_environ(kafka)) as function:
+        assert function.invoke(records[:20]) == DONE
+        rescue = threading.Timer(LONG, function.kill)
+        rescue.start()
+        try:
+            function.send(records, kibibytes=kibibytes)
+            answer = function.receive()
+        except (AssertionError, OSError):  # librdkafka ends the process
+            answer = {"errorType": "Runtime.ExitError"}
+        rescue.cancel()
+    if kibibytes == 0:
+        assert answer != DONE
+    if answer != DONE:
+        assert answer.get("errorType") or answer.get("batchItemFailures")
+        with FunctionProcess(to_environ(kafka)) as function:
+            assert function.invoke(records) == DONE
+    assert_complete(kafka, records)
+
+
+def test_handler__keeps_its_schema_id(kafka: MockKafka) -> None:
+    """Where the registry gives the schema another id, an instance keeps the one that it began with."""
+    records = [to_record(number) for number in range(3)]
+    with run_scripted_server() as registry:
+        environ = {**to_environ(kafka), "SCHEMA_ID": "", "SCHEMA_REGISTRY": registry.url}
+        registry.script = [Answer.of(200, {"subject": "s", "id": 7, "version": 1, "schema": "{}"})]
+        with FunctionProcess(environ) as former:
+            assert former.invoke(records[:1]) == DONE
+            registry.script = [Answer.of(200, {"subject": "s", "id": 8, "version": 2, "schema": "{}"})]
+            assert former.invoke(records[1:2]) == DONE
+            with FunctionProcess(environ) as latter:
+                assert latter.invoke(records[2:]) == DONE
+    written = {
+        dict(each.headers)["ce_sequence"].decode(): each.value for each in read_topic(kafka.bootstrap, kafka.topic)
+    }
+    ids = [int.from_bytes(written[number_of_record(record)][1:5]) for record in records]
+    assert (ids, len(registry.requests)) == ([7, 7, 8], 2)
 
 
 def test_handler__reports_what_its_queue_does_not_hold(kafka: MockKafka) -> None:

@@ -1,6 +1,7 @@
 """The function in a process of its own, as an execution environment is one: events in, answers out."""
 
 import json
+import resource
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,25 @@ from feature_events.handler import handler
 from tests.support.doubles import FakeContext
 
 
+def read_status(name: str) -> int:
+    """A figure of this process by the kernel's name, in KiB."""
+    [line] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(f"{name}:")]
+    return int(line.split()[1])
+
+
+def limit_memory(kibibytes: int) -> None:
+    """Lets this process have so much more memory than it has, and no more."""
+    most = (read_status("VmData") + kibibytes) * 1024
+    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+
+
 def answer(event: dict[str, Any]) -> Any:  # noqa: ANN401  # the handler's answer is JSON
     """The handler's answer, or its error; to no event, the most memory used so far."""
     if not event:
         # Not getrusage's, in which the program that started this one counts
-        [peak] = [line.split()[1] for line in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in line]
-        return {"kibibytes": int(peak)}
+        return {"kibibytes": read_status("VmHWM")}
+    if "kibibytes" in event:
+        limit_memory(event.pop("kibibytes"))
     try:
         return handler(event, FakeContext(event.pop("milliseconds", 60_000)))  # type: ignore[arg-type]  # the double
     except Exception as error:  # noqa: BLE001  # as the runtime interface does

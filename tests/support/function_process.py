@@ -27,9 +27,9 @@ class FunctionProcess:
             env={"PATH": os.environ["PATH"], "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", **environ},
         )
 
-    def send(self, records: Sequence[Any], milliseconds: int = 60_000) -> None:
-        """Begins an invocation."""
-        self._write({"Records": list(records), "milliseconds": milliseconds})
+    def send(self, records: Sequence[Any], milliseconds: int = 60_000, **limits: int) -> None:
+        """Begins an invocation; `kibibytes` is how much more memory the process may then have than it has."""
+        self._write({"Records": list(records), "milliseconds": milliseconds, **limits})
 
     def receive(self) -> Any:  # noqa: ANN401  # the handler's answer is JSON
         """The answer to the invocation that has begun."""
