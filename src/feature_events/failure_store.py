@@ -105,7 +105,7 @@ class FailureStore:
                 return None
             raise to_error(error, f"s3:GetObject on {stored.key}") from None
         is_dead_letter = stored.key.startswith(self._dead_letter_prefix)
-        return Failure(stored.key, body, _read_records(body, is_dead_letter=is_dead_letter), is_dead_letter)
+        return Failure(stored.key, body, read_records(body, is_dead_letter=is_dead_letter), is_dead_letter)
 
     def _copy_one(self, failure: Failure) -> None:
         key = f"{REDRIVEN_PREFIX}{failure.key}"
@@ -125,7 +125,7 @@ class FailureStore:
             raise _explain(refused.get("Code", ""), f"s3:DeleteObject on {refused.get('Key')}")
 
 
-def _read_records(body: bytes, *, is_dead_letter: bool) -> Sequence[StreamRecord] | None:
+def read_records(body: bytes, *, is_dead_letter: bool) -> Sequence[StreamRecord] | None:
     """The records in an object; a dead letter's may be anything that a stream handed over."""
     try:
         document = json.loads(body)

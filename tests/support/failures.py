@@ -67,8 +67,7 @@ class Account[P: MessagePublisher]:
 
     def give_up(self, *records: Json, key: str = BATCH) -> str:
         """Makes an on-failure batch of these."""
-        document = {"requestContext": {"condition": "RetryAttemptsExhausted"}, "version": "1.0"}
-        self.put(key, json.dumps(document | {"payload": json.dumps({"Records": records})}).encode())
+        self.put(key, to_on_failure(records))
         return key
 
     def put(self, key: str, body: bytes) -> None:
@@ -92,6 +91,12 @@ class Account[P: MessagePublisher]:
         """The keys of all objects."""
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
         return [found["Key"] for page in pages for found in page.get("Contents", [])]
+
+
+def to_on_failure(records: Sequence[Json]) -> bytes:
+    """The object that Lambda makes of a batch that it gives up."""
+    document = {"requestContext": {"condition": "RetryAttemptsExhausted"}, "version": "1.0"}
+    return json.dumps(document | {"payload": json.dumps({"Records": records})}).encode()
 
 
 @contextmanager
