@@ -37,7 +37,10 @@ _CHUNK_OBJECTS = 200
 # With less than this to go no further chunk is begun; it is many times what one takes where all is well
 _CHUNK_SECONDS = 10.0
 
-_PUTS_AT_ONCE = 8
+# Enough for the ten thousand records that a batch may have; without an end to it S3's troubles would have none
+_KEEP_SECONDS = 120.0
+_PUTS_AT_ONCE = 8  # fewer than the connections that the dead letters' client keeps
+
 _EXAMPLES = 20
 
 
@@ -217,7 +220,7 @@ class _Refused:
 
     def put(self, record: StreamRecord, poison: PoisonRecord, _: Deadline) -> str:
         self.reasons[id(record)] = str(poison)
-        return "as before"
+        return "kept by the redrive"
 
 
 class Redrive:
@@ -267,8 +270,9 @@ class Redrive:
             if not self._request.dry_run:
                 self._send([each for each in found if each.end is End.DELIVERABLE], deadline, delivery_seconds)
                 self._keep([each for each in found if each.end in _LEFT and not each.failure.is_dead_letter])
-                self._move(failures, found)
             self._count(found)
+            if not self._request.dry_run:
+                self._move(failures, found)
             undone = {each.failure.key for each in found if each.end is End.UNDELIVERED}
             for stored in chunk:
                 if stored.key in undone:
@@ -369,7 +373,7 @@ class Redrive:
 
     def _keep(self, found: Sequence[_Found]) -> None:
         """Makes a dead letter of each of these, since the batch that they are in is going to be moved."""
-        deadline = Deadline(_CHUNK_SECONDS)
+        deadline = Deadline(_KEEP_SECONDS)
 
         def put(each: _Found) -> None:
             try:
