@@ -4,11 +4,17 @@ from collections.abc import Callable, Iterator
 from itertools import count
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from local.artefacts import Artefacts, build
 from local.processes import Processes
 from local.stack import Stack
 from local.topic import create_topic
+from tests.proof.scale import FULL
+
+# Neither a slow machine nor luck may fail a test; `make prove` looks for what these examples do not show
+settings.register_profile("tests", deadline=None, derandomize=not FULL, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tests")
 
 
 @pytest.fixture(scope="session")
