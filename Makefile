@@ -5,7 +5,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help setup demo up down tail test prove soak bench lint format lock clean
+.PHONY: help setup demo up down tail redrive test prove soak bench lint format lock clean
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
@@ -24,6 +24,9 @@ down: setup ## stop the local stack
 
 tail: setup ## show events of the local stack as they come
 	@python -m local.tail
+
+redrive: setup ## send again what was set aside in the local stack (PREFIX=aws/lambda/, DRY_RUN=1, FORCE=1)
+	@python -m local.redrive $(if $(PREFIX),--prefix '$(PREFIX)') $(if $(DRY_RUN),--dry-run) $(if $(FORCE),--force)
 
 test: setup ## every test, real Kafka and registry included
 	@python -m pytest

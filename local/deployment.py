@@ -8,9 +8,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
+from botocore.exceptions import ClientError
+
 from local import artefacts
 from local.artefacts import ARCHITECTURE, CONFIG, SAM
 from local.environment import REGION, to_aws_environment, to_tool_environment
+from local.errors import LocalError
 from local.paths import ROOT, TOOLS
 from local.stack import RunningStack, Stack
 
@@ -66,6 +69,19 @@ def deploy(
         deployment = Deployment(name, _read_outputs(stack, name))
         step.detail = deployment.function
     return deployment
+
+
+def find_deployment(stack: Stack | RunningStack, name: str = APPLICATION) -> Deployment:
+    """The application as it is deployed to this stack.
+
+    Raises:
+        LocalError: it is not.
+
+    """
+    try:
+        return Deployment(name, _read_outputs(stack, name))
+    except ClientError as error:
+        raise LocalError(f"{name} is not deployed to the local stack: deploy it with `make up`") from error
 
 
 def _build_directory(stack: Stack | RunningStack) -> Path:

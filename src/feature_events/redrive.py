@@ -26,7 +26,7 @@ from feature_events.present_items import PresentItems
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-DEFAULT_SECONDS = 50
+DEFAULT_SECONDS = 45
 """How long a run goes on where the request does not say: `sam remote invoke` waits a minute, then it asks again."""
 MAX_SECONDS = 850
 
@@ -188,7 +188,8 @@ def read_request(event: Mapping[str, Any], prefixes: Sequence[str]) -> Request:
         elif not all(key.startswith(tuple(prefixes)) for key in wanted):
             mistakes.append(f"what can be redriven is under {' and '.join(prefixes)}")
     if mistakes:
-        raise Misconfigured(f"the request cannot be: {'; '.join(mistakes)}")
+        example = f'{{"prefix": "{prefixes[0]}", "dry_run": true}}'
+        raise Misconfigured(f"the request cannot be: {'; '.join(mistakes)}; ask for what there is by {example}")
     return Request(**event)
 
 
@@ -381,8 +382,10 @@ class Redrive:
             except Undelivered as error:
                 each.become(End.UNDELIVERED, str(error))
 
+        for each in found[:1]:
+            put(each)  # alone, since the first put makes the client
         with ThreadPoolExecutor(_PUTS_AT_ONCE) as pool:
-            list(pool.map(put, found))
+            list(pool.map(put, found[1:]))
 
     def _move(self, failures: Sequence[Failure], found: Sequence[_Found]) -> None:
         """Moves the objects of which every record has come to an end."""

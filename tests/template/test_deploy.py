@@ -7,13 +7,20 @@ metric math; what the policies say is tried in test_least_privilege.py.
 import json
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported, if not by name
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    ResourceType,
+)
 
 from local import deployment
 from local.artefacts import CONFIG
@@ -86,10 +93,16 @@ class Account:
             made[name] = table["TableDescription"]["LatestStreamArn"]
         return made
 
-    def put(self, table: str, key: str, entity: str) -> None:
-        """Writes one item with one feature."""
-        item: dict[str, Any] = {key: entity, "category": "health", "features": {"data": {"battery": 5}, "meta": {}}}
+    def put(self, table: str, key: str, entity: str, features: Iterable[str] = ("battery",)) -> None:
+        """Writes one item with these features."""
+        data = dict.fromkeys(features, 5)
+        item: dict[str, Any] = {key: entity, "category": "health", "features": {"data": data, "meta": {}}}
         self.stack.clients.tables.Table(table).put_item(Item=item)
+
+    def read_keys(self, bucket: str, prefix: str) -> set[str]:
+        """The keys of the objects with this prefix."""
+        found = self.stack.clients.s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])
+        return {each["Key"] for each in found}
 
     def deploy(self, name: str, parameters: Parameters) -> Deployment:
         """What `sam deploy` makes of these parameters."""
@@ -97,9 +110,17 @@ class Account:
 
     def check(self, name: str) -> Any:  # noqa: ANN401 -- JSON
         """What the function answers to the event that samconfig.toml has for `sam remote invoke`."""
+        return self._invoke(name, "FeatureEventsFunction")
+
+    def redrive(self, name: str, **request: object) -> Any:  # noqa: ANN401 -- JSON
+        """What the redrive function answers to this request."""
+        return self._invoke(name, "RedriveFunction", "--event", json.dumps(request))
+
+    def _invoke(self, name: str, function: str, *options: str) -> Any:  # noqa: ANN401
         command: list[str | Path] = [
-            *(TOOLS / "sam", "remote", "invoke", "FeatureEventsFunction"),
+            *(TOOLS / "sam", "remote", "invoke", function),
             *("--config-file", CONFIG, "--stack-name", name, "--region", REGION),
+            *options,
         ]
         environment = to_tool_environment(to_aws_environment(self.stack.aws))
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
@@ -131,9 +152,12 @@ class Account:
     def read_statements(self, arn: str) -> dict[str, Any]:
         """What a role may do, by the statements' names."""
         role = arn.rpartition("/")[2]
-        policy = self.iam.get_role_policy(RoleName=role, PolicyName="least")["PolicyDocument"]
-        document = json.loads(policy) if isinstance(policy, str) else policy
-        return {each["Sid"]: each for each in document["Statement"]}
+        statements: dict[str, Any] = {}
+        for name in self.iam.list_role_policies(RoleName=role)["PolicyNames"]:
+            policy = self.iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+            document = json.loads(policy) if isinstance(policy, str) else policy
+            statements |= {each["Sid"]: each for each in document["Statement"]}
+        return statements
 
 
 @pytest.fixture(scope="module")
@@ -153,8 +177,13 @@ def remove(account: Account) -> Iterator[Callable[[str], None]]:
 
 def wait_for(bootstrap: str, topic: str, number: int) -> list[Received]:
     """The topic's messages, once there are so many."""
+    return wait_until(lambda: read_topic(bootstrap, topic), number)
+
+
+def wait_until[Found: Sized](find: Callable[[], Found], number: int) -> Found:
+    """What is found, once there is so much of it."""
     end = time.monotonic() + WAIT
-    while len(found := read_topic(bootstrap, topic)) < number and time.monotonic() < end:
+    while len(found := find()) < number and time.monotonic() < end:
         time.sleep(0.2)
     return found
 
@@ -227,6 +256,67 @@ def test_three_streams__each_have_a_mapping(account: Account, topic: Callable[..
     assert read_gone(account, "three-streams") == ["function", "log group"]
 
 
+@pytest.fixture
+def limit_size(account: Account) -> Callable[[str, int], None]:
+    """Sets the largest batch that a topic takes, in bytes."""
+    admin = AdminClient({"bootstrap.servers": account.stack.kafka})
+
+    def limit(topic: str, size: int) -> None:
+        entry = ConfigEntry("max.message.bytes", str(size), incremental_operation=AlterConfigOpType.SET)
+        resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
+        admin.incremental_alter_configs([resource])[resource].result(WAIT)
+
+    return limit
+
+
+def test_redrive__sends_what_still_stands(
+    account: Account,
+    topic: Callable[..., str],
+    remove: Callable[[str], None],
+    limit_size: Callable[[str, int], None],
+) -> None:
+    """What the topic refused is sent once the topic takes it, unless its item was written since."""
+    name = topic()
+    ((table, stream),) = account.make_tables(1).items()
+    remove("redrive")
+    made = account.deploy("redrive", {"TopicName": name, "StreamArns": stream, "KafkaCompression": "none"})
+    bucket, prefix = made.outputs["FailureBucketName"], f"dead-letters/{table}/"
+    large = [f"feature_{number}" for number in range(200)]
+    limit_size(name, 1000)
+    for entity in ("same", "written-since"):
+        account.put(table, "device_id", entity, large)
+    refused = wait_until(lambda: account.read_keys(bucket, prefix), 2)
+    account.put(table, "device_id", "written-since")
+    assert [event.key for event in wait_for(account.stack.kafka, name, 1)] == [b"written-since"]
+    limit_size(name, 1_000_000)
+
+    request = {"prefix": prefix}
+    looked = account.redrive("redrive", **request, dry_run=True)
+    assert (looked["deliverable"], looked["stale"], looked["moved"]) == (1, 1, 0)
+    assert account.read_keys(bucket, prefix) == refused
+
+    report = account.redrive("redrive", **request)
+    assert report["complete"] is True
+    assert (report["records"], report["delivered"], report["stale"], report["moved"]) == (2, 1, 1, 1)
+    (stale,) = account.read_keys(bucket, prefix)
+    assert [(each["object"], each["end"]) for each in report["examples"]] == [(stale, "stale")]
+    assert account.read_keys(bucket, "redriven/") == {f"redriven/{key}" for key in refused - {stale}}
+    events = read_topic(account.stack.kafka, name)
+    assert [event.key for event in events] == [b"written-since", b"same"]
+    assert len(events[1].value) > 1000
+
+    forced = account.redrive("redrive", keys=[stale], force=True)
+    assert (forced["delivered"], forced["moved"]) == (1, 1)
+    assert account.read_keys(bucket, prefix) == set()
+    assert [event.key for event in read_topic(account.stack.kafka, name)][2:] == [b"written-since"]
+
+
+def test_find_deployment__finds_only_what_is_deployed(account: Account) -> None:
+    """`make redrive` on a stack without the application says how to deploy it."""
+    with pytest.raises(LocalError, match="make up"):
+        deployment.find_deployment(account.stack, "absent")
+
+
 def test_one_stream_in_prod__leaves_what_was_set_aside(account: Account) -> None:
     """In prod the failure bucket outlives the stack, and a stream of another team is left as it was."""
     ((table, stream),) = account.make_tables(1).items()
@@ -260,14 +350,19 @@ SETS: Mapping[str, tuple[Parameters, set[str]]] = {
 }
 """A stack's name -> its parameters, and the statements that its role has besides those that every role has."""
 ALWAYS = {"Log", "ReadStreams", "ListStreams", "SetAside", "OnFailureBucket"}
+ALWAYS_TO_REDRIVE = {"Log", "ListFailures", "TakeFailures", "PutRedriven", "ReadItems"}
 
 
 def check(account: Account, made: Deployment, parameters: Parameters, statements: set[str]) -> None:
-    """The function has these settings, its role these statements, and every alarm somebody to tell."""
-    variables = account.read_function(made.function)["Environment"]["Variables"]
+    """Both functions have these settings, their roles these statements, and every alarm somebody to tell."""
     expected = {variable: parameters[parameter] for parameter, variable in VARIABLES.items() if parameter in parameters}
-    assert {variable: variables[variable] for variable in expected} == expected
+    for function in (made.function, made.outputs["RedriveFunctionName"]):
+        variables = account.read_function(function)["Environment"]["Variables"]
+        assert {variable: variables[variable] for variable in expected} == expected
     assert set(account.read_statements(made.outputs["RoleArn"])) == ALWAYS | statements
+    redrive = account.read_statements(made.outputs["RedriveRoleArn"])
+    assert set(redrive) == ALWAYS_TO_REDRIVE | statements
+    assert redrive["ReadItems"]["Resource"] == parameters["StreamArns"].partition("/stream/")[0]
     alarms = account.alarms.describe_alarms(AlarmNamePrefix=f"{made.name} ")["MetricAlarms"]
     assert len(alarms) == account.read_types(made.name).count("AWS::CloudWatch::Alarm")
     assert {tuple(alarm["AlarmActions"]) for alarm in alarms} == {(made.outputs["AlarmsTopicArn"],)}
@@ -302,7 +397,7 @@ def test_everything__is_how_it_was_asked_for(account: Account, remove: Callable[
     mapping = account.read_mappings(made)[stream]
     assert (mapping["BatchSize"], mapping["ParallelizationFactor"], mapping["MaximumRetryAttempts"]) == (500, 2, 10)
     groups = account.stack.clients.logs.describe_log_groups(logGroupNamePrefix="/aws/lambda/everything")["logGroups"]
-    assert [(group["retentionInDays"], group["kmsKeyId"]) for group in groups] == [(7, EVERYTHING["KmsKeyArn"])] * 2
+    assert [(group["retentionInDays"], group["kmsKeyId"]) for group in groups] == [(7, EVERYTHING["KmsKeyArn"])] * 3
 
 
 @pytest.fixture
@@ -310,7 +405,7 @@ def schema(account: Account) -> Iterator[Callable[[dict[str, Any]], None]]:
     """Adds a field to the schema in what was built, and takes it out again afterwards."""
     built = [
         account.stack.directory / "build" / function / SCHEMA
-        for function in ("FeatureEventsFunction", "RegistrationFunction")
+        for function in ("FeatureEventsFunction", "RedriveFunction", "RegistrationFunction")
     ]
     shipped = built[0].read_text()
 

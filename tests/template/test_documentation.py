@@ -1,5 +1,6 @@
 """What is told of the template is the template: nothing is missing, and nothing is told that does not exist."""
 
+import json
 import re
 import subprocess
 from functools import cache
@@ -9,6 +10,8 @@ import botocore.session
 import pytest
 from botocore import xform_name
 
+from feature_events.failure_store import ON_FAILURE_PREFIX
+from feature_events.redrive import Report, Request, read_request
 from local.paths import ROOT, TOOLS
 from tests.template.document import EVERYTHING, STREAMS, read_template, to_members, transform
 
@@ -74,8 +77,8 @@ def read_roles() -> list[dict[str, Any]]:
         policy
         for template in templates
         for resource in template["Resources"].values()
-        if resource["Type"] == "AWS::IAM::Role"
-        for policy in resource["Properties"]["Policies"]
+        if resource["Type"] in {"AWS::IAM::Role", "AWS::IAM::Policy"}
+        for policy in resource["Properties"].get("Policies", [resource["Properties"]])
     ]
 
 
@@ -132,7 +135,22 @@ def test_sam_commands__exist(command: str) -> None:
     assert words is not None
     told = read_help(words[1])
     assert [option for option in re.findall(r"--[a-z-]+", command) if option not in told] == []
-    assert {"FeatureEventsFunction"} & set(command.split()) <= set(TEMPLATE["Resources"])
+    invoked = re.findall(r"remote invoke (\w+)", command)
+    assert [name for name in invoked if name not in TEMPLATE["Resources"]] == []
+
+
+def test_redrive_requests__are_taken() -> None:
+    """Each request to the redrive function is one that it takes."""
+    commands = [each for each in COMMANDS if "invoke RedriveFunction" in each]
+    requests = [json.loads(*re.findall(r"--event '(.*)'", each)) for each in commands]
+    assert {name for request in requests for name in request} == set(Request._fields)
+    for request in requests:
+        read_request(request, ("dead-letters/", ON_FAILURE_PREFIX))
+
+
+def test_report__is_all_told() -> None:
+    """Every field of the redrive function's report is in the table, and no other."""
+    assert set(read_tables("field")) == set(Report.__annotations__)
 
 
 @pytest.mark.parametrize("command", sorted({each for each in COMMANDS if re.match(r"aws (?!s3 )", each)}))

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from feature_events.failure_store import ON_FAILURE_PREFIX, REDRIVEN_PREFIX
 from tests.template.document import (
     CA_SECRET,
     CLUSTER,
@@ -39,6 +40,8 @@ WILDCARDS: Mapping[str, str] = {
     "Traces": "X-Ray knows no resource for them",
     "ListStreams": "it lists the account's streams, so there is no single stream to name",
     "SetAside": "the objects under the two prefixes of the failure bucket",
+    "TakeFailures": "the same",
+    "PutRedriven": "the same, for its own two",
 }
 """Sid -> why its resource may have a wildcard."""
 
@@ -55,11 +58,22 @@ SERVICES = {
 
 
 def read_statements(template: Template, *roles: str) -> Iterator[Statement]:
-    """Every statement of these roles, or of all."""
+    """Every statement of these roles, or of all, those of policies that are resources of their own included."""
     for name, resource in template["Resources"].items():
+        properties = resource["Properties"]
         if resource["Type"] == "AWS::IAM::Role" and name in (roles or (name,)):
-            for policy in resource["Properties"]["Policies"]:
+            for policy in properties["Policies"]:
                 yield from policy["PolicyDocument"]["Statement"]
+        if is_policy(resource) and any(role["Ref"] in (roles or (role["Ref"],)) for role in properties["Roles"]):
+            yield from properties["PolicyDocument"]["Statement"]
+
+
+def is_policy(resource: Mapping[str, Any]) -> bool:
+    """Whether it is an inline policy that stands apart from its role, and is made under these parameters.
+
+    The redrive function's role has one for each existing stream, since a loop makes resources, and no list's members.
+    """
+    return resource["Type"] == "AWS::IAM::Policy" and bool(resource["Properties"]["Roles"])
 
 
 def read_functions(template: Template) -> dict[str, str]:
@@ -103,7 +117,13 @@ def test_roles__have_nothing_from_elsewhere(parameters: Parameters) -> None:
     assert set(read_functions(template).values()) <= roles
     assert len(set(read_functions(template).values())) == len(read_functions(template))
     assert [name for name in roles if "ManagedPolicyArns" in template["Resources"][name]["Properties"]] == []
-    assert {name for name, each in template["Resources"].items() if "::Policy" in each["Type"]} == set()
+    apart = {name: each for name, each in template["Resources"].items() if "Policy" in each["Type"]}
+    buckets_and_topics = {"AWS::S3::BucketPolicy", "AWS::SNS::TopicPolicy"}
+    assert {each["Type"] for each in apart.values()} <= buckets_and_topics | {"AWS::IAM::Policy"}
+    policies = [each["Properties"] for each in apart.values() if is_policy(each)]
+    assert len(policies) == (len(STREAMS) if "StreamArns" in parameters else 0)
+    assert {str(each["Roles"]) for each in policies} <= {str([{"Ref": "RedriveRole"}])}
+    assert {"Users", "Groups"} & {name for each in policies for name in each} == set()
 
 
 @pytest.mark.parametrize("name", SETS)
@@ -135,11 +155,12 @@ def test_secrets__are_those_given() -> None:
     """Each function reads the secrets that it uses: those of the registry are for whoever asks it."""
     kafka, registry = [SECRET, CA_SECRET], [REGISTRY_SECRET, REGISTRY_CA_SECRET]
     registered = transform(EVERYTHING)
-    assert read_resources(registered, "FunctionRole", "secretsmanager:GetSecretValue") == kafka
     assert read_resources(registered, "RegistrationRole", "secretsmanager:GetSecretValue") == registry
-    asking = transform({**EVERYTHING, "RegisterSchema": "false"})
-    assert read_resources(asking, "FunctionRole", "secretsmanager:GetSecretValue") == kafka + registry
-    assert read_resources(transform(SETS["tls"]), "FunctionRole", "secretsmanager:GetSecretValue") == []
+    asking, without = transform({**EVERYTHING, "RegisterSchema": "false"}), transform(SETS["tls"])
+    for role in ("FunctionRole", "RedriveRole"):
+        assert read_resources(registered, role, "secretsmanager:GetSecretValue") == kafka
+        assert read_resources(asking, role, "secretsmanager:GetSecretValue") == kafka + registry
+        assert read_resources(without, role, "secretsmanager:GetSecretValue") == []
 
 
 def test_secrets_key__is_used_through_secrets_manager_alone() -> None:
@@ -158,6 +179,51 @@ def test_streams__are_those_read() -> None:
     assert own == [{"Fn::GetAtt": [table, "StreamArn"]} for table in ("UserFeatureStore", "AccountFeatureStore")]
 
 
+def test_items__are_read_by_the_redrive_function_alone_and_of_the_streams_tables() -> None:
+    """It compares records with the items of exactly the tables whose streams are read; the others read no item."""
+    streams, own = transform(SETS["streams"]), transform(SETS["own tables"])
+    tables = [stream.partition("/stream/")[0] for stream in STREAMS]
+    assert read_resources(streams, "RedriveRole", "dynamodb:GetItem") == tables
+    assert read_resources(own, "RedriveRole", "dynamodb:GetItem") == [
+        {"Fn::GetAtt": [table, "Arn"]} for table in ("UserFeatureStore", "AccountFeatureStore")
+    ]
+    for template in (streams, own):
+        actions = {
+            action
+            for each in read_statements(template, "RedriveRole")
+            for action in to_members(each["Action"])
+            if action.startswith("dynamodb:")
+        }
+        assert actions == {"dynamodb:GetItem"}
+        assert read_resources(template, "FunctionRole", "dynamodb:GetItem") == []
+
+
+def test_redrive__takes_failures_and_puts_what_it_redrove() -> None:
+    """It deletes what was given up and puts nothing there, where the alarm on on-failure deliveries counts puts."""
+    template = transform(SETS["own tables"])
+    given_up = [f"${{FailureBucket.Arn}}/{prefix}*" for prefix in ("dead-letters/", ON_FAILURE_PREFIX)]
+    assert read_resources(template, "RedriveRole", "s3:GetObject") == given_up
+    assert read_resources(template, "RedriveRole", "s3:DeleteObject") == given_up
+    assert read_resources(template, "RedriveRole", "s3:PutObject") == [
+        f"${{FailureBucket.Arn}}/{prefix}*" for prefix in (REDRIVEN_PREFIX, "dead-letters/")
+    ]
+    for action in ("s3:GetObject", "s3:DeleteObject"):
+        assert read_resources(template, "FunctionRole", action) == []
+
+
+def test_redrive__reaches_kafka_as_the_function_does() -> None:
+    """Sign-in, secrets, key, network and tracing are the same for both."""
+    apart = {"Log", "ReadStreams", "ListStreams", "SetAside", "OnFailureBucket"}
+    apart |= {"ListFailures", "TakeFailures", "PutRedriven", "ReadItems"}
+    for parameters in SETS.values():
+        template = transform(parameters)
+        function, redrive = (
+            [each for each in read_statements(template, role) if each["Sid"] not in apart]
+            for role in ("FunctionRole", "RedriveRole")
+        )
+        assert redrive == function
+
+
 def test_registration__may_not_read_streams_or_write_anywhere() -> None:
     """The function that registers the schema has the registry's secrets and its log."""
     template = transform({"SchemaRegistry": REGISTRY})
@@ -165,12 +231,14 @@ def test_registration__may_not_read_streams_or_write_anywhere() -> None:
 
 
 def test_code__may_not_touch_network_interfaces() -> None:
-    """What Lambda needs to put the function into a VPC is denied to the function's own code."""
-    statements = list(read_statements(transform(EVERYTHING), "FunctionRole"))
-    (given,) = [each for each in statements if each["Sid"] == "NetworkInterfaces"]
-    (denied,) = [each for each in statements if each["Effect"] == "Deny"]
-    assert denied["Action"] == given["Action"]
-    assert list(denied["Condition"]["ArnLike"]) == ["lambda:SourceFunctionArn"]
+    """What Lambda needs to put a function into a VPC is denied to the function's own code."""
+    template = transform(EVERYTHING)
+    for role in read_functions(template).values():
+        statements = list(read_statements(template, role))
+        (given,) = [each for each in statements if each["Sid"] == "NetworkInterfaces"]
+        (denied,) = [each for each in statements if each["Effect"] == "Deny"]
+        assert denied["Action"] == given["Action"]
+        assert list(denied["Condition"]["ArnLike"]) == ["lambda:SourceFunctionArn"]
 
 
 def test_boundary__is_on_every_role() -> None:

@@ -10,7 +10,8 @@ import pytest
 from feature_events.change import Skipped
 from feature_events.handler import ANSWER_SECONDS
 from feature_events.metrics import METRICS
-from tests.template.document import EVERYTHING, STREAMS, Parameters, Template, read_template, transform
+from feature_events.redrive import MAX_SECONDS, handler
+from tests.template.document import EVERYTHING, REGISTRY, STREAMS, Parameters, Template, read_template, transform
 
 PINNED = {"SchemaId": "7"}
 OWN_TABLES = PINNED
@@ -33,14 +34,58 @@ def read_metrics(alarm: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def test_functions__have_the_vpc_and_key_that_were_asked_for() -> None:
-    """Both functions get subnets, security groups and key, or neither gets any."""
+    """All functions get subnets, security groups and key, or none gets any."""
     functions = read_resources(transform(EVERYTHING), "AWS::Lambda::Function")
+    assert set(functions) == {"FeatureEventsFunction", "RedriveFunction", "RegistrationFunction"}
     subnets = EVERYTHING["SubnetIds"].split(",")
     expected = {"SubnetIds": subnets, "SecurityGroupIds": [EVERYTHING["SecurityGroupIds"]]}
-    assert [each["VpcConfig"] for each in functions.values()] == [expected, expected]
+    assert [each["VpcConfig"] for each in functions.values()] == [expected] * 3
     assert {each["KmsKeyArn"] for each in functions.values()} == {EVERYTHING["KmsKeyArn"]}
     outside = read_resources(transform(PINNED), "AWS::Lambda::Function")
     assert [each for each in outside.values() if {"VpcConfig", "KmsKeyArn"} & each.keys()] == []
+
+
+@pytest.mark.parametrize("parameters", [EVERYTHING, PINNED], ids=["everything", "pinned"])
+def test_redrive__is_the_function_under_another_name(parameters: Parameters) -> None:
+    """It has the same code and settings; its metrics are of another service, so that no alarm takes them for ours."""
+    functions = read_resources(transform(parameters), "AWS::Lambda::Function")
+    function, redrive = functions["FeatureEventsFunction"], functions["RedriveFunction"]
+    same = {"Code", "Layers", "Runtime", "Architectures", "VpcConfig", "KmsKeyArn", "TracingConfig", "Tags"}
+    assert {name: redrive.get(name) for name in same} == {name: function.get(name) for name in same}
+    variables, others = function["Environment"]["Variables"], redrive["Environment"]["Variables"]
+    assert variables["POWERTOOLS_SERVICE_NAME"] == {"Ref": "AWS::StackName"}
+    assert others == variables | {"POWERTOOLS_SERVICE_NAME": "${AWS::StackName}-redrive"}
+    assert redrive["Handler"] == f"{handler.__module__}.{handler.__name__}"
+    assert "ReservedConcurrentExecutions" not in redrive
+
+
+def test_redrive__has_the_time_that_may_be_asked_for() -> None:
+    """The longest run that a request can ask for ends before the function's time-out."""
+    redrive = read_resources(transform(PINNED), "AWS::Lambda::Function")["RedriveFunction"]
+    assert redrive["Timeout"] > MAX_SECONDS + ANSWER_SECONDS
+
+
+@pytest.mark.parametrize("parameters", [EVERYTHING, {"SchemaRegistry": REGISTRY}], ids=["everything", "registry"])
+def test_logs__are_in_groups_of_the_functions_names(parameters: Parameters) -> None:
+    """Each function writes to a log group of the stack's, which is named after it and keeps its lines as asked."""
+    template = transform(parameters)
+    groups = read_resources(template, "AWS::Logs::LogGroup")
+    days = parameters.get("LogRetentionDays", "30")
+    assert {str(each["RetentionInDays"]) for each in groups.values()} == {days}
+    functions = read_resources(template, "AWS::Lambda::Function").values()
+    assert len(functions) == len(groups)
+    for function in functions:
+        name = function["FunctionName"]
+        group = groups[function["LoggingConfig"]["LogGroup"]["Ref"]]
+        name = "${AWS::StackName}" if name == {"Ref": "AWS::StackName"} else name
+        assert group["LogGroupName"] == f"/aws/lambda/{name}"
+
+
+@pytest.mark.parametrize("name", ["DeadLettersAlarm", "OnFailureDeliveriesAlarm"])
+def test_alarms__of_what_was_given_up_name_the_redrive(name: str) -> None:
+    """Whoever is told that something was set aside is told what sends it once its cause is mended."""
+    alarm = read_resources(transform(PINNED), "AWS::CloudWatch::Alarm")[name]
+    assert "then run the redrive function" in alarm["AlarmDescription"]
 
 
 def test_failure_bucket__is_always_encrypted() -> None:

@@ -348,7 +348,8 @@ def test_read_request__names_every_mistake() -> None:
         read_request({"prefix": 7, "force": "yes", "seconds": 0, "now": True}, (PREFIX,))
     assert str(caught.value) == (
         "the request cannot be: now is not known; prefix is not a text; force is not true or false; "
-        f"seconds is not from 1 to {MAX_SECONDS}"
+        f"seconds is not from 1 to {MAX_SECONDS}; "
+        'ask for what there is by {"prefix": "dead-letters/", "dry_run": true}'
     )
 
 
