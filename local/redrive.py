@@ -33,10 +33,11 @@ COUNTS: Mapping[str, str] = {
     "skipped": "they rightly give no event",
     "stale": "left, since the table has another item now; FORCE=1 sends them all the same",
     "poison": "left, since they still cannot become events",
+    "unchecked": "left, since their table could not be asked",
     "undelivered": "left, since it did not work now",
     "moved": "objects that went to redriven/",
     "missing": "objects that are not there",
-    "unreadable": "objects left alone, since they hold no records",
+    "unreadable": "objects left alone, since they hold no records or may not be read",
 }
 """What is told of a run, where it is not nothing: a count of its report, and what it means."""
 SHOWN = 10

@@ -11,29 +11,18 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from feature_events.aws_requests import CONFIG, PARALLEL, explain, to_code, to_error
 from feature_events.change import StreamRecord
-from feature_events.errors import FeatureEventsError, Misconfigured, Undelivered
+from feature_events.errors import Misconfigured
 
 ON_FAILURE_PREFIX = "aws/lambda/"
 """Where Lambda puts on-failure batches."""
 REDRIVEN_PREFIX = "redriven/"
 """Where an object goes, under its whole former key, once its records have come to an end."""
 
-PARALLEL = 16
-"""How many requests are made at once."""
-
-CLIENT = Config(
-    connect_timeout=2,
-    read_timeout=10,
-    max_pool_connections=PARALLEL,
-    retries={"mode": "standard", "total_max_attempts": 4},
-)
-
 _MOST_DELETED_AT_ONCE = 1_000
-_FORBIDDEN = ("AccessDenied", "AccessDeniedException", "403")
 _MISSING = ("NoSuchKey", "404")
 
 
@@ -50,8 +39,10 @@ class Failure(NamedTuple):
     key: str
     body: bytes
     records: Sequence[StreamRecord] | None
-    """In stream order; None where the object holds no records as dead letters and on-failure batches do."""
+    """In stream order; None where there are none to be had."""
     is_dead_letter: bool
+    obstacle: str = "it is neither a dead letter nor an on-failure batch"
+    """Why there are none."""
 
 
 class FailureStore:
@@ -60,7 +51,7 @@ class FailureStore:
     def __init__(self, bucket: str, dead_letter_prefix: str) -> None:
         self._bucket = bucket
         self._dead_letter_prefix = dead_letter_prefix
-        self._s3 = boto3.client("s3", config=CLIENT)
+        self._s3 = boto3.client("s3", config=CONFIG)
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
         """All objects whose keys begin so; an empty one holds no record, as that which the check puts."""
@@ -78,7 +69,7 @@ class FailureStore:
             yield from filter(None, pool.map(self._find_one, keys))
 
     def read(self, objects: Sequence[StoredObject]) -> Sequence[Failure]:
-        """Reads objects; one that has gone meanwhile is left out."""
+        """Reads objects; one that has gone meanwhile is left out, and one that may not be read has no records."""
         with ThreadPoolExecutor(PARALLEL) as pool:
             return [failure for failure in pool.map(self._read_one, objects) if failure is not None]
 
@@ -93,18 +84,21 @@ class FailureStore:
         try:
             return StoredObject(key, self._s3.head_object(Bucket=self._bucket, Key=key)["ContentLength"])
         except (ClientError, BotoCoreError) as error:
-            if _to_code(error) in _MISSING:
+            if to_code(error) in _MISSING:
                 return None
             raise to_error(error, f"s3:GetObject on {key}") from None
 
     def _read_one(self, stored: StoredObject) -> Failure | None:
+        is_dead_letter = stored.key.startswith(self._dead_letter_prefix)
         try:
             body = self._s3.get_object(Bucket=self._bucket, Key=stored.key)["Body"].read()
         except (ClientError, BotoCoreError) as error:
-            if _to_code(error) in _MISSING:
+            if to_code(error) in _MISSING:
                 return None
-            raise to_error(error, f"s3:GetObject on {stored.key}") from None
-        is_dead_letter = stored.key.startswith(self._dead_letter_prefix)
+            reason = to_error(error, f"s3:GetObject on {stored.key}")
+            if isinstance(reason, Misconfigured):  # perhaps by a key that only a few objects have
+                return Failure(stored.key, b"", None, is_dead_letter, str(reason))
+            raise reason from None
         return Failure(stored.key, body, read_records(body, is_dead_letter=is_dead_letter), is_dead_letter)
 
     def _copy_one(self, failure: Failure) -> None:
@@ -122,7 +116,7 @@ class FailureStore:
         except (ClientError, BotoCoreError) as error:
             raise to_error(error, f"s3:DeleteObject on {keys[0]}") from None
         for refused in answer.get("Errors", []):
-            raise _explain(refused.get("Code", ""), f"s3:DeleteObject on {refused.get('Key')}")
+            raise explain(refused.get("Code", ""), f"s3:DeleteObject on {refused.get('Key')}")
 
 
 def read_records(body: bytes, *, is_dead_letter: bool) -> Sequence[StreamRecord] | None:
@@ -136,24 +130,3 @@ def read_records(body: bytes, *, is_dead_letter: bool) -> Sequence[StreamRecord]
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
     return records if type(records) is list else None
-
-
-def to_error(error: ClientError | BotoCoreError, action: str) -> FeatureEventsError:
-    """The error of a request that AWS did not answer as it should; `action` is what it asks for, and on what."""
-    code = _to_code(error)
-    return Undelivered(f"{action} was not answered: {type(error).__name__}") if code is None else _explain(code, action)
-
-
-def _explain(code: str, action: str) -> FeatureEventsError:
-    if code in _FORBIDDEN:
-        return Misconfigured(f"the function may not do {action}: grant it, and the use of the key where it has one")
-    if code == "NoSuchBucket":
-        return Misconfigured(f"{action}: there is no such bucket: set DEAD_LETTER_BUCKET to the failure bucket")
-    return Undelivered(f"{action} was answered with {code or 'an error'}; run it again")
-
-
-def _to_code(error: ClientError | BotoCoreError) -> str | None:
-    """AWS's code of an error; None where there was no answer."""
-    if isinstance(error, ClientError):
-        return str(error.response.get("Error", {}).get("Code", ""))
-    return None

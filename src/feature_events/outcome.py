@@ -11,7 +11,7 @@ from typing import TypedDict
 
 from feature_events.change import Skipped, StreamRecord, read_sequence_number
 
-_UNDELIVERED, _DONE = 0, 1
+_UNDELIVERED, _DONE, _SET_ASIDE = 0, 1, 2
 
 WHOLE_BATCH = ""
 """The identifier by which Lambda delivers the whole batch again."""
@@ -55,16 +55,20 @@ class Outcome:
 
     def set_aside(self, position: int) -> None:
         """This record is in the dead-letter store."""
-        self._states[position] = _DONE
+        self._states[position] = _SET_ASIDE
         self.dead_letters += 1
 
     def withhold(self, position: int) -> None:
         """This record would be in the dead-letter store if the limit had not been reached."""
         self.withheld = position
 
-    def is_done(self, position: int) -> bool:
-        """Whether this record has come to an end."""
-        return self._states[position] == _DONE
+    def is_set_aside(self, position: int) -> bool:
+        """Whether this record is in the dead-letter store."""
+        return self._states[position] == _SET_ASIDE
+
+    def is_undelivered(self, position: int) -> bool:
+        """Whether this record has come to no end."""
+        return self._states[position] == _UNDELIVERED
 
     @property
     def undelivered(self) -> int:

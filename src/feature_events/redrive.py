@@ -5,7 +5,9 @@ A person runs it when the cause is mended, with `sam remote invoke`. It sends wh
 did not come to.
 """
 
+import heapq
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,32 +15,48 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple, NotRequired, Protocol, TypedDict
 
-from feature_events.change import Change, Skipped, StreamRecord, read_change, read_sequence_number, read_table_name
+from feature_events.aws_requests import PARALLEL
+from feature_events.change import (
+    Change,
+    Item,
+    Skipped,
+    StreamRecord,
+    read_change,
+    read_sequence_number,
+    read_table_name,
+)
 from feature_events.dead_letter_limit import DeadLetterLimit
 from feature_events.deadline import Deadline
-from feature_events.errors import Misconfigured, PoisonRecord, Undelivered
-from feature_events.failure_store import ON_FAILURE_PREFIX, PARALLEL, Failure, FailureStore, StoredObject
+from feature_events.errors import FeatureEventsError, Misconfigured, PoisonRecord, Undelivered
+from feature_events.event import to_event
+from feature_events.failure_store import ON_FAILURE_PREFIX, Failure, FailureStore, StoredObject
 from feature_events.handler import ANSWER_SECONDS, wire
+from feature_events.layout import read_map
 from feature_events.logs import logger
-from feature_events.pipeline import DeadLetterStore, Pipeline
-from feature_events.present_items import PresentItems
+from feature_events.pipeline import Pipeline
+from feature_events.present_items import PresentItems, are_equal
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 DEFAULT_SECONDS = 45
 """How long a run goes on where the request does not say: `sam remote invoke` waits a minute, then it asks again."""
-MAX_SECONDS = 850
+MAX_SECONDS = 700
+"""With what the last chunk may take beyond that, still within the time-out that Lambda allows at most."""
 
 # What is held in memory at once, and what is done again where a run is ended from outside
 _CHUNK_BYTES = 8_000_000
 _CHUNK_OBJECTS = 200
 
+# How many objects one run takes; the next begins behind them
+_MOST_OBJECTS = 50_000
+
 # With less than this to go no further chunk is begun; it is many times what one takes where all is well
 _CHUNK_SECONDS = 10.0
 
-# Enough for the ten thousand records that a batch may have; without an end to it S3's troubles would have none
-_KEEP_SECONDS = 120.0
+# How long and how often a record of an on-failure batch is tried to be put
+_KEEP_SECONDS = 60.0
+_KEEP_ATTEMPTS = 5
 _PUTS_AT_ONCE = 8  # fewer than the connections that the dead letters' client keeps
 
 _EXAMPLES = 20
@@ -55,13 +73,15 @@ class End(StrEnum):
     """Its table has another item now, and `force` was not asked for."""
     POISON = "poison"
     """It still cannot become an event."""
+    UNCHECKED = "unchecked"
+    """Its table could not be asked whether it is stale."""
     UNDELIVERED = "undelivered"
     """It did not work now; another run may do it."""
     DELIVERABLE = "deliverable"
     """In a dry run: a run would send its event."""
 
 
-_LEFT = (End.STALE, End.POISON)
+_LEFT = (End.STALE, End.POISON, End.UNCHECKED)
 
 
 class Example(TypedDict):
@@ -78,13 +98,14 @@ class Report(TypedDict):
 
     dry_run: bool
     complete: bool
-    """Whether all that was asked for has been looked at, and nothing is left that another run may do."""
+    """Whether all that was asked for has been looked at, and nothing in it failed that stopped the run."""
     objects: int
     records: int
     delivered: int
     skipped: int
     stale: int
     poison: int
+    unchecked: int
     undelivered: int
     deliverable: int
     oldest: str | None
@@ -92,9 +113,9 @@ class Report(TypedDict):
     moved: int
     """Objects that went to `redriven/`."""
     missing: int
-    """Objects that were asked for by key and are not there; what was redriven before is among them."""
+    """Objects that are not there: asked for by key and redriven before, or taken by another run meanwhile."""
     unreadable: int
-    """Objects that are neither a dead letter nor an on-failure batch; they are left alone."""
+    """Objects that are no dead letter and no on-failure batch, or may not be read; they are left alone."""
     examples: Sequence[Example]
     """The first of those that were not delivered; the log has them all."""
     next: NotRequired[Mapping[str, Any]]
@@ -121,8 +142,8 @@ class Request(NamedTuple):
 class Tables(Protocol):
     """What a run needs of the tables; `present_items.PresentItems` is the one in DynamoDB."""
 
-    def find_staleness(self, change: Change) -> str | None:
-        """See `present_items.PresentItems.find_staleness`."""
+    def find_item(self, change: Change) -> Item | None:
+        """See `present_items.PresentItems.find_item`."""
         ...
 
 
@@ -212,18 +233,6 @@ class _Found:
         return self.end is End.UNDELIVERED or (self.end in _LEFT and self.failure.is_dead_letter)
 
 
-class _Refused:
-    """The line's dead-letter store in a run: it only notes what Kafka refuses, since the record is in the bucket."""
-
-    def __init__(self) -> None:
-        self.reasons: dict[int, str] = {}
-        """By the record's identity."""
-
-    def put(self, record: StreamRecord, poison: PoisonRecord, _: Deadline) -> str:
-        self.reasons[id(record)] = str(poison)
-        return "kept by the redrive"
-
-
 class Redrive:
     """One run.
 
@@ -237,10 +246,8 @@ class Redrive:
 
     def __init__(self, request: Request, pipeline: Pipeline, store: FailureStore, tables: Tables) -> None:
         self._request = request
-        self._dead_letters: DeadLetterStore = pipeline.dead_letters
-        self._refused = _Refused()
         # Whoever runs it means it, so no limit holds it up
-        self._pipeline = pipeline._replace(dead_letters=self._refused, limit=DeadLetterLimit(sys.maxsize))
+        self._pipeline = pipeline._replace(limit=DeadLetterLimit(sys.maxsize))
         self._store = store
         self._tables = tables
         self._ends: Counter[End] = Counter()
@@ -262,15 +269,17 @@ class Redrive:
             Undelivered: S3 or DynamoDB did not answer.
 
         """
-        for number, chunk in enumerate(_to_chunks(self._find())):
+        objects = self._find()
+        for number, chunk in enumerate(_to_chunks(objects)):
             if number and deadline.remaining() < _CHUNK_SECONDS:
                 return
             failures = self._read(chunk)
             found = [_Found(record, failure) for failure in failures for record in failure.records or ()]
-            self._look(found)
+            seconds = max(_CHUNK_SECONDS, deadline.remaining())
+            self._look(found, Deadline(seconds))
             if not self._request.dry_run:
-                self._send([each for each in found if each.end is End.DELIVERABLE], deadline, delivery_seconds)
-                self._keep([each for each in found if each.end in _LEFT and not each.failure.is_dead_letter])
+                self._split(found)
+                self._send(found, min(delivery_seconds, seconds))
             self._count(found)
             if not self._request.dry_run:
                 self._move(failures, found)
@@ -279,7 +288,7 @@ class Redrive:
                 if stored.key in undone:
                     return
                 self._after = stored.key
-        self._is_complete = True
+        self._is_complete = len(objects) < _MOST_OBJECTS
 
     def report(self) -> Report:
         """What has been done so far."""
@@ -293,6 +302,7 @@ class Redrive:
             skipped=ends[End.SKIPPED],
             stale=ends[End.STALE],
             poison=ends[End.POISON],
+            unchecked=ends[End.UNCHECKED],
             undelivered=ends[End.UNDELIVERED],
             deliverable=ends[End.DELIVERABLE],
             oldest=_to_iso(self._oldest_ms),
@@ -311,15 +321,14 @@ class Redrive:
         """The objects that are asked for, in the order in which they are done."""
         request, after = self._request, self._request.after
         if request.prefix is not None:
-            stored = list(self._store.list(request.prefix))
+            stored = self._store.list(request.prefix)
         else:
             keys = [key for key in dict.fromkeys(request.keys) if after is None or _to_order(key) > _to_order(after)]
-            stored = list(self._store.find(keys))
-            self._missing += len(keys) - len(stored)
-        return sorted(
-            [each for each in stored if after is None or _to_order(each.key) > _to_order(after)],
-            key=lambda each: _to_order(each.key),
-        )
+            there = list(self._store.find(keys))
+            self._missing += len(keys) - len(there)
+            stored = iter(there)
+        behind = (each for each in stored if after is None or _to_order(each.key) > _to_order(after))
+        return heapq.nsmallest(_MOST_OBJECTS, behind, key=lambda each: _to_order(each.key))
 
     def _read(self, chunk: Sequence[StoredObject]) -> Sequence[Failure]:
         failures = self._store.read(chunk)
@@ -328,64 +337,106 @@ class Redrive:
         for failure in failures:
             if failure.records is None:
                 self._unreadable += 1
-                logger.warning("object not redriven", object=failure.key, reason="it holds no records")
+                logger.warning("object not redriven", object=failure.key, reason=failure.obstacle)
         return failures
 
-    def _look(self, found: Sequence[_Found]) -> None:
+    def _look(self, found: Sequence[_Found], deadline: Deadline) -> None:
         """Finds what cannot or should not be sent."""
-        fresh = []
+        fresh: list[tuple[_Found, Change, int]] = []
         for each in found:
             try:
                 message = self._pipeline.prepare(each.record)
+                change = read_change(each.record)
             except (PoisonRecord, Misconfigured) as error:
                 each.become(End.POISON, str(error))
                 continue
-            if isinstance(message, Skipped):
-                each.become(End.SKIPPED, message.value)
+            if isinstance(message, Skipped) or isinstance(change, Skipped):
+                each.become(End.SKIPPED, "")
             else:
-                fresh.append((each, message.timestamp_ms))
+                fresh.append((each, change, message.timestamp_ms))
         if not self._request.force:
             with ThreadPoolExecutor(PARALLEL) as pool:
-                reasons = pool.map(self._find_staleness, [each.record for each, _ in fresh])
-                for (each, _), reason in zip(fresh, reasons, strict=True):
-                    if reason is not None:
-                        each.become(End.STALE, reason)
-        times = [timestamp for each, timestamp in fresh if each.end is End.DELIVERABLE]
-        self._oldest_ms = min([*times, *([] if self._oldest_ms is None else [self._oldest_ms])], default=None)
+                list(pool.map(lambda one: self._check(one[0], one[1], deadline), fresh))
+        for each, _, timestamp_ms in fresh:
+            if each.end is End.DELIVERABLE:
+                self._oldest_ms = min(timestamp_ms, self._oldest_ms or timestamp_ms)
 
-    def _find_staleness(self, record: StreamRecord) -> str | None:
-        change = read_change(record)
-        return None if isinstance(change, Skipped) else self._tables.find_staleness(change)
-
-    def _send(self, found: Sequence[_Found], deadline: Deadline, delivery_seconds: float) -> None:
-        """Runs the line on these records."""
-        if not found:
+    def _check(self, each: _Found, change: Change, deadline: Deadline) -> None:
+        """Finds whether the table still has what this change left."""
+        if not deadline.remaining():
+            each.become(End.UNCHECKED, "there was no time left to ask its table")
             return
-        seconds = min(delivery_seconds, max(_CHUNK_SECONDS, deadline.remaining()))
-        outcome = self._pipeline.run([each.record for each in found], Deadline(seconds))
-        for position, each in enumerate(found):
-            reason = self._refused.reasons.pop(id(each.record), None)
-            if reason is not None:
-                each.become(End.POISON, reason)
-            elif outcome.is_done(position):
-                each.become(End.DELIVERED, "")
-            else:
-                each.become(End.UNDELIVERED, "Kafka did not acknowledge it; the log says why")
+        try:
+            item = self._tables.find_item(change)
+        except FeatureEventsError as error:
+            each.become(End.UNCHECKED, str(error))
+            return
+        if item is None:
+            each.become(End.STALE, "its item is no longer there")
+        elif not self._still_stands(change, item):
+            each.become(End.STALE, "its item was written since")
 
-    def _keep(self, found: Sequence[_Found]) -> None:
-        """Makes a dead letter of each of these, since the batch that they are in is going to be moved."""
+    def _still_stands(self, change: Change, item: Item) -> bool:
+        """Whether no later write of this item has announced, or will, what this one has to."""
+        if self._pipeline.features_mode == "all":
+            return are_equal(item, change.new_image)
+        # A write that left these features as they were has announced none of them
+        layout, mode = self._pipeline.layout, self._pipeline.features_mode
+        event = to_event(change, layout, mode)
+        then = read_map(change.new_image, layout.features) or {}
+        try:
+            now = read_map(item, layout.features) or {}
+        except PoisonRecord:
+            return False
+        names = () if isinstance(event, Skipped) else event.features
+        return all(name in now and are_equal(now[name], then[name]) for name in names)
+
+    def _split(self, found: Sequence[_Found]) -> None:
+        """Makes dead letters of what on-failure batches hold and cannot send, so that the batches can be moved.
+
+        Before anything of them is sent: a batch that cannot be split stays, and is not to be sent again by each run.
+        """
         deadline = Deadline(_KEEP_SECONDS)
+        waiting = [each for each in found if each.end in _LEFT and not each.failure.is_dead_letter]
+        for attempt in range(_KEEP_ATTEMPTS):
+            if attempt:
+                time.sleep(min(2**attempt / 10, deadline.remaining()))
+            obstacles = self._keep(waiting, deadline)
+            waiting = [each for each, obstacle in zip(waiting, obstacles, strict=True) if obstacle is not None]
+            if not waiting:
+                return
+        unsplit = {each.failure.key for each in waiting}
+        for each in found:
+            if each.failure.key in unsplit:
+                each.become(End.UNDELIVERED, "its batch could not be split: the failure bucket does not take it")
 
-        def put(each: _Found) -> None:
+    def _keep(self, found: Sequence[_Found], deadline: Deadline) -> Sequence[str | None]:
+        """Makes a dead letter of each of these; why not, where that did not work."""
+
+        def put(each: _Found) -> str | None:
             try:
-                self._dead_letters.put(each.record, PoisonRecord(each.reason), deadline)
+                self._pipeline.dead_letters.put(each.record, PoisonRecord(each.reason), deadline)
             except Undelivered as error:
-                each.become(End.UNDELIVERED, str(error))
+                return str(error)
+            return None
 
-        for each in found[:1]:
-            put(each)  # alone, since the first put makes the client
+        first = [put(each) for each in found[:1]]  # alone, since the first put makes the client
         with ThreadPoolExecutor(_PUTS_AT_ONCE) as pool:
-            list(pool.map(put, found[1:]))
+            return first + list(pool.map(put, found[1:]))
+
+    def _send(self, found: Sequence[_Found], seconds: float) -> None:
+        """Runs the line on what can be sent."""
+        ready = sorted([each for each in found if each.end is End.DELIVERABLE], key=_to_place)
+        if not ready:
+            return
+        outcome = self._pipeline.run([each.record for each in ready], Deadline(seconds))
+        for position, each in enumerate(ready):
+            if outcome.is_set_aside(position):
+                each.become(End.POISON, "Kafka refuses it; its dead letter says why")
+            elif outcome.is_undelivered(position):
+                each.become(End.UNDELIVERED, "Kafka did not acknowledge it; the log says why")
+            else:
+                each.become(End.DELIVERED, "")
 
     def _move(self, failures: Sequence[Failure], found: Sequence[_Found]) -> None:
         """Moves the objects of which every record has come to an end."""
@@ -397,12 +448,18 @@ class Redrive:
     def _count(self, found: Sequence[_Found]) -> None:
         for each in found:
             self._ends[each.end] += 1
-            if each.reason and each.end is not End.SKIPPED:
+            if each.reason:
                 number = read_sequence_number(each.record)
                 example = Example(object=each.failure.key, sequence_number=number, end=each.end, reason=each.reason)
                 logger.warning("record not redriven", extra={"table": read_table_name(each.record), **example})
                 if len(self._examples) < _EXAMPLES:
                     self._examples.append(example)
+
+
+def _to_place(each: _Found) -> tuple[str, int, str]:
+    """Sorts records of a table by their place in its stream, from whichever objects they are."""
+    number = read_sequence_number(each.record) or ""
+    return read_table_name(each.record) or "", len(number), number
 
 
 def _to_order(key: str) -> tuple[str, int, str]:

@@ -13,6 +13,7 @@ from moto import mock_aws
 from feature_events.dead_letters import DeadLetters, to_dead_letter
 from feature_events.deadline import Deadline
 from feature_events.errors import PoisonRecord
+from feature_events.event import FeaturesMode
 from feature_events.failure_store import FailureStore
 from feature_events.pipeline import MessagePublisher, Pipeline
 from feature_events.present_items import PresentItems
@@ -48,11 +49,12 @@ class Account[P: MessagePublisher]:
         )
         self.publisher = publisher
         self.letters = DeadLetters(BUCKET, PREFIX)
+        self.features_mode: FeaturesMode = "all"
 
     @property
     def pipeline(self) -> Pipeline:
         """The line, with a limit that a redrive has to get past."""
-        return to_pipeline(self.publisher, self.letters, limit=1)
+        return to_pipeline(self.publisher, self.letters, features_mode=self.features_mode, limit=1)
 
     def write(self, record: Json) -> None:
         """Puts the item as this record has it into the table."""
@@ -109,7 +111,8 @@ def in_memory() -> Iterator[None]:
 
 def counts(report: Report) -> dict[str, int]:
     """The report's counts that are not nothing, but for the numbers of objects and records."""
-    names = ("delivered", "skipped", "stale", "poison", "undelivered", "deliverable", "moved", "missing", "unreadable")
+    ends = ("delivered", "skipped", "stale", "poison", "unchecked", "undelivered", "deliverable")
+    names = (*ends, "moved", "missing", "unreadable")
     return {name: report[name] for name in names if report[name]}  # type: ignore[literal-required]  # its own names
 
 

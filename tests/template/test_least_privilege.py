@@ -1,5 +1,6 @@
 """The roles may do what the functions need, on what they need it, and nothing else."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -196,6 +197,16 @@ def test_items__are_read_by_the_redrive_function_alone_and_of_the_streams_tables
         }
         assert actions == {"dynamodb:GetItem"}
         assert read_resources(template, "FunctionRole", "dynamodb:GetItem") == []
+
+
+def test_items__can_be_read_while_a_table_has_a_new_stream() -> None:
+    """A role knows its policies by their names: a former stream's, when it goes, must not be the new one's."""
+    former = STREAMS[0]
+    new = former.partition("/stream/")[0] + "/stream/2026-02-03T04:05:06.789"
+    template = transform(PINNED | {"StreamArns": f"{former},{new}"})
+    names = [each["Properties"]["PolicyName"] for each in template["Resources"].values() if is_policy(each)]
+    assert len(set(names)) == 2
+    assert [name for name in names if not re.fullmatch(r"[\w+=,.@-]{1,128}", name)] == []
 
 
 def test_redrive__takes_failures_and_puts_what_it_redrove() -> None:
