@@ -4,13 +4,12 @@ They are CloudWatch's embedded metric format: a line of JSON in the log, which c
 """
 
 import os
+import time
 from collections.abc import Mapping
-from typing import NamedTuple
-
-from aws_lambda_powertools import Metrics, single_metric
-from aws_lambda_powertools.metrics import MetricUnit
+from typing import Literal, NamedTuple
 
 from feature_events.change import Skipped
+from feature_events.logs import to_json
 
 _NAMESPACE = os.environ.get("POWERTOOLS_METRICS_NAMESPACE", "FeatureEvents")
 _SERVICE = os.environ.get("POWERTOOLS_SERVICE_NAME", "feature-events")
@@ -19,42 +18,46 @@ _SERVICE = os.environ.get("POWERTOOLS_SERVICE_NAME", "feature-events")
 class Metric(NamedTuple):
     """A metric's unit and meaning."""
 
-    unit: MetricUnit
+    unit: Literal["Count", "Milliseconds", "Bytes"]
     meaning: str
 
 
 METRICS: Mapping[str, Metric] = {
-    "EventsDelivered": Metric(MetricUnit.Count, "Events that Kafka acknowledged."),
-    "RecordsSkipped": Metric(MetricUnit.Count, "Records that rightly give no event, by the dimension reason."),
-    "RecordsUndelivered": Metric(MetricUnit.Count, "Records that Lambda delivers again."),
-    "DeadLetters": Metric(MetricUnit.Count, "Records set aside in the dead-letter store."),
-    "DeadLetterLimitReached": Metric(MetricUnit.Count, "Invocations that left a bad record and all behind it."),
-    "DeliveryLatency": Metric(MetricUnit.Milliseconds, "From the first event produced to the last answer of Kafka."),
-    "EndToEndLatency": Metric(MetricUnit.Milliseconds, "From the batch's oldest item written to its acknowledgement."),
-    "SerializationTime": Metric(MetricUnit.Milliseconds, "From stream records to messages, for the whole batch."),
-    "EventBytes": Metric(MetricUnit.Bytes, "Size of the batch's message values before compression."),
-    "RegistryLatency": Metric(MetricUnit.Milliseconds, "What the schema registry took, once per cold start."),
+    "EventsDelivered": Metric("Count", "Events that Kafka acknowledged."),
+    "RecordsSkipped": Metric("Count", "Records that rightly give no event, by the dimension reason."),
+    "RecordsUndelivered": Metric("Count", "Records that Lambda delivers again."),
+    "DeadLetters": Metric("Count", "Records set aside in the dead-letter store."),
+    "DeadLetterLimitReached": Metric("Count", "Invocations that left a bad record and all behind it."),
+    "DeliveryLatency": Metric("Milliseconds", "From the first event produced to the last answer of Kafka."),
+    "EndToEndLatency": Metric("Milliseconds", "From the batch's oldest item written to its acknowledgement."),
+    "SerializationTime": Metric("Milliseconds", "From stream records to messages, for the whole batch."),
+    "EventBytes": Metric("Bytes", "Size of the batch's message values before compression."),
+    "RegistryLatency": Metric("Milliseconds", "What the schema registry took, once per cold start."),
 }
 
 
 def emit(measured: Mapping[str, float], skipped: Mapping[Skipped, int]) -> None:
     """Emits one invocation's figures."""
-    metrics = Metrics(namespace=_NAMESPACE, service=_SERVICE)
-    for name, value in measured.items():
-        metrics.add_metric(name, METRICS[name].unit, value)
-    metrics.flush_metrics()
+    _emit(measured, {"service": _SERVICE})
     for reason, count in skipped.items():
-        _emit_one("RecordsSkipped", count, {"reason": reason})
+        _emit({"RecordsSkipped": count}, {"service": _SERVICE, "reason": reason})
 
 
 def emit_registry_latency(milliseconds: float) -> None:
     """Emits what the registry took, also where it failed."""
-    _emit_one("RegistryLatency", milliseconds, {})
+    _emit({"RegistryLatency": milliseconds}, {"service": _SERVICE})
 
 
-def _emit_one(name: str, value: float, dimensions: Mapping[str, str]) -> None:
-    unit = METRICS[name].unit
-    default = {"service": _SERVICE}
-    with single_metric(name=name, unit=unit, value=value, namespace=_NAMESPACE, default_dimensions=default) as metric:
-        for dimension, text in dimensions.items():
-            metric.add_dimension(dimension, text)
+def _emit(measured: Mapping[str, float], dimensions: Mapping[str, str]) -> None:
+    """Writes one line: what the figures are, then dimensions and figures by name.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+    """
+    directive = {
+        "Namespace": _NAMESPACE,
+        "Dimensions": [list(dimensions)],
+        "Metrics": [{"Name": name, "Unit": METRICS[name].unit} for name in measured],
+    }
+    figures = {name: [value] for name, value in measured.items()}
+    about = {"Timestamp": round(time.time() * 1000), "CloudWatchMetrics": [directive]}
+    print(to_json({"_aws": about, **dimensions, **figures}))  # noqa: T201  # Lambda's log is where CloudWatch reads it

@@ -6,9 +6,12 @@ import logging
 from typing import Any
 
 import pytest
+from aws_lambda_powertools import Metrics, single_metric
+from aws_lambda_powertools.metrics import MetricUnit
 
+from feature_events.change import Skipped
 from feature_events.deadline import Deadline
-from feature_events.metrics import METRICS, emit_registry_latency
+from feature_events.metrics import METRICS, emit, emit_registry_latency
 from tests.support.doubles import FakeDeadLetters, FakePublisher
 from tests.support.pipelines import to_pipeline
 from tests.support.records import to_item, to_record, to_unreadable_record
@@ -28,7 +31,7 @@ def values_of(emitted: list[dict[str, Any]]) -> dict[str, Any]:
         assert directive["Namespace"] == "FeatureEvents"
         assert line["service"] == "feature-events"
         for metric in directive["Metrics"]:
-            assert metric["Unit"] == METRICS[metric["Name"]].unit.value
+            assert metric["Unit"] == METRICS[metric["Name"]].unit
             [value] = line[metric["Name"]]
             found[metric["Name"] + (f" {line['reason']}" if "reason" in line else "")] = value
     return found
@@ -52,6 +55,27 @@ def test_run__emits_the_batchs_figures(capsys: pytest.CaptureFixture[str]) -> No
         "RecordsSkipped no_features": 1,
     }
     assert values_of(read_emf(capsys.readouterr().out)) == expected
+
+
+def test_emit__writes_what_powertools_would(capsys: pytest.CaptureFixture[str]) -> None:
+    """The lines are those of Powertools' Metrics, which is the model of the format."""
+    measured = {"EventsDelivered": 2, "DeliveryLatency": 1.25, "EventBytes": 431}
+    emit(measured, {Skipped.REMOVE: 3})
+    emit_registry_latency(12.5)
+    ours = read_emf(capsys.readouterr().out)
+    metrics = Metrics(namespace="FeatureEvents", service="feature-events")
+    for name, value in measured.items():
+        metrics.add_metric(name, METRICS[name].unit, value)
+    metrics.flush_metrics()
+    service = {"service": "feature-events"}
+    for name, value, dimensions in (("RecordsSkipped", 3, {"reason": "remove"}), ("RegistryLatency", 12.5, {})):
+        unit = MetricUnit(METRICS[name].unit)
+        with single_metric(name, unit, value, namespace="FeatureEvents", default_dimensions=service | dimensions):
+            pass
+    theirs = read_emf(capsys.readouterr().out)
+    times = [line["_aws"].pop("Timestamp") for line in (*ours, *theirs)]
+    assert max(times) - min(times) < 10_000
+    assert ours == theirs
 
 
 def test_emit__knows_every_metric(capsys: pytest.CaptureFixture[str]) -> None:
