@@ -4,6 +4,7 @@ What does not change between invocations is made once per execution environment,
 """
 
 import contextlib
+import gc
 import logging
 import os
 from functools import cache
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
     from feature_events.check import Report
     from feature_events.outcome import BatchResponse
+
+_ALLOCATIONS_BETWEEN_COLLECTIONS = 50_000
 
 ANSWER_SECONDS = 5.0  # kept of an invocation's time to purge what is left, put one dead letter, and answer
 
@@ -80,3 +83,7 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> "BatchResponse |
 
 with contextlib.suppress(FeatureEventsError):  # the first invocation finds the same and can report it
     wire()
+
+# A batch is up to hundreds of thousands of objects that are all in use: to look for garbage among them after every
+# two thousand costs a tenth of the time, and finds none, since nothing here leaves any that refers to itself
+gc.set_threshold(_ALLOCATIONS_BETWEEN_COLLECTIONS)
