@@ -6,10 +6,10 @@ the rest of the line works on values it can trust.
 The record's shape: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_Record.html
 """
 
-import re
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from functools import partial
+from operator import itemgetter
 from typing import Any, NamedTuple, cast
 
 from feature_events.errors import Misconfigured, PoisonRecord
@@ -21,10 +21,16 @@ type Item = Mapping[str, Any]
 """Attributes by name, each in DynamoDB's JSON: `{"S": "text"}`, `{"N": "1"}`, `{"M": {...}}` and so on."""
 
 _KINDS = ("INSERT", "MODIFY")
-_DIGITS = re.compile(r"[0-9]+").fullmatch
 
 LATEST_MS = 253_402_300_799_999
 """The last millisecond of the year 9999, the latest time that ISO-8601 text can name."""
+
+_LATEST = LATEST_MS / 1000
+_NUMBERS = (int, float)
+
+# Several values at once, in one call
+_read_envelope = itemgetter("eventName", "eventID", "eventSourceARN", "dynamodb")
+_read_body = itemgetter("SequenceNumber", "Keys", "NewImage", "ApproximateCreationDateTime")
 
 
 class Skipped(StrEnum):
@@ -39,13 +45,25 @@ class Change(NamedTuple):
     """One INSERT or MODIFY of one item."""
 
     sequence_number: str
-    kind: str
-    event_id: str
+    event_id: Any
+    """As it came; it need not be text."""
     stream_arn: str
     keys: Item
     new_image: Item
-    old_image: Item | None
     created_ms: int | None
+    record: StreamRecord
+    """What it was read from, for what is seldom asked for."""
+
+    @property
+    def is_insert(self) -> bool:
+        """Whether the item is a new one."""
+        return bool(self.record["eventName"] == "INSERT")
+
+    @property
+    def old_image(self) -> Item | None:
+        """The item as it was before; None where there was none, or the stream does not carry it."""
+        image = self.record["dynamodb"].get("OldImage")
+        return image if type(image) is dict else None
 
 
 # What Change(...) does, less a call in Python
@@ -61,47 +79,43 @@ def read_change(record: StreamRecord) -> Change | Skipped:
 
     """
     try:
-        kind = record["eventName"]
-        if kind == "REMOVE":
-            return Skipped.REMOVE
-        event_id, stream_arn = record.get("eventID"), record["eventSourceARN"]
-        body = record["dynamodb"]
-        number, keys, new_image = body["SequenceNumber"], body["Keys"], body["NewImage"]
-        old_image, created = body.get("OldImage"), body.get("ApproximateCreationDateTime")
+        kind, event_id, stream_arn, body = _read_envelope(record)
+        number, keys, new_image, created = _read_body(body)
+        # Only JSON's own types occur, so a class tells all, and what only text can do tells the rest
+        if (
+            kind in _KINDS
+            and keys.__class__ is dict
+            and new_image.__class__ is dict
+            and stream_arn.startswith("arn:")
+            and number.isascii()
+            and number.isdecimal()
+        ):
+            # NaN fails both comparisons
+            in_time = created.__class__ in _NUMBERS and 0 < created <= _LATEST
+            created_ms = round(created * 1000) if in_time else None
+            return _to_change((number, event_id, stream_arn, keys, new_image, created_ms, record))
     except (KeyError, TypeError, AttributeError):
-        raise _explain(record) from None
-    # Only JSON's own types occur, so a class tells all, and costs no call
-    if (
-        kind not in _KINDS
-        or keys.__class__ is not dict
-        or new_image.__class__ is not dict
-        or stream_arn.__class__ is not str
-        or stream_arn[:4] != "arn:"
-        or number.__class__ is not str
-        or not _DIGITS(number)
-    ):
-        raise _explain(record)
-    return _to_change(
-        (
-            number,
-            kind,
-            event_id if event_id.__class__ is str else "",
-            stream_arn,
-            keys,
-            new_image,
-            old_image if old_image.__class__ is dict else None,
-            created * 1000
-            if created.__class__ is int and 0 < created < LATEST_MS // 1000
-            else _to_milliseconds(created),
-        )
-    )
+        pass
+    return _read_odd_record(record)
+
+
+def _read_odd_record(record: StreamRecord) -> Change | Skipped:
+    """What `read_change` gives of a record that is no write, or lacks something that DynamoDB seldom leaves out."""
+    if type(record) is dict:
+        if record.get("eventName") == "REMOVE":
+            return Skipped.REMOVE
+        body = record.get("dynamodb")
+        if type(body) is dict and not ("eventID" in record and "ApproximateCreationDateTime" in body):
+            body = {"ApproximateCreationDateTime": None, **body}
+            return read_change({"eventID": None, **record, "dynamodb": body})
+    raise _explain(record)
 
 
 def read_sequence_number(record: StreamRecord) -> str | None:
     """The number that Lambda knows this record by, also where the rest of the record is unreadable."""
     body = record.get("dynamodb") if type(record) is dict else None
     number = body.get("SequenceNumber") if type(body) is dict else None
-    return number if type(number) is str and _DIGITS(number) else None
+    return number if type(number) is str and number.isascii() and number.isdecimal() else None
 
 
 def read_table_name(record: StreamRecord) -> str | None:
@@ -132,11 +146,3 @@ def _explain(record: StreamRecord) -> Exception:  # noqa: PLR0911  # one for eac
     if read_sequence_number(record) is None:
         return PoisonRecord("dynamodb.SequenceNumber is not a string of digits")
     return PoisonRecord("eventSourceARN is not an ARN")
-
-
-def _to_milliseconds(seconds: object) -> int | None:
-    """Seconds since the epoch as milliseconds; None where that is no time between 1970 and 9999."""
-    if type(seconds) is not int and type(seconds) is not float:
-        return None
-    # NaN fails both comparisons
-    return round(seconds * 1000) if 0 < seconds <= LATEST_MS / 1000 else None

@@ -56,6 +56,8 @@ class Codec:
         self._is_shipped = [(field["name"], field["type"]) for field in self._schema["fields"]] == shipped
         self._encode_texts = lru_cache(_TEXTS_KEPT)(_write_texts)
         self._encode_features = lru_cache(_FEATURES_KEPT)(_write_features)
+        self._last_names: tuple[str, ...] = ()
+        self._last_features = _write_features(())
 
     def encode(self, event: FeatureAvailabilityEvent) -> bytes:
         """The framed bytes of this event.
@@ -71,20 +73,27 @@ class Codec:
             if not self._is_shipped:
                 return self._frame + self._write_whole(event)
             event_id, event_type, timestamp, entity_type, entity_id, resource_type, resource, compute_id, names = event
+            if names != self._last_names:
+                # Mostly the next event's too, in the same strings, which are found equal without looking at each
+                self._last_names, self._last_features = names, self._encode_features(names)
+            before_time, before_entity, behind = self._encode_texts(
+                event_type, entity_type, resource_type, resource, compute_id
+            )
             id_, time, entity = event_id.encode(), timestamp.encode(), entity_id.encode()
+            lengths = _LENGTHS
             return b"".join(
                 (
                     self._frame,
-                    _LENGTHS[len(id_)],
+                    lengths[len(id_)],
                     id_,
-                    self._encode_texts(event_type),
-                    _LENGTHS[len(time)],
+                    before_time,
+                    lengths[len(time)],
                     time,
-                    self._encode_texts(entity_type),
-                    _LENGTHS[len(entity)],
+                    before_entity,
+                    lengths[len(entity)],
                     entity,
-                    self._encode_texts(resource_type, resource, compute_id),
-                    self._encode_features(names),
+                    behind,
+                    self._last_features,
                 )
             )
         except UnicodeEncodeError:
@@ -103,8 +112,10 @@ def _write(schema: Any, value: Any) -> bytes:  # noqa: ANN401  # Avro's types
     return data.getvalue()
 
 
-def _write_texts(*texts: str) -> bytes:
-    return b"".join([_write("string", text) for text in texts])
+def _write_texts(before_time: str, before_entity: str, *behind: str) -> tuple[bytes, bytes, bytes]:
+    """The texts that stand before the time, before the entity, and behind it."""
+    written = [_write("string", text) for text in behind]
+    return _write("string", before_time), _write("string", before_entity), b"".join(written)
 
 
 def _write_features(features: tuple[str, ...]) -> bytes:

@@ -5,6 +5,7 @@ must give the same event.
 """
 
 import re
+import struct
 import uuid
 from datetime import UTC, datetime
 from functools import partial
@@ -33,7 +34,8 @@ _PLAIN_TIME = re.compile(
     re.ASCII,
 ).fullmatch
 
-_HEX_32 = re.compile(r"[0-9a-f]{32}").fullmatch
+_HEX_DIGITS = b"0123456789abcdef"
+_split_uuid = struct.Struct("8s4s4s4s12s").unpack
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}").fullmatch
 
 
@@ -69,18 +71,15 @@ def to_event(change: Change, layout: TableLayout, mode: FeaturesMode) -> Feature
     data = read_map(item, layout.features)
     if not data:
         return Skipped.NO_FEATURES
-    if mode == "all" or change.kind == "INSERT":
-        features = tuple(data)
+    if mode == "all" or change.is_insert:
+        features = (*data,)
     else:
         features = _changed_features(change, data, layout)
         if not features:
             return Skipped.UNCHANGED
-    metadata: Item = {}
-    for path in layout.metadata:
-        found = read_map(item, path)
-        if found is not None:
-            metadata = found
-            break
+    metadata = read_map(item, layout.metadata)
+    if metadata is None:
+        metadata = read_map(item, layout.older_metadata) or {}
     entity_type, entity_id, resource_name = _read_keys(change.keys, layout)
     return _to_tuple(
         (
@@ -99,12 +98,21 @@ def to_event(change: Change, layout: TableLayout, mode: FeaturesMode) -> Feature
 
 def to_event_id(change: Change) -> str:
     """The stream record's own id as UUID text; where it is none, a UUID made from the record's place in the stream."""
-    text = change.event_id
-    if _HEX_32(text):
-        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    try:
+        text = change.event_id.encode()
+        if not text.translate(None, _HEX_DIGITS):  # twice as fast as a pattern
+            return b"-".join(_split_uuid(text)).decode()
+    except (AttributeError, UnicodeEncodeError, struct.error):
+        pass  # no text of 32 hexadecimal digits
+    return _to_odd_event_id(change)
+
+
+def _to_odd_event_id(change: Change) -> str:
+    """What `to_event_id` gives where DynamoDB's own form of an id is not there."""
+    text = change.event_id if type(change.event_id) is str else ""
     if _UUID(text):
         return text.lower()
-    if _HEX_32(text.lower()):
+    if text != text.lower():
         return to_event_id(change._replace(event_id=text.lower()))
     try:
         return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{change.stream_arn}/{change.sequence_number}"))
@@ -121,17 +129,16 @@ def to_timestamp(updated_at: Any, created_ms: int | None) -> str:  # noqa: ANN40
         PoisonRecord: neither is there.
 
     """
-    text = updated_at.get("S") if type(updated_at) is dict else None
-    if type(text) is str:
+    try:
+        text = updated_at["S"]
         if _PLAIN_TIME(text):
-            return text[:_TO_MILLISECONDS] + "Z"
-        try:
-            time = datetime.fromisoformat(text)
-            if time.tzinfo is not None and time.tzinfo is not UTC:
-                time = time.astimezone(UTC)
-            return time.isoformat(timespec="milliseconds")[:_TO_MILLISECONDS] + "Z"
-        except (ValueError, OverflowError):
-            pass
+            return text[:_TO_MILLISECONDS] + "Z"  # type: ignore[no-any-return]  # the pattern takes nothing but text
+        time = datetime.fromisoformat(text)
+        if time.tzinfo is not None and time.tzinfo is not UTC:
+            time = time.astimezone(UTC)
+        return time.isoformat(timespec="milliseconds")[:_TO_MILLISECONDS] + "Z"
+    except (KeyError, TypeError, ValueError, OverflowError):
+        pass  # no text, or no time
     if created_ms is None:
         raise PoisonRecord("neither updated_at nor ApproximateCreationDateTime is a time")
     return _to_iso(created_ms)
@@ -149,31 +156,31 @@ def read_compute_id(value: Any) -> str:  # noqa: ANN401  # anything a record may
         PoisonRecord: it is neither text nor a number.
 
     """
-    if value is None:
+    try:
+        text = value["S"]
+    except (KeyError, TypeError):
+        text = value.get("N") if type(value) is dict else None
+    if text.__class__ is str:
+        return "" if text == "None" else text
+    if value is None or (type(value) is dict and "NULL" in value):
         return ""
-    if type(value) is dict:
-        text = value.get("S", value.get("N"))
-        if type(text) is str:
-            return "" if text == "None" else text
-        if "NULL" in value:
-            return ""
     raise PoisonRecord("compute_id is neither a string, a number nor NULL")
 
 
 def _read_keys(keys: Item, layout: TableLayout) -> tuple[str, str, str]:
     """The entity's type and id, and the resource's name."""
     resource_key = layout.resource_key
-    if len(keys) != 2 or resource_key not in keys:  # noqa: PLR2004  # partition key and sort key
+    entity_type, other = keys if len(keys) == 2 else ("", "")  # noqa: PLR2004  # partition key and sort key
+    if other != resource_key:
+        entity_type, other = other, entity_type
+    if other != resource_key:
         raise PoisonRecord(f"the item has not two key attributes of which one is {resource_key}")
-    for entity_type in keys:
-        if entity_type != resource_key:
-            break
     try:
         entity_id, resource_name = keys[entity_type]["S"], keys[resource_key]["S"]
+        if entity_id > "" < resource_name:  # only a text can be compared with one
+            return entity_type, entity_id, resource_name
     except (KeyError, TypeError):
-        entity_id = resource_name = None
-    if entity_id.__class__ is str and entity_id and resource_name.__class__ is str and resource_name:
-        return entity_type, entity_id, resource_name
+        pass
     return entity_type, read_key(entity_type, keys[entity_type]), read_key(resource_key, keys[resource_key])
 
 

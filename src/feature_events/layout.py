@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, cast
 from feature_events.change import Item
 from feature_events.errors import PoisonRecord
 
-type Path = tuple[str, ...]
-"""Names of nested map attributes, outermost first."""
+type Path = tuple[str, str]
+"""A map attribute, and the map attribute within it."""
 
 
 class TableLayout(NamedTuple):
@@ -22,8 +22,10 @@ class TableLayout(NamedTuple):
     """The sort key: its value is the resource name."""
     features: Path
     """The map whose names are the features."""
-    metadata: tuple[Path, ...]
-    """Where the map with `updated_at` and `compute_id` is, the first that exists."""
+    metadata: Path
+    """The map with `updated_at` and `compute_id`."""
+    older_metadata: Path
+    """Where older rows have that map."""
     updated_at: str
     compute_id: str
 
@@ -31,7 +33,8 @@ class TableLayout(NamedTuple):
 SEED = TableLayout(
     resource_key="category",
     features=("features", "data"),
-    metadata=(("features", "meta"), ("features", "metadata")),  # the second in older rows
+    metadata=("features", "meta"),
+    older_metadata=("features", "metadata"),
     updated_at="updated_at",
     compute_id="compute_id",
 )
@@ -45,13 +48,12 @@ def read_map(item: Item, path: Path) -> Item | None:
         PoisonRecord: a step of the path is of another type.
 
     """
-    here: Any = item
+    outer, inner = path
     try:
-        for name in path:
-            here = here[name]["M"]
+        found: Any = item[outer]["M"][inner]["M"]
     except (KeyError, TypeError):
-        return _read_odd_map(item, path)
-    return here if here.__class__ is dict else _read_odd_map(item, path)
+        found = None
+    return found if found.__class__ is dict else _read_odd_map(item, path)
 
 
 def _read_odd_map(item: Item, path: Path) -> Item | None:

@@ -21,7 +21,11 @@ type Headers = list[tuple[str, bytes]]
 _SPECVERSION = ("ce_specversion", b"1.0")
 _TYPE = ("ce_type", b"com.featurestore.events.feature_available")
 _CONTENT_TYPE = ("content-type", b"application/avro")
-_SOURCES_KEPT = 64
+_TABLES_KEPT = 64
+
+# Every event has as many
+_ID_BYTES = len("00000000-0000-0000-0000-000000000000")
+_TIME_BYTES = len("2025-10-10T12:34:56.789Z")
 
 # The most that stands before a record's key, value and headers, and before a header's name and value
 _MESSAGE_OVERHEAD = 80
@@ -50,13 +54,6 @@ def weigh(key: bytes, value: bytes, headers: Headers) -> int:
     return len(key) + len(value) + parts + _MESSAGE_OVERHEAD
 
 
-_ATTRIBUTES_OVERHEAD = weigh(
-    b"",
-    b"",
-    [_SPECVERSION, _TYPE, _CONTENT_TYPE]
-    + [(name, b"") for name in ("ce_id", "ce_source", "ce_time", "ce_subject", "ce_sequence")],
-)
-
 # What Message(...) does, less a call in Python
 _to_tuple = cast("Callable[[tuple[object, ...]], Message]", partial(tuple.__new__, Message))
 
@@ -69,33 +66,44 @@ def to_message(event: FeatureAvailabilityEvent, change: Change, codec: Codec, he
 
     """
     value = codec.encode(event)
-    timestamp_ms = change.created_ms or to_epoch_ms(event.timestamp)
-    if timestamp_ms <= 0:
-        raise PoisonRecord("its only time is before 1970")
+    timestamp_ms = change.created_ms
+    if not timestamp_ms:  # none, or so early that it is rounded to 0
+        timestamp_ms = to_epoch_ms(event.timestamp)
+        if timestamp_ms <= 0:
+            raise PoisonRecord("its only time is before 1970")
     key = event.entity_id.encode()
     if headers == "none":
-        return _to_tuple((key, value, [], timestamp_ms, len(key) + len(value) + _MESSAGE_OVERHEAD))
-    id_, time, sequence = event.event_id.encode(), event.timestamp.encode(), change.sequence_number.encode()
-    source = _to_source(change.stream_arn)
-    subject = event.entity_type.encode() + b"/" + key
+        return _to_tuple((key, value, [], timestamp_ms, len(value) + len(key) + _MESSAGE_OVERHEAD))
+    source, subject, weight = _to_repeating(change.stream_arn, event.entity_type)
+    sequence = change.sequence_number.encode()
     attributes = [
         _SPECVERSION,
-        ("ce_id", id_),
+        ("ce_id", event.event_id.encode()),
         source,
         _TYPE,
-        ("ce_time", time),
-        ("ce_subject", subject),
+        ("ce_time", event.timestamp.encode()),
+        ("ce_subject", subject + key),
         ("ce_sequence", sequence),
         _CONTENT_TYPE,
     ]
-    parts = len(key) + len(value) + len(id_) + len(source[1]) + len(time) + len(subject) + len(sequence)
-    return _to_tuple((key, value, attributes, timestamp_ms, parts + _ATTRIBUTES_OVERHEAD))
+    return _to_tuple((key, value, attributes, timestamp_ms, len(value) + 2 * len(key) + len(sequence) + weight))
 
 
-@lru_cache(_SOURCES_KEPT)
-def _to_source(stream_arn: str) -> tuple[str, bytes]:
-    """The header that names the table, whose ARN the stream's begins with."""
+@lru_cache(_TABLES_KEPT)
+def _to_repeating(stream_arn: str, entity_type: str) -> tuple[tuple[str, bytes], bytes, int]:
+    """What all events of a table share: the header that names it, how a subject begins, and what all headers weigh.
+
+    The weight is without what differs between events: value, key (which is in the subject again) and sequence.
+    """
     try:
-        return "ce_source", stream_arn.partition("/stream/")[0].encode()
+        source = ("ce_source", stream_arn.partition("/stream/")[0].encode())  # the stream's ARN begins with the table's
     except UnicodeEncodeError:
         raise PoisonRecord("eventSourceARN is not valid Unicode text") from None
+    subject = f"{entity_type}/".encode()
+    sized = [
+        ("ce_id", b"." * _ID_BYTES),
+        ("ce_time", b"." * _TIME_BYTES),
+        ("ce_subject", subject),
+        ("ce_sequence", b""),
+    ]
+    return source, subject, weigh(b"", b"", [_SPECVERSION, source, _TYPE, _CONTENT_TYPE, *sized])

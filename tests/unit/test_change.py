@@ -39,17 +39,39 @@ def test_read_change__holds_what_the_record_says() -> None:
     """Every part of a Change is the record's."""
     record = to_record(3, kind="MODIFY", old=to_item(value=0))
     body = record["dynamodb"]
-    expected = Change(
+    change = read_change(record)
+    assert change == Change(
         body["SequenceNumber"],
-        "MODIFY",
         record["eventID"],
         STREAM_ARN,
         body["Keys"],
         body["NewImage"],
-        body["OldImage"],
         (CREATED + 3) * 1000,
+        record,
     )
-    assert expected == read_change(record)
+    assert (change.is_insert, change.old_image) == (False, body["OldImage"])
+
+
+@pytest.mark.parametrize("path", ["eventID", "dynamodb.ApproximateCreationDateTime"])
+def test_read_change__does_without(path: str) -> None:
+    """What an event can do without need not be there."""
+    change = read_change(without(path))
+    whole = read_change(to_record())
+    assert isinstance(change, Change)
+    assert isinstance(whole, Change)
+    assert change[3:5] == whole[3:5]
+    assert change.is_insert
+    assert change.event_id == (None if path == "eventID" else whole.event_id)
+    assert change.created_ms == (whole.created_ms if path == "eventID" else None)
+
+
+@pytest.mark.parametrize("path", ["eventID", "dynamodb.ApproximateCreationDateTime"])
+def test_read_change__says_what_else_is_unreadable(path: str) -> None:
+    """A record that lacks what is not needed is refused for what is."""
+    record = without(path)
+    record["dynamodb"]["SequenceNumber"] = 7
+    with pytest.raises(PoisonRecord, match="SequenceNumber is not a string of digits"):
+        read_change(record)
 
 
 def test_read_change__skips_a_removal() -> None:
@@ -104,6 +126,8 @@ def test_read_change__refuses_a_stream_without_new_images(view: str) -> None:
         (float("inf"), None),
         (1e300, None),
         (10**400, None),
+        (253_402_300_799.999, 253_402_300_799_999),
+        (253_402_300_800, None),
         (True, None),
         ("1760099697", None),
         (None, None),

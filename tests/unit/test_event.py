@@ -176,13 +176,19 @@ def test_to_event__needs_old_images_for_changes() -> None:
         ("0123456789ABCDEF0123456789ABCDEF", "01234567-89ab-cdef-0123-456789abcdef"),
         ("0B9D1F5E-3C62-4a58-9d4e-7f6a2b1c8e30", "0b9d1f5e-3c62-4a58-9d4e-7f6a2b1c8e30"),
         ("", "369ea5d1-721a-5a64-bce2-f5192da64b64"),
+        (None, "369ea5d1-721a-5a64-bce2-f5192da64b64"),
+        (7, "369ea5d1-721a-5a64-bce2-f5192da64b64"),
+        ("\ud800", "369ea5d1-721a-5a64-bce2-f5192da64b64"),
+        ("X", "369ea5d1-721a-5a64-bce2-f5192da64b64"),
         ("0123456789abcdef0123456789abcde", "369ea5d1-721a-5a64-bce2-f5192da64b64"),
+        ("0123456789abcdef0123456789abcdef0", "369ea5d1-721a-5a64-bce2-f5192da64b64"),
+        ("0123456789abcdef 123456789abcdef", "369ea5d1-721a-5a64-bce2-f5192da64b64"),
         ("0b9d1f5e-3c62-4a58-9d4e-7f6a2b1c8e30\n", "369ea5d1-721a-5a64-bce2-f5192da64b64"),
     ],
 )
-def test_to_event_id__is_the_records_own_or_made_from_its_place(event_id: str, expected: str) -> None:
+def test_to_event_id__is_the_records_own_or_made_from_its_place(event_id: object, expected: str) -> None:
     """An id is never random, so that duplicates are recognisable."""
-    change = Change("42", "INSERT", event_id, STREAM_ARN, {}, {}, None, None)
+    change = Change("42", event_id, STREAM_ARN, {}, {}, None, {})
     assert to_event_id(change) == expected
 
 
