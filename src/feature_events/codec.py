@@ -5,32 +5,26 @@ registry's clients would want otherwise.
 https://docs.confluent.io/platform/current/schema-registry/fundamentals/serdes-develop/index.html#wire-format
 """
 
-import json
 from functools import lru_cache
-from io import BytesIO
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import fastavro
-from fastavro.schema import SchemaParseException
-from fastavro.validation import validate
-
-from feature_events.errors import Misconfigured, PoisonRecord
+from feature_events.errors import PoisonRecord
 from feature_events.event import FeatureAvailabilityEvent
+
+if TYPE_CHECKING:
+    from feature_events.other_schema import OtherSchema
 
 SHIPPED_SCHEMA = (Path(__file__).parent / "feature_trigger.avsc").read_text()
 
-_FIELDS = FeatureAvailabilityEvent._fields
-# Its features are a list: fastavro takes a tuple in a union for a pair of branch and value
-_SAMPLE = {**dict.fromkeys(_FIELDS, "text"), "features": ["name"]}
-_FEATURES = {"type": "array", "items": "string"}
+_FIELDS = [
+    *((name, "string") for name in FeatureAvailabilityEvent._fields[:-1]),
+    ("features", {"type": "array", "items": "string"}),
+]
 
 # Encodings that are kept, since most items of a table have the same names and come from few jobs
 _TEXTS_KEPT = 1024
 _FEATURES_KEPT = 256
-
-# Avro's lengths, zigzag in groups of seven bits; a DynamoDB key, in base64, has at most 2,732 characters
-_LENGTHS = tuple(bytes([n << 1]) if n < 64 else bytes([n << 1 & 127 | 128, n >> 6]) for n in range(4096))  # noqa: PLR2004
 
 
 class Schema(NamedTuple):
@@ -49,11 +43,8 @@ class Codec:
     """
 
     def __init__(self, schema: Schema) -> None:
-        self._schema = _parse(schema.text)
-        _refuse_unfillable(self._schema)
         self._frame = b"\0" + schema.id.to_bytes(4, "big")
-        shipped = [(name, _FEATURES if name == "features" else "string") for name in _FIELDS]
-        self._is_shipped = [(field["name"], field["type"]) for field in self._schema["fields"]] == shipped
+        self._other = _to_other(schema.text)
         self._encode_texts = lru_cache(_TEXTS_KEPT)(_write_texts)
         self._encode_features = lru_cache(_FEATURES_KEPT)(_write_features)
         self._last_names: tuple[str, ...] = ()
@@ -70,8 +61,8 @@ class Codec:
 
         """
         try:
-            if not self._is_shipped:
-                return self._frame + self._write_whole(event)
+            if self._other is not None:
+                return self._frame + self._other.write(event)
             event_id, event_type, timestamp, entity_type, entity_id, resource_type, resource, compute_id, names = event
             if names != self._last_names:
                 # Mostly the next event's too, in the same strings, which are found equal without looking at each
@@ -99,50 +90,47 @@ class Codec:
         except UnicodeEncodeError:
             raise PoisonRecord("a name or id in it is not valid Unicode text") from None
         except IndexError:  # a longer text than there are lengths
-            return self._frame + self._write_whole(event)
-
-    def _write_whole(self, event: FeatureAvailabilityEvent) -> bytes:
-        return _write(self._schema, dict(zip(_FIELDS, event, strict=True)) | {"features": list(event.features)})
+            return self._frame + b"".join(map(_write_text, event[:-1])) + self._encode_features(event.features)
 
 
-def _write(schema: Any, value: Any) -> bytes:  # noqa: ANN401  # Avro's types
-    """Avro by fastavro."""
-    data = BytesIO()
-    fastavro.schemaless_writer(data, schema, value)
-    return data.getvalue()
+def _to_other(text: str) -> "OtherSchema | None":
+    """The schema where it has other fields than the shipped one; what those need is not imported otherwise."""
+    if text == SHIPPED_SCHEMA:
+        return None
+    from feature_events.other_schema import OtherSchema
+
+    other = OtherSchema(text)
+    return None if other.fields == _FIELDS else other
 
 
 def _write_texts(before_time: str, before_entity: str, *behind: str) -> tuple[bytes, bytes, bytes]:
     """The texts that stand before the time, before the entity, and behind it."""
-    written = [_write("string", text) for text in behind]
-    return _write("string", before_time), _write("string", before_entity), b"".join(written)
+    return _write_text(before_time), _write_text(before_entity), b"".join(map(_write_text, behind))
 
 
-def _write_features(features: tuple[str, ...]) -> bytes:
-    return _write(_FEATURES, list(features))
+def _write_text(text: str) -> bytes:
+    data = text.encode()
+    return _write_length(len(data)) + data
 
 
-def _parse(text: str) -> dict[str, Any]:
-    try:
-        parsed = fastavro.parse_schema(json.loads(text))
-    except (ValueError, KeyError, TypeError, AttributeError, SchemaParseException) as error:
-        raise Misconfigured(f"the schema is not valid Avro: {type(error).__name__}") from None
-    if type(parsed) is not dict or parsed.get("type") != "record" or not parsed["fields"]:
-        raise Misconfigured("the schema is not an Avro record with fields")
-    return parsed
+def _write_features(names: tuple[str, ...]) -> bytes:
+    """An array: one block, its length before it, and the length of no more."""
+    block = _write_length(len(names)) + b"".join(map(_write_text, names)) if names else b""
+    return block + _write_length(0)
 
 
-def _refuse_unfillable(schema: dict[str, Any]) -> None:
-    """Refuses a schema that asks for more than an event has."""
-    unfillable = [field["name"] for field in schema["fields"] if not _can_fill(field)]
-    if unfillable:
-        raise Misconfigured(
-            f"a FeatureAvailabilityEvent cannot fill these fields of the registry's schema: {', '.join(unfillable)}; "
-            "give them a default or another type there, or choose another SCHEMA_VERSION"
-        )
+def _write_length(length: int) -> bytes:
+    """Avro's number: twice as much, in groups of seven bits, the lowest first, each but the last marked.
+
+    https://avro.apache.org/docs/1.12.0/specification/#primitive-types-1
+    """
+    groups, left = bytearray(), length << 1
+    while left > 127:  # noqa: PLR2004  # seven bits
+        groups.append(left & 127 | 128)
+        left >>= 7
+    groups.append(left)
+    return bytes(groups)
 
 
-def _can_fill(field: dict[str, Any]) -> bool:
-    if field["name"] not in _SAMPLE:
-        return "default" in field
-    return bool(validate(_SAMPLE[field["name"]], field["type"], raise_errors=False))
+# A DynamoDB key, in base64, has at most 2,732 characters
+_LENGTHS = tuple(map(_write_length, range(4096)))

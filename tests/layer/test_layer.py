@@ -100,7 +100,7 @@ def test_bytecode__is_taken_by_the_runtime_unchecked(built: Built) -> None:
 
 
 MODULES = [path.stem for path in sorted(Path("src/feature_events").glob("*.py"))]
-LAZY = ["requests", "boto3", "aws_msk_iam_sasl_signer", "confluent_kafka.admin"]
+LAZY = ["fastavro", "requests", "boto3", "aws_msk_iam_sasl_signer", "confluent_kafka.admin"]
 
 
 def test_line__is_complete_on_runtime_and_layer(artefacts: Artefacts) -> None:

@@ -82,8 +82,8 @@ def test_handler__sends_nothing_when_there_is_no_time_to_answer(load: Load) -> N
 
 
 def test_start__imports_nothing_that_it_does_not_need() -> None:
-    """boto3 and requests, the most of a cold start, stay out of one that needs neither."""
-    modules = {"boto3", "botocore.session", "requests", "ssl", "certifi", "aws_msk_iam_sasl_signer"}
+    """boto3, requests and fastavro, the most of a cold start, stay out of one that needs none of them."""
+    modules = {"boto3", "botocore.session", "requests", "ssl", "certifi", "aws_msk_iam_sasl_signer", "fastavro"}
     modules |= {f"feature_events.{name}" for name in ("credentials", "secret", "check", "registration")}
     code = f"import sys, feature_events.handler; print(sorted({modules} & set(sys.modules)))"
     environ = {**os.environ, **ENVIRON, "PYTHONPATH": "src", "SCHEMA_REGISTRY": ""}
