@@ -37,6 +37,8 @@ class Outcome:
         self._states = bytearray(len(records))
         self.skipped: Counter[Skipped] = Counter()
         self.delivered = 0
+        self.a_delivered: int | None = None
+        """The position of one of those that were delivered."""
         self.dead_letters = 0
         self.withheld: int | None = None
         """The position of a record that the dead-letter limit keeps in the stream."""
@@ -52,6 +54,8 @@ class Outcome:
         for position in positions:
             states[position] = _DONE
         self.delivered += len(positions)
+        if positions:
+            self.a_delivered = positions[0]
 
     def set_aside(self, position: int) -> None:
         """This record is in the dead-letter store."""

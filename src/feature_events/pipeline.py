@@ -4,9 +4,10 @@ It is on one screen so that a reader sees every way that a record can go: delive
 stream.
 """
 
+import math
 import operator
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from itertools import compress
 from typing import NamedTuple, Protocol
@@ -23,6 +24,10 @@ from feature_events.logs import logger
 from feature_events.message import HeadersMode, Message, to_message
 from feature_events.outcome import Outcome
 from feature_events.publisher import Delivery, Refuse
+
+# So many records are read and their events published before the next are read, so that messages take no more memory
+# than these need; a batch of Lambda is seldom larger
+_PORTION = 1_000
 
 _is_delivered = partial(operator.is_, Delivery.DELIVERED)
 _value: Callable[[Message], bytes] = operator.attrgetter("value")
@@ -66,21 +71,18 @@ class Pipeline(NamedTuple):
 
         """
         outcome = Outcome(records)
-        started = self.now()
-        messages = self._to_messages(outcome, deadline.halfway())
-        positions = list(messages)
-
-        def refuse(index: int, reason: str) -> bool:
-            return self._set_aside(outcome, positions[index], PoisonRecord(f"Kafka refuses it: {reason}"), deadline)
-
-        serialized = self.now()
+        figures = _Figures()
+        halfway = deadline.halfway()
         try:
-            deliveries = self.publisher.publish(list(messages.values()), deadline, refuse)
-            outcome.deliver(list(compress(positions, map(_is_delivered, deliveries))))
-            if outcome.delivered:
-                self.limit.renew(read_table_name(records[positions[0]]))  # a batch is of one stream
+            for start in range(0, len(records), _PORTION):
+                portion = range(len(records))[start : start + _PORTION]
+                self._publish(outcome, portion, halfway, deadline, figures)
+                if outcome.first_undelivered in portion:
+                    break  # what is behind it comes again with it
+            if outcome.a_delivered is not None:
+                self.limit.renew(read_table_name(records[outcome.a_delivered]))  # a batch is of one stream
         finally:
-            metrics.emit(_measure(outcome, messages, started, serialized, self.now()), outcome.skipped)
+            metrics.emit(_measure(outcome, figures, self.now()), outcome.skipped)
             logger.info("batch handled", extra=outcome.counts())
         if outcome.withheld == 0:
             raise Misconfigured(
@@ -90,14 +92,33 @@ class Pipeline(NamedTuple):
             )
         return outcome
 
-    def _to_messages(self, outcome: Outcome, deadline: Deadline) -> dict[int, Message]:
+    def _publish(
+        self, outcome: Outcome, portion: range, halfway: Deadline, deadline: Deadline, figures: "_Figures"
+    ) -> None:
+        """Publishes the events of these records; what has been answered is not kept."""
+        started = self.now()
+        messages = self._to_messages(outcome, portion, halfway)
+        positions = list(messages)
+
+        def refuse(index: int, reason: str) -> bool:
+            return self._set_aside(outcome, positions[index], PoisonRecord(f"Kafka refuses it: {reason}"), deadline)
+
+        serialized = self.now()
+        figures.add(messages.values(), serialized - started)
+        try:
+            deliveries = self.publisher.publish(list(messages.values()), deadline, refuse)
+        finally:
+            figures.delivery_seconds += self.now() - serialized
+        outcome.deliver(list(compress(positions, map(_is_delivered, deliveries))))
+
+    def _to_messages(self, outcome: Outcome, portion: range, deadline: Deadline) -> dict[int, Message]:
         """The messages to send, by the position of their record; up to a record that could not be set aside.
 
         Setting aside may take no more than its own deadline, or a slow store would leave no time to send what is
         before the bad records, in this invocation and in each that follows.
         """
         messages = {}
-        for position, record in enumerate(outcome.records):
+        for position, record in zip(portion, outcome.records[portion.start : portion.stop], strict=True):
             try:
                 message = self.prepare(record)
             except PoisonRecord as poison:
@@ -147,20 +168,34 @@ class Pipeline(NamedTuple):
         return True
 
 
-def _measure(
-    outcome: Outcome, messages: dict[int, Message], started: float, serialized: float, answered: float
-) -> dict[str, float]:
+class _Figures:
+    """What a batch's figures are made of, as far as they are not what became of its records."""
+
+    def __init__(self) -> None:
+        self.serialization_seconds = 0.0
+        self.delivery_seconds = 0.0
+        self.event_bytes = 0
+        self.oldest_ms: float = math.inf
+
+    def add(self, messages: Collection[Message], seconds: float) -> None:
+        """Messages, and how long it took to make them."""
+        self.serialization_seconds += seconds
+        self.event_bytes += sum(map(len, map(_value, messages)))
+        self.oldest_ms = min([self.oldest_ms, *map(_timestamp_ms, messages)])
+
+
+def _measure(outcome: Outcome, figures: _Figures, answered: float) -> dict[str, float]:
     """The invocation's figures, by the names in `metrics.METRICS`."""
     measured: dict[str, float] = {
         "EventsDelivered": outcome.delivered,
         "RecordsUndelivered": outcome.undelivered,
         "DeadLetters": outcome.dead_letters,
         "DeadLetterLimitReached": int(outcome.withheld is not None),
-        "SerializationTime": (serialized - started) * 1000,
+        "SerializationTime": figures.serialization_seconds * 1000,
     }
-    if messages:
-        measured["EventBytes"] = sum(map(len, map(_value, messages.values())))
-        measured["DeliveryLatency"] = (answered - serialized) * 1000
+    if figures.event_bytes:
+        measured["EventBytes"] = figures.event_bytes
+        measured["DeliveryLatency"] = figures.delivery_seconds * 1000
     if outcome.delivered:
-        measured["EndToEndLatency"] = max(0.0, answered * 1000 - min(map(_timestamp_ms, messages.values())))
+        measured["EndToEndLatency"] = max(0.0, answered * 1000 - figures.oldest_ms)
     return measured

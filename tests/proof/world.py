@@ -15,6 +15,7 @@ from unittest.mock import patch
 from feature_events import connection as connection_module
 from feature_events import handler as handler_module
 from feature_events import metrics
+from feature_events import pipeline as pipeline_module
 from feature_events import publisher as publisher_module
 from feature_events.change import StreamRecord
 from feature_events.connection import to_properties
@@ -62,6 +63,8 @@ SLOW_STORE = 2.9
 # A message of a good record weighs about 600 bytes: a wave holds five, a record batch that the topic takes two
 _MESSAGE_MAX_BYTES = 13_000
 _TOPIC_MAX_BYTES = 1_500
+# Of a batch of twelve
+_PORTION = 7
 _ITEMS = {
     GOOD: to_item(),
     NOTHING: {"text": {"S": "no features"}},
@@ -231,6 +234,7 @@ class World:
                 (handler_module, "wire", self._wire),
                 (handler_module, "Deadline", partial(Deadline, clock=self._now)),
                 (publisher_module, "Deadline", partial(Deadline, clock=self._now)),
+                (pipeline_module, "_PORTION", _PORTION),
                 (metrics, "emit", lambda *_: None),
             ):
                 stack.enter_context(patch.object(module, name, value))

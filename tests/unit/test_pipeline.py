@@ -1,7 +1,10 @@
 """A batch goes down the line, and every record of it comes to an end that is told."""
 
+import json
+
 import pytest
 
+from feature_events import pipeline as pipeline_module
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured
 from tests.support.doubles import FakeDeadLetters, FakePublisher
@@ -100,6 +103,42 @@ def test_run__fails_when_it_is_misconfigured(case: str) -> None:
     with pytest.raises(Misconfigured):
         pipeline.run([record], TIME_LEFT)
     assert (publisher.log, letters.letters) == ([], [])
+
+
+@pytest.fixture
+def portions_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two records at a time."""
+    monkeypatch.setattr(pipeline_module, "_PORTION", 2)
+
+
+@pytest.mark.usefixtures("portions_of_two")
+def test_run__goes_on_portion_by_portion(capsys: pytest.CaptureFixture[str]) -> None:
+    """A large batch comes to its end in portions, and its figures are those of all."""
+    publisher, letters = FakePublisher(message_max_bytes=1000), FakeDeadLetters()
+    large = to_record(2, item=to_item(tuple(f"feature_{number}" for number in range(200))))
+    records = [to_record(0), to_unreadable_record(1), large, to_record(3), to_record(4, kind="REMOVE")]
+    outcome = to_pipeline(publisher, letters).run(records, TIME_LEFT)
+    assert outcome.response() == failures()
+    assert [message.timestamp_ms % 10_000 for message in publisher.log] == [7000, 0]
+    assert [record for record, _ in letters.letters] == [records[1], large]
+    figures = json.loads(next(line for line in capsys.readouterr().out.splitlines() if "EndToEndLatency" in line))
+    assert (figures["EventsDelivered"], figures["DeadLetters"]) == ([2], [2])
+    assert figures["EndToEndLatency"] == [303_000]  # the first record's
+    assert figures["EventBytes"][0] > sum(len(message.value) for message in publisher.log)  # what was refused, too
+
+
+@pytest.mark.usefixtures("portions_of_two")
+@pytest.mark.parametrize("kind", ["unreadable", "lost"])
+@pytest.mark.parametrize("bad", range(4))
+def test_run__publishes_no_portion_behind_an_undelivered_record(kind: str, bad: int) -> None:
+    """What is behind a record that stays in the stream is not sent, in whichever portion it is."""
+    publisher = FakePublisher()
+    publisher.loses = lambda message: message.key == b"lost"
+    records = [to_record(number) for number in range(6)]
+    records[bad] = to_unreadable_record(bad) if kind == "unreadable" else to_record(bad, entity="lost")
+    outcome = to_pipeline(publisher, FakeDeadLetters(works=False)).run(records, TIME_LEFT)
+    assert outcome.response() == failures(records[bad])
+    assert len(publisher.log) == bad
 
 
 def test_run__counts_every_record_once() -> None:
