@@ -28,7 +28,7 @@ METRICS: Mapping[str, Metric] = {
     "RecordsUndelivered": Metric("Count", "Records that Lambda delivers again."),
     "DeadLetters": Metric("Count", "Records set aside in the dead-letter store."),
     "DeadLetterLimitReached": Metric("Count", "Invocations that left a bad record and all behind it."),
-    "DeliveryLatency": Metric("Milliseconds", "From the first event produced to the last answer of Kafka."),
+    "DeliveryLatency": Metric("Milliseconds", "What Kafka took, from events produced to its last answer."),
     "EndToEndLatency": Metric("Milliseconds", "From the batch's oldest item written to its acknowledgement."),
     "SerializationTime": Metric("Milliseconds", "From stream records to messages, for the whole batch."),
     "EventBytes": Metric("Bytes", "Size of the batch's message values before compression."),
