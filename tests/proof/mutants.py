@@ -143,6 +143,11 @@ MUTANTS = (
         ),
     ),
     Mutant(
+        "goes on with the next portion behind an undelivered record",
+        "I2",
+        (edit(Pipeline, "run", "if outcome.first_undelivered in portion:", "if not portion:"),),
+    ),
+    Mutant(
         "each message is a record batch and expires by itself",
         "I2",
         (put_item(publisher._FIXED, linger_ms=5, message_timeout_ms=5000),),  # noqa: SLF001
