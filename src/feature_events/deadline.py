@@ -25,6 +25,10 @@ class Deadline:
         """Seconds that are left, 0 when it has passed."""
         return max(0.0, self._at - self._clock())
 
+    def within(self, seconds: float) -> "Deadline":
+        """The moment so many seconds from now, or this one where it is earlier."""
+        return Deadline(min(seconds, self.remaining()), self._clock)
+
     def halfway(self) -> "Deadline":
         """The moment at which half of what is left now will have passed."""
         return Deadline(self.remaining() / 2, self._clock)

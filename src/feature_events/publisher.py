@@ -212,7 +212,7 @@ class Publisher:
 
     def _connect_once(self, deadline: Deadline) -> Producer:
         self._errors = ClientErrors(self._stop_waiting)
-        limit = Deadline(min(OPEN_SECONDS, deadline.remaining()))
+        limit = deadline.within(OPEN_SECONDS)
         producer = connect(self._properties, self._sign_in, self._topic, limit, self._errors)
         if self._sign_in:
             self._sign_in.accept()

@@ -233,7 +233,6 @@ class World:
                 (publisher_module, "let_go", lambda _: None),
                 (handler_module, "wire", self._wire),
                 (handler_module, "Deadline", partial(Deadline, clock=self._now)),
-                (publisher_module, "Deadline", partial(Deadline, clock=self._now)),
                 (pipeline_module, "_PORTION", _PORTION),
                 (metrics, "emit", lambda *_: None),
             ):

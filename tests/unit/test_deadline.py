@@ -20,6 +20,15 @@ def test_remaining__goes_with_the_clock_down_to_zero() -> None:
     assert Deadline(-3, clock).remaining() == 0
 
 
+def test_within__is_the_earlier_moment() -> None:
+    """What may take so long ends at the deadline that it is within, on the same clock."""
+    clock = FakeClock(100)
+    deadline = Deadline(10, clock)
+    soon, late = deadline.within(4), deadline.within(60)
+    clock.seconds = 103
+    assert (soon.remaining(), late.remaining()) == (1, 7)
+
+
 def test_halfway__leaves_the_other_half() -> None:
     """What may take half of the time ends at the middle of what was left, on the same clock."""
     clock = FakeClock(100)
