@@ -31,7 +31,7 @@ redrive: setup ## send again what was set aside in the local stack (PREFIX=aws/l
 test: setup ## every test, real Kafka and registry included
 	@python -m pytest
 
-prove: setup ## the proof at full size, half an hour; writes docs/promises.md (PROVE_SEED=... repeats a run)
+prove: setup ## the proof at full size, half an hour; writes README's Promises (PROVE_SEED=... repeats a run)
 	@python -m tests.proof.prove
 
 soak: setup ## a quarter of an hour at a steady rate, memory and latency watched; writes docs/soak.svg (MINUTES=...)

@@ -1,4 +1,4 @@
-"""Runs the proof at full size and writes what it came to into docs/promises.md: `make prove`, about half an hour."""
+"""Runs the proof at full size and writes what it came to into README, *Promises*: `make prove`, about half an hour."""
 
 import json
 import os
@@ -12,7 +12,8 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs" / "promises.md"
+README = ROOT / "README.md"
+BEGIN, END = "<!-- promises: written by `make prove` -->\n", "<!-- end of promises -->\n"
 
 type Figures = dict[str, list[str]]
 """What the parts of the proof reported, by part."""
@@ -53,6 +54,11 @@ PROMISES = (
         ("input",),
     ),
     Promise(
+        "What was given up can be redriven, as often as one likes",
+        "dead letters in S3, some of them still poison and some stale, redriven twice into a real Kafka",
+        ("redrive",),
+    ),
+    Promise(
         "Each of these tests would notice",
         "mutants of the code, each of which breaks one invariant",
         ("mutants",),
@@ -67,16 +73,22 @@ _COUNTED = {
 }
 
 
-def to_page(figures: Figures, commit: str, day: str, minutes: float) -> str:
-    """The page, from what was reported."""
+def to_section(figures: Figures, commit: str, day: str, minutes: float) -> str:
+    """The table, from what was reported."""
     rows = [f"| {each.promise} | {each.test} | {_say(each.parts, figures)} |" for each in PROMISES]
     head = (
-        "# Promises\n\n"
-        f"What the function promises, how that is tested, and what the last full run came to. `make prove` wrote this "
-        f"page on {day}, from commit {commit}, in {minutes:.0f} minutes; `make test` runs the same in small.\n\n"
+        f"`make prove` wrote this table on {day}, from commit {commit}, in {minutes:.0f} minutes; `make test` runs the "
+        "same in small.\n\n"
         "| promise | how it is tested | last figures |\n|---|---|---|\n"
     )
     return head + "\n".join(rows) + "\n"
+
+
+def replace_section(text: str, section: str) -> str:
+    """README's text, with this section between its marks."""
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}{section}{END}{after}"
 
 
 def _say(parts: tuple[str, ...], figures: Figures) -> str:
@@ -103,7 +115,7 @@ def read_figures(file: Path) -> Figures:
 
 
 def main() -> int:
-    """Runs everything; writes the page only if all of it holds."""
+    """Runs everything; writes the table only if all of it holds."""
     begun = time.monotonic()
     with TemporaryDirectory() as directory:
         file = Path(directory) / "figures"
@@ -116,8 +128,9 @@ def main() -> int:
     git = ["git", "describe", "--always", "--dirty"]
     commit = subprocess.run(git, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
     day = datetime.now(UTC).date().isoformat()
-    PAGE.write_text(to_page(figures, commit, day, (time.monotonic() - begun) / 60))
-    sys.stdout.write(f"{PAGE.relative_to(ROOT)} is written\n")
+    section = to_section(figures, commit, day, (time.monotonic() - begun) / 60)
+    README.write_text(replace_section(README.read_text(), section))
+    sys.stdout.write("README's table of promises is written\n")
     return 0
 
 

@@ -1,9 +1,9 @@
-"""The page of promises says what was reported, and says so where a part was not run."""
+"""README's table of promises says what was reported, and says so where a part was not run."""
 
-from tests.proof.prove import PROMISES, to_page
+from tests.proof.prove import BEGIN, END, PROMISES, replace_section, to_section
 
 
-def test_to_page__says_what_was_reported() -> None:
+def test_to_section__says_what_was_reported() -> None:
     """Every row has its promise, its test and the figures of its parts."""
     figures = {
         "machine": ["9 histories"],
@@ -12,9 +12,16 @@ def test_to_page__says_what_was_reported() -> None:
         "wire": ["no broker"],
         "brokers": ["a", "b"],
     }
-    page = to_page(figures, "abc1234", "2026-11-24", 12.3)
-    assert "9 histories<br>1 histories with the real producer on sockets<br>a<br>b |" in page
-    assert "3 mutants, each found by its invariant (2 of them)" in page
-    assert "0 requests after the return under 1 faults (no broker)" in page
-    assert page.count("not run") == 1
-    assert all(each.promise in page and each.test in page for each in PROMISES)
+    section = to_section(figures, "abc1234", "2026-11-24", 12.3)
+    assert "9 histories<br>1 histories with the real producer on sockets<br>a<br>b |" in section
+    assert "3 mutants, each found by its invariant (2 of them)" in section
+    assert "0 requests after the return under 1 faults (no broker)" in section
+    assert section.count("not run") == 2
+    assert all(each.promise in section and each.test in section for each in PROMISES)
+
+
+def test_replace_section__leaves_the_rest() -> None:
+    """Writing it twice is writing it once."""
+    text = f"before\n{BEGIN}old\n{END}after\n"
+    once = replace_section(text, "new\n")
+    assert once == replace_section(once, "new\n") == f"before\n{BEGIN}new\n{END}after\n"
