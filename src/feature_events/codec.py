@@ -5,6 +5,8 @@ registry's clients would want otherwise.
 https://docs.confluent.io/platform/current/schema-registry/fundamentals/serdes-develop/index.html#wire-format
 """
 
+import contextlib
+import json
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -47,8 +49,7 @@ class Codec:
         self._other = _to_other(schema.text)
         self._encode_texts = lru_cache(_TEXTS_KEPT)(_write_texts)
         self._encode_features = lru_cache(_FEATURES_KEPT)(_write_features)
-        self._last_names: tuple[str, ...] = ()
-        self._last_features = _write_features(())
+        self._last_features: tuple[tuple[str, ...], bytes] = (), _write_features(())
 
     def encode(self, event: FeatureAvailabilityEvent) -> bytes:
         """The framed bytes of this event.
@@ -64,9 +65,11 @@ class Codec:
             if self._other is not None:
                 return self._frame + self._other.write(event)
             event_id, event_type, timestamp, entity_type, entity_id, resource_type, resource, compute_id, names = event
-            if names != self._last_names:
+            last_names, features = self._last_features
+            if names != last_names:
+                features = self._encode_features(names)
                 # Mostly the next event's too, in the same strings, which are found equal without looking at each
-                self._last_names, self._last_features = names, self._encode_features(names)
+                self._last_features = names, features
             before_time, before_entity, behind = self._encode_texts(
                 event_type, entity_type, resource_type, resource, compute_id
             )
@@ -84,7 +87,7 @@ class Codec:
                     lengths[len(entity)],
                     entity,
                     behind,
-                    self._last_features,
+                    features,
                 )
             )
         except UnicodeEncodeError:
@@ -95,8 +98,9 @@ class Codec:
 
 def _to_other(text: str) -> "OtherSchema | None":
     """The schema where it has other fields than the shipped one; what those need is not imported otherwise."""
-    if text == SHIPPED_SCHEMA:
-        return None
+    with contextlib.suppress(ValueError):  # another says what is wrong with it
+        if json.loads(text) == json.loads(SHIPPED_SCHEMA):
+            return None
     from feature_events.other_schema import OtherSchema
 
     other = OtherSchema(text)

@@ -85,5 +85,5 @@ with contextlib.suppress(FeatureEventsError):  # the first invocation finds the 
     wire()
 
 # A batch is up to hundreds of thousands of objects that are all in use: to look for garbage among them after every
-# two thousand costs a tenth of the time, and finds none, since nothing here leaves any that refers to itself
+# two thousand costs a tenth of the time, and finds none: the handler leaves none that refers to itself
 gc.set_threshold(_ALLOCATIONS_BETWEEN_COLLECTIONS)

@@ -3,13 +3,19 @@
 They are CloudWatch's embedded metric format: a line of JSON in the log, which costs no call.
 """
 
+import math
 import os
 import time
-from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Collection, Mapping
+from operator import attrgetter
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from feature_events.change import Skipped
 from feature_events.logs import to_json
+from feature_events.message import Message
+
+if TYPE_CHECKING:
+    from feature_events.outcome import Outcome
 
 _NAMESPACE = os.environ.get("POWERTOOLS_METRICS_NAMESPACE", "FeatureEvents")
 _SERVICE = os.environ.get("POWERTOOLS_SERVICE_NAME", "feature-events")
@@ -34,6 +40,42 @@ METRICS: Mapping[str, Metric] = {
     "EventBytes": Metric("Bytes", "Size of the batch's message values before compression."),
     "RegistryLatency": Metric("Milliseconds", "What the schema registry took, once per cold start."),
 }
+
+
+_value: Callable[[Message], bytes] = attrgetter("value")
+_timestamp_ms: Callable[[Message], int] = attrgetter("timestamp_ms")
+
+
+class Figures:
+    """What a batch's figures are made of, as far as they are not what became of its records."""
+
+    def __init__(self) -> None:
+        self.serialization_seconds = 0.0
+        self.delivery_seconds = 0.0
+        self.event_bytes = 0
+        self.oldest_ms: float = math.inf
+
+    def add(self, messages: Collection[Message], seconds: float) -> None:
+        """Messages, and how long it took to make them."""
+        self.serialization_seconds += seconds
+        self.event_bytes += sum(map(len, map(_value, messages)))
+        self.oldest_ms = min([self.oldest_ms, *map(_timestamp_ms, messages)])
+
+    def measure(self, outcome: "Outcome", answered: float) -> dict[str, float]:
+        """The invocation's figures, by the names in METRICS."""
+        measured: dict[str, float] = {
+            "EventsDelivered": outcome.delivered,
+            "RecordsUndelivered": outcome.undelivered,
+            "DeadLetters": outcome.dead_letters,
+            "DeadLetterLimitReached": int(outcome.withheld is not None),
+            "SerializationTime": self.serialization_seconds * 1000,
+        }
+        if self.event_bytes:
+            measured["EventBytes"] = self.event_bytes
+            measured["DeliveryLatency"] = self.delivery_seconds * 1000
+        if outcome.delivered:
+            measured["EndToEndLatency"] = max(0.0, answered * 1000 - self.oldest_ms)
+        return measured
 
 
 def emit(measured: Mapping[str, float], skipped: Mapping[Skipped, int]) -> None:

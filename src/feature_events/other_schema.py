@@ -17,6 +17,7 @@ from feature_events.event import FeatureAvailabilityEvent
 _FIELDS = FeatureAvailabilityEvent._fields
 # Its features are a list: fastavro takes a tuple in a union for a pair of branch and value
 _SAMPLE = {**dict.fromkeys(_FIELDS, "text"), "features": ["name"]}
+_EVENT = FeatureAvailabilityEvent._make([*["text"] * (len(_FIELDS) - 1), ("name",)])
 
 
 class OtherSchema:
@@ -30,6 +31,14 @@ class OtherSchema:
     def __init__(self, text: str) -> None:
         self._schema = _parse(text)
         _refuse_unfillable(self._schema)
+        try:
+            self.write(_EVENT)
+        except Exception as error:  # noqa: BLE001  # whatever fastavro cannot write: defaults of bytes, for one
+            defaults = ", ".join([field["name"] for field in self._schema["fields"] if field["name"] not in _SAMPLE])
+            raise Misconfigured(
+                f"a default in the registry's schema cannot be written ({type(error).__name__}), of one of these "
+                f"fields: {defaults}; make it null, or choose another SCHEMA_VERSION"
+            ) from None
 
     @property
     def fields(self) -> list[tuple[str, object]]:
@@ -37,7 +46,14 @@ class OtherSchema:
         return [(field["name"], field["type"]) for field in self._schema["fields"]]
 
     def write(self, event: FeatureAvailabilityEvent) -> bytes:
-        """The event as such a record."""
+        """The event as such a record.
+
+        Raises:
+            UnicodeEncodeError: a text in it is not valid Unicode; also one of no field, since the key and the headers
+                have it.
+
+        """
+        "".join(event[:-1]).encode()
         data = BytesIO()
         values = dict(zip(_FIELDS, event, strict=True)) | {"features": list(event.features)}
         fastavro.schemaless_writer(data, self._schema, values)

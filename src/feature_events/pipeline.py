@@ -4,10 +4,9 @@ It is on one screen so that a reader sees every way that a record can go: delive
 stream.
 """
 
-import math
 import operator
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Sequence
 from functools import partial
 from itertools import compress
 from typing import NamedTuple, Protocol
@@ -30,8 +29,6 @@ from feature_events.publisher import Delivery, Refuse
 _PORTION = 1_000
 
 _is_delivered = partial(operator.is_, Delivery.DELIVERED)
-_value: Callable[[Message], bytes] = operator.attrgetter("value")
-_timestamp_ms: Callable[[Message], int] = operator.attrgetter("timestamp_ms")
 
 
 class MessagePublisher(Protocol):
@@ -71,18 +68,24 @@ class Pipeline(NamedTuple):
 
         """
         outcome = Outcome(records)
-        figures = _Figures()
-        halfway = deadline.halfway()
+        figures = metrics.Figures()
         try:
             for start in range(0, len(records), _PORTION):
                 portion = range(len(records))[start : start + _PORTION]
-                self._publish(outcome, portion, halfway, deadline, figures)
+                try:
+                    self._publish(outcome, portion, deadline, figures)
+                except Misconfigured as error:
+                    if not start:
+                        raise
+                    # What was sent is not to be sent again: the next invocation begins here, and fails
+                    logger.error("batch ended early", reason=str(error))
+                    break
                 if outcome.first_undelivered in portion:
                     break  # what is behind it comes again with it
             if outcome.a_delivered is not None:
                 self.limit.renew(read_table_name(records[outcome.a_delivered]))  # a batch is of one stream
         finally:
-            metrics.emit(_measure(outcome, figures, self.now()), outcome.skipped)
+            metrics.emit(figures.measure(outcome, self.now()), outcome.skipped)
             logger.info("batch handled", extra=outcome.counts())
         if outcome.withheld == 0:
             raise Misconfigured(
@@ -92,12 +95,10 @@ class Pipeline(NamedTuple):
             )
         return outcome
 
-    def _publish(
-        self, outcome: Outcome, portion: range, halfway: Deadline, deadline: Deadline, figures: "_Figures"
-    ) -> None:
+    def _publish(self, outcome: Outcome, portion: range, deadline: Deadline, figures: metrics.Figures) -> None:
         """Publishes the events of these records; what has been answered is not kept."""
         started = self.now()
-        messages = self._to_messages(outcome, portion, halfway)
+        messages = self._to_messages(outcome, portion, deadline.halfway())
         positions = list(messages)
 
         def refuse(index: int, reason: str) -> bool:
@@ -166,36 +167,3 @@ class Pipeline(NamedTuple):
         self.limit.count(table, sequence_number)
         outcome.set_aside(position)
         return True
-
-
-class _Figures:
-    """What a batch's figures are made of, as far as they are not what became of its records."""
-
-    def __init__(self) -> None:
-        self.serialization_seconds = 0.0
-        self.delivery_seconds = 0.0
-        self.event_bytes = 0
-        self.oldest_ms: float = math.inf
-
-    def add(self, messages: Collection[Message], seconds: float) -> None:
-        """Messages, and how long it took to make them."""
-        self.serialization_seconds += seconds
-        self.event_bytes += sum(map(len, map(_value, messages)))
-        self.oldest_ms = min([self.oldest_ms, *map(_timestamp_ms, messages)])
-
-
-def _measure(outcome: Outcome, figures: _Figures, answered: float) -> dict[str, float]:
-    """The invocation's figures, by the names in `metrics.METRICS`."""
-    measured: dict[str, float] = {
-        "EventsDelivered": outcome.delivered,
-        "RecordsUndelivered": outcome.undelivered,
-        "DeadLetters": outcome.dead_letters,
-        "DeadLetterLimitReached": int(outcome.withheld is not None),
-        "SerializationTime": figures.serialization_seconds * 1000,
-    }
-    if figures.event_bytes:
-        measured["EventBytes"] = figures.event_bytes
-        measured["DeliveryLatency"] = figures.delivery_seconds * 1000
-    if outcome.delivered:
-        measured["EndToEndLatency"] = max(0.0, answered * 1000 - figures.oldest_ms)
-    return measured

@@ -44,8 +44,8 @@ class Tally:
 
     def __str__(self) -> str:
         return (
-            f"{self.runs:,} histories, {self.changes:,} changes, {self.invocations:,} invocations of which "
-            f"{self.failures:,} failed, {self.acknowledged:,} acknowledgements, {self.set_aside:,} dead letters"
+            f"{self.runs:,} histories of {self.changes:,} changes and {self.invocations:,} invocations, of which "
+            f"{self.failures:,} failed"
         )
 
 

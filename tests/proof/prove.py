@@ -30,17 +30,12 @@ class Promise(NamedTuple):
 
 PROMISES = (
     Promise(
-        "Nothing is lost: every change is in the topic, in the dead letters, in the on-failure destination or still in "
-        "the stream",
+        "Nothing is lost: every change is in the topic, the dead letters, the on-failure destination or still in the "
+        "stream. The first appearances of an entity's events are in stream order",
         "generated histories of writers, faults and time over the real function and a model of Kafka and of Lambda's "
         "mapping, looked at after every step; fewer of them with the real producer on sockets; three real brokers, "
-        "killed and started again under load",
+        "killed one by one under load, and all at once for longer than the function waits",
         ("machine", "sockets", "brokers"),
-    ),
-    Promise(
-        "The first appearances of an entity's events are in stream order",
-        "the same histories and brokers (with a parallelization factor above 1: of an item's events)",
-        ("brokers",),
     ),
     Promise("The same change has the same id and the same bytes", "the same histories and brokers", ("machine",)),
     Promise(
@@ -67,7 +62,7 @@ PROMISES = (
 
 # How to say figures of which every run of a test reports one
 _COUNTED = {
-    "mutants": "{number} mutants, each found by its invariant ({distinct} of them)",
+    "mutants": "{number} mutants, each found by its own of {distinct} invariants",
     "sockets": "{number} histories with the real producer on sockets",
     "wire": "0 requests after the return under {number} faults ({names})",
 }

@@ -10,6 +10,7 @@ import pytest
 
 from feature_events import handler as handler_module
 from feature_events.change import Change, Skipped, read_change
+from feature_events.codec import Codec, Schema
 from feature_events.errors import FeatureEventsError, Misconfigured, PoisonRecord
 from feature_events.event import FeaturesMode
 from feature_events.settings import read_settings
@@ -20,6 +21,10 @@ from tests.support.pipelines import to_pipeline
 
 RECORDS = scaled(40_000, 1_000_000)
 BATCH = 20
+OTHER = Codec(
+    Schema(7, json.dumps({"type": "record", "name": "E", "fields": [{"name": "event_id", "type": "string"}]}))
+)
+"""A registry's own schema, with less than an event has."""
 SETTINGS = read_settings({"KAFKA_BROKER_URL": "model:1", "SCHEMA_ID": "7"})
 
 
@@ -46,6 +51,8 @@ def run(
     """The handler over doubles that take everything; what it left behind, and its answer."""
     publisher, letters = FakePublisher(), FakeDeadLetters()
     pipeline = to_pipeline(publisher, letters, features_mode=mode, limit=1_000_000)
+    if mode == "changed":
+        pipeline = pipeline._replace(codec=OTHER)
     monkeypatch.setattr(handler_module, "wire", lambda: (SETTINGS, pipeline))
     answer = handler_module.handler({"Records": records}, FakeContext())  # type: ignore[arg-type]  # the double
     return publisher, letters, answer

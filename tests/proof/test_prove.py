@@ -14,7 +14,7 @@ def test_to_section__says_what_was_reported() -> None:
     }
     section = to_section(figures, "abc1234", "2026-11-24", 12.3)
     assert "9 histories<br>1 histories with the real producer on sockets<br>a<br>b |" in section
-    assert "3 mutants, each found by its invariant (2 of them)" in section
+    assert "3 mutants, each found by its own of 2 invariants" in section
     assert "0 requests after the return under 1 faults (no broker)" in section
     assert section.count("not run") == 2
     assert all(each.promise in section and each.test in section for each in PROMISES)

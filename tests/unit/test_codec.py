@@ -1,6 +1,7 @@
 """Events become Avro under any schema that they can fill, and no other is taken."""
 
 import json
+import sys
 
 import fastavro
 import pytest
@@ -78,11 +79,40 @@ def test_codec__refuses_what_is_no_record_schema(text: str) -> None:
         Codec(Schema(7, text))
 
 
+@pytest.mark.parametrize(
+    ("kind", "default"),
+    [
+        ("bytes", "\u00ff"),
+        ({"type": "fixed", "name": "F", "size": 1}, "a"),
+        ({"type": "bytes", "logicalType": "decimal", "precision": 4}, "a"),
+        (["bytes", "null"], "a"),
+    ],
+)
+def test_codec__refuses_a_default_that_cannot_be_written(kind: object, default: str) -> None:
+    """What would fail at every event is said at the start, with the field's name."""
+    with pytest.raises(Misconfigured, match=r"default.* extra"):
+        Codec(to_schema(*FIELDS, {"name": "extra", "type": kind, "default": default}))
+
+
+def test_codec__knows_the_shipped_schema_however_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A registry gives it back without its blanks; what other schemas need is not imported for that."""
+    monkeypatch.setitem(sys.modules, "feature_events.other_schema", None)
+    text = json.dumps(json.loads(SHIPPED_SCHEMA), separators=(",", ":"))
+    assert Codec(Schema(7, text)).encode(EVENT) == Codec(Schema(7, SHIPPED_SCHEMA)).encode(EVENT)
+
+
 def test_encode__refuses_text_that_is_not_unicode() -> None:
     """A lone surrogate, which JSON can carry, is poison and not a crash."""
     for event in (EVENT._replace(entity_id="\ud800"), EVENT._replace(features=("\udfff",))):
         with pytest.raises(PoisonRecord, match="Unicode"):
             Codec(Schema(7, SHIPPED_SCHEMA)).encode(event)
+
+
+@pytest.mark.parametrize("event", [EVENT._replace(entity_id="\ud800"), EVENT._replace(entity_type="\ud800")])
+def test_encode__refuses_such_text_also_where_the_schema_has_not_its_field(event: FeatureAvailabilityEvent) -> None:
+    """The message's key and headers have it."""
+    with pytest.raises(PoisonRecord, match="Unicode"):
+        Codec(to_schema({"name": "event_id", "type": "string"})).encode(event)
 
 
 def test_shipped_schema__is_the_contract() -> None:

@@ -1,5 +1,7 @@
 """A batch goes down the line, and every record of it comes to an end that is told."""
 
+import contextlib
+import gc
 import json
 
 import pytest
@@ -7,7 +9,8 @@ import pytest
 from feature_events import pipeline as pipeline_module
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured
-from tests.support.doubles import FakeDeadLetters, FakePublisher
+from feature_events.message import Message
+from tests.support.doubles import FakeClock, FakeDeadLetters, FakePublisher
 from tests.support.pipelines import to_pipeline
 from tests.support.records import Json, number_of, to_item, to_record, to_unreadable_record
 
@@ -139,6 +142,60 @@ def test_run__publishes_no_portion_behind_an_undelivered_record(kind: str, bad: 
     outcome = to_pipeline(publisher, FakeDeadLetters(works=False)).run(records, TIME_LEFT)
     assert outcome.response() == failures(records[bad])
     assert len(publisher.log) == bad
+
+
+@pytest.mark.usefixtures("portions_of_two")
+def test_run__sets_aside_in_each_portion_what_there_is_time_for() -> None:
+    """What earlier portions took is not taken from the time to set a record aside."""
+    clock, publisher, letters = FakeClock(), FakePublisher(), FakeDeadLetters()
+
+    def take_time(_: Message) -> bool:
+        clock.seconds += 1.5
+        return False
+
+    publisher.loses = take_time
+    records = [to_record(number) for number in range(10)]
+    records[8] = to_unreadable_record(8)
+    outcome = to_pipeline(publisher, letters).run(records, Deadline(20, clock))
+    assert (outcome.response(), len(publisher.log), len(letters.letters)) == (failures(), 9, 1)
+
+
+@pytest.mark.usefixtures("portions_of_two")
+def test_run__sends_no_portion_again_for_what_is_misconfigured_behind_it() -> None:
+    """A later portion's error is raised by the invocation that begins with it."""
+    publisher = FakePublisher()
+    records = [to_record(number) for number in range(4)]
+    del records[3]["dynamodb"]["NewImage"]
+    records[3]["dynamodb"]["StreamViewType"] = "KEYS_ONLY"
+    pipeline = to_pipeline(publisher, FakeDeadLetters())
+    assert pipeline.run(records, TIME_LEFT).response() == failures(records[2])
+    assert len(publisher.log) == 2
+    with pytest.raises(Misconfigured, match="KEYS_ONLY"):
+        pipeline.run(records[2:], TIME_LEFT)
+    assert len(publisher.log) == 2
+
+
+@pytest.mark.parametrize("case", ["good", "poison", "undelivered", "misconfigured"])
+def test_run__leaves_nothing_that_refers_to_itself(case: str) -> None:
+    """What it leaves is gone at once, so that the collector may be let to sleep."""
+    publisher = FakePublisher()
+    publisher.reachable, publisher.topic_exists = case != "undelivered", case != "misconfigured"
+    pipeline = to_pipeline(publisher, FakeDeadLetters(works=False))
+    records = [to_unreadable_record(1) if case == "poison" else to_record(1), to_record(2)]
+
+    def run() -> None:
+        with contextlib.suppress(Misconfigured):
+            pipeline.run(records, TIME_LEFT)
+
+    run()
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(20):
+            run()
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
 
 
 def test_run__counts_every_record_once() -> None:
