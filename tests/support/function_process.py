@@ -28,7 +28,7 @@ class FunctionProcess:
         )
 
     def send(self, records: Sequence[Any], milliseconds: int = 60_000, **limits: int) -> None:
-        """Begins an invocation; `kibibytes` is how much more memory the process may then have than it has."""
+        """Begins an invocation; `kibibytes` is how much memory the process then has left."""
         self._write({"Records": list(records), "milliseconds": milliseconds, **limits})
 
     def receive(self) -> Any:  # noqa: ANN401  # the handler's answer is JSON
