@@ -5,7 +5,6 @@ listeners are data, so that a cluster or a way to sign in is a value and not ano
 """
 
 import base64
-import signal
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -182,11 +181,11 @@ class Broker:
 
     def pause(self) -> None:
         """Freezes the broker: connections stay open and nothing is answered."""
-        self._running.send(signal.SIGSTOP)
+        self._running.pause()
 
     def resume(self) -> None:
         """Undoes `pause`."""
-        self._running.send(signal.SIGCONT)
+        self._running.resume()
 
     @property
     def _config(self) -> Path:

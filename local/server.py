@@ -1,6 +1,5 @@
 """A server that is one process: started, killed, frozen and ended in one way, whatever it serves."""
 
-import signal
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Self
@@ -34,11 +33,11 @@ class Server(ABC):
 
     def pause(self) -> None:
         """Freezes it: connections stay open and nothing is answered."""
-        self._running.send(signal.SIGSTOP)
+        self._running.pause()
 
     def resume(self) -> None:
         """Undoes `pause`."""
-        self._running.send(signal.SIGCONT)
+        self._running.resume()
 
     @property
     def _running(self) -> Process:

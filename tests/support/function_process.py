@@ -61,6 +61,7 @@ class FunctionProcess:
     def freeze(self) -> None:
         """Stops the process where it is, as Lambda does between invocations."""
         self._process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def thaw(self) -> None:
         """Lets it go on."""
