@@ -1,6 +1,6 @@
 """README's table of promises says what was reported, and says so where a part was not run."""
 
-from tests.proof.prove import BEGIN, END, PROMISES, replace_section, to_section
+from tests.proof.prove import BEGIN, END, PROMISES, README, replace_section, to_section
 
 
 def test_to_section__says_what_was_reported() -> None:
@@ -18,6 +18,15 @@ def test_to_section__says_what_was_reported() -> None:
     assert "0 requests after the return under 1 faults (no broker)" in section
     assert section.count("not run") == 2
     assert all(each.promise in section and each.test in section for each in PROMISES)
+
+
+def test_readme__has_the_promises_that_are_proved() -> None:
+    """Its table is of this version of the proof, row by row, with figures in each."""
+    _, _, rest = README.read_text().partition(BEGIN)
+    section, _, _ = rest.partition(END)
+    rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| ")][1:]
+    assert [row[:2] for row in rows] == [[each.promise, each.test] for each in PROMISES]
+    assert [figures for _, _, figures in rows if "not run" in figures] == []
 
 
 def test_replace_section__leaves_the_rest() -> None:
