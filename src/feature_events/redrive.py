@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, NamedTuple, NotRequired, Protocol, TypedDict
+from typing import TYPE_CHECKING, Any, NamedTuple, NotRequired, Protocol, TypedDict, cast
 
 from feature_events.aws_requests import PARALLEL
 from feature_events.change import (
@@ -28,7 +28,7 @@ from feature_events.change import (
 from feature_events.dead_letter_limit import DeadLetterLimit
 from feature_events.deadline import Deadline
 from feature_events.errors import FeatureEventsError, Misconfigured, PoisonRecord, Undelivered
-from feature_events.event import to_event
+from feature_events.event import FeatureAvailabilityEvent, to_event
 from feature_events.failure_store import ON_FAILURE_PREFIX, Failure, FailureStore, StoredObject
 from feature_events.handler import ANSWER_SECONDS, wire
 from feature_events.layout import read_map
@@ -381,15 +381,14 @@ class Redrive:
         if self._pipeline.features_mode == "all":
             return are_equal(item, change.new_image)
         # A write that left these features as they were has announced none of them
-        layout, mode = self._pipeline.layout, self._pipeline.features_mode
-        event = to_event(change, layout, mode)
+        layout = self._pipeline.layout
+        event = cast("FeatureAvailabilityEvent", to_event(change, layout, "changed"))  # its message was made
         then = read_map(change.new_image, layout.features) or {}
         try:
             now = read_map(item, layout.features) or {}
         except PoisonRecord:
             return False
-        names = () if isinstance(event, Skipped) else event.features
-        return all(name in now and are_equal(now[name], then[name]) for name in names)
+        return all(name in now and are_equal(now[name], then[name]) for name in event.features)
 
     def _split(self, found: Sequence[_Found]) -> None:
         """Makes dead letters of what on-failure batches hold and cannot send, so that the batches can be moved.

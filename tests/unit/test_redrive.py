@@ -305,8 +305,10 @@ def test_redrive__twice_comes_to_the_same_end(account: Account) -> None:
     assert (account.keys, sent(account)) == (end, before)
 
 
-def test_redrive__goes_by_sequence_number(account: Account) -> None:
-    """Numbers are not all of one length, and a key's order is not theirs."""
+@pytest.mark.parametrize("objects", [1, 200])
+def test_redrive__goes_by_sequence_number(account: Account, monkeypatch: pytest.MonkeyPatch, objects: int) -> None:
+    """Numbers are not all of one length, and a key's order is not theirs; within a chunk, and from one to the next."""
+    monkeypatch.setattr("feature_events.redrive._CHUNK_OBJECTS", objects)
     records = to_written(account, 9, 10, 1)
     for record, number in zip(records, ("9", "10", "100"), strict=True):
         record["dynamodb"]["SequenceNumber"] = number
