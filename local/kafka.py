@@ -19,6 +19,7 @@ from local.downloads import KAFKA_LOCK, fetch, read_lock
 from local.environment import to_server_environment
 from local.ports import take_port
 from local.processes import Process, Processes
+from local.server import Program
 
 READY = 60.0
 JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-Djava.net.preferIPv4Stack=true")
@@ -139,30 +140,25 @@ def to_properties(
     return "".join(f"{name}={value}\n" for name, value in properties.items())
 
 
-class Broker:
-    """One broker process, which tests may kill, pause and start again."""
+class Broker(Program):
+    """One broker, which may be started again on its old data."""
 
     def __init__(self, node: Node, directory: Path, processes: Processes) -> None:
+        super().__init__(f"kafka-{node.id}")
         self.node = node
         self._directory = directory
         self._processes = processes
-        self._process: Process | None = None
-
-    @property
-    def name(self) -> str:
-        """How the broker's log is called."""
-        return f"kafka-{self.node.id}"
 
     def format(self, properties: str, cluster: str, options: Sequence[str]) -> None:
         """Writes the configuration and prepares the empty storage."""
         self._directory.mkdir(parents=True)
         self._config.write_text(properties)
         command = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._config), *options]
-        self._java(f"{self.name}-format", "-Xmx64m", command).wait_for_success(READY)
+        self._java(f"{self._name}-format", "-Xmx64m", command).wait_for_success(READY)
 
     def start(self) -> None:
         """Starts the broker without waiting."""
-        self._process = self._java(self.name, "-Xmx256m", ["kafka.Kafka", str(self._config)])
+        self._process = self._java(self._name, "-Xmx256m", ["kafka.Kafka", str(self._config)])
 
     def wait(self) -> None:
         """Waits until the broker takes requests."""
@@ -175,27 +171,9 @@ class Broker:
         self.start()
         self.wait()
 
-    def kill(self) -> None:
-        """Ends the broker as a power cut would."""
-        self._running.kill()
-
-    def pause(self) -> None:
-        """Freezes the broker: connections stay open and nothing is answered."""
-        self._running.pause()
-
-    def resume(self) -> None:
-        """Undoes `pause`."""
-        self._running.resume()
-
     @property
     def _config(self) -> Path:
         return self._directory / "server.properties"
-
-    @property
-    def _running(self) -> Process:
-        if self._process is None:
-            raise RuntimeError(f"{self.name} was not started")
-        return self._process
 
     def _java(self, name: str, memory: str, command: Sequence[str]) -> Process:
         class_path = ":".join(str(artifact.file) for artifact in read_lock(KAFKA_LOCK))

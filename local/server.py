@@ -8,28 +8,21 @@ from local.ports import take_port
 from local.processes import Process, Processes
 
 
-class Server(ABC):
-    """A server with a directory and a port of its own; it forgets everything when it ends."""
+class Program:
+    """One program, which tests may kill, pause and let go on; whoever is one starts it.
 
-    def __init__(self, name: str, directory: Path, processes: Processes | None = None) -> None:
+    Args:
+        name: how its log is called.
+
+    """
+
+    def __init__(self, name: str) -> None:
         self._name = name
-        self._directory = directory / name
-        self._processes = processes or Processes(directory)
-        self._port = take_port()
         self._process: Process | None = None
-
-    @abstractmethod
-    def start(self) -> None:
-        """Starts it and waits until it answers."""
 
     def kill(self) -> None:
         """Ends it as a power cut would."""
         self._running.kill()
-
-    def restart(self) -> None:
-        """Starts an empty one on the same port."""
-        self.kill()
-        self.start()
 
     def pause(self) -> None:
         """Freezes it: connections stay open and nothing is answered."""
@@ -44,6 +37,25 @@ class Server(ABC):
         if self._process is None:
             raise RuntimeError(f"{self._name} was not started")
         return self._process
+
+
+class Server(Program, ABC):
+    """A server with a directory and a port of its own; it forgets everything when it ends."""
+
+    def __init__(self, name: str, directory: Path, processes: Processes | None = None) -> None:
+        super().__init__(name)
+        self._directory = directory / name
+        self._processes = processes or Processes(directory)
+        self._port = take_port()
+
+    @abstractmethod
+    def start(self) -> None:
+        """Starts it and waits until it answers."""
+
+    def restart(self) -> None:
+        """Starts an empty one on the same port."""
+        self.kill()
+        self.start()
 
     def __enter__(self) -> Self:
         try:
