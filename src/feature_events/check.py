@@ -184,7 +184,7 @@ def _check_kafka(findings: Findings, settings: Settings) -> None:
     context = partial(_to_kafka_context, settings, sign_in) if sign_in else None
     addresses = [_to_address(f"//{broker}") for broker in settings.brokers.split(",")]
     ways: Sequence[str] = []
-    if not _is_embedded(settings):
+    if not settings.is_embedded:
         ways = _check_addresses(findings, addresses, context, f"secret {_KAFKA_CA}")
     kafka = _Kafka(settings, sign_in)
     secrets = [f"secret {_KAFKA_SECRET}", f"secret {_KAFKA_CA}"]
@@ -219,11 +219,6 @@ def _check_addresses(
         ]
     )
     return [each.to_name("TLS") for each in addresses]
-
-
-def _is_embedded(settings: Settings) -> bool:
-    """Whether librdkafka's own broker stands in for Kafka."""
-    return any(name.startswith("test.mock.") for name in settings.kafka_properties)
 
 
 def _to_address(url: str) -> Address:
@@ -336,7 +331,7 @@ class _Kafka:
         return f"found, with {len(topic.partitions)} partition(s)"
 
     def ask_for_write(self) -> str:
-        if _is_embedded(self._settings):
+        if self._settings.is_embedded:
             return "librdkafka's own broker asks nobody"
         own = self._sign_in.to_properties() if self._sign_in else {}
         admin = AdminClient({**to_properties(self._settings), **own})

@@ -4,19 +4,21 @@ Nearly all that a deployment gets wrong shows here, so every way to fail is told
 or it may work later.
 """
 
+import contextlib
 import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Protocol, cast
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
-from feature_events.deadline import Deadline
+from feature_events.deadline import Deadline, run_within
 from feature_events.errors import Misconfigured, Undelivered
 from feature_events.logs import logger
 from feature_events.settings import Properties, Settings
 
 OPEN_SECONDS = 5.0
-"""How long a new producer may take to reach Kafka and find the topic."""
+"""How long the start of an execution environment waits for Kafka; a batch waits to its own deadline."""
 
 DEFAULTS: Properties = {
     "client.id": "feature-events",
@@ -24,7 +26,8 @@ DEFAULTS: Properties = {
     "socket.timeout.ms": 10_000,
     "request.timeout.ms": 10_000,
     "retry.backoff.ms": 200,
-    "socket.connection.setup.timeout.ms": 5_000,
+    # Authenticating takes four of the broker's answers and those of TLS, each of which may be late
+    "socket.connection.setup.timeout.ms": 10_000,
     # A frozen environment outlives its connections: find out soon, come back soon
     "socket.keepalive.enable": "true",
     "reconnect.backoff.ms": 50,
@@ -59,8 +62,11 @@ _SIGN_IN_REFUSED = frozenset(
 # By this text alone a refused client certificate is told from a lost connection
 _TLS_ALERT = "SSL alert number"
 
-# How long a signing-in producer first waits for the topic: a refusal is seen between the waits, each twice as long
-_FIRST_WAIT_SECONDS = 0.25
+# How long one question is waited for: what a broker answers later, librdkafka drops (socket.timeout.ms)
+_QUESTION_SECONDS = 10.0
+
+# How long a new producer waits for what only makes its first batch faster
+_SPARE_SECONDS = 0.5
 
 # The properties that come from secrets and that librdkafka looks into, with the settings that name those
 _SECRET_PROPERTIES = {
@@ -72,6 +78,9 @@ _SECRET_PROPERTIES = {
 # How flush() tells of a fatal error: the client raises it among the callbacks, and the next one can fail on that
 LOST = (KafkaException, SystemError)
 
+
+# What a question may take beyond its time to say that it has passed
+_GRACE_SECONDS = 1.0
 
 # How long whoever lets go of a producer may still have it in its hands
 _IN_USE_SECONDS = 1.0
@@ -136,6 +145,9 @@ def to_properties(settings: Settings) -> Properties:
         **settings.kafka_properties,
         "bootstrap.servers": settings.brokers,
         "compression.type": settings.compression,
+        # Brokers make a topic when a producer asks for it (auto.create.topics.enable, Kafka's default): a mistyped
+        # TOPIC_NAME would become a topic that nobody reads. librdkafka's own broker has no topics but those.
+        "allow.auto.create.topics": "true" if settings.is_embedded else "false",
     }
 
 
@@ -178,15 +190,18 @@ def let_go(producer: Producer) -> None:
 def _wait_for(
     topic: str | None, producer: Producer, deadline: Deadline, errors: ClientErrors, sign_in: SignIn | None
 ) -> None:
-    """Waits until the topic is found and the first batch can go out at once."""
+    """Waits until the topic is found and, where Kafka is quick, until the first batch can go out at once."""
     error = _find(topic, producer, deadline, errors, sign_in)
     if error is not None:
         raise_if_misconfigured(error, topic)
-    # The first answer came over the bootstrap address, whose connection then starts anew under the broker's own name.
+    # The first answer came over the bootstrap address, whose connection then starts again under the broker's own name.
     # An idempotent producer that finds no connection meanwhile asks for its id half a second later, which the first
-    # batch would wait for; two more questions wait for that connection here, where it takes milliseconds.
-    for _ in range(2):
-        _find(topic, producer, deadline, errors, sign_in)
+    # batch would wait for. Two more questions wait for that connection, where it takes milliseconds; where it takes
+    # longer, the batch is better off with the time.
+    spare = deadline.within(_SPARE_SECONDS)
+    with contextlib.suppress(KafkaException):
+        for _ in range(2):
+            _ask(topic, producer, spare.remaining())
 
 
 def _to_producer(properties: Mapping[str, Any], errors: ClientErrors) -> Producer:
@@ -210,26 +225,34 @@ def _find(
 ) -> KafkaError | None:
     """What Kafka has against the topic, once it has answered."""
     seconds = deadline.remaining()
-    wait = _FIRST_WAIT_SECONDS if sign_in else seconds
-    while True:
-        try:
-            timeout = min(wait, deadline.remaining())
-            if topic is None:
-                producer.list_topics(timeout=timeout)
-                return None
-            return cast("KafkaError | None", producer.list_topics(topic, timeout=timeout).topics[topic].error)
-        except KafkaException as exception:
-            producer.poll(0)  # lets the client say why
-            error = errors.latest or exception.args[0]
+
+    def watch() -> None:
+        producer.poll(0)  # lets the client say why
         if errors.refusal is not None:
             raise to_refusal(errors.refusal, sign_in)
+
+    while True:
+        wait = min(_QUESTION_SECONDS, deadline.remaining())
+        try:
+            # The client tells of a refusal where it is polled, and a question holds its thread until it is answered
+            return run_within(wait + _GRACE_SECONDS, partial(_ask, topic, producer, wait), watch)
+        except KafkaException as exception:
+            watch()
+            error = errors.latest or exception.args[0]
         raise_if_misconfigured(error, topic)
         if not deadline.remaining():
             raise Undelivered(
                 f"no broker answered within {seconds:.1f} s: {error.str()}; check KAFKA_BROKER_URL and the way to it "
                 "(subnets, security groups, the port of this kind of sign-in)"
             )
-        wait *= 2
+
+
+def _ask(topic: str | None, producer: Producer, seconds: float) -> KafkaError | None:
+    """Kafka's answer about the topic, or with none about the cluster; raises KafkaException where it does not come."""
+    if topic is None:
+        producer.list_topics(timeout=seconds)
+        return None
+    return cast("KafkaError | None", producer.list_topics(topic, timeout=seconds).topics[topic].error)
 
 
 def to_refusal(error: KafkaError | None, sign_in: SignIn | None) -> Misconfigured:

@@ -4,6 +4,7 @@ Lambda ends a function at its time-out without asking, and what it had found out
 one of these.
 """
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -34,8 +35,16 @@ class Deadline:
         return Deadline(self.remaining() / 2, self._clock)
 
 
-def run_within[T](seconds: float, function: Callable[[], T]) -> T:
+_LOOK_SECONDS = 0.05
+
+
+def run_within[T](seconds: float, function: Callable[[], T], watch: Callable[[], None] | None = None) -> T:
     """What the function returns or raises, in a thread of its own, since nothing ends a call that hangs.
+
+    Args:
+        seconds: how long to wait for it.
+        function: what to call.
+        watch: called here every 50 ms meanwhile; what it raises ends the waiting.
 
     Raises:
         TimeoutError: it has not come to an end; it is left to itself.
@@ -53,11 +62,18 @@ def run_within[T](seconds: float, function: Callable[[], T]) -> T:
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    thread.join(seconds)
+    end = Deadline(seconds)
+    while thread.is_alive() and end.remaining():
+        thread.join(min(end.remaining(), _LOOK_SECONDS if watch else math.inf))
+        if watch:
+            watch()
     if not outcome:
         raise TimeoutError
-    return outcome[0]()
+    return outcome.pop()()
 
 
 def _raise(error: BaseException) -> Never:
-    raise error
+    try:
+        raise error
+    finally:
+        del error  # or its traceback, which has this frame, would keep it and all that it was raised among

@@ -6,6 +6,10 @@ is not. Therefore messages go out in *waves*: a wave is smaller than one record 
 is one batch, which Kafka writes wholly or not at all, and the next wave leaves only when the one before has been
 answered in full. librdkafka must neither split a batch nor expire a part of it, so it is given no linger, size or
 time-out of its own to do so (`_FIXED`): `flush()` sends, and `purge()` ends the waiting.
+
+After a failure the next attempt begins with a *probe*: the first message alone. Lambda retries a batch from the record
+that was not acknowledged; while that record's partition has no leader, its retries write nothing of what is behind it
+again.
 """
 
 import contextlib
@@ -21,7 +25,6 @@ from confluent_kafka import Message as Report
 
 from feature_events.connection import (
     LOST,
-    OPEN_SECONDS,
     ClientErrors,
     SignIn,
     connect,
@@ -131,6 +134,8 @@ class Publisher:
         self._outstanding = _OutstandingLogged if log_each else _Outstanding
         self._errors = ClientErrors(self._stop_waiting)
         self._producer: Producer | None = None
+        self._has_failed = False
+        """Whether the last attempt left messages unanswered."""
 
     def open(self, deadline: Deadline) -> Producer:
         """The connected producer, made and its topic found if that has not been done.
@@ -168,14 +173,18 @@ class Publisher:
         except Undelivered as error:
             logger.error("kafka not reached", reason=str(error))
         finally:
-            if Delivery.UNKNOWN in deliveries:
+            self._has_failed = Delivery.UNKNOWN in deliveries
+            if self._has_failed:
                 self._abandon()
         return deliveries
 
     def _publish_waves(
         self, messages: Sequence[Message], deliveries: list[Delivery], deadline: Deadline, refuse: Refuse
     ) -> None:
-        waves = deque[Sequence[int]](_to_waves(messages, self._wave_bytes))
+        if self._has_failed and len(messages) > 1 and not self._probe(messages, deliveries, deadline):
+            return
+        start = deliveries.count(Delivery.DELIVERED)
+        waves = deque[Sequence[int]](_to_waves(messages, start, self._wave_bytes))
         while waves and deadline.remaining():
             wave = waves.popleft()
             answers = self._send(list(map(messages.__getitem__, wave)), deadline)
@@ -200,6 +209,16 @@ class Publisher:
                 "deadline passed before all was sent", hint="raise DELIVERY_TIMEOUT_MS and the function's time-out"
             )
 
+    def _probe(self, messages: Sequence[Message], deliveries: list[Delivery], deadline: Deadline) -> bool:
+        """Sends the first message alone; whether it is answered.
+
+        A refusal is an answer too: that message goes on with the others, and is tried as they are.
+        """
+        _, unknown = _settle(range(1), self._send(messages[:1], deadline), deliveries)
+        if unknown:
+            self._explain(unknown)
+        return unknown is None
+
     def _connect(self, deadline: Deadline) -> Producer:
         """A new producer that has found its topic; with secrets read anew where Kafka no longer takes the former."""
         try:
@@ -212,8 +231,7 @@ class Publisher:
 
     def _connect_once(self, deadline: Deadline) -> Producer:
         self._errors = ClientErrors(self._stop_waiting)
-        limit = deadline.within(OPEN_SECONDS)
-        producer = connect(self._properties, self._sign_in, self._topic, limit, self._errors)
+        producer = connect(self._properties, self._sign_in, self._topic, deadline, self._errors)
         if self._sign_in:
             self._sign_in.accept()
         logger.info("producer initialised", topic=self._topic, brokers=self._properties["bootstrap.servers"])
@@ -336,10 +354,9 @@ def _settle(
     return refused, unknown
 
 
-def _to_waves(messages: Sequence[Message], limit: int) -> Iterator[Sequence[int]]:
-    """Positions of messages in runs that weigh at most `limit` bytes; a heavier message is alone."""
+def _to_waves(messages: Sequence[Message], start: int, limit: int) -> Iterator[Sequence[int]]:
+    """Positions of messages from `start` on, in runs that weigh at most `limit` bytes; a heavier message is alone."""
     up_to = list(accumulate(map(_weight, messages), initial=0))
-    start = 0
     while start < len(messages):
         stop = max(start + 1, bisect_right(up_to, up_to[start] + limit) - 1)
         yield range(start, stop)

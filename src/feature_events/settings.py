@@ -28,6 +28,7 @@ RESERVED_PROPERTIES: Mapping[str, str] = {
     "compression.codec": "set KAFKA_COMPRESSION",
     "message.timeout.ms": "set DELIVERY_TIMEOUT_MS",
     "delivery.timeout.ms": "set DELIVERY_TIMEOUT_MS",
+    "allow.auto.create.topics": "a topic that is not there is an error: create it",
     "acks": "it is all, so that nothing is lost",
     "request.required.acks": "it is all, so that nothing is lost",
     "enable.idempotence": "it is on, so that nothing is out of order",
@@ -84,6 +85,11 @@ class Settings(NamedTuple):
     kafka_ca_secret: str | None
     registry_secret: str | None
     registry_ca_secret: str | None
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether librdkafka's own broker stands in for Kafka."""
+        return any(name.startswith("test.mock.") for name in self.kafka_properties)
 
 
 class _Refused(Exception):

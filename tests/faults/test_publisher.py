@@ -6,6 +6,7 @@ The faults are the mock cluster's, so that a lost leader or a refused batch happ
 import time
 from collections.abc import Iterator
 from itertools import chain
+from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError
@@ -195,6 +196,67 @@ def test_open__says_that_no_broker_answers(kafka: MockKafka) -> None:
     kafka.stop()
     with pytest.raises(Undelivered, match=r"no broker answered .* check KAFKA_BROKER_URL"):
         to_publisher(kafka).open(Deadline(SHORT))
+
+
+class NoSecrets:
+    """A way to authenticate that needs nothing: what waits for Kafka waits as it does where it authenticates."""
+
+    remedy = ""
+
+    def to_properties(self) -> dict[str, Any]:
+        """No properties."""
+        return {}
+
+    def is_current(self) -> bool:
+        """Always."""
+        return True
+
+    def accept(self) -> None:
+        """Takes no note of it."""
+
+    def renew(self) -> bool:
+        """There is nothing to read again."""
+        return False
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "authentication"), [(900, NoSecrets()), (1500, None)], ids=["authenticating", "slower"]
+)
+def test_publish__gets_through_to_a_slow_cluster(
+    kafka: MockKafka, milliseconds: int, authentication: NoSecrets | None
+) -> None:
+    """A new producer takes the time that a batch has, since each of a slow cluster's answers is late."""
+    kafka.delay(milliseconds)
+    publisher = Publisher(kafka.topic, {**DEFAULTS, "bootstrap.servers": kafka.bootstrap}, authentication)
+    assert set(publisher.publish(to_messages(40), Deadline(LONG), Refusals())) == {Delivery.DELIVERED}
+
+
+def test_publish__writes_little_twice_while_a_partition_has_no_leader() -> None:
+    """Ten retries of a thousand events, one of whose four partitions has no leader, write at most two thousand."""
+    with run_mock_kafka(brokers=4) as kafka:
+        publisher = to_publisher(kafka)
+        publisher.open(Deadline(LONG))
+        kafka.stop_one(2)
+        left = to_messages(1000, entities=100)
+        for _ in range(10):
+            deliveries = publisher.publish(left, Deadline(SHORT), Refusals())
+            left = left[deliveries.index(Delivery.UNKNOWN) :]
+        kafka.start()
+        assert set(publisher.publish(left, Deadline(LONG), Refusals())) == {Delivery.DELIVERED}
+        assert_complete_and_in_order(kafka, 1000)
+        assert len(read_topic(kafka.bootstrap, kafka.topic)) <= 2000
+
+
+def test_publish__sends_the_rest_behind_a_probe_that_is_refused(kafka: MockKafka) -> None:
+    """After a failure the first message goes alone; where it is too large, it is refused and the others delivered."""
+    publisher = to_publisher(kafka)
+    kafka.fail(PRODUCE, *[KafkaError.NOT_ENOUGH_REPLICAS] * 1000)
+    assert Delivery.UNKNOWN in publisher.publish(to_messages(20), Deadline(SHORT), Refusals())
+    kafka.recover(PRODUCE)
+    refusals = Refusals()
+    messages = [to_message(0, size=2_000_000), *to_messages(20)[1:]]
+    deliveries = publisher.publish(messages, Deadline(LONG), refusals)
+    assert (refusals.seen, deliveries) == ([0], [Delivery.REFUSED, *[Delivery.DELIVERED] * 19])
 
 
 def test_open__tries_again_after_a_failure(kafka: MockKafka) -> None:

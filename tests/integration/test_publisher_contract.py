@@ -5,6 +5,7 @@ The tests of the line trust the double; these tests are why they may.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import override
 from uuid import uuid4
 
@@ -13,12 +14,15 @@ from confluent_kafka import KafkaError
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from feature_events.connection import DEFAULTS
+from feature_events.check import run_checks
+from feature_events.connection import DEFAULTS, to_properties
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured
 from feature_events.message import Message
 from feature_events.pipeline import MessagePublisher
 from feature_events.publisher import Delivery, Publisher
+from feature_events.settings import read_settings
+from local.kafka import Kafka
 from local.stack import Stack
 from tests.support.doubles import FakePublisher
 from tests.support.messages import Refusals, to_message, to_messages, to_whole_message
@@ -194,6 +198,19 @@ def test_publish__fails_without_a_topic(bed: Bed) -> None:
     """A topic that is not there is a misconfiguration that says what to do."""
     with pytest.raises(Misconfigured, match="create"):
         bed.publisher_without_topic().publish(to_messages(3), Deadline(LONG), Refusals())
+
+
+def test_publish__makes_no_topic(tmp_path: Path) -> None:
+    """A mistyped topic stays an error where brokers make what is asked for, and the preflight check makes none."""
+    with Kafka(tmp_path, settings={"auto.create.topics.enable": "true"}) as kafka:
+        environ = {"KAFKA_BROKER_URL": kafka.bootstrap, "SCHEMA_ID": "7", "TOPIC_NAME": "mistyped"}
+        publisher = Publisher("mistyped", to_properties(read_settings(environ)))
+        for _ in range(2):
+            with pytest.raises(Misconfigured, match="create the topic, or set TOPIC_NAME"):
+                publisher.publish(to_messages(3), Deadline(LONG), Refusals())
+        topic = next(each for each in run_checks(environ, Deadline(LONG))["checks"] if each["name"] == "topic")
+        assert not topic["ok"]
+        assert list(AdminClient({"bootstrap.servers": kafka.bootstrap}).list_topics(timeout=LONG).topics) == []
 
 
 def test_publish__survives_a_topic_with_a_smaller_limit(stack: Stack) -> None:

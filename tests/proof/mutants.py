@@ -178,6 +178,11 @@ MUTANTS = (
     Mutant("a lost producer is kept", "I8", (put(Publisher, "_abandon", lambda _: None),)),
     Mutant("setting aside may use up all the time", "I8", (put(Deadline, "halfway", lambda deadline: deadline),)),
     Mutant("a delivered event does not end the row", "I8", (put(DeadLetterLimit, "renew", lambda *_: None),)),
+    Mutant(
+        "all of a batch is sent after a failure",
+        "I10",
+        (edit(Publisher, "_publish_waves", "if self._has_failed and", "if not messages and"),),
+    ),
     Mutant("there is no dead-letter limit", "I9", (put(DeadLetterLimit, "allows", lambda *_: True),)),
     Mutant(
         "the dead-letter limit is each invocation's own",

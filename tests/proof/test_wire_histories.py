@@ -31,6 +31,7 @@ class WireKafka:
         self._known: Sequence[Sequence[Written]] = []
         self._producers: weakref.WeakSet[_WatchedProducer] = weakref.WeakSet()
         self.acknowledged: list[Written] = []
+        self.handed: list[Written] = []
         self.fates = self
 
     def extend(self, fates: Iterable[Fate], /) -> None:
@@ -86,7 +87,8 @@ class WireKafka:
 
     def to_producer(self, properties: Mapping[str, Any]) -> "_WatchedProducer":
         """A real producer to this cluster."""
-        producer = _WatchedProducer({**properties, "bootstrap.servers": self._mock.bootstrap}, self.acknowledged)
+        given = {**properties, "bootstrap.servers": self._mock.bootstrap}
+        producer = _WatchedProducer(given, self.handed, self.acknowledged)
         self._producers.add(producer)
         return producer
 
@@ -98,10 +100,11 @@ class WireKafka:
 
 
 class _WatchedProducer(Producer):
-    """The real producer, and a list of what it reports as acknowledged."""
+    """The real producer, and lists of what it takes and of what it reports as acknowledged."""
 
-    def __init__(self, properties: Mapping[str, Any], acknowledged: list[Written]) -> None:
+    def __init__(self, properties: Mapping[str, Any], handed: list[Written], acknowledged: list[Written]) -> None:
         super().__init__(dict(properties))
+        self._handed = handed
         self._acknowledged = acknowledged
         self.left = 0
 
@@ -126,6 +129,7 @@ class _WatchedProducer(Producer):
             callback(error, report)
 
         super().produce(topic, value, key, partition, watch, on_delivery, timestamp, headers)  # type: ignore[arg-type]  # it only reads them
+        self._handed.append(message)
         self.left += 1
 
 

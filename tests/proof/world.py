@@ -55,6 +55,7 @@ INVARIANTS = {
     "I7": "the function answers before its time-out",
     "I8": "with the faults over, everything comes to its end without another failure",
     "I9": "no instance sets aside more than the limit between two invocations that deliver an event",
+    "I10": "an instance whose last attempt left an event unanswered sends one, and no more until that is answered",
 }
 
 SLOW_STORE = 2.9
@@ -117,6 +118,7 @@ class Kafka(Protocol):
     """What the world needs of a cluster: the model, or a real producer on sockets."""
 
     acknowledged: list[Written]
+    handed: list[Written]
     reachable: bool
 
     @property
@@ -192,6 +194,8 @@ class Instance:
         self.wired = settings, Pipeline(*line)
         self.limit = settings.dead_letter_limit
         self.set_aside: set[int] = set()
+        self.has_failed = False
+        """Whether its last attempt left an event unanswered."""
 
 
 class World:
@@ -370,7 +374,7 @@ class World:
     def _invoke(self, event: dict[str, Any]) -> Any:  # noqa: ANN401  # the handler's answer is JSON
         """The function as the mapping sees it."""
         context = _Context(self._now, self.remaining)
-        acknowledged, letters = len(self.kafka.acknowledged), len(self.letters.letters)
+        acknowledged, handed, letters = len(self.kafka.acknowledged), len(self.kafka.handed), len(self.letters.letters)
         instance = self._instance()
         answer, stopped = None, False
         try:
@@ -389,12 +393,21 @@ class World:
                 self._break("I9", f"{len(instance.set_aside)} in a row")
             if stopped and len(instance.set_aside) < instance.limit:
                 self._break("I8", "stopped by a limit that was not reached")
+            sent = [_number_of(each) for each in self.kafka.handed[handed:]]
+            self._check_probe(instance, event["Records"], sent, delivered | aside)
             self._break("I7", max(0.0, self._now() - context.end))
             self._break("I5", self.kafka.held)
         if delivered:
             instance.set_aside.clear()
         self._check_report(event["Records"], answer, delivered | aside)
         return answer
+
+    def _check_probe(self, instance: Instance, records: Sequence[Record], sent: list[int], answered: set[int]) -> None:
+        """Looks at what an instance has sent after a failure; a message that is refused has been answered, too."""
+        first = next((n for n in map(_position, records) if self.written[n][0] in (GOOD, LARGE, HUGE)), None)
+        if instance.has_failed and first in sent and first not in answered and self.written[first][0] == GOOD:
+            self._break("I10", sorted(set(sent) - {first}))
+        instance.has_failed = bool(set(sent) - answered)
 
     def _check_report(self, records: Sequence[Record], answer: Any, done: set[int]) -> None:  # noqa: ANN401
         numbers = [_position(record) for record in records]

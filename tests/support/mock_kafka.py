@@ -5,14 +5,16 @@ faultless part of it. Faults at the wire show what the real producer does, which
 """
 
 import ctypes
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from ctypes import POINTER, byref, c_char_p, c_int, c_int16, c_int32, c_size_t, c_void_p
+from ctypes import CFUNCTYPE, POINTER, byref, c_char_p, c_int, c_int16, c_int32, c_size_t, c_void_p
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import confluent_kafka
+from confluent_kafka import Producer
 
 PRODUCE, METADATA, INIT_PRODUCER_ID = 0, 3, 22
 """Kafka's numbers of requests, whose answers can be made errors."""
@@ -48,6 +50,15 @@ _get_requests = _function(_C, "rd_kafka_mock_get_requests", POINTER(c_void_p), c
 _request_api_key = _function(_C, "rd_kafka_mock_request_api_key", c_int16, c_void_p)
 _destroy_requests = _function(_C, "rd_kafka_mock_request_destroy_array", None, POINTER(c_void_p), c_size_t)
 _set_rtt = _function(_C, "rd_kafka_mock_broker_set_rtt", c_int, c_void_p, c_int32, c_int)
+
+_conf = _function(_C, "rd_kafka_conf", c_void_p, c_void_p)
+_Resolve = CFUNCTYPE(c_int, c_char_p, c_char_p, c_void_p, c_void_p, c_void_p)
+_set_resolve = _function(_C, "rd_kafka_conf_set_resolve_cb", None, c_void_p, _Resolve)
+
+_OBJECT_HEAD = 16
+"""Bytes before the first member of a Python object, which in a client's is librdkafka's handle."""
+
+_KEPT: list[Any] = []
 
 
 class MockKafka:
@@ -127,3 +138,22 @@ def run_mock_kafka(brokers: int = 1, partitions: int = 4) -> Iterator[MockKafka]
     finally:
         _cluster_destroy(cluster)
         _destroy(owner)
+
+
+def hang_resolver(producer: Producer) -> threading.Event:
+    """Lets this client's threads hang for good when they ask for an address; the event is set when one does.
+
+    The handle's own configuration is changed, since Python's client has no setting for it. The process cannot end such
+    a client: it has to end itself, by `os._exit`.
+    """
+    asked = threading.Event()
+
+    def resolve(*_: object) -> int:
+        asked.set()
+        threading.Event().wait()
+        return 0
+
+    callback = _Resolve(resolve)
+    _KEPT.append(callback)  # the client's threads call it until the process ends
+    _set_resolve(_conf(c_void_p.from_address(id(producer) + _OBJECT_HEAD).value), callback)
+    return asked

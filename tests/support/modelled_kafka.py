@@ -75,6 +75,8 @@ class ModelledKafka:
         """Of the next batches; behind them every batch is written."""
         self.acknowledged: list[Written] = []
         """What a producer was told to be written, in the order of the telling."""
+        self.handed: list[Written] = []
+        """What producers have taken, each time that they did."""
         self._wire: list[tuple[int, Sequence[Written]]] = []
         self._producers: weakref.WeakSet[ModelledProducer] = weakref.WeakSet()
 
@@ -158,6 +160,7 @@ class ModelledProducer:
         if sum(map(len, self._queues)) >= int(self._properties.get("queue.buffering.max.messages", 100_000)):
             raise BufferError
         self._queues[crc32(key) % len(self._queues)].append(queued)
+        self._kafka.handed.append(queued.message)
 
     def poll(self, seconds: float) -> None:
         """Serves reports."""

@@ -1,5 +1,7 @@
 """A deadline counts down to nothing and no further."""
 
+import gc
+import weakref
 from threading import Event
 
 import pytest
@@ -42,6 +44,40 @@ def test_run_within__gives_what_the_function_gives() -> None:
     assert run_within(10, lambda: 7) == 7
     with pytest.raises(ZeroDivisionError):
         run_within(10, lambda: 1 // 0)
+
+
+def test_run_within__ends_where_what_watches_raises() -> None:
+    """Whoever sees meanwhile that waiting is in vain ends it, and the error is theirs."""
+    hanging = Event()
+
+    def watch() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run_within(60, hanging.wait, watch)
+    hanging.set()
+
+
+def test_run_within__keeps_nothing() -> None:
+    """What an error was raised among is free when the error is, without a look for garbage."""
+
+    class Kept:
+        """Something."""
+
+    freed = Event()
+
+    def fail() -> None:
+        kept = Kept()
+        weakref.finalize(kept, freed.set)
+        raise ZeroDivisionError
+
+    gc.disable()
+    try:
+        with pytest.raises(ZeroDivisionError):
+            run_within(10, fail)
+        assert freed.is_set()
+    finally:
+        gc.enable()
 
 
 def test_run_within__waits_no_longer() -> None:
