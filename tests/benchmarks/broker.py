@@ -10,11 +10,12 @@ from contextlib import contextmanager
 from confluent_kafka import Producer
 
 from tests.benchmarks.programs import run_program
+from tests.benchmarks.worker import TOPIC
 
 
 @contextmanager
 def run_broker() -> Iterator[str]:
-    """The address of a broker that has any topic that is asked for, for as long as the context lasts."""
+    """The address of a broker that has the topic, for as long as the context lasts."""
     with run_program("broker") as program:
         yield program.read()
 
@@ -22,7 +23,7 @@ def run_broker() -> Iterator[str]:
 def main() -> None:
     """Is the broker."""
     owner = Producer({"test.mock.num.brokers": 1, "log_level": 0})
-    (broker,) = owner.list_topics(timeout=10).brokers.values()
+    (broker,) = owner.list_topics(TOPIC, timeout=10).brokers.values()  # makes the topic, as no function does
     print(f"{broker.host}:{broker.port}", flush=True)  # noqa: T201  # for who started it
     sys.stdin.read()
 
