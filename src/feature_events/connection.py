@@ -79,6 +79,8 @@ _SECRET_PROPERTIES = {
 LOST = (KafkaException, SystemError)
 
 
+_NO_ANSWER = KafkaError(KafkaError._TIMED_OUT, "no answer")  # noqa: SLF001
+
 # What a question may take beyond its time to say that it has passed
 _GRACE_SECONDS = 1.0
 
@@ -236,9 +238,9 @@ def _find(
         try:
             # The client tells of a refusal where it is polled, and a question holds its thread until it is answered
             return run_within(wait + _GRACE_SECONDS, partial(_ask, topic, producer, wait), watch)
-        except KafkaException as exception:
+        except (KafkaException, TimeoutError) as exception:
             watch()
-            error = errors.latest or exception.args[0]
+            error = errors.latest or (exception.args[0] if isinstance(exception, KafkaException) else _NO_ANSWER)
         raise_if_misconfigured(error, topic)
         if not deadline.remaining():
             raise Undelivered(

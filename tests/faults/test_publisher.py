@@ -3,6 +3,7 @@
 The faults are the mock cluster's, so that a lost leader or a refused batch happens exactly when a test says so.
 """
 
+import threading
 import time
 from collections.abc import Iterator
 from itertools import chain
@@ -257,6 +258,15 @@ def test_publish__sends_the_rest_behind_a_probe_that_is_refused(kafka: MockKafka
     messages = [to_message(0, size=2_000_000), *to_messages(20)[1:]]
     deliveries = publisher.publish(messages, Deadline(LONG), refusals)
     assert (refusals.seen, deliveries) == ([0], [Delivery.REFUSED, *[Delivery.DELIVERED] * 19])
+
+
+def test_open__waits_for_no_question_that_hangs(kafka: MockKafka, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the client does not come back from a question at its time, the deadline holds all the same."""
+    ended = threading.Event()
+    monkeypatch.setattr("feature_events.connection._ask", lambda *_: ended.wait(LONG))
+    with pytest.raises(Undelivered, match="no broker answered"):
+        to_publisher(kafka).open(Deadline(0.2))
+    ended.set()
 
 
 def test_open__tries_again_after_a_failure(kafka: MockKafka) -> None:
