@@ -5,7 +5,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help setup demo up down tail redrive test prove soak bench lint format lock clean
+.PHONY: help setup demo up down tail redrive test prove soak drills bench lint format lock clean
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
@@ -36,6 +36,9 @@ prove: setup ## the proof at full size, half an hour; writes README's Promises (
 
 soak: setup ## a quarter of an hour at a steady rate, memory and latency watched; writes docs/soak.svg (MINUTES=...)
 	@python -m tests.proof.soak --minutes $(or $(MINUTES),15)
+
+drills: setup ## play what can go wrong in a week against the alarms; writes their table in docs/deploying.md
+	@python -m tests.drills.report
 
 bench: setup ## measure everything; writes docs/benchmarks and docs/scale.md (RELEASES=1 also compares confluent-kafka's)
 	@python -m tests.benchmarks $(if $(RELEASES),--compare-releases)

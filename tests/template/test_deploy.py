@@ -250,7 +250,7 @@ def test_three_streams__each_have_a_mapping(account: Account, topic: Callable[..
     account.deploy("three-streams", parameters | {"StreamArns": f"{third},{first}"})
     after = account.read_mappings(made)
     assert {arn: each["UUID"] for arn, each in after.items()} == {arn: before[arn]["UUID"] for arn in (first, third)}
-    alarms = account.alarms.describe_alarms(AlarmNamePrefix="three-streams nothing delivered")["MetricAlarms"]
+    alarms = account.alarms.describe_alarms(AlarmNamePrefix="three-streams not read")["MetricAlarms"]
     assert len(alarms) == len(after)
     account.delete("three-streams")
     assert read_gone(account, "three-streams") == ["function", "log group"]

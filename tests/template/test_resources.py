@@ -160,20 +160,30 @@ def test_alarms__stay_within_what_cloudwatch_takes(parameters: Parameters) -> No
 
 
 def test_stream_alarms__name_table_and_stream() -> None:
-    """The alarm of an existing stream looks at what DynamoDB counts for that table and stream."""
+    """The alarms of an existing stream look at what DynamoDB counts for that table and stream."""
     alarms = read_resources(transform(EXISTING), "AWS::CloudWatch::Alarm")
-    polled = [
-        metric
+    counted = [
+        {each["Name"]: each["Value"] for each in metric["Dimensions"]}
         for name, alarm in alarms.items()
-        if name.startswith("NothingDelivered") and name != "NothingDeliveredAlarm"
+        if name.startswith("Not")
         for metric in read_metrics(alarm)
-        if metric["MetricName"] == "ReturnedRecordsCount"
+        if metric["Namespace"] == "AWS/DynamoDB"
     ]
-    dimensions = [{each["Name"]: each["Value"] for each in metric["Dimensions"]} for metric in polled]
-    assert dimensions == [
-        {"TableName": stream.split("/")[1], "StreamLabel": stream.split("/")[3], "Operation": "GetRecords"}
-        for stream in STREAMS
-    ]
+    expected = []
+    for stream in STREAMS:
+        _, table, _, label = stream.split("/")
+        expected += [{"TableName": table, "StreamLabel": label, "Operation": "GetRecords"}, {"TableName": table}]
+    assert counted == expected
+
+
+@pytest.mark.parametrize("parameters", [OWN_TABLES, EXISTING], ids=["own tables", "streams"])
+def test_alarms__on_dynamodb_do_not_count_on_missing_data(parameters: Parameters) -> None:
+    """CloudWatch ignores it there whatever the alarm says, so none is on a plain metric of DynamoDB.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html (TreatMissingData)
+    """
+    alarms = read_resources(transform(parameters), "AWS::CloudWatch::Alarm")
+    assert [name for name, alarm in alarms.items() if alarm.get("Namespace") == "AWS/DynamoDB"] == []
 
 
 def test_dashboard__has_two_rows_of_metrics_that_exist() -> None:
