@@ -28,11 +28,13 @@ REGISTRY_SECRET = f"arn:aws:secretsmanager:{ACCOUNT}:secret:registry-a1B2c3"
 REGISTRY_CA_SECRET = f"arn:aws:secretsmanager:{ACCOUNT}:secret:registry-ca-a1B2c3"
 SECRETS_KEY = f"arn:aws:kms:{ACCOUNT}:key/11111111-aaaa-bbbb-cccc-000000000001"
 KEY = f"arn:aws:kms:{ACCOUNT}:key/11111111-aaaa-bbbb-cccc-000000000002"
+TABLE_KEY = f"arn:aws:kms:{ACCOUNT}:key/11111111-aaaa-bbbb-cccc-000000000003"
 CLUSTER = f"arn:aws:kafka:{ACCOUNT}:cluster/features/0f0f0f0f-1111-2222-3333-444444444444-1"
 REGISTRY = "https://registry.example.com"
 
 EVERYTHING = {
     "StreamArns": ",".join(STREAMS),
+    "TableKmsKeyArns": TABLE_KEY,
     "StartingPosition": "LATEST",
     "BatchSize": "500",
     "BatchingWindowSeconds": "1",

@@ -388,7 +388,15 @@ def test_everything__is_how_it_was_asked_for(account: Account, remove: Callable[
     parameters = {**EVERYTHING, **local, "StreamArns": stream, "TopicName": "everything"}
     remove("everything")
     made = account.deploy("everything", parameters)
-    statements = {"Secrets", "SecretsKey", "OwnKey", "NetworkInterfaces", "NoNetworkInterfacesFromCode", "Traces"}
+    statements = {
+        "Secrets",
+        "SecretsKey",
+        "TableKeys",
+        "OwnKey",
+        "NetworkInterfaces",
+        "NoNetworkInterfacesFromCode",
+        "Traces",
+    }
     check(account, made, parameters, statements)
     function = account.read_function(made.function)
     assert (function["MemorySize"], function["Timeout"]) == (1024, 120)

@@ -163,7 +163,7 @@ def test_aws_commands__exist(command: str) -> None:
     ]
     assert shape is not None
     options = {f"--{xform_name(member, '-')}" for member in shape.members} | {"--query", "--output"}
-    assert set(re.findall(r"--[a-z-]+", command)) <= options
+    assert {each.replace("--no-", "--") for each in re.findall(r"--[a-z-]+", command)} <= options
 
 
 def test_commands__are_of_tools_that_are_checked() -> None:

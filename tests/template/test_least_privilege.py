@@ -17,6 +17,7 @@ from tests.template.document import (
     SECRET,
     SECRETS_KEY,
     STREAMS,
+    TABLE_KEY,
     Parameters,
     Template,
     to_members,
@@ -168,9 +169,31 @@ def test_secrets_key__is_used_through_secrets_manager_alone() -> None:
     """The key of the secrets decrypts nothing but secrets."""
     decrypting = [each for each in read_statements(transform(EVERYTHING)) if each["Resource"] == SECRETS_KEY]
     assert {each["Action"] for each in decrypting} == {"kms:Decrypt"}
-    assert {str(each["Condition"]) for each in decrypting} == {
-        "{'StringEquals': {'kms:ViaService': 'secretsmanager.${AWS::Region}.amazonaws.com'}}"
-    }
+    assert [each["Condition"] for each in decrypting] == [to_condition("secretsmanager")] * 3
+
+
+def to_condition(service: str) -> dict[str, Any]:
+    """Through this service only.
+
+    AWS's pages have the first name for every region, those for China too; the hosts of China end differently.
+    https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service
+    """
+    hosts = [f"{service}.${{AWS::Region}}.{suffix}" for suffix in ("amazonaws.com", "${AWS::URLSuffix}")]
+    return {"StringEquals": {"kms:ViaService": hosts}}
+
+
+def test_table_keys__are_used_through_dynamodb_alone() -> None:
+    """The functions that read tables or their streams may use the tables' keys for that, and no other may."""
+    keys = [TABLE_KEY, f"{TABLE_KEY}-of-another-table"]
+    given = {"SchemaRegistry": REGISTRY, "StreamArns": ",".join(STREAMS), "TableKmsKeyArns": ",".join(keys)}
+    template = transform(given)
+    for role in ("FunctionRole", "RedriveRole"):
+        (statement,) = [each for each in read_statements(template, role) if each["Sid"] == "TableKeys"]
+        assert (statement["Effect"], statement["Resource"]) == ("Allow", keys)
+        assert statement["Action"] == ["kms:Decrypt", "kms:DescribeKey"]
+        assert statement["Condition"] == to_condition("dynamodb")
+    assert "TableKeys" not in [each["Sid"] for each in read_statements(template, "RegistrationRole")]
+    assert "TableKeys" not in [each["Sid"] for each in read_statements(transform(SETS["streams"]))]
 
 
 def test_streams__are_those_read() -> None:

@@ -6,22 +6,20 @@ import tomllib
 from local.paths import ROOT
 from tests.template.document import read_template
 
-APPLICATION = read_template()["Metadata"]["AWS::ServerlessRepo::Application"]
 INTERFACE = read_template()["Metadata"]["AWS::CloudFormation::Interface"]
 
 
 def test_version__is_the_projects() -> None:
-    """The template, pyproject.toml and the changelog's top entry name the same version."""
+    """pyproject.toml and the changelog's newest release name the same version."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     (newest, *_) = re.findall(r"^## \[?(\d+\.\d+\.\d+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
-    assert APPLICATION["SemanticVersion"] == project["version"] == newest
+    assert project["version"] == newest
 
 
-def test_application__has_the_projects_name_and_licence() -> None:
-    """Whoever finds it in the Serverless Application Repository finds the same name, licence and texts."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert (APPLICATION["Name"], APPLICATION["SpdxLicenseId"]) == (project["name"], project["license"])
-    assert [name for name in ("LicenseUrl", "ReadmeUrl") if not (ROOT / APPLICATION[name]).is_file()] == []
+def test_metadata__promises_no_place_in_the_application_repository() -> None:
+    """The Serverless Application Repository takes no template with a second transform."""
+    assert len(read_template()["Transform"]) == 2
+    assert list(read_template()["Metadata"]) == ["AWS::CloudFormation::Interface"]
 
 
 def test_interface__has_every_parameter_once() -> None:

@@ -102,9 +102,40 @@ def test_tables__are_kept_in_prod_alone() -> None:
     """Tables and failure bucket outlive a stack of prod, and go with one of dev."""
     for stage, policy, is_protected in (("prod", "Retain", True), ("dev", "Delete", False)):
         resources = transform(PINNED | {"Stage": stage})["Resources"]
-        kept = [resources[name] for name in ("UserFeatureStore", "AccountFeatureStore", "FailureBucket")]
-        assert {(each["DeletionPolicy"], each["UpdateReplacePolicy"]) for each in kept} == {(policy, policy)}
-        assert {each["Properties"].get("DeletionProtectionEnabled", is_protected) for each in kept} == {is_protected}
+        tables = [resources[name] for name in ("UserFeatureStore", "AccountFeatureStore")]
+        assert {(each["DeletionPolicy"], each["UpdateReplacePolicy"]) for each in tables} == {(policy, policy)}
+        assert {each["Properties"]["DeletionProtectionEnabled"] for each in tables} == {is_protected}
+        assert resources["FailureBucket"]["UpdateReplacePolicy"] == policy
+
+
+def test_failure_bucket__does_not_outlive_a_first_deployment_that_fails() -> None:
+    """In prod it is kept whatever happens to the stack, but for the rollback of what made it."""
+    policies = {stage: transform(PINNED | {"Stage": stage})["Resources"]["FailureBucket"] for stage in ("prod", "dev")}
+    assert {stage: each["DeletionPolicy"] for stage, each in policies.items()} == {
+        "prod": "RetainExceptOnCreate",
+        "dev": "Delete",
+    }
+
+
+def test_tables__wait_for_the_registration() -> None:
+    """A registration that fails leaves no table whose name the next deployment would find taken."""
+    for parameters, waits in (({"SchemaRegistry": REGISTRY}, True), (PINNED, False)):
+        tables = read_resources(transform(parameters), "AWS::DynamoDB::Table")
+        assert len(tables) == 2
+        for table in tables.values():
+            assert ({"Ref": "SchemaRegistration"} in [tag["Value"] for tag in table.get("Tags", [])]) is waits
+
+
+def test_tables__have_names_of_their_own_stage() -> None:
+    """Two stacks in one account and region do not make tables of one name."""
+    names = [
+        {each["TableName"] for each in read_resources(transform(PINNED | more), "AWS::DynamoDB::Table").values()}
+        for more in ({}, {"TableNamePrefix": "dev_"})
+    ]
+    assert names == [
+        {"user_feature_store", "account_feature_store"},
+        {"dev_user_feature_store", "dev_account_feature_store"},
+    ]
 
 
 def test_function__keeps_executions_where_asked() -> None:

@@ -19,6 +19,7 @@ from tests.template.document import (
     REGISTRY,
     SECRET,
     STREAMS,
+    TABLE_KEY,
     Parameters,
     read_defaults,
     read_template,
@@ -69,6 +70,21 @@ CASES = [
         "StreamArns is either none or a list of stream ARNs.",
         PINNED | {"StreamArns": f"{STREAMS[0]},none"},
         PINNED | {"StreamArns": ",".join(STREAMS)},
+    ),
+    Case(
+        "TableKmsKeyArns is either none or a list of key ARNs.",
+        PINNED | {"StreamArns": STREAMS[0], "TableKmsKeyArns": f"none,{TABLE_KEY},none"},
+        PINNED | {"StreamArns": STREAMS[0], "TableKmsKeyArns": TABLE_KEY},
+    ),
+    Case(
+        "TableKmsKeyArns are for existing tables, so StreamArns is needed.",
+        PINNED | {"TableKmsKeyArns": TABLE_KEY},
+        PINNED | {"TableKmsKeyArns": f"{TABLE_KEY},{TABLE_KEY}", "StreamArns": ",".join(STREAMS)},
+    ),
+    Case(
+        "TableNamePrefix is for the stack's own tables, so leave StreamArns at none.",
+        PINNED | {"TableNamePrefix": "dev_", "StreamArns": STREAMS[0]},
+        PINNED | {"TableNamePrefix": "dev_"},
     ),
     Case(
         "SubnetIds need SecurityGroupIds.",
