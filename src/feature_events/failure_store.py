@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
@@ -41,7 +42,7 @@ class Failure(NamedTuple):
     records: Sequence[StreamRecord] | None
     """In stream order; None where there are none to be had."""
     is_dead_letter: bool
-    obstacle: str = "it is neither a dead letter nor an on-failure batch"
+    obstacle: str = ""
     """Why there are none."""
 
 
@@ -99,7 +100,10 @@ class FailureStore:
             if isinstance(reason, Misconfigured):  # perhaps by a key that only a few objects have
                 return Failure(stored.key, b"", None, is_dead_letter, str(reason))
             raise reason from None
-        return Failure(stored.key, body, read_records(body, is_dead_letter=is_dead_letter), is_dead_letter)
+        records = read_records(body, is_dead_letter=is_dead_letter)
+        if records is None:
+            return Failure(stored.key, body, None, is_dead_letter, find_obstacle(body))
+        return Failure(stored.key, body, records, is_dead_letter)
 
     def _copy_one(self, failure: Failure) -> None:
         key = f"{REDRIVEN_PREFIX}{failure.key}"
@@ -130,3 +134,36 @@ def read_records(body: bytes, *, is_dead_letter: bool) -> Sequence[StreamRecord]
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
     return records if type(records) is list else None
+
+
+def find_obstacle(body: bytes) -> str:
+    """Why an object holds no records; of what it holds only names of records are repeated, never their payload."""
+    try:
+        document = json.loads(body)
+        information = document["DDBStreamBatchInfo"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return "it is neither a dead letter nor an on-failure batch"
+    if document.get("payload") is not None:
+        return "it is an on-failure batch whose payload holds no records"
+    parts = [_read_part(information, name, form) for name, form in _BATCH_PARTS.items()]
+    number, first, last, shard, stream = parts
+    return (
+        f"it is an on-failure batch without its payload: it only names its {number} records, {first} to {last} of "
+        f"shard {shard} of {stream}; write their items again, then delete it"
+    )
+
+
+def _read_part(information: Any, name: str, form: str) -> str:  # noqa: ANN401  # JSON
+    value = information.get(name) if type(information) is dict else None
+    text = str(value) if type(value) in (str, int) else ""
+    return text if re.fullmatch(form, text) else "(unknown)"
+
+
+_BATCH_PARTS = {
+    "batchSize": r"\d{1,6}",
+    "startSequenceNumber": r"\d{1,40}",
+    "endSequenceNumber": r"\d{1,40}",
+    "shardId": r"shardId-[0-9a-f-]{1,60}",
+    "streamArn": r"arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:\d{12}:table/[A-Za-z0-9_.-]+/stream/[0-9T:.-]+",
+}
+"""What Lambda says of a batch, in the order in which the obstacle names it, and the form that each part has."""

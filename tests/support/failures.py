@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 from unittest.mock import patch
 
@@ -24,7 +25,9 @@ from tests.support.records import Json
 
 BUCKET = "failures"
 PREFIX = "dead-letters/"
-BATCH = "aws/lambda/mapping-1/shard-1/2026/01/01/2026-01-01T00.00.00-1"
+MAPPING = "3e21fe9d-9d2f-4f2a-8e5e-2f1d6e1a7b10"
+SHARD = "shardId-00000001767225600000-0a1b2c3d"
+BATCH = f"aws/lambda/{MAPPING}/{SHARD}/2026/01/01/2026-01-01T00.00.00-5b0a1f62-6c0f-4d44-9a0b-6b0d8c1f2a3e"
 POISON = PoisonRecord("Kafka refuses it: INVALID_TIMESTAMP")
 
 
@@ -97,8 +100,41 @@ class Account[P: MessagePublisher]:
 
 def to_on_failure(records: Sequence[Json]) -> bytes:
     """The object that Lambda makes of a batch that it gives up."""
-    document = {"requestContext": {"condition": "RetryAttemptsExhausted"}, "version": "1.0"}
-    return json.dumps(document | {"payload": json.dumps({"Records": records})}).encode()
+    return json.dumps({**to_batch_metadata(records), "payload": {"Records": records}}).encode()
+
+
+def to_batch_metadata(records: Sequence[Json]) -> Json:
+    """What an on-failure document says of its batch, in S3 beside the payload and elsewhere alone.
+
+    Its fields are those that AWS was seen to write; a payload was an object, and not the text that the guide has.
+    https://github.com/localstack/localstack: test_lambda_integration_dynamodbstreams.snapshot.json, recorded on AWS
+    https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
+    """
+    numbers = [record["dynamodb"]["SequenceNumber"] for record in records]
+    times = [record["dynamodb"]["ApproximateCreationDateTime"] for record in records]
+    first, last = (
+        datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") for time in (min(times), max(times))
+    )
+    return {
+        "requestContext": {
+            "requestId": "6f1c7a52-0a36-4a0e-9f57-6f0f9b0c2d11",
+            "functionArn": "arn:aws:lambda:eu-west-1:123456789012:function:feature-events",
+            "condition": "RetryAttemptsExhausted",
+            "approximateInvokeCount": 2,
+        },
+        "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"},
+        "version": "1.0",
+        "timestamp": "2026-01-01T00:00:00.000Z",
+        "DDBStreamBatchInfo": {
+            "shardId": SHARD,
+            "startSequenceNumber": numbers[0],
+            "endSequenceNumber": numbers[-1],
+            "approximateArrivalOfFirstRecord": first,
+            "approximateArrivalOfLastRecord": last,
+            "batchSize": len(records),
+            "streamArn": records[0]["eventSourceARN"],
+        },
+    }
 
 
 @contextmanager

@@ -305,7 +305,7 @@ class EventSourceMapping:
                 "batchSize": len(batch.entries),
                 "streamArn": first.record.get("eventSourceARN"),
             },
-            "payload": json.dumps({"Records": [entry.record for entry in batch.entries]}),
+            "payload": {"Records": [entry.record for entry in batch.entries]},
         }
         day = now.partition("T")[0]
         key = f"aws/lambda/mapping/{shard}/{day.replace('-', '/')}/{now}-{next(self._numbers)}"
@@ -331,7 +331,7 @@ def matches(pattern: Mapping[str, Any], part: object) -> bool:
 
 def read_on_failure(store: Mapping[str, bytes]) -> list[Record]:
     """The records in an on-failure destination."""
-    return [record for body in store.values() for record in json.loads(json.loads(body)["payload"])["Records"]]
+    return [record for body in store.values() for record in json.loads(body)["payload"]["Records"]]
 
 
 def _cut(lane: Lane, oldest: float) -> Iterator[_Batch]:

@@ -212,9 +212,7 @@ def test_discard__writes_awss_document() -> None:
         "batchSize": 2,
         "streamArn": to_record()["eventSourceARN"],
     }
-    assert json.loads(document["payload"])["Records"] == [
-        to_record(number, entity=f"user-{number}") for number in (4, 5)
-    ]
+    assert document["payload"]["Records"] == [to_record(number, entity=f"user-{number}") for number in (4, 5)]
 
 
 def test_take__keeps_to_size_and_bytes() -> None:

@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -15,7 +15,17 @@ from feature_events.redrive import MAX_SECONDS, Request, handler, read_request
 from feature_events.settings import read_settings
 from tests.support import failures
 from tests.support.doubles import FakeContext, FakePublisher
-from tests.support.failures import BATCH, BUCKET, PREFIX, counts, in_memory, redriven
+from tests.support.failures import (
+    BATCH,
+    BUCKET,
+    MAPPING,
+    PREFIX,
+    SHARD,
+    counts,
+    in_memory,
+    redriven,
+    to_batch_metadata,
+)
 from tests.support.records import Json, number_of, to_item, to_record, to_unreadable_record
 
 LARGE = to_item(tuple(f"feature_{number}" for number in range(200)))
@@ -240,6 +250,48 @@ def test_redrive__takes_batches_that_lambda_gave_up(account: Account) -> None:
         "features.data: features is not a map",
     ]
     assert [account.read(key)["record"] for key in letters] == [stale, *large, unreadable]
+
+
+@pytest.mark.parametrize("form", [lambda payload: payload, json.dumps], ids=["as seen on AWS", "as in AWS's guide"])
+def test_redrive__takes_batches_of_either_form(account: Account, form: Callable[[Json], object]) -> None:
+    """A payload is an object where AWS was watched, and a text in its guide; both are sent, under AWS's own key."""
+    records = to_written(account, 1, 2)
+    account.put(BATCH, json.dumps({**to_batch_metadata(records), "payload": form({"Records": records})}).encode())
+    assert counts(account.redrive(prefix=f"aws/lambda/{MAPPING}/")) == {"delivered": 2, "moved": 1}
+    assert sent(account) == [number_of(record) for record in records]
+    assert account.keys == [f"redriven/{BATCH}"]
+
+
+@pytest.mark.parametrize("payload", [{}, {"payload": None}], ids=["absent", "null"])
+def test_redrive__says_of_a_batch_without_payload_what_is_to_be_done(
+    account: Account, payload: Json, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It only names its records, so it is left alone; the log says which they are and how they are announced."""
+    records = to_written(account, 1, 2)
+    account.put(BATCH, json.dumps({**to_batch_metadata(records), **payload}).encode())
+    report = account.redrive(prefix="aws/lambda/")
+    assert (counts(report), account.keys) == ({"unreadable": 1}, [BATCH])
+    (line,) = [each for each in caplog.records if each.message == "object not redriven"]
+    assert vars(line)["reason"] == (
+        f"it is an on-failure batch without its payload: it only names its 2 records, {number_of(records[0])} to "
+        f"{number_of(records[1])} of shard {SHARD} of {records[0]['eventSourceARN']}; write their items again, then "
+        "delete it"
+    )
+
+
+@pytest.mark.parametrize(
+    "information",
+    [None, 7, {}, {"batchSize": {"S": "secret"}, "shardId": ["secret"]}, {"startSequenceNumber": "user-1"}],
+)
+def test_redrive__repeats_nothing_odd_of_a_batch_without_payload(
+    account: Account, information: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is not of the form that AWS gives it is not repeated in a log."""
+    account.put(BATCH, json.dumps({"DDBStreamBatchInfo": information}).encode())
+    assert counts(account.redrive(prefix="aws/lambda/")) == {"unreadable": 1}
+    (line,) = [each for each in caplog.records if each.message == "object not redriven"]
+    assert "without its payload" in vars(line)["reason"]
+    assert [word for word in ("secret", "user-1") if word in vars(line)["reason"]] == []
 
 
 @pytest.mark.parametrize("payload", [{"Records": []}, json.dumps({"Records": []})], ids=["object", "text"])
