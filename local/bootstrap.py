@@ -5,9 +5,11 @@ and keeps to what Python 3.8 knows.
 
 `.venv` holds the tools (requirements/dev.txt). `.local/lambda` holds what AWS's own python3.13 runtime brings
 (requirements/lambda.txt) and nothing else, so that a package which the layer lacks is missed here as it would be there.
-`.local/lint` holds linters that cannot share `.venv` (requirements/lint.txt). It is large, and made when asked for:
+Two more are made when asked for: `.local/lint` holds linters that cannot share `.venv` (requirements/lint.txt), and
+`.local/oldest` what AWS's runtime brings at its oldest, with the AWS CLI of that age (requirements/oldest.txt):
 
     bootstrap.py lint
+    bootstrap.py oldest
 """
 
 import hashlib
@@ -24,7 +26,7 @@ ENVIRONMENTS = {
     ROOT / ".venv": ROOT / "requirements" / "dev.txt",
     ROOT / ".local" / "lambda": ROOT / "requirements" / "lambda.txt",
 }
-LINT = {ROOT / ".local" / "lint": ROOT / "requirements" / "lint.txt"}
+ON_REQUEST = {name: {ROOT / ".local" / name: ROOT / "requirements" / (name + ".txt")} for name in ("lint", "oldest")}
 
 
 def fail(message: str) -> NoReturn:
@@ -126,7 +128,9 @@ def mark(home: Path, lock: Path) -> None:
 
 def main() -> None:
     """Makes what is missing or out of date."""
-    wanted = {**ENVIRONMENTS, **LINT} if sys.argv[1:] == ["lint"] else ENVIRONMENTS
+    wanted = dict(ENVIRONMENTS)
+    for name in sys.argv[1:]:
+        wanted.update(ON_REQUEST[name])
     stale = {home: lock for home, lock in wanted.items() if not is_current(home, lock)}
     if not stale:
         return

@@ -1,12 +1,16 @@
 """What tests of several directories share: things that take seconds to make are made once a session."""
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from itertools import count
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from local.artefacts import Artefacts, build
+from local.paths import OLDEST_RUNTIME, ROOT
 from local.processes import Processes
 from local.stack import Stack
 from local.topic import create_topic
@@ -26,6 +30,13 @@ def artefacts(tmp_path_factory: pytest.TempPathFactory) -> Artefacts:
         return build(processes, home / "build")
     finally:
         processes.end()
+
+
+@pytest.fixture(scope="session")
+def oldest_runtime() -> Path:
+    """The bin directory of what AWS's runtime may bring at its oldest, and of the AWS CLI of that age."""
+    subprocess.run([sys.executable, ROOT / "local" / "bootstrap.py", "oldest"], check=True)  # noqa: S603 -- our own
+    return OLDEST_RUNTIME
 
 
 @pytest.fixture(scope="session")

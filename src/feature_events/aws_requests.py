@@ -11,14 +11,19 @@ from feature_events.errors import FeatureEventsError, Misconfigured, Undelivered
 PARALLEL = 16
 """How many requests are made at once."""
 
+# A table that is named by its ARN would else be asked under its account's own host name, which few networks expect.
+# botocore has such names since 1.37, and AWS's runtime may bring 1.36.
+_ONE_HOST_NAME = (
+    {"account_id_endpoint_mode": "disabled"} if "account_id_endpoint_mode" in Config.OPTION_DEFAULTS else {}
+)
+
 CONFIG = Config(
     connect_timeout=2,
     read_timeout=10,
     max_pool_connections=PARALLEL,
     # Slows down where a table or bucket is asked too often, and goes on
     retries={"mode": "adaptive", "total_max_attempts": 8},
-    # A table that is named by its ARN would else be asked under its account's own host name, which few networks expect
-    account_id_endpoint_mode="disabled",
+    **_ONE_HOST_NAME,  # type: ignore[arg-type]  # one text by its name
 )
 
 type AwsError = ClientError | BotoCoreError

@@ -41,7 +41,7 @@ class RuntimeInterface:
     """One execution environment: the function's directory, its layer's, the handler's name, and its settings.
 
     Imports are looked for as in Lambda: in the function, in the layer, in Python's library, in the runtime's packages.
-    The handler's module is imported at the first invocation.
+    The handler's module is imported at the first invocation. `runtime` is the bin directory of the runtime's Python.
     """
 
     def __init__(  # noqa: PLR0913
@@ -53,6 +53,7 @@ class RuntimeInterface:
         *,
         timeout: int = 60,
         memory: int = 512,
+        runtime: Path = LAMBDA_RUNTIME,
     ) -> None:
         self._code = code.absolute()
         self._layer = layer.absolute() / "python"
@@ -60,6 +61,7 @@ class RuntimeInterface:
         self._settings = dict(env)
         self._timeout = timeout
         self._memory = memory
+        self._runtime = runtime
         self._port = take_port()
         self._running: Process | None = None
         self._resources = ExitStack()
@@ -103,7 +105,7 @@ class RuntimeInterface:
             *(find_emulator(), "--log-level", "error"),
             *("--runtime-interface-emulator-address", f"127.0.0.1:{self._port}"),
             *("--runtime-api-address", f"127.0.0.1:{take_port()}"),
-            *(LAMBDA_RUNTIME / PYTHON, "-m", "awslambdaric", self._handler),
+            *(self._runtime / PYTHON, "-m", "awslambdaric", self._handler),
         ]
 
     def _to_lambda_environment(self) -> dict[str, str]:
