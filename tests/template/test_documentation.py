@@ -14,6 +14,8 @@ from feature_events.failure_store import ON_FAILURE_PREFIX
 from feature_events.redrive import Report, Request, read_request
 from local.paths import ROOT, TOOLS
 from tests.template.document import EVERYTHING, STREAMS, read_template, to_members, transform
+from tests.template.expansion import expand
+from tests.template.policy_rules import find_large_inline_policies
 
 DOCUMENT = ROOT / "docs" / "deploying.md"
 TEXT = DOCUMENT.read_text()
@@ -86,6 +88,18 @@ def test_statements__are_all_told() -> None:
     """Every statement of the roles is in the table, and no other."""
     made = {statement["Sid"] for policy in read_roles() for statement in policy["PolicyDocument"]["Statement"]}
     assert set(read_tables("statement")) == made
+
+
+def test_streams__are_as_many_as_a_role_can_have() -> None:
+    """The greatest numbers of streams that the text names fit into the role's policies, and one more does not."""
+    told = re.findall(r"(\d+)\s(?:streams )?of tables whose names have (\d+)", TEXT)
+    assert len(told) == 2
+    for number, length in told:
+        for streams, fits in ((int(number), True), (int(number) + 1, False)):
+            tables = [f"{each:03}".rjust(int(length), "t") for each in range(streams)]
+            arns = [STREAMS[0].replace("/one/", f"/{table}/") for table in tables]
+            expanded = expand(read_template(), {**EVERYTHING, "StreamArns": ",".join(arns)})
+            assert (list(find_large_inline_policies(expanded)) == []) is fits
 
 
 def test_outputs__are_all_told() -> None:
