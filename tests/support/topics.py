@@ -8,6 +8,8 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 READ_SECONDS = 60
 """How long one message may take to come: an end to a test that would wait for ever, and no measure of speed."""
+WAIT_SECONDS = 30
+"""How long a test waits for a message that has to come."""
 
 
 class Received(NamedTuple):
@@ -46,6 +48,14 @@ def read_topic(bootstrap: str, topic: str) -> list[Received]:
     finally:
         consumer.close()
     return sorted(found)
+
+
+def wait_for_topic(bootstrap: str, topic: str, number: int) -> list[Received]:
+    """The topic's messages, once there are so many, or after half a minute those that are there."""
+    end = time.monotonic() + WAIT_SECONDS
+    while len(found := read_topic(bootstrap, topic)) < number and time.monotonic() < end:
+        time.sleep(0.2)
+    return found
 
 
 def _poll(consumer: Consumer) -> Received:

@@ -30,7 +30,7 @@ from local.errors import LocalError
 from local.paths import TOOLS
 from local.stack import Stack
 from local.web import read_json
-from tests.support.topics import Received, read_topic
+from tests.support.topics import read_topic, wait_for_topic
 from tests.template.document import (
     CA_SECRET,
     CLUSTER,
@@ -175,11 +175,6 @@ def remove(account: Account) -> Iterator[Callable[[str], None]]:
         account.delete(name)
 
 
-def wait_for(bootstrap: str, topic: str, number: int) -> list[Received]:
-    """The topic's messages, once there are so many."""
-    return wait_until(lambda: read_topic(bootstrap, topic), number)
-
-
 def wait_until[Found: Sized](find: Callable[[], Found], number: int) -> Found:
     """What is found, once there is so much of it."""
     end = time.monotonic() + WAIT
@@ -213,7 +208,7 @@ def test_own_tables__are_made_changed_and_removed(account: Account, topic: Calla
 
     for table, key in tables.items():
         account.put(table, key, table)
-    events = wait_for(account.stack.kafka, name, 2)
+    events = wait_for_topic(account.stack.kafka, name, 2)
     assert {event.key.decode() for event in events} == set(tables)
     assert {int.from_bytes(event.value[1:5]) for event in events} == {registered["id"]}
 
@@ -243,7 +238,7 @@ def test_three_streams__each_have_a_mapping(account: Account, topic: Callable[..
 
     for table in tables:
         account.put(table, "device_id", table)
-    events = wait_for(account.stack.kafka, name, 3)
+    events = wait_for_topic(account.stack.kafka, name, 3)
     assert {event.key.decode() for event in events} == set(tables)
 
     first, _, third = tables.values()
@@ -287,7 +282,7 @@ def test_redrive__sends_what_still_stands(
         account.put(table, "device_id", entity, large)
     refused = wait_until(lambda: account.read_keys(bucket, prefix), 2)
     account.put(table, "device_id", "written-since")
-    assert [event.key for event in wait_for(account.stack.kafka, name, 1)] == [b"written-since"]
+    assert [event.key for event in wait_for_topic(account.stack.kafka, name, 1)] == [b"written-since"]
     limit_size(name, 1_000_000)
 
     request = {"prefix": prefix}

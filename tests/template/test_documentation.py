@@ -182,7 +182,7 @@ def test_aws_commands__exist(command: str) -> None:
 
 def test_commands__are_of_tools_that_are_checked() -> None:
     """No command is of a tool that nobody here knows."""
-    assert {each.split()[0] for each in COMMANDS} == {"sam", "aws", "jq", "make"}
+    assert {each.split()[0] for each in COMMANDS} == {"sam", "aws", "jq", "make", "export"}
 
 
 def test_make_commands__exist() -> None:

@@ -4,14 +4,17 @@ import re
 import tomllib
 from typing import Any
 
+import boto3
 import pytest
+from botocore.exceptions import InvalidRegionError
 from samcli.cli.types import CfnParameterOverridesType  # type: ignore[import-untyped]
 
 from local.paths import ROOT
-from tests.template.document import EVERYTHING, read_defaults, read_template
+from tests.template.document import CLUSTER, EVERYTHING, REGISTRY, STREAMS, read_defaults, read_template
 from tests.template.rule_functions import find_refusals, to_list
 
-CONFIG = tomllib.loads((ROOT / "samconfig.toml").read_text())
+TEXT = (ROOT / "samconfig.toml").read_text()
+CONFIG = tomllib.loads(TEXT)
 TEMPLATE = read_template()
 COMMANDS = {"build", "deploy", "validate", "local_invoke", "remote_invoke"}
 SYNCED: dict[str, set[str]] = {"default": {"sync"}, "dev": {"sync"}, "prod": set()}
@@ -48,13 +51,60 @@ def test_environments__have_every_command(environment: str) -> None:
     assert CONFIG[environment]["global"]["parameters"]["language_extensions"] is True
 
 
+VALUES = {
+    "YOUR_STREAM_ARN": STREAMS[0],
+    "YOUR_BROKERS": "b-1.example.com:9098,b-2.example.com:9098",
+    "YOUR_KAFKA_AUTH": "iam",
+    "YOUR_CLUSTER_ARN": CLUSTER,
+    "YOUR_REGISTRY_URL": REGISTRY,
+    "YOUR_SUBNET_IDS": EVERYTHING["SubnetIds"],
+    "YOUR_SECURITY_GROUP_IDS": EVERYTHING["SecurityGroupIds"],
+    "YOUR_ALARM_TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:pages",
+}
+"""What a team could write in place of what stands in samconfig.toml."""
+
+
 @pytest.mark.parametrize("environment", ["dev", "prod"])
 def test_overrides__are_taken_by_the_template(environment: str) -> None:
-    """Every parameter exists, has a value that it may have, and goes with the others."""
-    overrides = read_overrides(environment)
+    """Every parameter exists, and with a team's own values it has one that it may have and goes with the others."""
+    overrides = {name: VALUES.get(value, value) for name, value in read_overrides(environment).items()}
     assert overrides["Stage"] == environment
     assert find_misfits(overrides) == []
     assert find_refusals(TEMPLATE, read_defaults(TEMPLATE) | overrides) == []
+
+
+@pytest.mark.parametrize("environment", ["dev", "prod"])
+def test_overrides__that_are_left_in_by_mistake_are_refused(environment: str) -> None:
+    """No value that is a team's own has an example which would deploy; the region's is no region."""
+    overrides = read_overrides(environment)
+    left = [name for name, value in overrides.items() if value.startswith("YOUR_")]
+    assert find_misfits(overrides) == left
+    assert set(overrides) - set(left) <= {"Stage", "LogLevel", "TableNamePrefix"}
+    region = CONFIG[environment]["global"]["parameters"]["region"]
+    with pytest.raises(InvalidRegionError):
+        boto3.client("cloudformation", region_name=region)
+
+
+def test_prod__names_who_is_told_of_alarms() -> None:
+    """Alarms that reach nobody are not the default of who follows the guide."""
+    assert "AlarmTopicArn" in read_overrides("prod")
+
+
+def test_dev__makes_tables_of_its_own() -> None:
+    """In the account and region of prod it does not collide with prod's own tables."""
+    assert read_overrides("dev")["TableNamePrefix"] == "dev_"
+
+
+@pytest.mark.parametrize("environment", ["dev", "prod"])
+def test_architecture__is_ready_to_be_uncommented(environment: str) -> None:
+    """With the comment signs taken away build and deploy are told x86_64 alike, and nothing else has changed."""
+    text = re.sub(r"^( *)# ([^\n]*Architecture[^\n]*x86_64)", r"\1\2", TEXT, flags=re.MULTILINE)
+    uncommented = tomllib.loads(text)[environment]
+    before = CONFIG[environment]
+    assert uncommented["build"]["parameters"].pop("parameter_overrides") == "Architecture=x86_64"
+    assert uncommented["build"] == before["build"]
+    given, former = (each["deploy"]["parameters"]["parameter_overrides"] for each in (uncommented, before))
+    assert [each for each in given if each not in former] == ["ParameterKey=Architecture,ParameterValue=x86_64"]
 
 
 def test_limits__take_defaults_and_every_option() -> None:
