@@ -66,10 +66,11 @@ class Account:
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
         self._numbers = count()
-        self.iam = self._client("iam")
-        self.alarms = self._client("cloudwatch")
+        self.iam = self.client("iam")
+        self.alarms = self.client("cloudwatch")
 
-    def _client(self, service: str) -> Any:  # noqa: ANN401 -- these services' types are not installed
+    def client(self, service: str) -> Any:  # noqa: ANN401 -- these services' types are not installed
+        """A client of a service that the local stack's own have not."""
         keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
         return boto3.client(service, endpoint_url=self.stack.aws, region_name=REGION, **keys)  # type: ignore[call-overload]
 
@@ -249,6 +250,92 @@ def test_three_streams__each_have_a_mapping(account: Account, topic: Callable[..
     assert len(alarms) == len(after)
     account.delete("three-streams")
     assert read_gone(account, "three-streams") == ["function", "log group"]
+
+
+@pytest.fixture
+def protected(account: Account) -> Iterator[Callable[[str], tuple[str, str]]]:
+    """The names of a prod stack's own tables; after the test they are removed by hand, as the guide says."""
+    names: list[str] = []
+
+    def name(prefix: str) -> tuple[str, str]:
+        pair = f"{prefix}user_feature_store", f"{prefix}account_feature_store"
+        names.extend(pair)
+        return pair
+
+    yield name
+    dynamodb = account.stack.clients.dynamodb
+    for each in set(names) & set(dynamodb.list_tables()["TableNames"]):
+        dynamodb.update_table(TableName=each, DeletionProtectionEnabled=False)
+        dynamodb.delete_table(TableName=each)
+
+
+def test_first_deployment__can_be_repeated_after_the_registration_failed(
+    account: Account,
+    topic: Callable[..., str],
+    remove: Callable[[str], None],
+    protected: Callable[[str], tuple[str, str]],
+) -> None:
+    """In prod too it leaves neither table nor bucket behind, so that the next one finds no name taken."""
+    tables, clients = set(protected("first_")), account.stack.clients
+    parameters = {"TopicName": topic(), "Stage": "prod", "TableNamePrefix": "first_"}
+    buckets = {each["Name"] for each in clients.s3.list_buckets()["Buckets"]}
+    remove("first")
+    with pytest.raises(LocalError):
+        account.deploy("first", {**parameters, "SchemaRegistry": "http://127.0.0.1:1"})
+    (failed,) = clients.cloudformation.describe_stacks(StackName="first")["Stacks"]
+    assert failed["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert tables & set(clients.dynamodb.list_tables()["TableNames"]) == set()
+    left = {each["Name"] for each in clients.s3.list_buckets()["Buckets"]} - buckets
+    assert [each for each in left if each.startswith("first-")] == []
+
+    account.delete("first")
+    made = account.deploy("first", parameters)
+    assert {made.outputs["UserFeatureStoreName"], made.outputs["AccountFeatureStoreName"]} == tables
+
+
+def test_own_tables__can_be_read_as_existing_ones_by_the_step_of_the_guide(
+    account: Account,
+    topic: Callable[..., str],
+    remove: Callable[[str], None],
+    protected: Callable[[str], tuple[str, str]],
+) -> None:
+    """With the former mappings deleted by hand, prod's own tables stay with their streams and are read on."""
+    name, (users, accounts) = topic(), protected("moved_")
+    parameters = {"TopicName": name, "Stage": "prod"}
+    remove("moved")
+    made = account.deploy("moved", {**parameters, "TableNamePrefix": "moved_"})
+    streams = [made.outputs["UserFeatureStoreStreamArn"], made.outputs["AccountFeatureStoreStreamArn"]]
+    former = {each["UUID"] for each in account.read_mappings(made).values()}
+    for mapping in former:
+        account.stack.clients.functions.delete_event_source_mapping(UUID=mapping)
+
+    account.deploy("moved", {**parameters, "StreamArns": ",".join(streams)})
+    mappings = account.read_mappings(made)
+    assert set(mappings) == set(streams)
+    assert former & {each["UUID"] for each in mappings.values()} == set()
+    for table, key in ((users, "bright_uid"), (accounts, "account_pid")):
+        account.put(table, key, table)
+    assert {event.key.decode() for event in wait_for_topic(account.stack.kafka, name, 2)} == {users, accounts}
+
+
+def test_table_with_a_key_of_its_own__is_read(
+    account: Account, topic: Callable[..., str], remove: Callable[[str], None]
+) -> None:
+    """Its writes give events, and both functions may use its key through DynamoDB."""
+    name, kms = topic(), account.client("kms")
+    key = kms.create_key()["KeyMetadata"]["Arn"]
+    ((table, stream),) = account.make_tables(1).items()
+    account.stack.clients.dynamodb.update_table(
+        TableName=table, SSESpecification={"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": key}
+    )
+    remove("own-key")
+    made = account.deploy("own-key", {"TopicName": name, "StreamArns": stream, "TableKmsKeyArns": key})
+    account.put(table, "device_id", "encrypted")
+    assert [event.key for event in wait_for_topic(account.stack.kafka, name, 1)] == [b"encrypted"]
+    for role in ("RoleArn", "RedriveRoleArn"):
+        statement = account.read_statements(made.outputs[role])["TableKeys"]
+        assert statement["Resource"] in (key, [key])
+        assert statement["Condition"]["StringEquals"]["kms:ViaService"][0] == f"dynamodb.{REGION}.amazonaws.com"
 
 
 @pytest.fixture

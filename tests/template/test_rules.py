@@ -82,11 +82,6 @@ CASES = [
         PINNED | {"TableKmsKeyArns": f"{TABLE_KEY},{TABLE_KEY}", "StreamArns": ",".join(STREAMS)},
     ),
     Case(
-        "TableNamePrefix is for the stack's own tables, so leave StreamArns at none.",
-        PINNED | {"TableNamePrefix": "dev_", "StreamArns": STREAMS[0]},
-        PINNED | {"TableNamePrefix": "dev_"},
-    ),
-    Case(
         "SubnetIds need SecurityGroupIds.",
         PINNED | {"SubnetIds": "subnet-0a1b2c3d"},
         PINNED | {"SubnetIds": "subnet-0a1b2c3d", "SecurityGroupIds": "sg-0a1b2c3d"},
