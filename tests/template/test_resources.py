@@ -138,6 +138,25 @@ def test_tables__have_names_of_their_own_stage() -> None:
     ]
 
 
+def find_untexted(node: object) -> Iterator[object]:
+    """What is compared and is neither a text nor a function."""
+    for each in node if isinstance(node, list) else [node]:
+        if isinstance(each, dict):
+            for name, argument in each.items():
+                if name == "Fn::Equals":
+                    yield from (side for side in argument if not isinstance(side, str | dict))
+                yield from find_untexted(argument)
+        elif isinstance(each, list):
+            yield from find_untexted(each)
+
+
+def test_conditions__compare_texts() -> None:
+    """A parameter's value is a text, whatever its type, so it is compared with one."""
+    template = read_template()
+    assert list(find_untexted([template["Conditions"], template["Rules"]])) == []
+    assert list(find_untexted({"Fn::Not": [{"Fn::Equals": [{"Ref": "ReservedConcurrency"}, -1]}]})) == [-1]
+
+
 def test_function__keeps_executions_where_asked() -> None:
     """Concurrency is reserved by a number and not by the word for none."""
     asked = read_resources(transform(EVERYTHING), "AWS::Lambda::Function")["FeatureEventsFunction"]
