@@ -136,15 +136,13 @@ RULES = [
         "Two resources of a type have different names",
         f"{CLOUDFORMATION}/TemplateReference/aws-properties-name.html",
         account_rules.find_same_names,
-        lambda resources: properties(resources, "ErrorsAlarm").update(
-            AlarmName=properties(resources, "ThrottlesAlarm")["AlarmName"]
-        ),
+        lambda resources: add(resources, ALARM_KIND, {"AlarmName": first(resources, ALARM_KIND)["AlarmName"]}),
     ),
     Rule(
         "A tag's key and value have their length and letters",
         "https://docs.aws.amazon.com/tag-editor/latest/userguide/tagging.html",
         account_rules.find_odd_tags,
-        lambda resources: properties(resources, "AlarmTopic").update(Tags=[{"Key": "for", "Value": "a, b"}]),
+        lambda resources: first(resources, "AWS::SNS::Topic").update(Tags=[{"Key": "for", "Value": "a, b"}]),
     ),
     Rule(
         "A function's variables have at most 4 KB together",
@@ -206,19 +204,19 @@ RULES = [
         "A period is 10, 20, 30 or a multiple of 60 seconds",
         ALARM,
         account_rules.find_odd_periods,
-        lambda resources: properties(resources, "ErrorsAlarm").update(Period=90),
+        lambda resources: first(resources, ALARM_KIND).update(Period=90),
     ),
     Rule(
         "An alarm looks back a day at most, with periods of an hour a week",
         ALARM,
         account_rules.find_long_evaluations,
-        lambda resources: properties(resources, "ErrorsAlarm").update(Period=300, EvaluationPeriods=289),
+        lambda resources: first(resources, ALARM_KIND).update(Period=300, EvaluationPeriods=289),
     ),
     Rule(
         "An alarm rings after at most as many points as it looks at",
         ALARM,
         account_rules.find_impossible_alarms,
-        lambda resources: properties(resources, "ErrorsAlarm").update(EvaluationPeriods=2, DatapointsToAlarm=3),
+        lambda resources: first(resources, ALARM_KIND).update(EvaluationPeriods=2, DatapointsToAlarm=3),
     ),
     Rule(
         "RetainExceptOnCreate is a DeletionPolicy and no UpdateReplacePolicy",
@@ -242,7 +240,7 @@ RULES = [
         "A template has at most 1 MB",
         CLOUDFORMATION_QUOTAS,
         account_rules.find_size,
-        lambda resources: properties(resources, "Dashboard").update(DashboardBody="x" * 1_000_000),
+        lambda resources: first(resources, "AWS::CloudWatch::Dashboard").update(DashboardBody="x" * 1_000_000),
     ),
     Rule(
         "A logical id has at most 255 letters and digits",
