@@ -4,7 +4,8 @@ import ast
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from tests.template.document import Parameters, Template, transform
+from tests.template.document import Parameters, read_template
+from tests.template.expansion import STACK, expand
 
 type Name = tuple[str, str, tuple[tuple[str, str], ...]]
 """A metric's namespace, name and dimensions; a dimension that is a resource of the stack is its logical id."""
@@ -38,30 +39,11 @@ class Alarm(NamedTuple):
 
 def read_alarms(parameters: Parameters, **changes: Mapping[str, Any]) -> dict[str, Alarm]:
     """The alarms that are made, by their logical ids; with other properties where changes has an alarm's id."""
-    template = transform(parameters)
     return {
         name: to_alarm({**resource["Properties"], **changes.get(name, {})})
-        for name, resource in template["Resources"].items()
-        if resource["Type"] == "AWS::CloudWatch::Alarm" and is_made(template, resource.get("Condition"))
+        for name, resource in expand(read_template(), parameters)["Resources"].items()
+        if resource["Type"] == "AWS::CloudWatch::Alarm"
     }
-
-
-def is_made(template: Template, condition: str | None) -> bool:
-    """Whether a condition of the template is true; what is under none is always made."""
-    return condition is None or evaluate(template, template["Conditions"][condition])
-
-
-def evaluate(template: Template, node: Any) -> bool:  # noqa: ANN401 -- a tree of the template
-    """Whether a condition is true whose parameters are values already."""
-    ((function, argument),) = node.items()
-    if function == "Condition":
-        return is_made(template, argument)
-    if function == "Fn::Equals":
-        one, other = argument
-        return bool(str(one) == str(other))
-    return {"Fn::Not": lambda parts: not parts[0], "Fn::And": all, "Fn::Or": any}[function](
-        [evaluate(template, each) for each in argument]
-    )
 
 
 def to_alarm(properties: Mapping[str, Any]) -> Alarm:
@@ -70,7 +52,7 @@ def to_alarm(properties: Mapping[str, Any]) -> Alarm:
     shown = [query for query in properties.get("Metrics", []) if query.get("ReturnData", True)]
     periods = int(properties["EvaluationPeriods"])
     return Alarm(
-        name=to_text(properties["AlarmName"]).removeprefix("${AWS::StackName} "),
+        name=to_text(properties["AlarmName"]).removeprefix(f"{STACK} "),
         series=series,
         expression=ast.parse(shown[0]["Expression"] if shown else "metric", mode="eval").body,
         periods=periods,

@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 
 from tests.drills.alarms import Name
 from tests.drills.cloudwatch import Metrics
+from tests.template.expansion import STACK
 
 type Trouble = Literal[
     "bucket refuses",
@@ -51,7 +52,7 @@ def of_function(name: str) -> Name:
 
 def of_service(name: str) -> Name:
     """One of the function's own."""
-    return to_name("FeatureEvents", name, service="AWS::StackName")
+    return to_name("FeatureEvents", name, service=STACK)
 
 
 WRITTEN = to_name("AWS/DynamoDB", "ConsumedWriteCapacityUnits", TableName=TABLE)
