@@ -5,6 +5,7 @@ boto3 costs more to import than everything else here together, so it is imported
 
 import hashlib
 import json
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from feature_events.change import StreamRecord, read_sequence_number, read_table_name
@@ -29,11 +30,9 @@ class DeadLetter(NamedTuple):
 
 def to_dead_letter(record: StreamRecord, poison: PoisonRecord, prefix: str) -> DeadLetter:
     """The object for this record: JSON with `reason`, `table`, `sequence_number`, `redrive` and `record` as it came."""
-    payload = json.dumps(record, sort_keys=True)
     table = read_table_name(record)
     number = read_sequence_number(record)
-    name = number or hashlib.sha256(payload.encode()).hexdigest()
-    key = f"{prefix}{_to_key_part(table or 'unknown')}/{name}.json"
+    key = f"{prefix}{_to_key_part(table or 'unknown')}/{_to_name(record, number)}.json"
     body = {
         "reason": str(poison),
         "table": table,
@@ -42,6 +41,24 @@ def to_dead_letter(record: StreamRecord, poison: PoisonRecord, prefix: str) -> D
         "record": record,
     }
     return DeadLetter(key, json.dumps(body).encode())
+
+
+def _to_name(record: StreamRecord, number: str | None) -> str:
+    """What the record is called among its table's: its sequence number, by which the redrive sorts, and its eventID.
+
+    A number is told to be unique in its shard, which the record does not name; an eventID is "globally unique"
+    (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_Record.html). Where it is not of that
+    form, the whole record's digest stands for it.
+    """
+    if number is None:
+        return _digest(record)
+    event_id = record.get("eventID")
+    is_usable = type(event_id) is str and re.fullmatch(r"[0-9A-Za-z-]{1,64}", event_id)
+    return f"{number}-{event_id if is_usable else _digest(record)}"
+
+
+def _digest(record: StreamRecord) -> str:
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
 
 def _to_key_part(name: str) -> str:

@@ -36,7 +36,7 @@ def test_put__keeps_the_record_with_its_reason(bucket: str) -> None:
     """The object holds everything that redriving needs."""
     record = to_unreadable_record(3)
     key = DeadLetters(bucket, "dead-letters/").put(record, POISON, TIME_LEFT)
-    assert key == f"dead-letters/user_feature_store/{FIRST_NUMBER + 3}.json"
+    assert key == f"dead-letters/user_feature_store/{FIRST_NUMBER + 3}-{record['eventID']}.json"
     found = json.loads(boto3.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
     assert found == {
         "reason": str(POISON),
@@ -67,7 +67,17 @@ def test_to_dead_letter__names_what_has_no_name(record: object) -> None:
 def test_to_dead_letter__makes_a_key_of_any_table_name() -> None:
     """Whatever an ARN holds, the key stays under the prefix and readable."""
     record = {**to_unreadable_record(), "eventSourceARN": "arn:aws:dynamodb:x:1:table/a b\n🦊" + "c" * 300}
-    assert to_dead_letter(record, POISON, "p/").key == f"p/a_b__{'c' * 250}/{FIRST_NUMBER}.json"
+    assert to_dead_letter(record, POISON, "p/").key == f"p/a_b__{'c' * 250}/{FIRST_NUMBER}-{record['eventID']}.json"
+
+
+@pytest.mark.parametrize("event_id", ["0" * 32, None, 7, "../../x", "é", ""])
+def test_to_dead_letter__never_gives_two_records_one_key(event_id: object) -> None:
+    """Records of two shards of a table may have one number: what is theirs alone is in the key too."""
+    one, two = (to_unreadable_record(3, entity=entity) for entity in ("user-1", "user-2"))
+    one["eventID"] = event_id
+    two["eventID"] = two["eventID"] if event_id == "0" * 32 else event_id
+    keys = [to_dead_letter(record, POISON, "p/").key for record in (one, two, json.loads(json.dumps(one)))]
+    assert keys[0] == keys[2] != keys[1]
 
 
 def test_put__says_what_s3_said(bucket: str) -> None:

@@ -15,7 +15,7 @@ from feature_events.redrive import MAX_SECONDS, Request, handler, read_request
 from feature_events.settings import read_settings
 from tests.support import failures
 from tests.support.doubles import FakeContext, FakePublisher
-from tests.support.failures import BATCH, BUCKET, PREFIX, counts, in_memory, redriven
+from tests.support.failures import BATCH, BUCKET, PREFIX, counts, in_memory, redriven, to_key
 from tests.support.records import Json, number_of, to_item, to_record, to_unreadable_record
 
 LARGE = to_item(tuple(f"feature_{number}" for number in range(200)))
@@ -80,6 +80,29 @@ def test_redrive__sends_what_the_function_sends(account: Account) -> None:
     account.set_aside(*records)
     account.redrive(prefix=PREFIX)
     assert account.publisher.log[:2] == account.publisher.log[2:]
+
+
+def test_redrive__keeps_the_order_of_dead_letters_of_both_forms(account: Account) -> None:
+    """What an earlier release put, without an eventID in its key, is sent in its place among what this one puts."""
+    records = to_written(account, *range(6))
+    records[0]["dynamodb"]["SequenceNumber"] = "9"  # numbers are not all of one length
+    for place, record in enumerate(records):
+        [key] = account.set_aside(record)
+        if place % 2:
+            account.put(f"{PREFIX}user_feature_store/{number_of(record)}.json", account.read_bytes(key))
+            account.s3.delete_object(Bucket=BUCKET, Key=key)
+    following = account.redrive(prefix=PREFIX, seconds=1.0)
+    assert (following["complete"], counts(following)) == (True, {"delivered": 6, "moved": 6})
+    assert sent(account) == [number_of(record) for record in records]
+
+
+def test_redrive__sends_both_records_of_one_number(account: Account) -> None:
+    """Two shards of a table may have the same number; their dead letters stand beside each other."""
+    records = to_written(account, 1, 2)
+    records[1]["dynamodb"]["SequenceNumber"] = number_of(records[0])
+    account.set_aside(*records)
+    assert counts(account.redrive(prefix=PREFIX)) == {"delivered": 2, "moved": 2}
+    assert {message.key for message in account.publisher.log} == {b"user-1", b"user-2"}
 
 
 def test_redrive__leaves_what_is_still_poison(account: Account) -> None:
@@ -191,7 +214,7 @@ def test_redrive__goes_on_where_a_table_does_not_answer(account: Account, answer
         "dynamodb:GetItem on arn:aws:dynamodb:eu-west-1:123456789012:table/former_store"
         in report["examples"][0]["reason"]
     )
-    letter = f"{PREFIX}former_store/{number_of(other)}.json"
+    letter = to_key(other)
     assert account.keys == [letter, f"redriven/{batch}"]
     assert counts(account.redrive(prefix=PREFIX)) == {"unchecked": 1}
     answers.clear()
@@ -232,7 +255,7 @@ def test_redrive__takes_batches_that_lambda_gave_up(account: Account) -> None:
     report = account.redrive(prefix="aws/lambda/")
     assert counts(report) == {"delivered": 2, "skipped": 1, "stale": 1, "poison": 2, "moved": 1}
     assert sent(account) == [number_of(record) for record in good]
-    letters = [f"{PREFIX}user_feature_store/{number_of(record)}.json" for record in (stale, *large, unreadable)]
+    letters = [to_key(record) for record in (stale, *large, unreadable)]
     assert account.keys == [*letters, f"redriven/{batch}"]
     assert [account.read(key)["reason"] for key in letters] == [
         "its item is no longer there",
