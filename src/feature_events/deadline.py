@@ -29,10 +29,6 @@ class Deadline:
         """The moment so many seconds from now, or this one where it is earlier."""
         return Deadline(min(seconds, self.remaining()), self._clock)
 
-    def halfway(self) -> "Deadline":
-        """The moment at which half of what is left now will have passed."""
-        return Deadline(self.remaining() / 2, self._clock)
-
 
 def run_within[T](seconds: float, function: Callable[[], T]) -> T:
     """What the function returns or raises, in a thread of its own, since nothing ends a call that hangs.
