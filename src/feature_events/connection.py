@@ -201,7 +201,9 @@ def _to_producer(properties: Mapping[str, Any], errors: ClientErrors) -> Produce
                     f"the secret in {setting} holds what OpenSSL cannot use as {name}: write it as PEM, the key as "
                     "that of the certificate, with its password where it has one"
                 ) from None
-        names = ", ".join(sorted(name for name in properties if f'"{name}"' in text)) or "one of the properties"
+        # It quotes the name of a property, and several that contradict each other in another way
+        found = [name for name in properties if f'"{name}"' in text or f"`{name}`" in text]
+        names = ", ".join(sorted(found)) or "one of the properties"
         raise Misconfigured(f"KAFKA_PROPERTIES: librdkafka does not take {names}") from None
 
 
