@@ -7,10 +7,12 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from feature_events import dead_letters
 from feature_events.dead_letters import DeadLetters, to_dead_letter
 from feature_events.deadline import Deadline
 from feature_events.errors import PoisonRecord, Undelivered
 from tests.support.records import FIRST_NUMBER, to_unreadable_record
+from tests.support.resolver import hanging_resolver
 
 POISON = PoisonRecord("features.data: features is not a map")
 TIME_LEFT = Deadline(1e9)
@@ -93,6 +95,18 @@ def test_put__says_that_s3_was_not_reached(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:1")
     with pytest.raises(Undelivered, match="S3 was not reached: EndpointConnectionError"):
         DeadLetters("failures", "p/").put(to_unreadable_record(), POISON, TIME_LEFT)
+
+
+def test_put__waits_for_no_resolver(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that hangs for longer than the invocation has keeps nobody waiting, and the message says where to look."""
+    for name, value in {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "x"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://s3.invalid")
+    monkeypatch.setattr(dead_letters, "PUT_SECONDS", 0.1)
+    with hanging_resolver() as ended:
+        with pytest.raises(Undelivered, match="S3 did not answer within 0 s: check the network path"):
+            DeadLetters("failures", "p/").put(to_unreadable_record(), POISON, Deadline(0.1))
+        assert not ended.is_set()
 
 
 def test_put__needs_a_bucket_and_time() -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -228,6 +229,42 @@ def test_redrive__goes_on_where_an_object_may_not_be_read(account: Account, answ
     report = account.redrive(prefix=PREFIX)
     assert (report["complete"], counts(report)) == (True, {"unreadable": 1, "delivered": 1, "moved": 1})
     assert account.keys == [keys[0], f"redriven/{keys[1]}"]
+
+
+def test_redrive__reads_no_object_that_is_too_large(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody else's object might have more bytes than the function has memory; it is left alone, with the reason."""
+    small, large = account.set_aside(*to_written(account, 1, 2))
+    account.put(large, account.read_bytes(large).ljust(5001))
+    monkeypatch.setattr("feature_events.failure_store.MOST_BYTES", 5000)
+    report = account.redrive(prefix=PREFIX)
+    assert (report["complete"], counts(report)) == (True, {"unreadable": 1, "delivered": 1, "moved": 1})
+    assert account.keys == [large, f"redriven/{small}"]
+
+
+@pytest.mark.parametrize("operation", ["ListObjectsV2", "GetObject", "GetItem", "PutObject", "DeleteObjects"])
+def test_redrive__waits_for_no_request_that_hangs(
+    account: Account, monkeypatch: pytest.MonkeyPatch, operation: str
+) -> None:
+    """A request that hangs ends the run, or leaves its record unchecked; another run does what this one did not."""
+    account.set_aside(*to_written(account, 1))
+    call = BaseClient._make_api_call  # type: ignore[attr-defined]  # noqa: SLF001  # where every request passes
+    released = threading.Event()
+
+    def hang(client: object, name: str, parameters: object) -> object:
+        if name == operation:
+            released.wait(12)
+        return call(client, name, parameters)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(BaseClient, "_make_api_call", hang)
+        patch.setattr("feature_events.aws_requests.REQUEST_SECONDS", 2.0)
+        if operation == "GetItem":
+            assert "ReadTimeoutError" in account.redrive(prefix=PREFIX)["examples"][0]["reason"]
+        else:
+            with pytest.raises(Undelivered, match="was not answered: ReadTimeoutError"):
+                account.redrive(prefix=PREFIX)
+        released.set()
+    assert counts(account.redrive(prefix=PREFIX)).get("undelivered", 0) == 0
 
 
 def test_redrive__knows_an_item_again_whatever_it_holds(account: Account) -> None:
