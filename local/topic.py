@@ -1,5 +1,9 @@
 """The Kafka topic of the events."""
 
+import time
+from collections.abc import Callable, Mapping
+
+from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
@@ -7,9 +11,41 @@ TOPIC = "FEATURE_AVAILABILITY_EVENTS"
 PARTITIONS = 4
 LIMIT = 30.0
 
+_NO_LEADER = -1
+_PAUSE = 0.1
 
-def create_topic(bootstrap: str, name: str = TOPIC, partitions: int = PARTITIONS) -> None:
+
+def create_topic(
+    bootstrap: str, name: str = TOPIC, partitions: int = PARTITIONS, config: Mapping[str, str] | None = None
+) -> None:
     """Makes the topic, on as many brokers as the cluster asks for by default; it must not exist."""
     admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 3})
-    made = admin.create_topics([NewTopic(name, num_partitions=partitions)], operation_timeout=LIMIT)
+    made = admin.create_topics(
+        [NewTopic(name, num_partitions=partitions, config=dict(config or {}))], operation_timeout=LIMIT
+    )
     made[name].result(LIMIT)
+    find_leaders(admin, name, partitions)
+
+
+def find_leaders(
+    admin: AdminClient, name: str, partitions: int, sleep: Callable[[float], None] = time.sleep
+) -> Mapping[int, int]:
+    """The broker that leads each partition, once all have one.
+
+    A broker that has just started, or that has not heard of a new topic yet, answers with fewer partitions or with
+    some that have no leader.
+
+    Raises:
+        TimeoutError: not all have one after half a minute.
+
+    """
+    for _ in range(round(LIMIT / _PAUSE)):
+        try:
+            found = admin.list_topics(name, timeout=LIMIT).topics[name].partitions
+        except KafkaException:
+            found = {}
+        leaders = {number: partition.leader for number, partition in found.items()}
+        if len(leaders) == partitions and _NO_LEADER not in leaders.values():
+            return leaders
+        sleep(_PAUSE)
+    raise TimeoutError(f"not every partition of {name} has a leader after {LIMIT:.0f} s")

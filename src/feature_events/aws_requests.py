@@ -3,13 +3,19 @@
 For runs that a person starts; the function on the stream makes none but of dead letters, and those in its own way.
 """
 
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from collections.abc import Callable
 
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
+
+from feature_events.deadline import run_within
 from feature_events.errors import FeatureEventsError, Misconfigured, Undelivered
 
 PARALLEL = 16
 """How many requests are made at once."""
+
+REQUEST_SECONDS = 30.0
+"""How long one request may take with its retries, also where a resolver hangs or the answer comes byte by byte."""
 
 # A table that is named by its ARN would else be asked under its account's own host name, which few networks expect.
 # botocore has such names since 1.37, and AWS's runtime may bring 1.36.
@@ -29,6 +35,14 @@ CONFIG = Config(
 type AwsError = ClientError | BotoCoreError
 
 _FORBIDDEN = ("AccessDenied", "AccessDeniedException", "403")
+
+
+def ask[T](request: Callable[[], T]) -> T:
+    """What the request gives or raises; a BotoCoreError after `REQUEST_SECONDS`, when it is left to itself."""
+    try:
+        return run_within(REQUEST_SECONDS, request)
+    except TimeoutError:
+        raise ReadTimeoutError(endpoint_url="AWS") from None
 
 
 def to_code(error: AwsError) -> str | None:

@@ -33,7 +33,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer, TopicCollectio
 from confluent_kafka.admin import AclOperation, AdminClient  # type: ignore[attr-defined]  # exported, if not by name
 
 from feature_events.codec import Codec
-from feature_events.connection import ClientErrors, connect, raise_if_misconfigured, read_fatal, to_properties
+from feature_events.connection import ClientErrors, connect, let_go, raise_if_misconfigured, read_fatal, to_properties
 from feature_events.credentials import SignIn
 from feature_events.deadline import Deadline, run_within
 from feature_events.errors import FeatureEventsError, Misconfigured, Undelivered
@@ -191,6 +191,7 @@ def _check_kafka(findings: Findings, settings: Settings) -> None:
     findings.make(Check(SIGN_IN, kafka.sign_in, [*secrets, *findings.find_failed(ways)]))
     findings.make(Check(TOPIC, kafka.find_topic, [SIGN_IN]), Check(PRODUCER_ID, kafka.get_producer_id, [SIGN_IN]))
     findings.make(Check(WRITE, kafka.ask_for_write, [SIGN_IN, TOPIC]))
+    kafka.end()
 
 
 def _check_registry(findings: Findings, settings: Settings) -> None:
@@ -333,8 +334,9 @@ class _Kafka:
     def ask_for_write(self) -> str:
         if self._settings.is_embedded:
             return "librdkafka's own broker asks nobody"
-        own = self._sign_in.to_properties() if self._sign_in else {}
+        own = self._sign_in.to_properties(Deadline(_WAIT_SECONDS)) if self._sign_in else {}
         admin = AdminClient({**to_properties(self._settings), **own})
+        let_go(admin)
         topic = self._settings.topic
         asked = admin.describe_topics(
             TopicCollection([topic]), include_authorized_operations=True, request_timeout=_WAIT_SECONDS
@@ -364,6 +366,12 @@ class _Kafka:
         if latest is not None:
             raise self._to_error(latest)
         raise Undelivered(f"Kafka gave no producer id within {_WAIT_SECONDS:.0f} s")
+
+    def end(self) -> None:
+        """Lets go of the connection; the report waits for no thread of the client."""
+        if self._producer is not None:
+            let_go(self._producer)
+        self._producer = None
 
     def _to_producer(self) -> Producer:
         if self._producer is None:

@@ -7,8 +7,9 @@ https://docs.confluent.io/platform/current/schema-registry/fundamentals/serdes-d
 
 import contextlib
 import json
-from functools import lru_cache
+from collections.abc import Callable
 from pathlib import Path
+from sys import getsizeof
 from typing import TYPE_CHECKING, NamedTuple
 
 from feature_events.errors import PoisonRecord
@@ -24,9 +25,10 @@ _FIELDS = [
     ("features", {"type": "array", "items": "string"}),
 ]
 
-# Encodings that are kept, since most items of a table have the same names and come from few jobs
-_TEXTS_KEPT = 1024
-_FEATURES_KEPT = 256
+# Encodings are kept, since most items of a table have the same names and come from few jobs. With the texts that they
+# are of, so many bytes are a thousand lists of 20 names, or two hundred of 100
+_KEPT_BYTES = 2_000_000
+_LARGEST_KEPT_BYTES = 100_000
 
 
 class Schema(NamedTuple):
@@ -47,9 +49,9 @@ class Codec:
     def __init__(self, schema: Schema) -> None:
         self._frame = b"\0" + schema.id.to_bytes(4, "big")
         self._other = _to_other(schema.text)
-        self._encode_texts = lru_cache(_TEXTS_KEPT)(_write_texts)
-        self._encode_features = lru_cache(_FEATURES_KEPT)(_write_features)
-        self._last_features: tuple[tuple[str, ...], bytes] = (), _write_features(())
+        self._texts = _Kept(_write_texts)
+        self._features = _Kept(_write_features)
+        self._last_features: tuple[tuple[str, ...], bytes] = (), *_write_features(())
 
     def encode(self, event: FeatureAvailabilityEvent) -> bytes:
         """The framed bytes of this event.
@@ -67,12 +69,12 @@ class Codec:
             event_id, event_type, timestamp, entity_type, entity_id, resource_type, resource, compute_id, names = event
             last_names, features = self._last_features
             if names != last_names:
-                features = self._encode_features(names)
+                (features,) = self._features[names]
                 # Mostly the next event's too, in the same strings, which are found equal without looking at each
                 self._last_features = names, features
-            before_time, before_entity, behind = self._encode_texts(
+            before_time, before_entity, behind = self._texts[
                 event_type, entity_type, resource_type, resource, compute_id
-            )
+            ]
             id_, time, entity = event_id.encode(), timestamp.encode(), entity_id.encode()
             lengths = _LENGTHS
             return b"".join(
@@ -93,7 +95,31 @@ class Codec:
         except UnicodeEncodeError:
             raise PoisonRecord("a name or id in it is not valid Unicode text") from None
         except IndexError:  # a longer text than there are lengths
-            return self._frame + b"".join(map(_write_text, event[:-1])) + self._encode_features(event.features)
+            return self._frame + b"".join((*map(_write_text, event[:-1]), *self._features[event.features]))
+
+
+class _Kept(dict[tuple[str, ...], tuple[bytes, ...]]):
+    """The encodings of texts, written when they are first asked for; when there are too many bytes, all are forgotten.
+
+    A least recently used one could be forgotten alone, but only the number of encodings would be bounded then, and an
+    item may have 400 KB of names that no other has.
+    """
+
+    def __init__(self, write: Callable[[tuple[str, ...]], tuple[bytes, ...]]) -> None:
+        super().__init__()
+        self._write = write
+        self._bytes = 0
+
+    def __missing__(self, texts: tuple[str, ...]) -> tuple[bytes, ...]:
+        written = self._write(texts)
+        size = sum(map(getsizeof, (*texts, *written)))
+        if size <= _LARGEST_KEPT_BYTES:
+            if self._bytes + size > _KEPT_BYTES:
+                self.clear()
+                self._bytes = 0
+            self._bytes += size
+            self[texts] = written
+        return written
 
 
 def _to_other(text: str) -> "OtherSchema | None":
@@ -107,8 +133,9 @@ def _to_other(text: str) -> "OtherSchema | None":
     return None if other.fields == _FIELDS else other
 
 
-def _write_texts(before_time: str, before_entity: str, *behind: str) -> tuple[bytes, bytes, bytes]:
+def _write_texts(texts: tuple[str, ...]) -> tuple[bytes, ...]:
     """The texts that stand before the time, before the entity, and behind it."""
+    before_time, before_entity, *behind = texts
     return _write_text(before_time), _write_text(before_entity), b"".join(map(_write_text, behind))
 
 
@@ -117,10 +144,10 @@ def _write_text(text: str) -> bytes:
     return _write_length(len(data)) + data
 
 
-def _write_features(names: tuple[str, ...]) -> bytes:
+def _write_features(names: tuple[str, ...]) -> tuple[bytes]:
     """An array: one block, its length before it, and the length of no more."""
     block = _write_length(len(names)) + b"".join(map(_write_text, names)) if names else b""
-    return block + _write_length(0)
+    return (block + _write_length(0),)
 
 
 def _write_length(length: int) -> bytes:

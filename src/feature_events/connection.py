@@ -96,7 +96,7 @@ class SignIn(Protocol):
         """See `credentials.SignIn.remedy`."""
         ...
 
-    def to_properties(self) -> dict[str, Any]:
+    def to_properties(self, deadline: Deadline) -> dict[str, Any]:
         """See `credentials.SignIn.to_properties`."""
         ...
 
@@ -168,7 +168,7 @@ def connect(
 
     Raises the same as `Publisher.open`.
     """
-    producer = _to_producer({**properties, **(sign_in.to_properties() if sign_in else {})}, errors)
+    producer = _to_producer({**properties, **(sign_in.to_properties(deadline) if sign_in else {})}, errors)
     try:
         _wait_for(topic, producer, deadline, errors, sign_in)
     except BaseException:
@@ -177,14 +177,14 @@ def connect(
     return producer
 
 
-def let_go(producer: Producer) -> None:
-    """Ends a producer that holds no messages, without waiting for it.
+def let_go(client: object) -> None:
+    """Ends a client that holds no messages, without waiting for it.
 
     Its end waits for its threads, and one that asks for a broker's address waits as long as the resolver does: longer
     than an invocation may take to answer.
     """
     # By then this thread has no use of it any more, so that the last one is the other's
-    end = threading.Timer(_IN_USE_SECONDS, [producer].clear)
+    end = threading.Timer(_IN_USE_SECONDS, [client].clear)
     end.daemon = True
     end.start()
 
@@ -218,7 +218,9 @@ def _to_producer(properties: Mapping[str, Any], errors: ClientErrors) -> Produce
                     f"the secret in {setting} holds what OpenSSL cannot use as {name}: write it as PEM, the key as "
                     "that of the certificate, with its password where it has one"
                 ) from None
-        names = ", ".join(sorted(name for name in properties if f'"{name}"' in text)) or "one of the properties"
+        # It quotes the name of a property, and several that contradict each other in another way
+        found = [name for name in properties if f'"{name}"' in text or f"`{name}`" in text]
+        names = ", ".join(sorted(found)) or "one of the properties"
         raise Misconfigured(f"KAFKA_PROPERTIES: librdkafka does not take {names}") from None
 
 

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from functools import cache, partial
 from typing import Any, NamedTuple, cast, override
 
-from feature_events.deadline import Clock, run_within
+from feature_events.deadline import Clock, Deadline, run_within
 from feature_events.errors import Undelivered
 from feature_events.logs import logger
 from feature_events.secret import Secret
@@ -74,14 +74,15 @@ class SignIn:
         """What to look at when Kafka refuses."""
         return _REMEDIES[self._auth]
 
-    def to_properties(self) -> dict[str, Any]:
+    def to_properties(self, deadline: Deadline) -> dict[str, Any]:
         """The properties of one new client.
 
         Raises:
             Misconfigured: a secret is not there, not ours or of another form.
-            Undelivered: a secret could not be read now, or no token signed.
+            Undelivered: a secret could not be read before the deadline, or no token signed.
 
         """
+        self._read_secrets(deadline)
         match self._auth:
             case "scram":
                 login = self._read_login()
@@ -95,7 +96,7 @@ class SignIn:
                 own = {
                     "security.protocol": "SASL_SSL",
                     "sasl.mechanism": "OAUTHBEARER",
-                    "oauth_cb": self._to_token_source(),
+                    "oauth_cb": self._to_token_source(deadline),
                 }
             case "mtls":
                 client = self._read_certificate()
@@ -109,6 +110,23 @@ class SignIn:
             case _:
                 own = {"security.protocol": "SSL"}
         return {**own, **self.to_trust()}
+
+    def _read_secrets(self, deadline: Deadline) -> None:
+        """Reads what is not kept, so that nothing after it waits."""
+        reads: list[Callable[[], object]] = [self._read_authorities] if self._read_authorities else []
+        match self._auth:
+            case "scram":
+                reads.append(self._read_login)
+            case "mtls":
+                reads.append(self._read_certificate)
+        try:
+            for read in reads:
+                run_within(deadline.remaining(), read)
+        except TimeoutError:
+            raise Undelivered(
+                "the deadline passed before the secrets in KAFKA_SECRET_ARN and KAFKA_CA_SECRET_ARN were read: check "
+                "the network path to Secrets Manager"
+            ) from None
 
     def to_trust(self) -> dict[str, str]:
         """The property that says which authorities the brokers' certificates are checked against.
@@ -144,9 +162,9 @@ class SignIn:
                 read.cache_clear()
         return was_accepted
 
-    def _to_token_source(self) -> Callable[[str], tuple[str, float, str, dict[str, str]]]:
+    def _to_token_source(self, deadline: Deadline) -> Callable[[str], tuple[str, float, str, dict[str, str]]]:
         """What a client calls for tokens, in a thread of its own; the first is signed here, where an error is seen."""
-        first = [self._sign()]
+        first = [self._sign(min(SIGNING_SECONDS, deadline.remaining()))]
         wake = partial(_wake, threading.get_ident()) if _can_wake() else None
 
         def give(_: str) -> tuple[str, float, str, dict[str, str]]:
@@ -160,18 +178,18 @@ class SignIn:
     def _sign_again(self) -> Token:
         """A new token, or the one before where that is not to be had and it is still good."""
         try:
-            return self._sign()
+            return self._sign(SIGNING_SECONDS)
         except Undelivered as error:
             logger.warning("token not renewed", reason=str(error))
             if self._token is None or not self.is_current():
                 raise
             return self._token
 
-    def _sign(self) -> Token:
+    def _sign(self, seconds: float) -> Token:
         try:
-            text, expires_ms = run_within(SIGNING_SECONDS, _sign_token)
+            text, expires_ms = run_within(seconds, _sign_token)
         except TimeoutError:
-            raise Undelivered(f"no IAM token was signed within {SIGNING_SECONDS:.0f} s") from None
+            raise Undelivered(f"no IAM token was signed within {seconds:.1f} s") from None
         except Exception as error:  # noqa: BLE001  # whatever a provider of credentials raises
             raise Undelivered(f"no IAM token was signed ({type(error).__name__}): check the function's role") from None
         self._token = Token(text, expires_ms / 1000)

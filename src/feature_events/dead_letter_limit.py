@@ -1,33 +1,64 @@
-"""Says how many records may be set aside in a row, so that a bad deploy does not empty a stream into the store.
+"""Says how many records may be dead-lettered, so that a bad deployment does not empty a stream into the store.
 
-A record that is bad by itself stands among good ones. Where nothing but bad ones come, the cause is the function, or a
-writer that a person should know of, and every further record is better off in the stream.
+A record that is bad by itself stands among good ones. Where most are bad, the cause is the function, or a writer that a
+person should know of, and every further record is better off in the stream.
 """
+
+EVENTS_PER_DEAD_LETTER = 10
+"""So many delivered events give one dead letter back: more than one bad record in eleven reaches the limit in time."""
+
+# The largest batch that Lambda has: so many dead letters at most are delivered again together
+_MOST_KNOWN = 10_000
+
+
+class _Account:
+    """What one table has used of the limit."""
+
+    def __init__(self) -> None:
+        self.used = 0
+        """In events: a dead letter takes as many as give one back."""
+        self.known: dict[object, None] = {}
+        """The sequence numbers of the latest dead letters, oldest first."""
 
 
 class DeadLetterLimit:
-    """Of one table, an instance sets aside at most `most` records between two invocations that deliver an event.
+    """Of each table an instance may dead-letter `most` records, and one more for every ten events that it delivers.
 
-    The next record stays in the stream with all behind it, and the invocation that has it first fails. Records are
-    counted and not attempts, so that what Lambda delivers again does not count twice. The count outlives the
-    invocation, so that halving a batch does not get past it; a new instance begins anew, but each must answer for a
-    batch before Lambda goes on. It is kept per table, since one instance may serve a good stream beside a bad one.
+    At no time are more than `most` in hand. The next bad record stays in the stream with all behind it, and the
+    invocation that has it first fails. So a table with a bad record now and then is never stopped; one of which nearly
+    every record is bad is stopped, although an event is delivered here and there.
+
+    What Lambda delivers again does not count twice. A dead letter is known by its sequence number. Of the events, only
+    those before the first undelivered record are told to `give_back`. The account outlives the invocation, so that
+    halving a batch does not get past it. A new instance begins with `most`, or it could not dead-letter a lone bad
+    record; but each must answer for a batch before Lambda goes on, so that no more than `most` are added by each start
+    of an instance. The account is per table, since one instance may serve a good stream beside a bad one.
     """
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._set_aside: dict[str | None, set[object]] = {}
+        self._accounts: dict[str | None, _Account] = {}
 
     def allows(self, table: str | None, sequence_number: str | None) -> bool:
-        """Whether this record may be set aside."""
-        since = self._set_aside.get(table, set())
-        return len(since) < self._most or sequence_number in since
+        """Whether this record may be dead-lettered."""
+        account = self._accounts.get(table)
+        if account is None or sequence_number in account.known:
+            return True
+        return account.used <= (self._most - 1) * EVENTS_PER_DEAD_LETTER
 
     def count(self, table: str | None, sequence_number: str | None) -> None:
-        """This record has been set aside."""
+        """This record has been dead-lettered."""
+        account = self._accounts.setdefault(table, _Account())
+        if sequence_number in account.known:
+            return
+        account.used += EVENTS_PER_DEAD_LETTER
         # Two records without a number are never known to be the same
-        self._set_aside.setdefault(table, set()).add(object() if sequence_number is None else sequence_number)
+        account.known[object() if sequence_number is None else sequence_number] = None
+        if len(account.known) > _MOST_KNOWN:
+            del account.known[next(iter(account.known))]
 
-    def renew(self, table: str | None) -> None:
-        """An event of this table has been delivered, so that the line works for it."""
-        self._set_aside.pop(table, None)
+    def give_back(self, table: str | None, events: int) -> None:
+        """So many events of this table have been delivered that will not be delivered again."""
+        account = self._accounts.get(table)
+        if account is not None:
+            account.used = max(0, account.used - events)

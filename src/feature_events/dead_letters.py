@@ -5,18 +5,23 @@ boto3 costs more to import than everything else here together, so it is imported
 
 import hashlib
 import json
+import re
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from feature_events.change import StreamRecord, read_sequence_number, read_table_name
-from feature_events.deadline import Deadline
+from feature_events.deadline import Deadline, run_within
 from feature_events.errors import PoisonRecord, Undelivered
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-# Together the longest that one put can take; it is not tried twice, since Lambda delivers the record again
+# The longest that one put may wait for S3; it is not tried twice, since Lambda delivers the record again
 _CONNECT_SECONDS = 1
 _READ_SECONDS = 2
+
+PUT_SECONDS = 3.0
+"""How long after its deadline a put may end."""
 
 
 class DeadLetter(NamedTuple):
@@ -29,11 +34,9 @@ class DeadLetter(NamedTuple):
 
 def to_dead_letter(record: StreamRecord, poison: PoisonRecord, prefix: str) -> DeadLetter:
     """The object for this record: JSON with `reason`, `table`, `sequence_number`, `redrive` and `record` as it came."""
-    payload = json.dumps(record, sort_keys=True)
     table = read_table_name(record)
     number = read_sequence_number(record)
-    name = number or hashlib.sha256(payload.encode()).hexdigest()
-    key = f"{prefix}{_to_key_part(table or 'unknown')}/{name}.json"
+    key = f"{prefix}{_to_key_part(table or 'unknown')}/{_to_name(record, number)}.json"
     body = {
         "reason": str(poison),
         "table": table,
@@ -42,6 +45,24 @@ def to_dead_letter(record: StreamRecord, poison: PoisonRecord, prefix: str) -> D
         "record": record,
     }
     return DeadLetter(key, json.dumps(body).encode())
+
+
+def _to_name(record: StreamRecord, number: str | None) -> str:
+    """What the record is called among its table's: its sequence number, by which the redrive sorts, and its eventID.
+
+    A number is told to be unique in its shard, which the record does not name; an eventID is "globally unique"
+    (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_Record.html). Where it is not of that
+    form, the whole record's digest stands for it.
+    """
+    if number is None:
+        return _digest(record)
+    event_id = record.get("eventID")
+    is_usable = type(event_id) is str and re.fullmatch(r"[0-9A-Za-z-]{1,64}", event_id)
+    return f"{number}-{event_id if is_usable else _digest(record)}"
+
+
+def _digest(record: StreamRecord) -> str:
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
 
 def _to_key_part(name: str) -> str:
@@ -62,7 +83,8 @@ class DeadLetters:
     def put(self, record: StreamRecord, poison: PoisonRecord, deadline: Deadline) -> str:
         """Stores the record and returns the object's key.
 
-        A put begun before the deadline may end up to three seconds after it.
+        A put begun before the deadline may end up to `PUT_SECONDS` after it, also where a resolver hangs or S3 answers
+        byte by byte, which no timeout of a socket ends. It may be stored all the same, as the same object as later.
 
         Raises:
             Undelivered: it is not stored: there is no bucket or no time, or S3 did not take it.
@@ -73,17 +95,25 @@ class DeadLetters:
         if not deadline.remaining():
             raise Undelivered("there was no time left")
         letter = to_dead_letter(record, poison, self._prefix)
+        seconds = deadline.remaining() + PUT_SECONDS
+        try:
+            run_within(seconds, partial(self._put, self._bucket, letter))
+        except TimeoutError:
+            raise Undelivered(
+                f"S3 did not answer within {seconds:.0f} s: check the network path to it (in a VPC: a NAT gateway or a "
+                "gateway endpoint for s3, and DNS)"
+            ) from None
+        return letter.key
+
+    def _put(self, bucket: str, letter: DeadLetter) -> None:
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
-            self._client().put_object(
-                Bucket=self._bucket, Key=letter.key, Body=letter.body, ContentType="application/json"
-            )
+            self._client().put_object(Bucket=bucket, Key=letter.key, Body=letter.body, ContentType="application/json")
         except ClientError as error:
             raise Undelivered(f"S3 answered {error.response.get('Error', {}).get('Code', 'an error')}") from None
         except BotoCoreError as error:
             raise Undelivered(f"S3 was not reached: {type(error).__name__}") from None
-        return letter.key
 
     def _client(self) -> "S3Client":
         if self._s3 is None:

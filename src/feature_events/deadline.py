@@ -30,10 +30,6 @@ class Deadline:
         """The moment so many seconds from now, or this one where it is earlier."""
         return Deadline(min(seconds, self.remaining()), self._clock)
 
-    def halfway(self) -> "Deadline":
-        """The moment at which half of what is left now will have passed."""
-        return Deadline(self.remaining() / 2, self._clock)
-
 
 _LOOK_SECONDS = 0.05
 

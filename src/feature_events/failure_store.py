@@ -9,19 +9,26 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from feature_events.aws_requests import CONFIG, PARALLEL, explain, to_code, to_error
+from feature_events.aws_requests import CONFIG, PARALLEL, ask, explain, to_code, to_error
 from feature_events.change import StreamRecord
 from feature_events.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import DeleteTypeDef
 
 ON_FAILURE_PREFIX = "aws/lambda/"
 """Where Lambda puts on-failure batches."""
 REDRIVEN_PREFIX = "redriven/"
 """Where an object goes, under its whole former key, once its records have come to an end."""
+
+MOST_BYTES = 32_000_000
+"""How large an object may be: five times Lambda's largest batch, whose quotes an on-failure batch escapes."""
 
 _MOST_DELETED_AT_ONCE = 1_000
 _MISSING = ("NoSuchKey", "404")
@@ -57,7 +64,8 @@ class FailureStore:
     def list(self, prefix: str) -> Iterator[StoredObject]:
         """All objects whose keys begin so; an empty one holds no record, as that which the check puts."""
         try:
-            for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
+            pages = iter(self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix))
+            while page := ask(partial(next, pages, None)):
                 for found in page.get("Contents", []):
                     if found["Size"]:
                         yield StoredObject(found["Key"], found["Size"])
@@ -83,7 +91,8 @@ class FailureStore:
 
     def _find_one(self, key: str) -> StoredObject | None:
         try:
-            return StoredObject(key, self._s3.head_object(Bucket=self._bucket, Key=key)["ContentLength"])
+            found = ask(partial(self._s3.head_object, Bucket=self._bucket, Key=key))
+            return StoredObject(key, found["ContentLength"])
         except (ClientError, BotoCoreError) as error:
             if to_code(error) in _MISSING:
                 return None
@@ -91,8 +100,11 @@ class FailureStore:
 
     def _read_one(self, stored: StoredObject) -> Failure | None:
         is_dead_letter = stored.key.startswith(self._dead_letter_prefix)
+        if stored.size > MOST_BYTES:
+            obstacle = f"it has more than {MOST_BYTES:,} bytes, so it is neither a dead letter nor an on-failure batch"
+            return Failure(stored.key, b"", None, is_dead_letter, obstacle)
         try:
-            body = self._s3.get_object(Bucket=self._bucket, Key=stored.key)["Body"].read()
+            body = ask(partial(self._get, stored.key))
         except (ClientError, BotoCoreError) as error:
             if to_code(error) in _MISSING:
                 return None
@@ -105,18 +117,21 @@ class FailureStore:
             return Failure(stored.key, body, None, is_dead_letter, find_obstacle(body))
         return Failure(stored.key, body, records, is_dead_letter)
 
+    def _get(self, key: str) -> bytes:
+        return self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+
     def _copy_one(self, failure: Failure) -> None:
         key = f"{REDRIVEN_PREFIX}{failure.key}"
         try:
-            self._s3.put_object(Bucket=self._bucket, Key=key, Body=failure.body, ContentType="application/json")
+            put = partial(self._s3.put_object, ContentType="application/json")
+            ask(partial(put, Bucket=self._bucket, Key=key, Body=failure.body))
         except (ClientError, BotoCoreError) as error:
             raise to_error(error, f"s3:PutObject on {key}") from None
 
     def _delete(self, keys: Sequence[str]) -> None:
         try:
-            answer = self._s3.delete_objects(
-                Bucket=self._bucket, Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True}
-            )
+            objects: DeleteTypeDef = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
+            answer = ask(partial(self._s3.delete_objects, Bucket=self._bucket, Delete=objects))
         except (ClientError, BotoCoreError) as error:
             raise to_error(error, f"s3:DeleteObject on {keys[0]}") from None
         for refused in answer.get("Errors", []):

@@ -31,6 +31,12 @@ if TYPE_CHECKING:
 
 _ALLOCATIONS_BETWEEN_COLLECTIONS = 50_000
 
+START_SECONDS = 8.0
+"""How long registry and Kafka may take at the start: Lambda gives it 10 seconds, of which the imports take some.
+
+https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle-ib
+"""
+
 ANSWER_SECONDS = 5.0  # kept of an invocation's time to purge what is left, put one dead letter, and answer
 
 
@@ -38,12 +44,13 @@ ANSWER_SECONDS = 5.0  # kept of an invocation's time to purge what is left, put 
 def wire() -> tuple[Settings, Pipeline]:
     """The settings and the line made from them; an error is not remembered, so that the next invocation tries again."""
     settings = read_settings(os.environ)
-    codec = Codec(find_schema(settings))
+    start = Deadline(START_SECONDS)
+    codec = Codec(find_schema(settings, start.remaining()))
     log_each = logger.log_level == logging.DEBUG
     publisher = Publisher(settings.topic, to_properties(settings), _to_sign_in(settings), log_each=log_each)
     dead_letters = DeadLetters(settings.dead_letter_bucket, settings.dead_letter_prefix)
     with contextlib.suppress(Undelivered):  # a batch waits longer for Kafka than the start does, and says so
-        publisher.open(Deadline(OPEN_SECONDS))
+        publisher.open(start.within(OPEN_SECONDS))
     limit = DeadLetterLimit(settings.dead_letter_limit)
     return settings, Pipeline(SEED, settings.features_mode, settings.headers, codec, publisher, dead_letters, limit)
 

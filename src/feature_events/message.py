@@ -21,7 +21,7 @@ type Headers = list[tuple[str, bytes]]
 _SPECVERSION = ("ce_specversion", b"1.0")
 _TYPE = ("ce_type", b"com.featurestore.events.feature_available")
 _CONTENT_TYPE = ("content-type", b"application/avro")
-_TABLES_KEPT = 64
+_TABLES_KEPT = 64  # by their streams' ARNs and the names of keys, which have 255 characters at most and a few more
 
 # Every event has as many
 _ID_BYTES = len("00000000-0000-0000-0000-000000000000")

@@ -33,7 +33,7 @@ METRICS: Mapping[str, Metric] = {
     "RecordsSkipped": Metric("Count", "Records that rightly give no event, by the dimension reason."),
     "RecordsUndelivered": Metric("Count", "Records that Lambda delivers again."),
     "DeadLetters": Metric("Count", "Records set aside in the dead-letter store."),
-    "DeadLetterLimitReached": Metric("Count", "Invocations that left a bad record and all behind it."),
+    "DeadLetterLimitReached": Metric("Count", "Invocations that failed because of DEAD_LETTER_LIMIT."),
     "DeliveryLatency": Metric("Milliseconds", "What Kafka took, from events produced to its last answer."),
     "EndToEndLatency": Metric("Milliseconds", "From the batch's oldest item written to its acknowledgement."),
     "SerializationTime": Metric("Milliseconds", "From stream records to messages, for the whole batch."),
@@ -67,7 +67,7 @@ class Figures:
             "EventsDelivered": outcome.delivered,
             "RecordsUndelivered": outcome.undelivered,
             "DeadLetters": outcome.dead_letters,
-            "DeadLetterLimitReached": int(outcome.withheld is not None),
+            "DeadLetterLimitReached": int(outcome.is_stopped),
             "SerializationTime": self.serialization_seconds * 1000,
         }
         if self.event_bytes:

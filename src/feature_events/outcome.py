@@ -11,7 +11,7 @@ from typing import TypedDict
 
 from feature_events.change import Skipped, StreamRecord, read_sequence_number
 
-_UNDELIVERED, _DONE, _SET_ASIDE = 0, 1, 2
+_UNDELIVERED, _SKIPPED, _SET_ASIDE, _DELIVERED = 0, 1, 2, 3
 
 WHOLE_BATCH = ""
 """The identifier by which Lambda delivers the whole batch again."""
@@ -37,25 +37,21 @@ class Outcome:
         self._states = bytearray(len(records))
         self.skipped: Counter[Skipped] = Counter()
         self.delivered = 0
-        self.a_delivered: int | None = None
-        """The position of one of those that were delivered."""
         self.dead_letters = 0
         self.withheld: int | None = None
         """The position of a record that the dead-letter limit keeps in the stream."""
 
     def skip(self, position: int, reason: Skipped) -> None:
         """This record rightly gives no event."""
-        self._states[position] = _DONE
+        self._states[position] = _SKIPPED
         self.skipped[reason] += 1
 
     def deliver(self, positions: Sequence[int]) -> None:
         """Kafka has acknowledged the events of these records."""
         states = self._states
         for position in positions:
-            states[position] = _DONE
+            states[position] = _DELIVERED
         self.delivered += len(positions)
-        if positions:
-            self.a_delivered = positions[0]
 
     def set_aside(self, position: int) -> None:
         """This record is in the dead-letter store."""
@@ -84,6 +80,16 @@ class Outcome:
         """The position of the first of them."""
         position = self._states.find(_UNDELIVERED)
         return None if position < 0 else position
+
+    @property
+    def settled(self) -> int:
+        """How many were delivered before the first undelivered one: Lambda does not deliver these again."""
+        return self._states.count(_DELIVERED, 0, self.first_undelivered)
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the dead-letter limit keeps the first record in the stream, so that the shard waits for a person."""
+        return self.withheld == 0
 
     def counts(self) -> dict[str, object]:
         """How many records came to which end."""

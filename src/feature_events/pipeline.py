@@ -6,7 +6,8 @@ stream.
 
 import operator
 import time
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import compress
 from typing import NamedTuple, Protocol
@@ -82,56 +83,75 @@ class Pipeline(NamedTuple):
                     break
                 if outcome.first_undelivered in portion:
                     break  # what is behind it comes again with it
-            if outcome.a_delivered is not None:
-                self.limit.renew(read_table_name(records[outcome.a_delivered]))  # a batch is of one stream
         finally:
             metrics.emit(figures.measure(outcome, self.now()), outcome.skipped)
             logger.info("batch handled", extra=outcome.counts())
-        if outcome.withheld == 0:
+        table = read_table_name(records[0]) if records else None  # a batch is of one stream
+        if outcome.is_stopped:
             raise Misconfigured(
-                f"nothing of table {read_table_name(records[0])} has been delivered since the dead-letter limit was "
-                "reached: look at the reasons in the dead letters; undo the deployment that made these records bad, "
-                "or, where they are bad by themselves, raise DEAD_LETTER_LIMIT"
+                f"the dead-letter limit of table {table} is reached: too many of its records are bad; read the reasons "
+                "in the dead letters; undo the deployment that made these records bad, or, where they are bad by "
+                "themselves, raise DEAD_LETTER_LIMIT"
             )
+        self.limit.give_back(table, outcome.settled)
         return outcome
 
     def _publish(self, outcome: Outcome, portion: range, deadline: Deadline, figures: metrics.Figures) -> None:
-        """Publishes the events of these records; what has been answered is not kept."""
-        started = self.now()
-        messages = self._to_messages(outcome, portion, deadline.halfway())
-        positions = list(messages)
+        """Publishes the events of these records, and dead-letters a bad one when all before it has come to an end.
 
-        def refuse(index: int, reason: str) -> bool:
-            return self._set_aside(outcome, positions[index], PoisonRecord(f"Kafka refuses it: {reason}"), deadline)
-
-        serialized = self.now()
-        figures.add(messages.values(), serialized - started)
-        try:
-            deliveries = self.publisher.publish(list(messages.values()), deadline, refuse)
-        finally:
-            figures.delivery_seconds += self.now() - serialized
-        outcome.deliver(list(compress(positions, map(_is_delivered, deliveries))))
-
-    def _to_messages(self, outcome: Outcome, portion: range, deadline: Deadline) -> dict[int, Message]:
-        """The messages to send, by the position of their record; up to a record that could not be set aside.
-
-        Setting aside may take no more than its own deadline, or a slow store would leave no time to send what is
-        before the bad records, in this invocation and in each that follows.
+        Earlier, a bad record would be dead-lettered at each retry of what is before it. What is behind it is sent when
+        it has been dead-lettered: otherwise that comes again with it, and must not overtake it.
         """
-        messages = {}
+        started = self.now()
+        messages, bad = self._to_messages(outcome, portion)
+        figures.add(messages.values(), self.now() - started)
+        positions, begin = list(messages), 0
+        for position in (*bad, portion.stop):
+            end = bisect_left(positions, position)
+            self._send(outcome, positions[begin:end], messages, deadline, figures)
+            if position == portion.stop or outcome.first_undelivered != position:
+                return
+            if not self._set_aside(outcome, position, bad[position], deadline):
+                return
+            begin = end
+
+    def _to_messages(self, outcome: Outcome, portion: range) -> tuple[dict[int, Message], dict[int, PoisonRecord]]:
+        """The messages to send, and why there is none of a bad record; both by position, in order."""
+        messages: dict[int, Message] = {}
+        bad: dict[int, PoisonRecord] = {}
         for position, record in zip(portion, outcome.records[portion.start : portion.stop], strict=True):
             try:
                 message = self.prepare(record)
             except PoisonRecord as poison:
-                # What comes behind it will be delivered again with it, and must not overtake it
-                if not self._set_aside(outcome, position, poison, deadline):
-                    break
+                bad[position] = poison.with_traceback(None)  # or its frames would be kept, and refer to this one
                 continue
             if isinstance(message, Skipped):
                 outcome.skip(position, message)
             else:
                 messages[position] = message
-        return messages
+        return messages, bad
+
+    def _send(
+        self,
+        outcome: Outcome,
+        positions: Sequence[int],
+        messages: Mapping[int, Message],
+        deadline: Deadline,
+        figures: metrics.Figures,
+    ) -> None:
+        """Publishes the messages at these positions."""
+
+        def refuse(index: int, reason: str) -> bool:
+            return self._set_aside(outcome, positions[index], PoisonRecord(f"Kafka refuses it: {reason}"), deadline)
+
+        if not positions:
+            return
+        started = self.now()
+        try:
+            deliveries = self.publisher.publish(list(map(messages.__getitem__, positions)), deadline, refuse)
+        finally:
+            figures.delivery_seconds += self.now() - started
+        outcome.deliver(list(compress(positions, map(_is_delivered, deliveries))))
 
     def prepare(self, record: StreamRecord) -> Message | Skipped:
         """The message of one record, or why there is none.

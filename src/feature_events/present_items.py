@@ -5,12 +5,13 @@ and that write has a record of its own.
 """
 
 import base64
+from functools import partial
 from typing import Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
-from feature_events.aws_requests import CONFIG, to_code, to_error
+from feature_events.aws_requests import CONFIG, ask, to_code, to_error
 from feature_events.change import Change, Item
 
 type Attribute = Any
@@ -36,7 +37,8 @@ class PresentItems:
         """
         table = change.stream_arn.partition("/stream/")[0]
         try:
-            answer = self._dynamodb.get_item(TableName=table, Key=_to_request(change.keys), ConsistentRead=True)
+            key = _to_request(change.keys)
+            answer = ask(partial(self._dynamodb.get_item, TableName=table, Key=key, ConsistentRead=True))
         except (ParamValidationError, ValueError, TypeError):
             return None  # a key that no table has
         except (ClientError, BotoCoreError) as error:

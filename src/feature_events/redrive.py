@@ -462,9 +462,13 @@ def _to_place(each: _Found) -> tuple[str, int, str]:
 
 
 def _to_order(key: str) -> tuple[str, int, str]:
-    """Sorts a table's dead letters by their sequence numbers, which are not all of one length."""
+    """Sorts a table's dead letters by their sequence numbers, which are not all of one length.
+
+    A name is `NUMBER-EVENTID.json`, or `NUMBER.json` as up to 0.1.0.
+    """
     directory, _, name = key.rpartition("/")
-    return directory, len(name), name
+    number = name.removesuffix(".json").partition("-")[0]
+    return directory, len(number), name
 
 
 def _to_chunks(stored: Iterable[StoredObject]) -> Iterator[Sequence[StoredObject]]:

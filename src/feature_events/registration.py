@@ -12,9 +12,10 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from feature_events.deadline import run_within
+from feature_events.deadline import Deadline, run_within
 from feature_events.errors import FeatureEventsError, Undelivered
 from feature_events.logs import logger
 from feature_events.registry import Registered, register_schema, to_subject
@@ -29,6 +30,10 @@ ANSWER_SECONDS = 10.0
 _PAUSES = (0.0, 0.5, 1.0, 2.0)
 """Seconds before each try to answer."""
 _ANSWER_TIMEOUT = (1.0, 1.5)
+_TRY_SECONDS = 3.0
+"""How long one try may take as a whole, also where a resolver hangs."""
+_END_SECONDS = 1.0
+"""Kept of the invocation's time to say that no answer was taken."""
 _REASON_LENGTH = 1500  # an answer may have 4096 bytes
 _OK = 200
 
@@ -71,7 +76,8 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> None:
     seconds = context.get_remaining_time_in_millis() / 1000 - ANSWER_SECONDS
     answer = _answer(event, max(0.0, seconds))
     logger.info("registration answered", status=answer.status, reason=answer.reason, subject=answer.subject)
-    _send(event["ResponseURL"], answer.to_body(event))
+    left = Deadline(context.get_remaining_time_in_millis() / 1000 - _END_SECONDS)
+    _send(event["ResponseURL"], answer.to_body(event), left)
 
 
 def _answer(event: Mapping[str, Any], seconds: float) -> Answer:
@@ -97,23 +103,34 @@ def _register() -> Answer:
     return Answer("SUCCESS", "The schema is registered.", to_subject(settings.topic), registered)
 
 
-def _send(url: str, body: bytes, sleep: Callable[[float], None] = time.sleep) -> None:
+def _send(url: str, body: bytes, deadline: Deadline, sleep: Callable[[float], None] = time.sleep) -> None:
     """Puts the answer where CloudFormation looks for it."""
     import requests
 
-    problem = ""
+    problem = "no time was left"
     for pause in _PAUSES:
-        sleep(pause)
+        sleep(min(pause, deadline.remaining()))
+        if not deadline.remaining():
+            break
         try:
-            # The URL is signed for an empty content type
-            answer = requests.put(url, data=body, headers={"Content-Type": ""}, timeout=_ANSWER_TIMEOUT)
-        except requests.RequestException as error:
+            status = run_within(min(_TRY_SECONDS, deadline.remaining()), partial(_put, url, body))
+        except (requests.RequestException, TimeoutError) as error:
             problem = type(error).__name__
             continue
-        if answer.status_code == _OK:
+        if status == _OK:
             return
-        problem = f"HTTP {answer.status_code}"
+        problem = f"HTTP {status}"
     raise Undelivered(
         f"CloudFormation's answer was not taken ({problem}): check the way to S3 (in a VPC: a NAT gateway or a gateway "
         "endpoint for s3, whose policy allows cloudformation-custom-resource-response buckets)"
     )
+
+
+def _put(url: str, body: bytes) -> int:
+    """The status of the answer, of which nothing more is read."""
+    import requests
+
+    # The URL is signed for an empty content type
+    headers = {"Content-Type": ""}
+    with requests.put(url, data=body, headers=headers, timeout=_ANSWER_TIMEOUT, stream=True) as answer:
+        return answer.status_code

@@ -6,13 +6,16 @@ It is asked once per execution environment, before the first batch. With SCHEMA_
 The interface: https://docs.confluent.io/platform/current/schema-registry/develop/api.html
 """
 
+import json
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, override
 from urllib.parse import quote
 
 from feature_events import metrics
 from feature_events.codec import SHIPPED_SCHEMA, Schema
+from feature_events.deadline import run_within
 from feature_events.errors import Misconfigured, Undelivered
 from feature_events.logs import logger
 from feature_events.settings import Settings
@@ -26,13 +29,19 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 2.0
 READ_SECONDS = 4.0
 
+ANSWER_SECONDS = 6.0
+"""How long one answer may take as a whole, also where a resolver hangs or it comes byte by byte."""
+MAX_ANSWER_BYTES = 1_000_000
+"""How long an answer may be: as long as the longest schema that a registry of Confluent Cloud takes."""
+_PART_BYTES = 65_536
+
 _HEADERS = {
     "Accept": "application/vnd.schemaregistry.v1+json",
     "Content-Type": "application/vnd.schemaregistry.v1+json",
 }
 
 _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _CONFLICT, _UNPROCESSABLE, _TOO_MANY = 401, 403, 404, 409, 422, 429
-_SERVER_ERRORS = 500
+_REDIRECTS, _SERVER_ERRORS = 300, 500
 
 _REASON_LENGTH = 1000
 """What is repeated of a registry's own explanation, in characters."""
@@ -45,27 +54,46 @@ class Registered(NamedTuple):
     version: int | None
 
 
-def find_schema(settings: Settings, clock: Callable[[], float] = time.monotonic) -> Schema:
+class _Answer(NamedTuple):
+    """What a registry answered, read to its end."""
+
+    status: int
+    body: Any
+    """Parsed; None where it is no JSON."""
+
+
+def find_schema(settings: Settings, seconds: float, clock: Callable[[], float] = time.monotonic) -> Schema:
     """The schema and id that the settings ask for: pinned, the registry's own, or the shipped one's.
+
+    Args:
+        settings: what is asked for, and where.
+        seconds: how long the registry may take, its secrets included.
+        clock: to measure that by.
 
     Raises:
         Misconfigured: the registry has no such schema, or does not let us ask or register.
-        Undelivered: the registry did not answer, or not sensibly.
+        Undelivered: the registry did not answer in time, or not sensibly.
 
     """
     if settings.schema_id is not None:
         logger.info("schema pinned", schema_id=settings.schema_id)
         return Schema(settings.schema_id, SHIPPED_SCHEMA)
     start = clock()
-    registry = Registry(settings)
     try:
-        if settings.schema_version is not None:
-            return registry.read_version(settings.schema_version)
-        if settings.auto_register:
-            registry.register()
-        return registry.look_up()
+        return run_within(seconds, partial(_find_schema, settings))
+    except TimeoutError:
+        raise _to_unreached(settings.registry, f"no schema within {seconds:.1f} s") from None
     finally:
         metrics.emit_registry_latency((clock() - start) * 1000)
+
+
+def _find_schema(settings: Settings) -> Schema:
+    registry = Registry(settings)
+    if settings.schema_version is not None:
+        return registry.read_version(settings.schema_version)
+    if settings.auto_register:
+        registry.register()
+    return registry.look_up()
 
 
 def register_schema(settings: Settings) -> Registered:
@@ -98,7 +126,7 @@ class Registry:
     def read_version(self, version: int | str) -> Schema:
         """The registry's own schema under this version."""
         answer = self._ask("GET", f"{self._path}/versions/{version}")
-        if answer.status_code == _NOT_FOUND:
+        if answer.status == _NOT_FOUND:
             raise Misconfigured(
                 f"the registry has no version {version} of subject {self.subject}: register a schema there, or set "
                 "SCHEMA_VERSION to one that exists"
@@ -124,7 +152,7 @@ class Registry:
     def find_registered(self) -> Registered | None:
         """Under what the shipped schema is registered, if it is."""
         answer = self._ask("POST", self._path, SHIPPED_SCHEMA)
-        if answer.status_code == _NOT_FOUND:
+        if answer.status == _NOT_FOUND:
             return None
         body = self._read(answer)
         version = body.get("version")
@@ -140,9 +168,9 @@ class Registry:
         """
         path = f"/compatibility{self._path}/versions/latest?verbose=true"
         answer = self._ask("POST", path, SHIPPED_SCHEMA)
-        if answer.status_code == _NOT_FOUND:
+        if answer.status == _NOT_FOUND:
             return True  # there is no version yet
-        is_refused = answer.status_code == _UNPROCESSABLE or self._read(answer).get("is_compatible") is False
+        is_refused = answer.status == _UNPROCESSABLE or self._read(answer).get("is_compatible") is False
         if is_refused and _read_reason(answer):
             raise self._to_incompatible(answer)
         return not is_refused
@@ -150,12 +178,12 @@ class Registry:
     def register(self) -> None:
         """Registers the shipped schema; one that is there already keeps its id and version."""
         answer = self._ask("POST", f"{self._path}/versions", SHIPPED_SCHEMA)
-        if answer.status_code in (_CONFLICT, _UNPROCESSABLE):
+        if answer.status in (_CONFLICT, _UNPROCESSABLE):
             raise self._to_incompatible(answer)
         self._read(answer)
         logger.info("schema registered", subject=self.subject)
 
-    def _to_incompatible(self, answer: "requests.Response") -> Misconfigured:
+    def _to_incompatible(self, answer: _Answer) -> Misconfigured:
         """The error for a schema that the registry does not want, with its reason."""
         reason = _read_reason(answer)
         return Misconfigured(
@@ -163,37 +191,50 @@ class Registry:
             f"the version before: compare the two, or set SCHEMA_VERSION=latest{reason and f'; it says: {reason}'}"
         )
 
-    def _ask(self, method: str, path: str, schema: str | None = None) -> "requests.Response":
+    def _ask(self, method: str, path: str, schema: str | None = None) -> _Answer:
         """The registry's answer; where it no longer knows the login, to a second try with the secret read anew."""
         session = self._session = self._session or self._open()
         answer = self._ask_once(session, method, path, schema)
-        if answer.status_code == _UNAUTHORIZED and self._secret is not None:
+        if answer.status == _UNAUTHORIZED and self._secret is not None:
             session.auth = _read_basic(self._secret)
             answer = self._ask_once(session, method, path, schema)
         return answer
 
-    def _ask_once(self, session: "requests.Session", method: str, path: str, schema: str | None) -> "requests.Response":
+    def _ask_once(self, session: "requests.Session", method: str, path: str, schema: str | None) -> _Answer:
         import requests
 
         try:
-            return session.request(
-                method,
-                self._url + path,
-                json=None if schema is None else {"schema": schema},
-                headers=_HEADERS,
-                timeout=(CONNECT_SECONDS, READ_SECONDS),
-                allow_redirects=False,
-            )
+            return run_within(ANSWER_SECONDS, partial(self._request, session, method, path, schema))
+        except TimeoutError:
+            raise _to_unreached(self._url, f"no answer within {ANSWER_SECONDS:.0f} s") from None
         except requests.RequestException as error:
             if "CERTIFICATE_VERIFY_FAILED" in str(error):
                 raise Misconfigured(
                     f"the certificate of the schema registry at {self._url} is not trusted: check it, and the "
                     "authorities that the function trusts (SCHEMA_REGISTRY_CA_SECRET_ARN)"
                 ) from None
-            raise Undelivered(
-                f"the schema registry at {self._url} was not reached ({type(error).__name__}): check SCHEMA_REGISTRY "
-                "and the way to it (subnets, security groups, DNS)"
-            ) from None
+            raise _to_unreached(self._url, type(error).__name__) from None
+
+    def _request(self, session: "requests.Session", method: str, path: str, schema: str | None) -> _Answer:
+        """One request's answer, of which no more is read than it may have."""
+        content = bytearray()
+        with session.request(
+            method,
+            self._url + path,
+            json=None if schema is None else {"schema": schema},
+            headers=_HEADERS,
+            timeout=(CONNECT_SECONDS, READ_SECONDS),
+            allow_redirects=False,
+            stream=True,
+        ) as answer:
+            for part in answer.iter_content(_PART_BYTES):
+                content += part
+                if len(content) > MAX_ANSWER_BYTES:
+                    raise Undelivered(
+                        f"the schema registry at {self._url} answers with more than {MAX_ANSWER_BYTES:,} bytes: check "
+                        "that SCHEMA_REGISTRY is the base URL of its Confluent interface"
+                    )
+        return _Answer(answer.status_code, _parse(bytes(content)))
 
     def _open(self) -> "requests.Session":
         import requests
@@ -205,9 +246,9 @@ class Registry:
             session.auth = _read_basic(self._secret)
         return session
 
-    def _read(self, answer: "requests.Response") -> dict[str, Any]:
+    def _read(self, answer: _Answer) -> dict[str, Any]:
         """The answer's JSON object, where the registry did as asked."""
-        status = answer.status_code
+        status, body = answer
         if status in (_UNAUTHORIZED, _FORBIDDEN):
             raise Misconfigured(
                 f"the schema registry at {self._url} refuses access to {self.subject} (HTTP {status}): grant it"
@@ -215,15 +256,11 @@ class Registry:
             )
         if status == _TOO_MANY or status >= _SERVER_ERRORS:
             raise Undelivered(f"the schema registry at {self._url} answers HTTP {status}")
-        if not answer.ok or answer.is_redirect:
+        if status >= _REDIRECTS:
             raise Misconfigured(
                 f"the schema registry at {self._url} answers HTTP {status}: check that SCHEMA_REGISTRY is the base URL "
                 "of its Confluent interface"
             )
-        try:
-            body = answer.json()
-        except ValueError:
-            body = None
         if type(body) is not dict:
             raise Undelivered(f"the schema registry at {self._url} answers something that is no JSON object")
         return body
@@ -283,12 +320,23 @@ def _read_basic(arn: str) -> Callable[["requests.PreparedRequest"], "requests.Pr
     return HTTPBasicAuth(login.username.encode(), login.password.encode())
 
 
-def _read_reason(answer: "requests.Response") -> str:
-    """What the registry says of its refusal, on one line and not longer than fits into an error."""
+def _parse(content: bytes) -> Any:  # noqa: ANN401  # whatever JSON holds
     try:
-        body = answer.json()
-    except ValueError:
-        return ""
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _to_unreached(url: str | None, reason: str) -> Undelivered:
+    return Undelivered(
+        f"the schema registry at {url} was not reached ({reason}): check SCHEMA_REGISTRY "
+        "and the way to it (subnets, security groups, DNS)"
+    )
+
+
+def _read_reason(answer: _Answer) -> str:
+    """What the registry says of its refusal, on one line and not longer than fits into an error."""
+    body = answer.body
     found = (body.get("messages") or body.get("message")) if type(body) is dict else None
     texts = found if type(found) is list else [found] if found else []
     return " ".join("; ".join(str(text) for text in texts).split())[:_REASON_LENGTH]

@@ -10,12 +10,16 @@ Lambda's own Kafka sources (https://docs.aws.amazon.com/lambda/latest/dg/kafka-c
 import json
 from typing import Any, NamedTuple, override
 
+from feature_events.deadline import run_within
 from feature_events.errors import Misconfigured, Undelivered
 
-# Two tries: together the longest that one secret can take
+# Each of two tries
 _CONNECT_SECONDS = 1
 _READ_SECONDS = 2
 _ATTEMPTS = 2
+
+SECRET_SECONDS = 5.0
+"""How long one secret may take, also where a resolver hangs or the answer comes byte by byte."""
 
 # By these Secrets Manager says that it may answer later; every other refusal is for a person to mend
 _PASSING = frozenset(
@@ -119,6 +123,13 @@ class Secret(NamedTuple):
         return found
 
     def _read(self) -> str:
+        try:
+            return run_within(SECRET_SECONDS, self._ask)
+        except TimeoutError:
+            raise self._to_unreached(f"no answer within {SECRET_SECONDS:.0f} s") from None
+
+    def _ask(self) -> str:
+        """The secret, which has 64 KB at most (https://docs.aws.amazon.com/secretsmanager/latest/userguide)."""
         import boto3
         from botocore.config import Config
         from botocore.exceptions import BotoCoreError, ClientError
@@ -132,14 +143,17 @@ class Secret(NamedTuple):
         except ClientError as error:
             raise self._to_error(error.response) from None
         except BotoCoreError as error:
-            raise Undelivered(
-                f"Secrets Manager was not reached for the secret in {self.setting} ({type(error).__name__}): check the "
-                "way to it (in a VPC: a NAT gateway or an endpoint for secretsmanager, and their security groups)"
-            ) from None
+            raise self._to_unreached(type(error).__name__) from None
         text = answer.get("SecretString")
         if not text:
             raise Misconfigured(f"the secret in {self.setting} is binary or empty: write it as text")
         return str(text)
+
+    def _to_unreached(self, reason: str) -> Undelivered:
+        return Undelivered(
+            f"Secrets Manager was not reached for the secret in {self.setting} ({reason}): check the "
+            "way to it (in a VPC: a NAT gateway or an endpoint for secretsmanager, and their security groups)"
+        )
 
     def _to_error(self, response: Any) -> Exception:  # noqa: ANN401  # botocore's own dictionary
         code = response.get("Error", {}).get("Code", "an error")

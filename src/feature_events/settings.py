@@ -40,6 +40,20 @@ RESERVED_PROPERTIES: Mapping[str, str] = {
     "batch.size": "the publisher says when a batch is full",
     "batch.num.messages": "the publisher says when a batch is full",
     "delivery.report.only.error": "every report is needed",
+    "enabled_events": "every report is needed",
+    "on_delivery": "every report is needed",
+    "max.in.flight": "the publisher waits for the answers to each batch",
+    "max.in.flight.requests.per.connection": "the publisher waits for the answers to each batch",
+    "queuing.strategy": "the publisher keeps the order",
+    "retries": "set DELIVERY_TIMEOUT_MS",
+    "message.send.max.retries": "set DELIVERY_TIMEOUT_MS",
+    "api.version.request": "an idempotent producer asks the brokers what they support",
+    "broker.version.fallback": "an idempotent producer asks the brokers what they support",
+    "default.topic.config": "write the topic's properties beside the others",
+    "topic.blacklist": "set TOPIC_NAME",
+    "logger": "it is code, which a setting cannot hold",
+    "log.queue": "nobody reads that queue",
+    "plugin.library.paths": "the function is deployed without plug-ins",
     "enable.ssl.certificate.verification": "certificates are always verified",
     "ssl.endpoint.identification.algorithm": "certificates are always verified",
     "security.protocol": "set KAFKA_AUTH",
@@ -252,7 +266,7 @@ def _one_of(*choices: str) -> Callable[[str], str]:
 
 def _to_properties(text: str) -> Properties:
     try:
-        properties = json.loads(text)
+        properties = json.loads(text, object_pairs_hook=_to_object)
     except ValueError:
         raise _Refused("is not JSON") from None
     if type(properties) is not dict:
@@ -263,11 +277,22 @@ def _to_properties(text: str) -> Properties:
     return {name: str(value).lower() if type(value) is bool else value for name, value in properties.items()}
 
 
+def _to_object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """A JSON object; of a name that is there twice, JSON itself would silently take the last value."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = sorted({name for name, _ in pairs if [other for other, _ in pairs].count(name) > 1})
+        raise _Refused(f"holds more than once: {', '.join(names)}")
+    return found
+
+
 def _find_mistake(name: str, value: object) -> str | None:
     """What is wrong with one of the librdkafka properties."""
     for family, remedy in RESERVED_FAMILIES.items():
         if name.startswith(family):
             return f"{name} ({remedy})"
+    if name.endswith("_cb"):
+        return f"{name} (it is code, which a setting cannot hold)"
     if name in RESERVED_PROPERTIES:
         return f"{name} ({RESERVED_PROPERTIES[name]})"
     if type(value) not in (str, int, float, bool):

@@ -204,7 +204,7 @@ class NoSecrets:
 
     remedy = ""
 
-    def to_properties(self) -> dict[str, Any]:
+    def to_properties(self, _: Deadline) -> dict[str, Any]:
         """No properties."""
         return {}
 

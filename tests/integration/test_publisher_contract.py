@@ -12,7 +12,6 @@ from uuid import uuid4
 import pytest
 from confluent_kafka import KafkaError
 from confluent_kafka.admin import AdminClient
-from confluent_kafka.cimpl import NewTopic
 
 from feature_events.check import run_checks
 from feature_events.connection import DEFAULTS, to_properties
@@ -24,6 +23,7 @@ from feature_events.publisher import Delivery, Publisher
 from feature_events.settings import read_settings
 from local.kafka import Kafka
 from local.stack import Stack
+from local.topic import create_topic
 from tests.support.doubles import FakePublisher
 from tests.support.messages import Refusals, to_message, to_messages, to_whole_message
 from tests.support.mock_kafka import MockKafka, run_mock_kafka
@@ -216,9 +216,7 @@ def test_publish__makes_no_topic(tmp_path: Path) -> None:
 def test_publish__survives_a_topic_with_a_smaller_limit(stack: Stack) -> None:
     """Where the topic takes less than the producer was told, only what is too large by itself is refused, in order."""
     topic = f"small-{uuid4().hex[:8]}"
-    new = NewTopic(topic, num_partitions=2, config={"max.message.bytes": "5000"})
-    admin = AdminClient({"bootstrap.servers": stack.kafka})
-    admin.create_topics([new])[topic].result(30)
+    create_topic(stack.kafka, topic, 2, {"max.message.bytes": "5000"})
     publisher = Publisher(topic, {**DEFAULTS, "bootstrap.servers": stack.kafka, "compression.type": "none"})
     messages = to_messages(200, entities=7, size=300)
     messages[77] = to_message(77, entity="entity-0", size=6000)

@@ -176,14 +176,18 @@ MUTANTS = (
     Mutant("whatever fails is set aside", "I6", (put(publisher, "_REFUSED", Everything()),)),
     Mutant("no time is kept to answer", "I7", (put(handler, "ANSWER_SECONDS", 0.0),)),
     Mutant("a lost producer is kept", "I8", (put(Publisher, "_abandon", lambda _: None),)),
-    Mutant("setting aside may use up all the time", "I8", (put(Deadline, "halfway", lambda deadline: deadline),)),
-    Mutant("a delivered event does not end the row", "I8", (put(DeadLetterLimit, "renew", lambda *_: None),)),
+    Mutant("a delivered event gives nothing back", "I8", (put(DeadLetterLimit, "give_back", lambda *_: None),)),
     Mutant(
         "all of a batch is sent after a failure",
-        "I10",
+        "I11",
         (edit(Publisher, "_publish_waves", "if self._has_failed and", "if not messages and"),),
     ),
     Mutant("there is no dead-letter limit", "I9", (put(DeadLetterLimit, "allows", lambda *_: True),)),
+    Mutant(
+        "any delivered event gives all back",
+        "I9",
+        (edit(DeadLetterLimit, "give_back", "max(0, account.used - events)", "0 if events else account.used"),),
+    ),
     Mutant(
         "the dead-letter limit is each invocation's own",
         "I9",
@@ -192,8 +196,13 @@ MUTANTS = (
                 Pipeline,
                 "run",
                 "outcome = Outcome(records)",
-                "outcome = Outcome(records); self.limit._set_aside.clear()",
+                "outcome = Outcome(records); self.limit._accounts.clear()",
             ),
         ),
+    ),
+    Mutant(
+        "a bad record behind an undelivered one is dead-lettered",
+        "I10",
+        (edit(Pipeline, "_publish", " or outcome.first_undelivered != position", ""),),
     ),
 )

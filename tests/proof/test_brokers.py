@@ -15,7 +15,7 @@ from feature_events.outcome import BatchResponse
 from feature_events.pipeline import Pipeline
 from feature_events.publisher import Publisher
 from local.kafka import Kafka
-from local.topic import create_topic
+from local.topic import create_topic, find_leaders
 from tests.proof.scale import report, scaled
 from tests.support.doubles import FakeClock, FakeDeadLetters
 from tests.support.mapping import EventSourceMapping, Lane, MappingSettings, MemoryStore, Outcome
@@ -150,9 +150,8 @@ def kill_one_after_the_other(kafka: Kafka, topic: str, until: threading.Event) -
     """Kills the leader of one partition after the other and starts it again, with a pause; gives how often."""
     kills = 0
     while True:
-        metadata = AdminClient({"bootstrap.servers": kafka.bootstrap}).list_topics(topic, timeout=30)
-        leader = metadata.topics[topic].partitions[kills % PARTITIONS].leader
-        broker = next((broker for broker in kafka.brokers if broker.node.id == leader), kafka.brokers[kills % 3])
+        leaders = find_leaders(AdminClient({"bootstrap.servers": kafka.bootstrap}), topic, PARTITIONS)
+        broker = next(broker for broker in kafka.brokers if broker.node.id == leaders[kills % PARTITIONS])
         broker.kill()
         time.sleep(1)
         broker.restart()

@@ -13,6 +13,7 @@ from typing import Any, Protocol, override
 from unittest.mock import patch
 
 from feature_events import connection as connection_module
+from feature_events import dead_letter_limit as limit_module
 from feature_events import handler as handler_module
 from feature_events import metrics
 from feature_events import pipeline as pipeline_module
@@ -54,8 +55,9 @@ INVARIANTS = {
     "I6": "a good record is never set aside",
     "I7": "the function answers before its time-out",
     "I8": "with the faults over, everything comes to its end without another failure",
-    "I9": "no instance sets aside more than the limit between two invocations that deliver an event",
-    "I10": "an instance whose last attempt left an event unanswered sends one, and no more until that is answered",
+    "I9": "no instance dead-letters more than the limit and its share of the events delivered",
+    "I10": "nothing is dead-lettered before all that is ahead of it in its batch has come to an end",
+    "I11": "an instance whose last attempt left an event unanswered sends one, and no more until that is answered",
 }
 
 SLOW_STORE = 2.9
@@ -66,6 +68,8 @@ _MESSAGE_MAX_BYTES = 13_000
 _TOPIC_MAX_BYTES = 1_500
 # Of a batch of twelve
 _PORTION = 7
+# Fewer than it has by default, for histories that are short
+_EVENTS_PER_DEAD_LETTER = 2
 _ITEMS = {
     GOOD: to_item(),
     NOTHING: {"text": {"S": "no features"}},
@@ -183,7 +187,7 @@ class _Context(FakeContext):
 
 
 class Instance:
-    """One execution environment of the function: what `handler.wire` makes, and what it has set aside in a row."""
+    """One execution environment of the function: what `handler.wire` makes, and what it has used of the limit."""
 
     def __init__(self, world: "World", settings: Settings) -> None:
         publisher = Publisher(
@@ -193,9 +197,16 @@ class Instance:
         line = (SEED, settings.features_mode, settings.headers, CODEC, publisher, world.letters, limit, world.clock)
         self.wired = settings, Pipeline(*line)
         self.limit = settings.dead_letter_limit
+        self.used = 0
+        """Of the limit, in events: a dead letter takes as many as give one back."""
         self.set_aside: set[int] = set()
         self.has_failed = False
         """Whether its last attempt left an event unanswered."""
+
+    @property
+    def is_at_limit(self) -> bool:
+        """Whether no dead letter is left to it."""
+        return self.used > (self.limit - 1) * _EVENTS_PER_DEAD_LETTER
 
 
 class World:
@@ -238,6 +249,7 @@ class World:
                 (handler_module, "wire", self._wire),
                 (handler_module, "Deadline", partial(Deadline, clock=self._now)),
                 (pipeline_module, "_PORTION", _PORTION),
+                (limit_module, "EVENTS_PER_DEAD_LETTER", _EVENTS_PER_DEAD_LETTER),
                 (metrics, "emit", lambda *_: None),
             ):
                 stack.enter_context(patch.object(module, name, value))
@@ -388,30 +400,35 @@ class World:
         finally:
             delivered = {_number_of(each) for each in self.kafka.acknowledged[acknowledged:]}
             aside = {_position(record) for record, _ in self.letters.letters[letters:]}
-            instance.set_aside |= aside
-            if len(instance.set_aside) > instance.limit:
-                self._break("I9", f"{len(instance.set_aside)} in a row")
-            if stopped and len(instance.set_aside) < instance.limit:
+            if stopped and not instance.is_at_limit:
                 self._break("I8", "stopped by a limit that was not reached")
             sent = [_number_of(each) for each in self.kafka.handed[handed:]]
             self._check_probe(instance, event["Records"], sent, delivered | aside)
+            instance.used += len(aside - instance.set_aside) * _EVENTS_PER_DEAD_LETTER
+            instance.set_aside |= aside
+            if instance.used > instance.limit * _EVENTS_PER_DEAD_LETTER:
+                self._break("I9", f"{instance.used} of {instance.limit * _EVENTS_PER_DEAD_LETTER}")
+            first = self._find_first_undone(event["Records"], delivered | aside)
+            self._break("I10", [number for number in aside if first is not None and number > first])
             self._break("I7", max(0.0, self._now() - context.end))
             self._break("I5", self.kafka.held)
-        if delivered:
-            instance.set_aside.clear()
-        self._check_report(event["Records"], answer, delivered | aside)
+        settled = [number for number in delivered if first is None or number < first]
+        instance.used = max(0, instance.used - len(settled))
+        self._check_report(first, answer)
         return answer
 
     def _check_probe(self, instance: Instance, records: Sequence[Record], sent: list[int], answered: set[int]) -> None:
         """Looks at what an instance has sent after a failure; a message that is refused has been answered, too."""
         first = next((n for n in map(_position, records) if self.written[n][0] in (GOOD, LARGE, HUGE)), None)
         if instance.has_failed and first in sent and first not in answered and self.written[first][0] == GOOD:
-            self._break("I10", sorted(set(sent) - {first}))
+            self._break("I11", sorted(set(sent) - {first}))
         instance.has_failed = bool(set(sent) - answered)
 
-    def _check_report(self, records: Sequence[Record], answer: Any, done: set[int]) -> None:  # noqa: ANN401
+    def _find_first_undone(self, records: Sequence[Record], done: set[int]) -> int | None:
         numbers = [_position(record) for record in records]
-        first = next((n for n in numbers if n not in done and self.written[n][0] != NOTHING), None)
+        return next((n for n in numbers if n not in done and self.written[n][0] != NOTHING), None)
+
+    def _check_report(self, first: int | None, answer: Any) -> None:  # noqa: ANN401
         expected = [] if first is None else [{"itemIdentifier": str(FIRST_NUMBER + first)}]
         if answer != {"batchItemFailures": expected}:
             self._break("I4", f"{answer} instead of {expected}")

@@ -29,6 +29,7 @@ from tests.support.topics import read_topic
 type Fault = Callable[[Bench, Cluster], None]
 
 LONG = 20.0
+TIME_LEFT = Deadline(1e9)
 DELIVERED, UNKNOWN = {Delivery.DELIVERED}, {Delivery.UNKNOWN}
 
 
@@ -271,7 +272,7 @@ def test_sign_in__does_not_sleep(bench: MakeBench) -> None:
     sign_in = SignIn(read_settings(bench("iam").environ))
     taken = []
     for _ in range(3):
-        properties = {"bootstrap.servers": "127.0.0.1:1", "log_level": 0, **sign_in.to_properties()}
+        properties = {"bootstrap.servers": "127.0.0.1:1", "log_level": 0, **sign_in.to_properties(TIME_LEFT)}
         started = time.monotonic()
         Producer(properties)
         taken.append(time.monotonic() - started)

@@ -22,6 +22,7 @@ from tests.support.registry_proxy import RegistryProxy
 from tests.support.secrets import Secrets
 from tests.support.web_server import Answer, ScriptedServer, run_scripted_server
 
+LONG = 20.0
 FIELDS = json.loads(SHIPPED_SCHEMA)["fields"]
 
 
@@ -77,14 +78,14 @@ def bench(registry: Registry, registry_authority: Authority, proxy: RegistryProx
 def test_find_schema__signs_in(bench: Bench) -> None:
     """With the secrets' password and authority the schema is found."""
     schema_id = bench.register(SHIPPED_SCHEMA)
-    assert find_schema(bench.settings) == Schema(schema_id, SHIPPED_SCHEMA)
+    assert find_schema(bench.settings, LONG) == Schema(schema_id, SHIPPED_SCHEMA)
 
 
 def test_find_schema__says_that_the_password_is_wrong(bench: Bench) -> None:
     """A wrong password is tried once more with the secret read anew, and is then one clear error."""
     bench.proxy.password = "other-secret"  # noqa: S105  # the test's own
     with pytest.raises(Misconfigured, match=r"HTTP 401.* check the secret in SCHEMA_REGISTRY_SECRET_ARN") as raised:
-        find_schema(bench.settings)
+        find_schema(bench.settings, LONG)
     assert bench.proxy.asked == 2
     assert "registry-secret" not in str(raised.value)
 
@@ -101,7 +102,7 @@ def test_find_schema__survives_a_rotated_password(bench: Bench, monkeypatch: pyt
         return opened()
 
     monkeypatch.setattr(bench.proxy, "to_authorization", rotate)
-    assert find_schema(bench.settings).id == schema_id
+    assert find_schema(bench.settings, LONG).id == schema_id
     assert bench.proxy.asked == 2
 
 
@@ -114,7 +115,7 @@ def test_find_schema__trusts_no_other_authority(bench: Bench, ca: str) -> None:
     else:
         del environ["SCHEMA_REGISTRY_CA_SECRET_ARN"]
     with pytest.raises(Misconfigured, match="is not trusted: check it, and the authorities"):
-        find_schema(read_settings(environ))
+        find_schema(read_settings(environ), LONG)
     assert bench.proxy.asked == 0
 
 
@@ -123,7 +124,7 @@ def test_find_schema__says_that_the_authority_is_no_certificate(bench: Bench) ->
     pem = "-----BEGIN CERTIFICATE-----\nnone\n-----END CERTIFICATE-----"
     bench.secrets.change(bench.environ["SCHEMA_REGISTRY_CA_SECRET_ARN"], pem)
     with pytest.raises(Misconfigured, match="the secret in SCHEMA_REGISTRY_CA_SECRET_ARN"):
-        find_schema(bench.settings)
+        find_schema(bench.settings, LONG)
 
 
 def test_register_schema__gives_the_same_id_again(bench: Bench) -> None:
@@ -139,7 +140,7 @@ def test_register_schema__adds_a_version_to_a_compatible_one(bench: Bench) -> No
     registered = register_schema(bench.settings)
     assert registered.version == 2
     assert registered.id != older
-    assert find_schema(bench.settings).id == registered.id
+    assert find_schema(bench.settings, LONG).id == registered.id
 
 
 def test_register_schema__finds_a_former_version(bench: Bench) -> None:

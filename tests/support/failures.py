@@ -81,8 +81,12 @@ class Account[P: MessagePublisher]:
 
     def read(self, key: str) -> Json:
         """An object's document."""
-        found: Json = json.loads(self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read())
+        found: Json = json.loads(self.read_bytes(key))
         return found
+
+    def read_bytes(self, key: str) -> bytes:
+        """An object as it is."""
+        return self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
 
     def redrive(self, *, seconds: float = 50.0, **request: Any) -> Report:  # noqa: ANN401  # the request's fields
         """One run."""
@@ -96,6 +100,12 @@ class Account[P: MessagePublisher]:
         """The keys of all objects."""
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
         return [found["Key"] for page in pages for found in page.get("Contents", [])]
+
+
+def to_key(record: Json) -> str:
+    """The key of this record's dead letter."""
+    table = record["eventSourceARN"].split("/")[1]
+    return f"{PREFIX}{table}/{record['dynamodb']['SequenceNumber']}-{record['eventID']}.json"
 
 
 def to_on_failure(records: Sequence[Json]) -> bytes:

@@ -5,6 +5,7 @@ faultless part of it. Faults at the wire show what the real producer does, which
 """
 
 import ctypes
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,6 +36,9 @@ _C = _load()
 _conf_new = _function(_C, "rd_kafka_conf_new", c_void_p)
 _new = _function(_C, "rd_kafka_new", c_void_p, c_int, c_void_p, c_char_p, c_size_t)
 _destroy = _function(_C, "rd_kafka_destroy", None, c_void_p)
+_show_properties = _function(_C, "rd_kafka_conf_properties_show", None, c_void_p)
+_fopen = _function(ctypes.CDLL(None), "fopen", c_void_p, c_char_p, c_char_p)
+_fclose = _function(ctypes.CDLL(None), "fclose", c_int, c_void_p)
 _cluster_new = _function(_C, "rd_kafka_mock_cluster_new", c_void_p, c_void_p, c_int)
 _cluster_destroy = _function(_C, "rd_kafka_mock_cluster_destroy", None, c_void_p)
 _bootstraps = _function(_C, "rd_kafka_mock_cluster_bootstraps", c_char_p, c_void_p)
@@ -122,6 +126,21 @@ class MockKafka:
         """Lets every answer take this long."""
         for broker in self._brokers:
             _set_rtt(self._cluster, broker, milliseconds)
+
+
+def read_producer_aliases(file: Path) -> dict[str, str]:
+    """The producer's properties that are another name of one, as librdkafka describes them into this file."""
+    stream = _fopen(str(file).encode(), b"w")
+    _show_properties(stream)
+    _fclose(stream)
+    aliases = {}
+    for line in file.read_text().splitlines():
+        name, _, rest = line.partition("|")
+        whose, _, description = rest.partition("|")
+        alias = re.search(r"Alias for `([^`]+)`", description)
+        if alias and whose.strip() != "C":
+            aliases[name.strip()] = alias[1]
+    return aliases
 
 
 @contextmanager

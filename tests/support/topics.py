@@ -73,7 +73,7 @@ def _poll(consumer: Consumer) -> Received:
 
 def _read_end(consumer: Consumer, partition: TopicPartition) -> int:
     """The offset behind the partition's last message, once its leader has been found."""
-    for _ in range(100):
+    for _ in range(READ_SECONDS * 10):
         try:
             _, high = consumer.get_watermark_offsets(partition, timeout=10)
         except KafkaException:

@@ -17,6 +17,8 @@ class Answer(NamedTuple):
     body: bytes
     delay: float = 0.0
     headers: Mapping[str, str] = {}
+    pause: float = 0.0
+    """Seconds before each byte of the body."""
 
     @classmethod
     def of(cls, status: int, body: object) -> "Answer":
@@ -67,7 +69,11 @@ def run_scripted_server() -> Iterator[ScriptedServer]:
             for name, value in said.headers.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(said.body)
+            for byte in said.body if said.pause else b"":
+                time.sleep(said.pause)
+                self.wfile.write(bytes([byte]))
+            if not said.pause:
+                self.wfile.write(said.body)
 
         do_GET = do_POST = do_PUT = answer  # noqa: N815  # the names that the library calls
 

@@ -1,6 +1,7 @@
 """What librdkafka is told of a sign-in, and when secrets are read."""
 
 import base64
+import threading
 import time
 from collections import Counter
 from urllib.parse import parse_qs, urlsplit
@@ -10,12 +11,14 @@ import pytest
 
 from feature_events import secret
 from feature_events.credentials import SignIn, Token
+from feature_events.deadline import Deadline
 from feature_events.errors import Undelivered
 from feature_events.settings import read_settings
 from tests.support.doubles import FakeClock
 from tests.support.iam import TokenProvider
 
 ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:"
+TIME_LEFT = Deadline(1e9)
 LEAST = {"KAFKA_BROKER_URL": "b:9096", "SCHEMA_ID": "7", "AWS_REGION": "us-east-1"}
 VALUES = {
     f"{ARN}login": '{"username": "alice", "password": "hidden"}',
@@ -73,7 +76,7 @@ def test_to_properties__are_librdkafkas(
     reads: Counter[str], auth: str, environ: dict[str, str], expected: dict[str, str]
 ) -> None:
     """Each sign-in is a handful of properties; without an authority of one's own the public ones are trusted."""
-    assert to_sign_in(auth, **environ).to_properties() == expected
+    assert to_sign_in(auth, **environ).to_properties(TIME_LEFT) == expected
     assert set(reads) == {arn for arn in environ.values() if arn.startswith(ARN)}
 
 
@@ -81,14 +84,28 @@ def test_renew__reads_secrets_again_only_when_refused(reads: Counter[str]) -> No
     """A secret is read once, until Kafka refuses it; to try again at once is worth while if it was taken before."""
     sign_in = to_sign_in("scram", KAFKA_SECRET_ARN=f"{ARN}login", KAFKA_CA_SECRET_ARN=f"{ARN}ca")
     for _ in range(3):
-        sign_in.to_properties()
+        sign_in.to_properties(TIME_LEFT)
     assert reads == {f"{ARN}login": 1, f"{ARN}ca": 1}
     assert not sign_in.renew()
-    sign_in.to_properties()
+    sign_in.to_properties(TIME_LEFT)
     assert reads == {f"{ARN}login": 2, f"{ARN}ca": 2}
     sign_in.accept()
     assert sign_in.renew()
     assert not sign_in.renew()
+
+
+@pytest.mark.parametrize(
+    ("auth", "arn"), [("scram", {"KAFKA_SECRET_ARN": f"{ARN}login"}), ("tls", {"KAFKA_CA_SECRET_ARN": f"{ARN}ca"})]
+)
+def test_to_properties__keep_the_deadline(monkeypatch: pytest.MonkeyPatch, auth: str, arn: dict[str, str]) -> None:
+    """A secret that takes longer than the batch has left is waited for no longer; the next batch asks again."""
+    released = threading.Event()
+    monkeypatch.setattr(secret.Secret, "_read", lambda self: (released.wait(12), VALUES[self.arn])[1])
+    sign_in = to_sign_in(auth, **arn)
+    with pytest.raises(Undelivered, match="before the secrets in KAFKA_SECRET_ARN"):
+        sign_in.to_properties(Deadline(0.1))
+    released.set()
+    assert sign_in.to_properties(TIME_LEFT)
 
 
 @pytest.fixture
@@ -103,7 +120,7 @@ def provider(monkeypatch: pytest.MonkeyPatch) -> TokenProvider:
 
 def test_to_properties__have_a_source_of_tokens(provider: TokenProvider) -> None:
     """The first token is signed before the client asks, each further one when it does."""
-    properties = to_sign_in("iam").to_properties()
+    properties = to_sign_in("iam").to_properties(TIME_LEFT)
     assert (properties["security.protocol"], properties["sasl.mechanism"]) == ("SASL_SSL", "OAUTHBEARER")
     assert provider.given == 1
     for given in (1, 2, 3):
@@ -118,7 +135,7 @@ def test_source_of_tokens__gives_the_last_one_while_it_is_good(provider: TokenPr
     clock = FakeClock()
     provider.life = 900
     sign_in = SignIn(read_settings({**LEAST, "KAFKA_AUTH": "iam"}), clock)
-    give = sign_in.to_properties()["oauth_cb"]
+    give = sign_in.to_properties(TIME_LEFT)["oauth_cb"]
     first = give("")
     provider.error = RuntimeError("hidden")
     assert give("") == first
@@ -142,7 +159,7 @@ def test_sign_token__is_signed_by_the_role(monkeypatch: pytest.MonkeyPatch) -> N
         "AWS_SESSION_TOKEN": "session",
     }.items():
         monkeypatch.setenv(name, value)
-    text, expires, _, _ = to_sign_in("iam").to_properties()["oauth_cb"]("")
+    text, expires, _, _ = to_sign_in("iam").to_properties(TIME_LEFT)["oauth_cb"]("")
     url = urlsplit(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode())
     query = parse_qs(url.query)
     assert url.hostname == "kafka.eu-central-1.amazonaws.com"

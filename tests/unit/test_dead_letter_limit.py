@@ -4,10 +4,12 @@ from collections.abc import Sequence
 
 import pytest
 
-from feature_events.dead_letter_limit import DeadLetterLimit
+from feature_events.dead_letter_limit import EVENTS_PER_DEAD_LETTER, DeadLetterLimit
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured
+from feature_events.message import Message
 from feature_events.pipeline import Pipeline
+from feature_events.publisher import Delivery, Refuse
 from tests.support.doubles import FakeClock, FakeDeadLetters, FakePublisher
 from tests.support.mapping import EventSourceMapping, MappingSettings, MemoryStore, Record
 from tests.support.pipelines import to_pipeline
@@ -97,13 +99,55 @@ def test_limit__grants_a_new_instance_no_more_than_its_own() -> None:
     assert len(line.set_aside) == 10 * MOST
 
 
-def test_limit__ends_with_the_next_event_delivered() -> None:
-    """Many bad records with good ones between them are all set aside."""
-    line = Line(MappingSettings(batch_size=4, report_batch_item_failures=True))
-    for start in range(0, 100, 4):
-        line.put([*bad(2, start), to_record(start + 2), to_record(start + 3)])
-    assert line.run(100) == []
-    assert (len(line.set_aside), line.mapping.pending()) == (50, [])
+def mixed(count: int, good: Sequence[int]) -> list[Record]:
+    """Records of which only those of these numbers can be read."""
+    return [to_record(number) if number in good else to_unreadable_record(number) for number in range(count)]
+
+
+@pytest.mark.parametrize("batch_size", [1, 16, 1000])
+def test_limit__stops_where_nearly_every_record_is_bad(batch_size: int) -> None:
+    """With 99 bad records in a hundred, an event delivered here and there does not empty the stream."""
+    line = Line(MappingSettings(batch_size, bisect_batch_on_function_error=True, report_batch_item_failures=True))
+    line.put(mixed(3000, range(0, 3000, 100)))
+    errors = line.run(500)
+    assert {type(error) for error in errors} == {Misconfigured}
+    assert (len(line.set_aside), len(line.publisher.log)) == (MOST, 1)
+
+
+@pytest.mark.parametrize("batch_size", [1, 16, 1000])
+def test_limit__never_stops_where_a_record_is_bad_now_and_then(batch_size: int) -> None:
+    """As long as ten events are delivered for each bad record, all go on, however many are dead-lettered in all."""
+    line = Line(MappingSettings(batch_size, bisect_batch_on_function_error=True, report_batch_item_failures=True))
+    bad_ones = range(0, 1100, 11)
+    line.put(mixed(1100, [number for number in range(1100) if number not in bad_ones]))
+    assert line.run(3000) == []
+    assert (len(line.set_aside), len(line.publisher.log), line.mapping.pending()) == (100, 1000, [])
+
+
+def test_limit__gives_nothing_back_for_what_is_delivered_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a batch that Kafka refuses in part, the rest is delivered at each retry, and opens no way past the limit."""
+    line = Line(DEPLOYED)
+
+    def publish_mates(messages: Sequence[Message], _: Deadline, refuse: Refuse) -> Sequence[Delivery]:
+        """Delivers first what is not refused, as where those are in other partitions."""
+        large = [len(message.value) > 1000 for message in messages]
+        line.publisher.log += [message for message, is_large in zip(messages, large, strict=True) if not is_large]
+        deliveries = [Delivery.UNKNOWN if is_large else Delivery.DELIVERED for is_large in large]
+        for index in range(len(messages)):
+            if large[index]:
+                if not refuse(index, "MSG_SIZE_TOO_LARGE"):
+                    break
+                deliveries[index] = Delivery.REFUSED
+        return deliveries
+
+    monkeypatch.setattr(line.publisher, "publish", publish_mates)
+    large = to_item(tuple(f"feature_{number}" for number in range(200)))
+    line.put([to_record(number, item=large) for number in range(MOST + 1)])
+    line.put([to_record(number) for number in range(MOST + 1, 16)])
+    errors = line.run(1000)
+    assert {str(error) for error in errors} == {str(errors[0])}
+    assert "nothing" not in str(errors[0])  # since something was delivered
+    assert len(line.set_aside) == MOST
 
 
 def test_limit__goes_on_once_the_cause_is_mended() -> None:
@@ -144,9 +188,20 @@ def test_limit__is_each_tables_own() -> None:
     """A table whose events are delivered does not vouch for another that the same instance serves."""
     limit = DeadLetterLimit(1)
     limit.count("bad", "1")
-    limit.renew("good")
+    limit.give_back("good", 1000)
     assert not limit.allows("bad", "2")
     assert limit.allows("good", "2")
+
+
+def test_limit__keeps_no_more_than_it_needs() -> None:
+    """However many records are dead-lettered in the course of time, only the latest are kept."""
+    limit = DeadLetterLimit(1)
+    for number in range(11_000):
+        assert limit.allows("table", str(number))
+        limit.count("table", str(number))
+        limit.give_back("table", EVENTS_PER_DEAD_LETTER)
+    limit.count("table", "new")
+    assert (limit.allows("table", "10999"), limit.allows("table", "0")) == (True, False)
 
 
 def test_limit__counts_records_that_have_no_number() -> None:
@@ -167,4 +222,4 @@ def test_run__delivers_what_is_before_a_slow_store() -> None:
     pipeline = to_pipeline(publisher, letters)
     answer = pipeline.run([to_record(0), *bad(50, 1)], Deadline(20, clock)).response()
     assert len(publisher.log) == 1
-    assert answer == {"batchItemFailures": [{"itemIdentifier": number_of(bad(1, 5)[0])}]}
+    assert answer == {"batchItemFailures": [{"itemIdentifier": number_of(bad(1, 8)[0])}]}

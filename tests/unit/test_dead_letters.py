@@ -7,10 +7,12 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from feature_events import dead_letters
 from feature_events.dead_letters import DeadLetters, to_dead_letter
 from feature_events.deadline import Deadline
 from feature_events.errors import PoisonRecord, Undelivered
 from tests.support.records import FIRST_NUMBER, to_unreadable_record
+from tests.support.resolver import hanging_resolver
 
 POISON = PoisonRecord("features.data: features is not a map")
 TIME_LEFT = Deadline(1e9)
@@ -36,7 +38,7 @@ def test_put__keeps_the_record_with_its_reason(bucket: str) -> None:
     """The object holds everything that redriving needs."""
     record = to_unreadable_record(3)
     key = DeadLetters(bucket, "dead-letters/").put(record, POISON, TIME_LEFT)
-    assert key == f"dead-letters/user_feature_store/{FIRST_NUMBER + 3}.json"
+    assert key == f"dead-letters/user_feature_store/{FIRST_NUMBER + 3}-{record['eventID']}.json"
     found = json.loads(boto3.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
     assert found == {
         "reason": str(POISON),
@@ -67,7 +69,17 @@ def test_to_dead_letter__names_what_has_no_name(record: object) -> None:
 def test_to_dead_letter__makes_a_key_of_any_table_name() -> None:
     """Whatever an ARN holds, the key stays under the prefix and readable."""
     record = {**to_unreadable_record(), "eventSourceARN": "arn:aws:dynamodb:x:1:table/a b\n🦊" + "c" * 300}
-    assert to_dead_letter(record, POISON, "p/").key == f"p/a_b__{'c' * 250}/{FIRST_NUMBER}.json"
+    assert to_dead_letter(record, POISON, "p/").key == f"p/a_b__{'c' * 250}/{FIRST_NUMBER}-{record['eventID']}.json"
+
+
+@pytest.mark.parametrize("event_id", ["0" * 32, None, 7, "../../x", "é", ""])
+def test_to_dead_letter__never_gives_two_records_one_key(event_id: object) -> None:
+    """Records of two shards of a table may have one number: what is theirs alone is in the key too."""
+    one, two = (to_unreadable_record(3, entity=entity) for entity in ("user-1", "user-2"))
+    one["eventID"] = event_id
+    two["eventID"] = two["eventID"] if event_id == "0" * 32 else event_id
+    keys = [to_dead_letter(record, POISON, "p/").key for record in (one, two, json.loads(json.dumps(one)))]
+    assert keys[0] == keys[2] != keys[1]
 
 
 def test_put__says_what_s3_said(bucket: str) -> None:
@@ -83,6 +95,18 @@ def test_put__says_that_s3_was_not_reached(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:1")
     with pytest.raises(Undelivered, match="S3 was not reached: EndpointConnectionError"):
         DeadLetters("failures", "p/").put(to_unreadable_record(), POISON, TIME_LEFT)
+
+
+def test_put__waits_for_no_resolver(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that hangs for longer than the invocation has keeps nobody waiting, and the message says where to look."""
+    for name, value in {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "x"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://s3.invalid")
+    monkeypatch.setattr(dead_letters, "PUT_SECONDS", 0.1)
+    with hanging_resolver() as ended:
+        with pytest.raises(Undelivered, match="S3 did not answer within 0 s: check the network path"):
+            DeadLetters("failures", "p/").put(to_unreadable_record(), POISON, Deadline(0.1))
+        assert not ended.is_set()
 
 
 def test_put__needs_a_bucket_and_time() -> None:

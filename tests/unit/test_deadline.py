@@ -31,14 +31,6 @@ def test_within__is_the_earlier_moment() -> None:
     assert (soon.remaining(), late.remaining()) == (1, 7)
 
 
-def test_halfway__leaves_the_other_half() -> None:
-    """What may take half of the time ends at the middle of what was left, on the same clock."""
-    clock = FakeClock(100)
-    half = Deadline(10, clock).halfway()
-    clock.seconds = 104
-    assert half.remaining() == 1
-
-
 def test_run_within__gives_what_the_function_gives() -> None:
     """A value is returned and an error raised, as if it had been called."""
     assert run_within(10, lambda: 7) == 7

@@ -13,6 +13,7 @@ import pytest
 from feature_events.errors import Misconfigured, Undelivered
 from tests.support.doubles import FakeContext
 from tests.support.records import number_of, to_record
+from tests.support.web_server import Answer, run_scripted_server
 
 ENVIRON = {
     "KAFKA_BROKER_URL": "localhost:9092",
@@ -49,6 +50,18 @@ def test_handler__wires_once(load: Load) -> None:
     wired = module.wire()
     module.handler({"Records": [to_record()]}, FakeContext())
     assert module.wire() is wired
+
+
+def test_wire__keeps_within_the_time_of_a_start(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A registry that answers byte by byte does not use up the ten seconds that Lambda gives a start."""
+    module = load(KAFKA_BROKER_URL="localhost:9092", SCHEMA_REGISTRY="http://127.0.0.1:1")
+    assert module.START_SECONDS < 10
+    monkeypatch.setattr(module, "START_SECONDS", 0.2)
+    with run_scripted_server() as registry:
+        registry.script = [Answer.of(200, {"id": 12, "version": 3})._replace(pause=1.0)]
+        monkeypatch.setenv("SCHEMA_REGISTRY", registry.url)
+        with pytest.raises(Undelivered, match=r"no schema within 0.2 s"):
+            module.wire()
 
 
 def test_handler__names_every_wrong_setting(load: Load) -> None:

@@ -37,6 +37,12 @@ def test_response__asks_for_the_whole_batch_where_a_record_has_no_number() -> No
     assert Outcome([{"eventName": "INSERT"}]).response() == {"batchItemFailures": [{"itemIdentifier": ""}]}
 
 
+@pytest.mark.parametrize(("ends", "settled"), [("", 0), ("DDPSD", 3), ("DSDUDD", 2), ("UDD", 0)])
+def test_settled__counts_what_is_not_delivered_again(ends: str, settled: int) -> None:
+    """Of what was delivered, Lambda delivers again what is behind the first undelivered record."""
+    assert to_outcome(ends).settled == settled
+
+
 def test_counts__add_up_to_the_batch() -> None:
     """Every record is counted under exactly one end."""
     expected = {"records": 6, "delivered": 2, "skipped": {Skipped.REMOVE: 1}, "dead_letters": 1, "undelivered": 2}

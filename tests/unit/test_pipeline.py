@@ -93,6 +93,31 @@ def test_run__reports_everything_when_kafka_is_away() -> None:
     assert to_pipeline(publisher, FakeDeadLetters()).run(records, TIME_LEFT).response() == failures(*records)
 
 
+def test_run__dead_letters_nothing_behind_an_undelivered_record() -> None:
+    """While Kafka is away a bad record comes again with what is before it; it is dead-lettered once, afterwards."""
+    publisher, letters = FakePublisher(), FakeDeadLetters()
+    records = [to_record(0), to_unreadable_record(1), to_record(2), to_unreadable_record(3)]
+    publisher.reachable = False
+    for _ in range(10):  # each in an execution environment of its own
+        assert to_pipeline(publisher, letters).run(records, TIME_LEFT).response() == failures(records[0])
+    assert letters.letters == []
+    publisher.reachable = True
+    assert to_pipeline(publisher, letters).run(records, TIME_LEFT).response() == failures()
+    assert [record for record, _ in letters.letters] == [records[1], records[3]]
+
+
+@pytest.mark.parametrize("kind", ["unreadable", "too large"])
+def test_run__dead_letters_in_stream_order(kind: str) -> None:
+    """What is before a bad record is sent before that is dead-lettered, and what is behind it afterwards."""
+    publisher, letters = FakePublisher(message_max_bytes=1000), FakeDeadLetters()
+    large = to_item(tuple(f"feature_{number}" for number in range(200)))
+    bad = to_unreadable_record(1) if kind == "unreadable" else to_record(1, item=large)
+    sent: list[int] = []
+    letters.put_takes = lambda: sent.append(len(publisher.log))
+    to_pipeline(publisher, letters).run([to_record(0), bad, to_record(2)], TIME_LEFT)
+    assert (sent, len(publisher.log)) == ([1], 2)
+
+
 @pytest.mark.parametrize("case", ["topic", "view type", "old images"])
 def test_run__fails_when_it_is_misconfigured(case: str) -> None:
     """What a person must change fails the invocation, and nothing is set aside for it."""

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -25,6 +26,7 @@ from tests.support.failures import (
     in_memory,
     redriven,
     to_batch_metadata,
+    to_key,
 )
 from tests.support.records import Json, number_of, to_item, to_record, to_unreadable_record
 
@@ -90,6 +92,32 @@ def test_redrive__sends_what_the_function_sends(account: Account) -> None:
     account.set_aside(*records)
     account.redrive(prefix=PREFIX)
     assert account.publisher.log[:2] == account.publisher.log[2:]
+
+
+def test_redrive__keeps_the_order_of_dead_letters_of_both_forms(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an earlier release put, without an eventID in its key, is sent in its place among what this one puts."""
+    records = to_written(account, *range(6))
+    records[0]["dynamodb"]["SequenceNumber"] = "9"  # numbers are not all of one length
+    for place, record in enumerate(records):
+        [key] = account.set_aside(record)
+        if place % 2:
+            account.put(f"{PREFIX}user_feature_store/{number_of(record)}.json", account.read_bytes(key))
+            account.s3.delete_object(Bucket=BUCKET, Key=key)
+    monkeypatch.setattr("feature_events.redrive._CHUNK_OBJECTS", 1)  # within a chunk, records are sorted besides
+    report = account.redrive(prefix=PREFIX)
+    assert (report["complete"], counts(report)) == (True, {"delivered": 6, "moved": 6})
+    assert sent(account) == [number_of(record) for record in records]
+
+
+def test_redrive__sends_both_records_of_one_number(account: Account) -> None:
+    """Two shards of a table may have the same number; their dead letters stand beside each other."""
+    records = to_written(account, 1, 2)
+    records[1]["dynamodb"]["SequenceNumber"] = number_of(records[0])
+    account.set_aside(*records)
+    assert counts(account.redrive(prefix=PREFIX)) == {"delivered": 2, "moved": 2}
+    assert {message.key for message in account.publisher.log} == {b"user-1", b"user-2"}
 
 
 def test_redrive__leaves_what_is_still_poison(account: Account) -> None:
@@ -201,7 +229,7 @@ def test_redrive__goes_on_where_a_table_does_not_answer(account: Account, answer
         "dynamodb:GetItem on arn:aws:dynamodb:eu-west-1:123456789012:table/former_store"
         in report["examples"][0]["reason"]
     )
-    letter = f"{PREFIX}former_store/{number_of(other)}.json"
+    letter = to_key(other)
     assert account.keys == [letter, f"redriven/{batch}"]
     assert counts(account.redrive(prefix=PREFIX)) == {"unchecked": 1}
     answers.clear()
@@ -215,6 +243,42 @@ def test_redrive__goes_on_where_an_object_may_not_be_read(account: Account, answ
     report = account.redrive(prefix=PREFIX)
     assert (report["complete"], counts(report)) == (True, {"unreadable": 1, "delivered": 1, "moved": 1})
     assert account.keys == [keys[0], f"redriven/{keys[1]}"]
+
+
+def test_redrive__reads_no_object_that_is_too_large(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody else's object might have more bytes than the function has memory; it is left alone, with the reason."""
+    small, large = account.set_aside(*to_written(account, 1, 2))
+    account.put(large, account.read_bytes(large).ljust(5001))
+    monkeypatch.setattr("feature_events.failure_store.MOST_BYTES", 5000)
+    report = account.redrive(prefix=PREFIX)
+    assert (report["complete"], counts(report)) == (True, {"unreadable": 1, "delivered": 1, "moved": 1})
+    assert account.keys == [large, f"redriven/{small}"]
+
+
+@pytest.mark.parametrize("operation", ["ListObjectsV2", "GetObject", "GetItem", "PutObject", "DeleteObjects"])
+def test_redrive__waits_for_no_request_that_hangs(
+    account: Account, monkeypatch: pytest.MonkeyPatch, operation: str
+) -> None:
+    """A request that hangs ends the run, or leaves its record unchecked; another run does what this one did not."""
+    account.set_aside(*to_written(account, 1))
+    call = BaseClient._make_api_call  # type: ignore[attr-defined]  # noqa: SLF001  # where every request passes
+    released = threading.Event()
+
+    def hang(client: object, name: str, parameters: object) -> object:
+        if name == operation:
+            released.wait(12)
+        return call(client, name, parameters)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(BaseClient, "_make_api_call", hang)
+        patch.setattr("feature_events.aws_requests.REQUEST_SECONDS", 2.0)
+        if operation == "GetItem":
+            assert "ReadTimeoutError" in account.redrive(prefix=PREFIX)["examples"][0]["reason"]
+        else:
+            with pytest.raises(Undelivered, match="was not answered: ReadTimeoutError"):
+                account.redrive(prefix=PREFIX)
+        released.set()
+    assert counts(account.redrive(prefix=PREFIX)).get("undelivered", 0) == 0
 
 
 def test_redrive__knows_an_item_again_whatever_it_holds(account: Account) -> None:
@@ -242,7 +306,7 @@ def test_redrive__takes_batches_that_lambda_gave_up(account: Account) -> None:
     report = account.redrive(prefix="aws/lambda/")
     assert counts(report) == {"delivered": 2, "skipped": 1, "stale": 1, "poison": 2, "moved": 1}
     assert sent(account) == [number_of(record) for record in good]
-    letters = [f"{PREFIX}user_feature_store/{number_of(record)}.json" for record in (stale, *large, unreadable)]
+    letters = [to_key(record) for record in (stale, *large, unreadable)]
     assert account.keys == [*letters, f"redriven/{batch}"]
     assert [account.read(key)["reason"] for key in letters] == [
         "its item is no longer there",

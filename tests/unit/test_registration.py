@@ -8,6 +8,7 @@ import pytest
 from feature_events import registration
 from feature_events.errors import Undelivered
 from tests.support.doubles import FakeContext
+from tests.support.resolver import hanging_resolver
 from tests.support.web_server import Answer, ScriptedServer, run_scripted_server
 
 SUBJECT = "FEATURE_AVAILABILITY_EVENTS-value"
@@ -132,4 +133,14 @@ def test_handler__answers_until_it_is_heard(
     cloudformation.script = [Answer(403, b"")]
     with pytest.raises(Undelivered, match=r"not taken .HTTP 403.: check the way to S3") as raised:
         ask(cloudformation)
+    assert "hidden" not in str(raised.value)
+
+
+def test_handler__keeps_its_time_where_the_answer_finds_no_address() -> None:
+    """A name that hangs does not use up the function's time: an error says that CloudFormation has no answer."""
+    event = {"RequestType": "Delete", "ResponseURL": "https://s3.invalid/?signature=hidden"}
+    with hanging_resolver() as ended:
+        with pytest.raises(Undelivered, match=r"answer was not taken .TimeoutError.") as raised:
+            registration.handler(event, FakeContext(1500))  # type: ignore[arg-type]  # the part that is used
+        assert not ended.is_set()
     assert "hidden" not in str(raised.value)

@@ -9,8 +9,10 @@ from feature_events.codec import SHIPPED_SCHEMA, Schema
 from feature_events.errors import FeatureEventsError, Misconfigured, Undelivered
 from feature_events.registry import find_schema
 from feature_events.settings import Settings, read_settings
+from tests.support.resolver import hanging_resolver
 from tests.support.web_server import Answer, Request, ScriptedServer, run_scripted_server
 
+LONG = 20.0
 SUBJECT = "/subjects/FEATURE_AVAILABILITY_EVENTS-value"
 FOUND = Answer.of(200, {"subject": "s", "id": 12, "version": 3, "schema": "{}"})
 NOT_FOUND = Answer.of(404, {"error_code": 40403, "message": "Schema not found"})
@@ -30,21 +32,21 @@ def settings_for(server: ScriptedServer, **environ: str) -> Settings:
 
 def test_find_schema__asks_nobody_with_a_pinned_id(server: ScriptedServer) -> None:
     """SCHEMA_ID needs no registry, even where one is named."""
-    assert find_schema(settings_for(server, SCHEMA_ID="7")) == Schema(7, SHIPPED_SCHEMA)
+    assert find_schema(settings_for(server, SCHEMA_ID="7"), LONG) == Schema(7, SHIPPED_SCHEMA)
     assert server.requests == []
 
 
 def test_find_schema__looks_the_shipped_schema_up(server: ScriptedServer) -> None:
     """By default the schema must be registered already; its id is found by its content."""
     server.script = [FOUND]
-    assert find_schema(settings_for(server)) == Schema(12, SHIPPED_SCHEMA)
+    assert find_schema(settings_for(server), LONG) == Schema(12, SHIPPED_SCHEMA)
     assert server.requests == [Request("POST", SUBJECT, {"schema": SHIPPED_SCHEMA})]
 
 
 def test_find_schema__registers_when_told_to(server: ScriptedServer) -> None:
     """With AUTO_REGISTER_SCHEMAS the schema is registered, then found with its version."""
     server.script = [Answer.of(200, {"id": 12}), FOUND]
-    assert find_schema(settings_for(server, AUTO_REGISTER_SCHEMAS="true")) == Schema(12, SHIPPED_SCHEMA)
+    assert find_schema(settings_for(server, AUTO_REGISTER_SCHEMAS="true"), LONG) == Schema(12, SHIPPED_SCHEMA)
     assert [request.path for request in server.requests] == [SUBJECT + "/versions", SUBJECT]
 
 
@@ -52,7 +54,7 @@ def test_find_schema__registers_when_told_to(server: ScriptedServer) -> None:
 def test_find_schema__takes_the_registrys_own_version(server: ScriptedServer, version: str) -> None:
     """With SCHEMA_VERSION the registry's text counts, not ours."""
     server.script = [FOUND]
-    assert find_schema(settings_for(server, SCHEMA_VERSION=version)) == Schema(12, "{}")
+    assert find_schema(settings_for(server, SCHEMA_VERSION=version), LONG) == Schema(12, "{}")
     assert server.requests == [Request("GET", f"{SUBJECT}/versions/{version}", None)]
 
 
@@ -97,7 +99,7 @@ def test_find_schema__tells_what_to_change_from_what_to_try_again(
     """Every way to go wrong is one clear error of the right kind."""
     server.script = [answer]
     with pytest.raises(error, match=text) as raised:
-        find_schema(settings_for(server, **environ))
+        find_schema(settings_for(server, **environ), LONG)
     assert "secret" not in str(raised.value)
 
 
@@ -106,11 +108,54 @@ def test_find_schema__waits_for_no_registry_that_hangs(server: ScriptedServer, m
     monkeypatch.setattr(registry, "READ_SECONDS", 0.1)
     server.script = [Answer(200, b"{}", delay=1)]
     with pytest.raises(Undelivered, match=r"not reached .ReadTimeout."):
-        find_schema(settings_for(server))
+        find_schema(settings_for(server), LONG)
+
+
+TRICKLE = Answer.of(200, {"id": 12, "version": 3})._replace(pause=1.0)
+"""Thirty bytes, one a second: no timeout of a socket passes."""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "answer_seconds", "text"), [(0.2, 60.0, "no schema within 0.2 s"), (60.0, 0.2, "no answer within 0 s")]
+)
+def test_find_schema__waits_for_no_registry_that_trickles(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, seconds: float, answer_seconds: float, text: str
+) -> None:
+    """An answer has a limit as a whole, and so has all that is asked."""
+    monkeypatch.setattr(registry, "ANSWER_SECONDS", answer_seconds)
+    server.script = [TRICKLE]
+    with pytest.raises(Undelivered, match=rf"{server.url} was not reached .{text}.: check SCHEMA_REGISTRY"):
+        find_schema(settings_for(server), seconds)
+
+
+@pytest.mark.parametrize(
+    "environ", [{}, {"SCHEMA_REGISTRY_SECRET_ARN": "arn:aws:secretsmanager:x:123456789012:secret:s"}]
+)
+def test_find_schema__waits_for_no_resolver(monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]) -> None:
+    """A name that hangs keeps neither the registry's limit waiting, nor that of its secret."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://secrets.invalid")
+    url = {"KAFKA_BROKER_URL": "b:9092", "SCHEMA_REGISTRY": "https://registry.invalid"}
+    with hanging_resolver() as ended:
+        with pytest.raises(Undelivered, match=r"registry.invalid was not reached .no schema within 0.2 s."):
+            find_schema(read_settings(url | environ), 0.2)
+        assert not ended.is_set()
+
+
+@pytest.mark.parametrize("status", [200, 404, 500])
+def test_find_schema__reads_no_endless_answer(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    """Of an answer that is longer than any schema no more is read than that."""
+    monkeypatch.setattr(registry, "MAX_ANSWER_BYTES", 1000)
+    server.script = [Answer(status, b'{"id": 12, "version": 3}'.ljust(1001))]
+    with pytest.raises(Undelivered, match=r"answers with more than 1,000 bytes: check that SCHEMA_REGISTRY"):
+        find_schema(settings_for(server), LONG)
+    server.script = [Answer(200, b'{"id": 12, "version": 3}'.ljust(1000))]
+    assert find_schema(settings_for(server), LONG).id == 12
 
 
 def test_find_schema__says_that_nobody_is_there() -> None:
     """A registry that is down may come back, and the message says where to look meanwhile."""
     settings = read_settings({"KAFKA_BROKER_URL": "b:9092", "SCHEMA_REGISTRY": "http://127.0.0.1:1"})
     with pytest.raises(Undelivered, match=r"127.0.0.1:1 was not reached .ConnectionError.: check SCHEMA_REGISTRY"):
-        find_schema(settings)
+        find_schema(settings, LONG)

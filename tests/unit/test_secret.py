@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError, ConnectTimeoutError
 
 from feature_events.errors import FeatureEventsError, Misconfigured, Undelivered
 from feature_events.secret import ClientCertificate, Login, Secret
+from tests.support.resolver import hanging_resolver
 from tests.support.secrets import Secrets, run_secrets
 
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
@@ -134,3 +135,15 @@ def test_secrets__do_not_show_themselves() -> None:
     """However one is printed, what it holds is not seen."""
     for secret in (Login("alice", "hidden"), ClientCertificate("hidden", "hidden", "hidden")):
         assert "hidden" not in f"{secret} {secret!r} {[secret]} {(secret, 1)}"
+
+
+def test_read__waits_for_no_resolver(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that hangs keeps nobody waiting, and the message says where to look."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://secrets.invalid")
+    monkeypatch.setattr("feature_events.secret.SECRET_SECONDS", 0.2)
+    with hanging_resolver() as ended:
+        with pytest.raises(Undelivered, match=r"THE_SETTING .no answer within 0 s.: check the"):
+            Secret("THE_SETTING", ARN).read_login()
+        assert not ended.is_set()
