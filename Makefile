@@ -14,29 +14,29 @@ help: ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
 
 setup: ## install the tools, which every other command does by itself
-	@python3 local/bootstrap.py
+	@python3 -S local/bootstrap.py
 
 demo: setup ## the whole thing, live: real Kafka, real registry, table writes to events (KEEP=1 leaves it up)
-	@python -m local demo $(if $(call is-on,$(KEEP)),--keep)
+	@python -S local demo $(if $(call is-on,$(KEEP)),--keep)
 
 up: setup ## start the local stack and deploy the application to it
-	@python -m local up
+	@python -S local up
 
 down: ## stop the local stack
-	@if [ -e .local/stack ]; then python3 local/bootstrap.py && python -m local down; else echo "no local stack is up"; fi
+	@if [ -e .local/stack ]; then python3 -S local/bootstrap.py && python -S local down; else echo "no local stack is up"; fi
 
 tail: setup ## show events of the local stack as they come
-	@python -m local tail
+	@python -S local tail
 
 put: setup ## write an item to the local stack, each time with another value
-	@python -m local put
+	@python -S local put
 
 redrive: setup ## send again what was set aside in the local stack (PREFIX=aws/lambda/, DRY_RUN=1, FORCE=1)
-	@python -m local redrive $(if $(PREFIX),--prefix '$(PREFIX)') \
+	@python -S local redrive $(if $(PREFIX),--prefix '$(PREFIX)') \
 	  $(if $(call is-on,$(DRY_RUN)),--dry-run) $(if $(call is-on,$(FORCE)),--force)
 
 invoke: setup ## one event through the real function in one process (EVENT=events/insert.json; FEATURES_MODE=changed)
-	@python -m local invoke '$(or $(EVENT),events/insert.json)' $(if $(call is-on,$(README)),--readme)
+	@python -S local invoke '$(or $(EVENT),events/insert.json)' $(if $(call is-on,$(README)),--readme)
 
 test: setup ## every test, real Kafka and registry included, in about 6 minutes (TESTS=tests/unit: a part)
 	@python -m pytest $(TESTS)
@@ -57,7 +57,7 @@ lint: setup ## style, types, template and security
 	@ruff check .
 	@ruff format --check .
 	@mypy
-	@python3 local/bootstrap.py lint
+	@python3 -S local/bootstrap.py lint
 	@.local/lint/bin/cfn-lint --append-rules cfn_lint_serverless.rules
 	@AWS_DEFAULT_REGION=us-east-1 sam validate --lint
 	@LOG_LEVEL=ERROR .local/lint/bin/checkov --config-file .checkov.yaml

@@ -10,6 +10,24 @@ and keeps to what Python 3.8 knows.
     bootstrap.py lint
 """
 
+# What `signal` and `os` are made from, and here at once
+import _signal  # type: ignore[import-not-found]
+import posix
+import sys
+
+INTERRUPTED = 130
+
+
+def end_at_once(_number: int, _frame: object) -> None:
+    """Says that nothing was done; until all is imported, an exception would be a traceback out of the middle of it."""
+    posix.write(1, b"interrupted; nothing was installed\n")
+    posix._exit(INTERRUPTED)  # noqa: SLF001 -- as os._exit, which is this
+
+
+if __name__ == "__main__":
+    for number in (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP):
+        _signal.signal(number, end_at_once)
+
 import contextlib
 import errno
 import fcntl
@@ -18,7 +36,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import Dict, Iterator, List, NoReturn, Optional
 
@@ -39,7 +56,6 @@ LINKS = (
     "src/feature_events/feature_trigger.avsc",
 )
 """The repository's symbolic links, which some archives turn into text files that hold where the link led."""
-INTERRUPTED = 130
 
 
 def fail(message: str) -> NoReturn:
@@ -205,15 +221,15 @@ def set_up(wanted: Dict[Path, Path]) -> None:
 
 
 def interrupt(_number: int, _frame: object) -> NoReturn:
-    """A termination signal ends the set-up as Ctrl-C does, with the programs that it runs."""
+    """Ctrl-C, or another signal to end: ends the set-up with the programs that it runs."""
     raise KeyboardInterrupt
 
 
 def main() -> None:
     """Sets up, and says in one line what kept it from doing so."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, interrupt)
     try:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, interrupt)
         set_up({**ENVIRONMENTS, **LINT} if sys.argv[1:] == ["lint"] else ENVIRONMENTS)
     except KeyboardInterrupt:
         print("interrupted; the next command makes what is missing", flush=True)

@@ -313,7 +313,7 @@ def test_arrivals__tell_a_repetition_by_its_id() -> None:
 def test_demo__gets_exactly_the_expected_events(tmp_path: Path) -> None:
     """The whole way, from table writes to events that a consumer reads, works here, and leaves no temporary file."""
     done = subprocess.run(
-        [sys.executable, "-m", "local", "demo"],
+        [sys.executable, "-S", "local", "demo"],
         cwd=ROOT,
         env={**os.environ, "TMPDIR": str(tmp_path)},
         capture_output=True,

@@ -41,7 +41,7 @@ def run(*arguments: str, typed: str = "", **environ: str) -> subprocess.Complete
 def test_invoke__shows_answer_key_headers_and_event() -> None:
     """One event is decoded, with what else a consumer gets, whatever the shell's own settings are."""
     foreign = {f"{name}BROKER_URL" if name == "KAFKA_" else name: "10.0.0.1:1" for name in FOREIGN}
-    done = run("-m", "local", "invoke", "events/insert.json", **foreign)
+    done = run("-S", "local", "invoke", "events/insert.json", **foreign)
     rows = dict(line.split(maxsplit=1) for line in done.stdout.splitlines() if len(line.split(maxsplit=1)) == 2)
     told = {name: text.strip() for name, text in rows.items()}
     assert done.returncode == 0, done.stdout + done.stderr
@@ -53,9 +53,9 @@ def test_invoke__shows_answer_key_headers_and_event() -> None:
 
 def test_invoke__takes_the_mode_from_the_shell() -> None:
     """With FEATURES_MODE=changed an event names what changed, and a change of the time alone gives none."""
-    modified = run("-m", "local", "invoke", "events/modify.json", FEATURES_MODE="changed").stdout
+    modified = run("-S", "local", "invoke", "events/modify.json", FEATURES_MODE="changed").stdout
     assert modified.splitlines()[-1].split() == ["features", "age"]
-    unchanged = run("-m", "local", "invoke", "events/unchanged.json", FEATURES_MODE="changed").stdout
+    unchanged = run("-S", "local", "invoke", "events/unchanged.json", FEATURES_MODE="changed").stdout
     assert unchanged.splitlines()[-1].split() == ["events", "0"]
 
 
@@ -68,7 +68,7 @@ def test_invoke__stops_at_a_breakpoint() -> None:
 
 def test_invoke__says_which_file_is_missing() -> None:
     """One line for a name that is mistyped."""
-    done = run("-m", "local", "invoke", "events/no-such.json")
+    done = run("-S", "local", "invoke", "events/no-such.json")
     told = "error: events/no-such.json: No such file or directory: EVENT names a file such as events/insert.json\n"
     assert (done.stdout, done.returncode) == (told, 1)
 
@@ -77,5 +77,5 @@ def test_readme__has_the_table_that_the_function_gives() -> None:
     """Every sample event, its answer and the events that it gives are as the function does it now."""
     _, _, rest = (ROOT / "README.md").read_text().partition(BEGIN)
     table, _, _ = rest.partition(END)
-    done = run("-m", "local", "invoke", "--table")
+    done = run("-S", "local", "invoke", "--table")
     assert table == done.stdout, f"{done.stderr}: write it by `make invoke README=1`"

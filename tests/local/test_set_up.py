@@ -46,7 +46,7 @@ def find_group(leader: int) -> list[int]:
 def start(home: Path, prefix: Sequence[str] = ()) -> subprocess.Popen[str]:
     """The set-up of this checkout, in a process group as in a terminal."""
     return subprocess.Popen(  # noqa: S603  # this project's own program
-        [*prefix, os.path.realpath(sys.executable), home / "local" / "bootstrap.py"],
+        [*prefix, os.path.realpath(sys.executable), "-S", home / "local" / "bootstrap.py"],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

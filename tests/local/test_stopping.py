@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -21,10 +20,7 @@ INTERRUPTED = 130
 def test_command__says_that_nothing_was_started() -> None:
     """Ctrl-C while a command still imports what it needs: one line, and no traceback out of the middle of it."""
     with CommandProcess("demo") as demo:
-        status = Path(f"/proc/{demo._running.pid}/status")  # noqa: SLF001  # which signals it has a handler for
-        mask = 1 << (signal.SIGHUP - 1)  # Python itself handles SIGINT, and this one only once the command says so
-        while not int(status.read_text().partition("SigCgt:")[2].split()[0], 16) & mask:
-            time.sleep(0.001)
+        demo.wait_for_handler(signal.SIGHUP)  # SIGINT's is Python's own at first; this one comes with it
         demo.interrupt()
         ended = demo.wait()
     assert ended == ("interrupted; nothing was started\n", INTERRUPTED)

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -21,11 +22,11 @@ class Ended(NamedTuple):
 
 
 class CommandProcess:
-    """`python -m local COMMAND`, its output and errors in one stream."""
+    """`python -S local COMMAND`, its output and errors in one stream."""
 
     def __init__(self, *arguments: str) -> None:
         self._running = subprocess.Popen(  # noqa: S603  # this project's own command
-            [sys.executable, "-m", "local", *arguments],
+            [sys.executable, "-S", "local", *arguments],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -47,6 +48,12 @@ class CommandProcess:
             if text in line:
                 return
         raise AssertionError(f"no line with {text!r} in {''.join(self._lines)}")
+
+    def wait_for_handler(self, number: signal.Signals) -> None:
+        """Waits until the process has a handler for this signal."""
+        status = Path(f"/proc/{self._running.pid}/status")
+        while not int(status.read_text().partition("SigCgt:")[2].split()[0], 16) >> (number - 1) & 1:
+            time.sleep(0.001)
 
     def interrupt(self) -> None:
         """Ctrl-C: the terminal sends it to every process of the group."""
