@@ -102,13 +102,10 @@ def unpack(artifact: Artifact, progress: Progress = lambda _new, _announced: Non
 
 def _extract(file: Path, part: Path, progress: Progress) -> None:
     """Unpacks an archive; the progress, told of each file, may end it."""
-
-    def check(member: tarfile.TarInfo, path: str) -> tarfile.TarInfo | None:
-        progress(0, 0)
-        return tarfile.data_filter(member, path)
-
     with tarfile.open(file) as archive:
-        archive.extractall(part, filter=check)  # noqa: S202 -- the filter is tarfile's own for data
+        for member in archive:
+            progress(0, 0)
+            archive.extract(member, part, filter="data")
 
 
 def make_directory(directory: Path) -> None:
