@@ -1,6 +1,7 @@
 """The set-up finds a Python that lasts, and says in one line what kept it from its work."""
 
 import contextlib
+import fcntl
 import os
 import shutil
 import signal
@@ -80,6 +81,21 @@ def test_set_up__says_that_it_was_interrupted(checkout: Path) -> None:
     while find_group(running.pid):  # a program of a program may hear of it later
         assert time.monotonic() < end, "a process goes on"
     assert list(checkout.rglob("made-from")) == []
+
+
+def test_set_up__waits_for_another(checkout: Path) -> None:
+    """Of two set-ups at once one works, and the other one waits for it and says so."""
+    lock = checkout / ".local" / "setup.lock"
+    lock.parent.mkdir()
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with start(checkout) as running:
+            assert running.stdout is not None
+            assert running.stdout.readline() == "set-up: waiting for another one in this checkout\n"
+            os.killpg(running.pid, signal.SIGINT)
+            running.communicate()
+    assert running.returncode == 130
+    assert [path.name for path in lock.parent.iterdir()] == [lock.name]
 
 
 def test_links__are_the_repositorys() -> None:

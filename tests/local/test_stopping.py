@@ -55,6 +55,7 @@ def test_demo__says_that_kafka_has_ended(moment: str) -> None:
     assert ended.status == 1
     assert "error: kafka-0 has ended, by SIGKILL; kafka-0.log ends with:" in ended.output
     assert "Kafka Server started" in ended.output
+    assert ("✓ sam deploy" in ended.output) == (moment == "ms:")  # at once, and not when the deployment is done
     assert "Traceback" not in ended.output
     assert demo.find_processes() == []
     for kept in (ROOT / ".local" / "logs").glob(f"{Path(demo.directory_prefix).name}*"):
