@@ -5,31 +5,41 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help setup demo up down tail redrive test prove soak drills bench lint format lock clean
+# Whether an option was given, and not to say no: KEEP=1, but not KEEP=0
+is-on = $(filter-out 0 no off false,$(1))
+
+.PHONY: help setup demo up down tail put redrive invoke test prove soak drills bench lint format lock clean
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
 
-setup:
-	@python3 local/bootstrap.py
+setup: ## install the tools, which every other command does by itself
+	@python3 -S local/bootstrap.py
 
 demo: setup ## the whole thing, live: real Kafka, real registry, table writes to events (KEEP=1 leaves it up)
-	@python -m local.demo $(if $(KEEP),--keep)
+	@python -S local demo $(if $(call is-on,$(KEEP)),--keep)
 
 up: setup ## start the local stack and deploy the application to it
-	@python -m local.stack up
+	@python -S local up
 
-down: setup ## stop the local stack
-	@python -m local.stack down
+down: ## stop the local stack
+	@if [ -e .local/stack ]; then python3 -S local/bootstrap.py && python -S local down; else echo "no local stack is up"; fi
 
 tail: setup ## show events of the local stack as they come
-	@python -m local.tail
+	@python -S local tail
+
+put: setup ## write an item to the local stack, each time with another value
+	@python -S local put
 
 redrive: setup ## send again what was set aside in the local stack (PREFIX=aws/lambda/, DRY_RUN=1, FORCE=1)
-	@python -m local.redrive $(if $(PREFIX),--prefix '$(PREFIX)') $(if $(DRY_RUN),--dry-run) $(if $(FORCE),--force)
+	@python -S local redrive $(if $(PREFIX),--prefix '$(PREFIX)') \
+	  $(if $(call is-on,$(DRY_RUN)),--dry-run) $(if $(call is-on,$(FORCE)),--force)
 
-test: setup ## every test, real Kafka and registry included
-	@python -m pytest
+invoke: setup ## one event through the real function in one process (EVENT=events/insert.json; FEATURES_MODE=changed)
+	@python -S local invoke '$(or $(EVENT),events/insert.json)' $(if $(call is-on,$(README)),--readme)
+
+test: setup ## every test, real Kafka and registry included, in about 7 minutes (TESTS=tests/unit: a part)
+	@python -m pytest $(TESTS)
 
 prove: setup ## the proof at full size, half an hour; writes README's Promises (PROVE_SEED=... repeats a run)
 	@python -m tests.proof.prove
@@ -41,13 +51,13 @@ drills: setup ## play what can go wrong in a week against the alarms; writes the
 	@python -m tests.drills.report
 
 bench: setup ## measure everything; writes docs/benchmarks and docs/scale.md (RELEASES=1 also compares confluent-kafka's)
-	@python -m tests.benchmarks $(if $(RELEASES),--compare-releases)
+	@python -m tests.benchmarks $(if $(call is-on,$(RELEASES)),--compare-releases)
 
 lint: setup ## style, types, template and security
 	@ruff check .
 	@ruff format --check .
 	@mypy
-	@python3 local/bootstrap.py lint
+	@python3 -S local/bootstrap.py lint
 	@.local/lint/bin/cfn-lint --append-rules cfn_lint_serverless.rules
 	@AWS_DEFAULT_REGION=us-east-1 sam validate --lint
 	@LOG_LEVEL=ERROR .local/lint/bin/checkov --config-file .checkov.yaml
@@ -63,6 +73,6 @@ lock: setup ## resolve requirements/*.in anew
 	  .local/uv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.13 --generate-hashes --no-emit-index-url \
 	    --custom-compile-command "make lock" $$set.in --output-file $$set.txt || exit 1; done
 
-clean: ## remove everything that was made here
-	@[ ! -x $(BIN)/python ] || $(BIN)/python -m local.stack down
-	@rm -rf .venv .local .aws-sam
+clean: down ## remove everything that was made here, caches too
+	@rm -rf .venv .local .aws-sam .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	@find . -name .git -prune -o -name __pycache__ -prune -exec rm -rf {} +

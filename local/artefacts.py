@@ -3,10 +3,13 @@
 What is tried here has to be what is deployed: the code and its layer as `sam build` makes them of the template.
 """
 
+import contextlib
 import fcntl
 import os
 import platform
 import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,6 +38,14 @@ class Artefacts(NamedTuple):
     layer: Path
 
 
+@contextlib.contextmanager
+def scratch(directory: Path) -> Iterator[Path]:
+    """A temporary directory for sam, which leaves empty folders in it."""
+    directory.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="sam-", dir=directory) as temporary:
+        yield Path(temporary)
+
+
 def build(processes: Processes, directory: Path, architecture: str = ARCHITECTURE) -> Artefacts:
     """Builds in the one place that sam remembers, one at a time, and copies to `directory`."""
     SAM.mkdir(parents=True, exist_ok=True)
@@ -43,9 +54,10 @@ def build(processes: Processes, directory: Path, architecture: str = ARCHITECTUR
         *("--build-dir", SAM / "build", "--cache-dir", SAM / "cache"),
         *("--parameter-overrides", f"ParameterKey=Architecture,ParameterValue={architecture}"),
     ]
-    environment = to_tool_environment({**to_aws_environment(NO_AWS), "__SAM_CLI_APP_DIR": str(SAM)})
-    with (SAM / "lock").open("w") as lock:
+    with (SAM / "lock").open("w") as lock, scratch(processes.directory) as temporary:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        settings = {**to_aws_environment(NO_AWS), "__SAM_CLI_APP_DIR": str(SAM), "TMPDIR": str(temporary)}
+        environment = to_tool_environment(settings)
         processes.start("sam-build", command, environment, ROOT).wait_for_success(BUILD_LIMIT)
         shutil.rmtree(directory, ignore_errors=True)
         shutil.copytree(SAM / "build", directory)

@@ -8,16 +8,19 @@ import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import partial
 
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
 
 from local import commands, deployment
 from local.aws_clients import AwsClients
 from local.errors import LocalError
 from local.event_table import EventTable
 from local.events import EventReader, Unreadable
+from local.exclusive import hold
 from local.feature_writes import FeatureWrite, Subject, plan_writes
 from local.function_log import count_skipped, read_function_log
 from local.paths import DEFAULT_STACK
@@ -63,10 +66,10 @@ class Writer(threading.Thread):
 
 def demo(console: Console, *, is_kept: bool) -> int:
     """Starts, deploys, writes, reads and compares; 0 if exactly the expected events came."""
-    if is_kept and RunningStack.find(DEFAULT_STACK, Steps()):
-        raise LocalError("a local stack is up already: stop it first with `make down`")
     start = time.monotonic()
-    with Steps(console) as steps:
+    with hold("make demo KEEP=1") if is_kept else nullcontext(), Steps(console) as steps:
+        if is_kept and RunningStack.find(DEFAULT_STACK, steps):
+            raise LocalError("a local stack is up already: stop it first with `make down`")
         beside = [deployment.build]
         with Stack(DEFAULT_STACK if is_kept else None, steps, beside) as stack:
             deployed = set_up(stack)
@@ -90,13 +93,14 @@ def _write_and_read(console: Console, stack: Stack, writes: Sequence[FeatureWrit
     writer = Writer(stack.clients, writes)
     arrivals = Arrivals(writer.sent)
     expected = sum(len(write.events) for write in writes)
-    with EventReader(stack.kafka, stack.registry) as reader:
+    with stack.attend(lambda: EventReader(stack.kafka, stack.registry)) as reader:
         console.print()
         table = EventTable(console, "from the write's sending to the event's reading")
         writer.start()
         end = time.monotonic() + WAIT
         is_complete = False
         while time.monotonic() < end:
+            stack.check()
             message = reader.poll(0.1)
             if isinstance(message, Unreadable):
                 table.add_unreadable(message)
@@ -108,6 +112,7 @@ def _write_and_read(console: Console, stack: Stack, writes: Sequence[FeatureWrit
                 is_complete = True
                 end = time.monotonic() + LINGER
             if writer.problem is not None:
+                stack.check()
                 raise LocalError(f"a write failed: {writer.problem}") from writer.problem
     writer.started.set()
     writer.join()
@@ -132,9 +137,11 @@ def _show_summary(console: Console, writes: Sequence[FeatureWrite], arrivals: Ar
         first, *rest = arrivals.waits
         p50, p99 = (to_percentile(rest, percent) for percent in (50, 99))
         rows["write to read"] = f"p50 {p50:.0f} ms, p99 {p99:.0f} ms; the first, with the cold start, {first:.0f} ms"
-    console.print()
+    summary = Table(box=None, show_header=False, padding=(0, 1))
     for name, text in rows.items():
-        console.print(f"  [bold]{name:18}[/] {escape(text)}", highlight=False, soft_wrap=True)
+        summary.add_row(f"[bold]{name}[/]", escape(text))
+    console.print()
+    console.print(summary)
 
 
 def _to_source(reason: str, skipped: Counter[str]) -> str:
@@ -161,10 +168,6 @@ def _show_difference(console: Console, verdict: Verdict, log: Sequence[str]) -> 
 
 def main() -> None:
     """Reads the command line and runs the demo."""
-    parser = argparse.ArgumentParser(prog="python -m local.demo", description=(__doc__ or "").partition("\n")[0])
+    parser = argparse.ArgumentParser(prog="make demo", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--keep", action="store_true", help="leave the stack up afterwards")
     commands.run(partial(demo, is_kept=parser.parse_args().keep))
-
-
-if __name__ == "__main__":
-    main()

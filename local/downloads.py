@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from local.errors import LocalError
+from local.errors import LocalError, is_of_this_disk, to_local_error
 from local.paths import ROOT, cache_directory
 
 KAFKA_LOCK = ROOT / "local" / "kafka.lock"
@@ -90,13 +90,35 @@ def unpack(artifact: Artifact, progress: Progress = lambda _new, _announced: Non
         fetch([artifact], progress)
         part = home.with_name(f"{home.name}.{secrets.token_hex(4)}.part")
         try:
-            with tarfile.open(artifact.file) as archive:
-                archive.extractall(part, filter="data")
+            _extract(artifact.file, part, progress)
             _move(part, home)
+        except OSError as error:
+            raise to_local_error(error, home.parent) from error
         finally:
             shutil.rmtree(part, ignore_errors=True)
         artifact.file.unlink(missing_ok=True)
     return home
+
+
+def _extract(file: Path, part: Path, progress: Progress) -> None:
+    """Unpacks an archive; the progress, told of each file, may end it."""
+    with tarfile.open(file) as archive:
+        for member in archive:
+            progress(0, 0)
+            archive.extract(member, part, filter="data")
+
+
+def make_directory(directory: Path) -> None:
+    """Makes a directory of the cache.
+
+    Raises:
+        LocalError: it cannot be made.
+
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise to_local_error(error, directory) from error
 
 
 def _move(part: Path, home: Path) -> None:
@@ -120,7 +142,7 @@ def _repository() -> str:
 
 def _fetch_one(artifact: Artifact, repository: str, progress: Progress) -> None:
     part = artifact.file.with_name(f"{artifact.file.name}.{secrets.token_hex(4)}.part")
-    part.parent.mkdir(parents=True, exist_ok=True)
+    make_directory(part.parent)
     problem = ""
     try:
         for attempt in range(ATTEMPTS):
@@ -129,6 +151,8 @@ def _fetch_one(artifact: Artifact, repository: str, progress: Progress) -> None:
             try:
                 found = _download(f"{repository}/{artifact.path}", part, progress)
             except (OSError, http.client.HTTPException) as error:
+                if isinstance(error, OSError) and is_of_this_disk(error):
+                    raise to_local_error(error, part.parent) from error
                 problem = f"could not be fetched: {error}"
                 continue
             if found == artifact.sha256:

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator
 from typing import NamedTuple, Self
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.serialization import MessageField, SerializationContext, SerializationError
 
 from local.errors import LocalError
@@ -20,6 +20,8 @@ with warnings.catch_warnings(record=True):  # of a deprecation inside the client
     from confluent_kafka.schema_registry.avro import AvroDeserializer
 
 LIMIT = 10.0
+AWAY = (KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT)  # noqa: SLF001 -- the client's own constants
+"""What is told while no broker answers, which one that waits for messages may outlast."""
 
 
 class Place(NamedTuple):
@@ -75,7 +77,7 @@ class EventReader:
             return None
         problem = message.error()
         if problem is not None:
-            if problem.retriable():
+            if problem.retriable() or problem.code() in AWAY:
                 return None
             raise LocalError(f"the topic {self._topic} cannot be read: {problem.str()}")
         return self._read(message)

@@ -73,7 +73,8 @@ def to_item(table: str, entity: str, category: str, features: Mapping[str, Any])
     return {ENTITY_KEYS[table]: entity, "category": category, "features": dict(features)}
 
 
-def _to_features(data: Mapping[str, Any], compute_id: str | None, metadata: str = "meta") -> dict[str, Any]:
+def to_features(data: Mapping[str, Any], compute_id: str | None, metadata: str = "meta") -> dict[str, Any]:
+    """The features of an item, with what is written down about them now."""
     about = {"created_at": _now(), "updated_at": _now()}
     if compute_id is not None:
         about["compute_id"] = compute_id
@@ -94,7 +95,7 @@ def _expect(
 def _put(
     table: str, key: tuple[str, str], data: Mapping[str, Any], compute_id: str | None, metadata: str = "meta"
 ) -> FeatureWrite:
-    item = to_item(table, *key, _to_features(data, compute_id, metadata))
+    item = to_item(table, *key, to_features(data, compute_id, metadata))
     expected = _expect(table, *key, data, compute_id or "")
     return FeatureWrite("put_item", lambda tables: tables.Table(table).put_item(Item=item), [expected])
 
@@ -119,7 +120,7 @@ def _put_batch(table: str, compute_id: str) -> FeatureWrite:
         (f"u-{2000 + number // 5}", f"group-{number % 5}", [f"f{number}_a", f"f{number}_b"]) for number in range(BATCH)
     ]
     items = [
-        to_item(table, entity, category, _to_features(dict.fromkeys(names, 1), compute_id))
+        to_item(table, entity, category, to_features(dict.fromkeys(names, 1), compute_id))
         for entity, category, names in groups
     ]
 

@@ -22,7 +22,14 @@ from local.processes import Process, Processes
 from local.server import Program
 
 READY = 60.0
-JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-Djava.net.preferIPv4Stack=true")
+# No file of figures in the system's temporary directory, whose folder would stay
+JVM = (
+    "-XX:-UsePerfData",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-Xshare:auto",
+    "-Djava.net.preferIPv4Stack=true",
+)
 LOGGING = "-Dorg.slf4j.simpleLogger."
 MINIMAL_QUORUM = 3
 
@@ -99,10 +106,12 @@ class Node:
         return f"127.0.0.1:{self.ports[listener.name]}"
 
 
-def to_properties(
-    node: Node, nodes: Sequence[Node], listeners: Sequence[Listener], data: Path, settings: Mapping[str, str]
-) -> str:
-    """The server.properties of one broker of a cluster."""
+def to_properties(node: Node, nodes: Sequence[Node], listeners: Sequence[Listener], settings: Mapping[str, str]) -> str:
+    """The server.properties of one broker of a cluster.
+
+    The data's place is relative to the directory that the broker is started in: Kafka reads this file as Latin-1 and
+    splits the place at commas, and a checkout may lie anywhere.
+    """
     copies = str(min(len(nodes), MINIMAL_QUORUM))
     in_sync = "2" if len(nodes) >= MINIMAL_QUORUM else "1"
     open_to = ",".join(f"{listener.name}://{node.address(listener)}" for listener in listeners)
@@ -115,7 +124,7 @@ def to_properties(
         "listeners": f"{open_to},{CONTROLLER.name}://{node.address(CONTROLLER)}",
         "advertised.listeners": open_to,
         "listener.security.protocol.map": ",".join(f"{each.name}:{each.protocol}" for each in (*listeners, CONTROLLER)),
-        "log.dirs": str(data),
+        "log.dirs": "data",
         "auto.create.topics.enable": "false",
         "default.replication.factor": copies,
         "min.insync.replicas": in_sync,
@@ -218,8 +227,7 @@ class Kafka:
         fetch(read_lock(KAFKA_LOCK))
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A")
         for broker in self.brokers:
-            data = self._directory / str(broker.node.id) / "data"
-            properties = to_properties(broker.node, self._nodes, self._listeners, data, self._settings)
+            properties = to_properties(broker.node, self._nodes, self._listeners, self._settings)
             broker.format(properties, cluster, self._format_options)
         for broker in self.brokers:
             broker.start()

@@ -94,15 +94,27 @@ class Process:
                 raise LocalError(self._describe(f"was not ready in {limit:.0f} s"))
             time.sleep(POLL)
 
-    def wait_for_success(self, limit: float) -> None:
-        """Waits for its end; failure, and a run longer than `limit` seconds, are errors with the log's end."""
-        try:
-            status = self._running.wait(limit)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            raise LocalError(self._describe(f"did not end in {limit:.0f} s")) from None
-        if status:
-            raise LocalError(self._describe(f"failed with status {status}"))
+    def wait_for_success(self, limit: float, check: Callable[[], None] = lambda: None) -> None:
+        """Waits for its end; failure, and a run longer than `limit` seconds, are errors with the log's end.
+
+        Meanwhile `check` may fail: what it waits for in vain is to be known at once.
+        """
+        end = time.monotonic() + limit
+        while self.is_running():
+            check()
+            if time.monotonic() > end:
+                self.kill()
+                raise LocalError(self._describe(f"did not end in {limit:.0f} s"))
+            time.sleep(POLL)
+        if self._running.returncode:
+            raise LocalError(self._describe(f"failed with status {self._running.returncode}"))
+
+    def check(self) -> None:
+        """Fails with the log's end where it has ended, which it was not to do."""
+        if not self.is_running():
+            status = self._running.returncode
+            how = f"by {signal.Signals(-status).name}" if status < 0 else f"with status {status}"
+            raise LocalError(self._describe(f"has ended, {how}"))
 
     def output(self) -> str:
         """What it has written since this start."""

@@ -102,13 +102,9 @@ def _show(console: Console, counts: Counter[str], examples: list[Mapping[str, An
 
 def main() -> None:
     """Reads the command line and runs the redrive."""
-    parser = argparse.ArgumentParser(prog="python -m local.redrive", description=(__doc__ or "").partition("\n")[0])
+    parser = argparse.ArgumentParser(prog="make redrive", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--prefix", default="dead-letters/", help="redrive the objects whose keys begin so")
     parser.add_argument("--dry-run", action="store_true", help="only say what a run would do")
     parser.add_argument("--force", action="store_true", help="also send records whose table has another item now")
     given = vars(parser.parse_args())
     commands.run(partial(redrive, request={name: value for name, value in given.items() if value}))
-
-
-if __name__ == "__main__":
-    main()

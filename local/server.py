@@ -32,6 +32,10 @@ class Program:
         """Undoes `pause`."""
         self._running.resume()
 
+    def check(self) -> None:
+        """Fails with its log's end where it has ended by itself."""
+        self._running.check()
+
     @property
     def _running(self) -> Process:
         if self._process is None:

@@ -1,23 +1,26 @@
 """The local stack: Kafka, a schema registry and AWS on this machine, with nothing installed but Python.
 
-`with Stack() as stack:` gives a passing one for tests and the demo. `python -m local.stack up` and `down` keep one in
-the background, to try things by hand.
+`with Stack() as stack:` gives a passing one for tests and the demo. `make up` and `make down` keep one in the
+background, to try things by hand.
 """
 
 import contextlib
 import hashlib
 import json
 import os
+import secrets
 import shutil
-import tempfile
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import NamedTuple, Self
+from urllib.parse import urlsplit
 
 from local.aws import Aws
 from local.aws_clients import AwsClients
 from local.downloads import KAFKA_LOCK, REGISTRY_LOCK, Progress, fetch, read_lock, unpack
+from local.errors import LocalError
 from local.kafka import Kafka
 from local.paths import KEPT_LOGS, PASSING_STACKS
 from local.processes import Processes, ProcessIdentity
@@ -26,6 +29,8 @@ from local.registry import Registry
 from local.steps import Step, Steps
 
 RECORD = "stack.json"
+ATTENTION = 0.1
+"""Seconds after which it is looked again whether all servers run."""
 
 
 class StackRecord(NamedTuple):
@@ -70,7 +75,7 @@ class Stack:
         steps: Steps | None = None,
         beside: Sequence[Callable[["Stack"], object]] = (),
     ) -> None:
-        self.directory = directory or _make_passing_directory()
+        self.directory = directory or _name_passing_directory()
         self.steps = steps or Steps()
         self.processes = Processes(self.directory)
         self.kafka_server = Kafka(self.directory, self.processes)
@@ -109,6 +114,28 @@ class Stack:
                 self.processes.end()
                 raise
 
+    def check(self) -> None:
+        """Fails where a server has ended by itself, with the end of its log."""
+        for server in (*self.kafka_server.brokers, self.registry_server, self.aws_server):
+            server.check()
+
+    def attend[T](self, work: Callable[[], T]) -> T:
+        """Does work that waits for a server; where one ends, that is told at once, and not that nothing answered."""
+        done: Future[T] = Future()
+
+        def run() -> None:
+            try:
+                done.set_result(work())
+            except Exception as error:  # noqa: BLE001 -- told by the thread that waits
+                done.set_exception(error)
+
+        threading.Thread(target=run, daemon=True).start()
+        while not wait([done], ATTENTION).done:
+            self.check()
+        if done.exception() is not None:
+            self.check()
+        return done.result()
+
     def detach(self) -> None:
         """Lets the stack go on after this program, and writes down what `make tail` and `make down` need."""
         processes = tuple(self.processes.identities())
@@ -141,6 +168,7 @@ class Stack:
         artifacts = read_lock(KAFKA_LOCK)
         with self.steps.step("Kafka") as step:
             fetch(artifacts, self._to_progress(step))
+            step.go_on("starts")
             self.kafka_server.start()
             step.detail = self.kafka
 
@@ -148,8 +176,9 @@ class Stack:
         (archive,) = read_lock(REGISTRY_LOCK)
         with self.steps.step("schema registry") as step:
             unpack(archive, self._to_progress(step))
+            step.go_on("starts")
             self.registry_server.start()
-            step.detail = self.registry
+            step.detail = self.registry.removesuffix(urlsplit(self.registry).path)
 
     def _start_aws(self) -> None:
         with self.steps.step("AWS") as step:
@@ -191,10 +220,18 @@ class RunningStack:
         self.directory = directory
         self.steps = steps
         self.processes = Processes(directory)
+        self._record = record
         self.clients = AwsClients(record.aws)
         self.kafka = record.kafka
         self.registry = record.registry
         self.aws = record.aws
+
+    def check(self) -> None:
+        """Fails where one of its processes has ended by itself."""
+        for process in self._record.processes:
+            if not process.is_running():
+                log = self.directory / "logs" / f"{process.name}.log"
+                raise LocalError(f"{process.name} has ended; its log is {log}, and `make down` stops the rest")
 
     @classmethod
     def find(cls, directory: Path, steps: Steps) -> Self | None:
@@ -218,23 +255,16 @@ def end_recorded(directory: Path) -> bool:
     return record is not None
 
 
-def _make_passing_directory() -> Path:
-    """A new directory for a passing stack; those whose owner was killed are removed meanwhile."""
-    PASSING_STACKS.mkdir(parents=True, exist_ok=True)
-    for stale in PASSING_STACKS.iterdir():
+def _name_passing_directory() -> Path:
+    """A directory for a passing stack, made when it starts; those whose owner was killed are removed meanwhile."""
+    for stale in PASSING_STACKS.iterdir() if PASSING_STACKS.exists() else ():
         pid, _, _ = stale.name.partition("-")
         if pid.isdecimal() and not stale.name.startswith(_to_owner(int(pid))):
             shutil.rmtree(stale, ignore_errors=True)
-    return Path(tempfile.mkdtemp(prefix=_to_owner(os.getpid()), dir=PASSING_STACKS))
+    return PASSING_STACKS / f"{_to_owner(os.getpid())}{secrets.token_hex(4)}"
 
 
 def _to_owner(pid: int) -> str:
     """How the directories of this process begin; another process of the same id has others."""
     birth = hashlib.sha256(str(read_birth(pid)).encode()).hexdigest()[:8]
     return f"{pid}-{birth}-"
-
-
-if __name__ == "__main__":
-    from local.stack_commands import main
-
-    main()

@@ -1,54 +1,33 @@
-"""`make up` and `make down`: a stack in the background, with the application deployed to it."""
+"""What the commands for the stack in the background share: its topic and deployment, finding it, and where it is."""
 
-import shutil
-import sys
-
+from confluent_kafka import KafkaException
 from rich.console import Console
 
-from local import commands, deployment
+from local import deployment
 from local.environment import REGION
 from local.errors import LocalError
 from local.paths import DEFAULT_STACK
-from local.stack import RunningStack, Stack, end_recorded
+from local.stack import RunningStack, Stack
 from local.steps import Steps
-from local.topic import create_topic
+from local.topic import TOPIC, create_topic
 
-ITEM = (
-    '{"bright_uid": "u-1", "category": "spending", '
-    '"features": {"data": {"txn_count_30d": 18}, "meta": {"compute_id": "by-hand"}}}'
-)
-
-
-def up(console: Console) -> int:
-    """Starts the stack and deploys to it; deploys anew to one that is up."""
-    with Steps(console) as steps:
-        running = RunningStack.find(DEFAULT_STACK, steps)
-        if running is not None:
-            with running:
-                deployment.build(running)
-                deployment.deploy(running)
-        else:
-            with Stack(DEFAULT_STACK, steps, beside=[deployment.build]) as stack:
-                set_up(stack)
-                stack.detach()
-    show_addresses(console)
-    return 0
+NEXT = {
+    "make put": "writes an item",
+    "make tail": "shows events as they come",
+    "make redrive": "sends dead letters again",
+    "make down": "stops the stack",
+}
 
 
 def set_up(stack: Stack) -> deployment.Deployment:
     """Makes the topic and deploys the application."""
     with stack.steps.step("topic") as step:
-        create_topic(stack.kafka)
-        step.detail = "FEATURE_AVAILABILITY_EVENTS"
+        try:
+            stack.attend(lambda: create_topic(stack.kafka))
+        except (KafkaException, TimeoutError) as error:
+            raise LocalError(f"the topic {TOPIC} could not be made: {error}") from error
+        step.detail = TOPIC
     return deployment.deploy(stack)
-
-
-def down(console: Console) -> int:
-    """Ends the stack and removes its data."""
-    was_up = end_recorded(DEFAULT_STACK)
-    shutil.rmtree(DEFAULT_STACK, ignore_errors=True)
-    console.print("the local stack is stopped" if was_up else "no local stack is up")
-    return 0
 
 
 def find_running() -> RunningStack:
@@ -60,28 +39,25 @@ def find_running() -> RunningStack:
 
 
 def show_addresses(console: Console) -> None:
-    """Prints where the stack is and a line to try it by hand."""
+    """Prints where the stack is and how to try it by hand."""
     stack = find_running()
     console.print()
-    for name, address in (("Kafka", stack.kafka), ("schema registry", stack.registry), ("AWS", stack.aws)):
-        console.print(f"  [bold]{name:16}[/] {address}", highlight=False)
-    console.print("\nWrite an item by hand (`make tail` shows its event, `make down` stops the stack):\n")
-    console.print(to_put_line(stack.aws), highlight=False, markup=False, soft_wrap=True)
+    for name, address in (("Kafka", stack.kafka), ("registry", stack.registry), ("AWS", stack.aws)):
+        console.print(f"  [bold]{name:9}[/] {address}", highlight=False, soft_wrap=True)
+    console.print()
+    for command, what in NEXT.items():
+        console.print(f"  [bold]{command:13}[/] {what}", highlight=False)
+    console.print("\nFor `aws`, `sam remote invoke` and boto3:\n", highlight=False)
+    for line in to_exports(stack.aws):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def to_put_line(endpoint: str) -> str:
-    """A shell command that writes one item, ready to paste."""
-    login = f'region_name="{REGION}", aws_access_key_id="test", aws_secret_access_key="test"'
-    table = f'boto3.resource("dynamodb", endpoint_url="{endpoint}", {login}).Table("user_feature_store")'
-    return f"{sys.executable} -c 'import boto3; {table}.put_item(Item={ITEM})'"
-
-
-def main() -> None:
-    """Runs the command that the first argument names."""
-    match sys.argv[1:]:
-        case ["up"]:
-            commands.run(up)
-        case ["down"]:
-            commands.run(down)
-        case _:
-            sys.exit("use: python -m local.stack up|down")
+def to_exports(endpoint: str) -> list[str]:
+    """Shell commands after which AWS's own tools reach this endpoint, whatever profile or proxy the shell had."""
+    return [
+        f"export AWS_ENDPOINT_URL={endpoint}",
+        f"export AWS_REGION={REGION} AWS_DEFAULT_REGION={REGION}",
+        "export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test",
+        "export NO_PROXY=127.0.0.1 no_proxy=127.0.0.1",
+        "unset AWS_PROFILE AWS_SESSION_TOKEN",
+    ]

@@ -10,20 +10,30 @@ from collections.abc import Iterator
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.text import Text
 
-NAME_WIDTH = 34
+NAME_WIDTH = 15
 MEGABYTE = 1_000_000
+
+
+class Clock(ProgressColumn):
+    """The seconds since a step began; they go on where a download is done and its bar is full."""
+
+    def render(self, task: Task) -> Text:
+        """The column's text."""
+        return Text(f"{time.monotonic() - task.fields['since']:4.0f} s", style="cyan")
 
 
 class Step:
     """One step that is under way."""
 
-    def __init__(self, progress: Progress, task: TaskID, name: str) -> None:
+    def __init__(self, progress: Progress, name: str) -> None:
         self.detail = ""
+        self.start = time.monotonic()
         self._progress = progress
-        self._task = task
         self._name = name
+        self._task = progress.add_task(name, total=None, since=self.start)
         self._done = 0
         self._announced = 0
         self._lock = threading.Lock()
@@ -38,6 +48,18 @@ class Step:
                 self._task, completed=self._done, total=self._announced, description=f"{self._name}: {size}"
             )
 
+    def go_on(self, doing: str) -> None:
+        """Says what is done after the download, whose full bar would look as if nothing went on."""
+        with self._lock:
+            self._progress.remove_task(self._task)
+            self._task = self._progress.add_task(f"{self._name} {doing}", total=None, since=self.start)
+
+    def end(self) -> float:
+        """Takes the step off the screen; the seconds that it took."""
+        with self._lock:
+            self._progress.remove_task(self._task)
+        return time.monotonic() - self.start
+
 
 class Steps:
     """Shows the steps of one command; several may be under way at once."""
@@ -46,8 +68,8 @@ class Steps:
         self._console = console or Console(quiet=True)
         self._progress = Progress(
             TextColumn("  {task.description}"),
-            BarColumn(bar_width=20),
-            TimeElapsedColumn(),
+            BarColumn(bar_width=16),
+            Clock(),
             console=self._console,
             transient=True,
             disable=not self._console.is_terminal,
@@ -63,15 +85,11 @@ class Steps:
     @contextlib.contextmanager
     def step(self, name: str) -> Iterator[Step]:
         """Shows a step while its block runs, and says how long it took."""
-        task = self._progress.add_task(name, total=None)
-        step = Step(self._progress, task, name)
-        start = time.monotonic()
+        step = Step(self._progress, name)
         mark = "[red]✗[/]"
         try:
             yield step
             mark = "[green]✓[/]"
         finally:
-            seconds = time.monotonic() - start
-            self._progress.remove_task(task)
-            line = f"{mark} {name:{NAME_WIDTH}} [cyan]{seconds:5.1f} s[/]  [dim]{step.detail}[/]"
+            line = f"{mark} {name:{NAME_WIDTH}} [cyan]{step.end():5.1f} s[/]  [dim]{step.detail}[/]"
             self._console.print(line.rstrip(), highlight=False, soft_wrap=True)

@@ -34,5 +34,6 @@ def _to_age(event: ReceivedEvent) -> float | None:
         return None
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Runs the command."""
     commands.run(tail)

@@ -73,11 +73,14 @@ def _poll(consumer: Consumer) -> Received:
 
 def _read_end(consumer: Consumer, partition: TopicPartition) -> int:
     """The offset behind the partition's last message, once its leader has been found."""
-    for _ in range(READ_SECONDS * 10):
+    end = time.monotonic() + READ_SECONDS
+    while time.monotonic() < end:
         try:
             _, high = consumer.get_watermark_offsets(partition, timeout=10)
         except KafkaException:
-            time.sleep(0.1)  # a new or restarted broker does not know yet what it leads
+            # A new or restarted broker does not know yet what it leads; one that was paused for longer than its session
+            # is fenced, and leads nothing until the controller has heard of it again
+            time.sleep(0.1)
         else:
             return high
     raise AssertionError(f"{partition} has no leader")

@@ -1,0 +1,1 @@
+"""What a person meets at the terminal, where something is odd or goes wrong."""
