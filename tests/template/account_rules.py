@@ -16,6 +16,8 @@ type Properties = Mapping[str, Any]
 
 ARN = f"arn:aws:service:us-east-1:123456789012:resource/{STACK}-{'x' * 40}"
 """As long as any that a deployment puts in the place of a function that waits for a resource."""
+TABLE = "x" * 64 + "account_feature_store"
+"""The longest name of a table of the stack's own, of which names of alarms are made."""
 
 
 def read_resources(template: Template, *kinds: str) -> Iterator[tuple[str, Properties]]:
@@ -25,17 +27,17 @@ def read_resources(template: Template, *kinds: str) -> Iterator[tuple[str, Prope
             yield name, each.get("Properties", {})
 
 
-def to_deployed(node: Any) -> Any:  # noqa: ANN401 -- a part of a template
+def to_deployed(node: Any, text: str = ARN) -> Any:  # noqa: ANN401 -- a part of a template
     """The same with a text in the place of every function that waits for a resource."""
     if isinstance(node, list):
-        return [to_deployed(each) for each in node]
+        return [to_deployed(each, text) for each in node]
     if not isinstance(node, dict):
         return node
     if set(node) == {"Fn::Sub"} and isinstance(node["Fn::Sub"], str):
-        return re.sub(r"\$\{[^}]*\}", ARN, node["Fn::Sub"])
+        return re.sub(r"\$\{[^}]*\}", text, node["Fn::Sub"])
     if len(node) == 1 and next(iter(node)) in {"Ref", "Fn::GetAtt", "Fn::Join", "Fn::Select", "Fn::Split"}:
-        return ARN
-    return {name: to_deployed(each) for name, each in node.items()}
+        return text
+    return {name: to_deployed(each, text) for name, each in node.items()}
 
 
 def measure(node: Any) -> int:  # noqa: ANN401 -- a part of a template
@@ -88,7 +90,7 @@ def find_odd_names(template: Template) -> Iterator[str]:
     """Names that we give, and descriptions."""
     for (kind, name), form in NAMES.items():
         for resource, properties in read_resources(template, kind):
-            if name in properties and not re.fullmatch(form, str(to_deployed(properties[name]))):
+            if name in properties and not re.fullmatch(form, str(to_deployed(properties[name], TABLE))):
                 yield f"{resource}: {name}"
 
 
