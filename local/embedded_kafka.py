@@ -5,22 +5,13 @@ It knows no schema registry, and any topic that is asked for has four partitions
 
 import uuid
 from collections.abc import Iterator
-from typing import NamedTuple, Self
+from typing import Self
 
-from confluent_kafka import Consumer, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+from local.topic import Received, to_received
 
 LIMIT = 10.0
-
-
-class Received(NamedTuple):
-    """One message as it is in the topic."""
-
-    partition: int
-    offset: int
-    key: bytes
-    value: bytes
-    headers: tuple[tuple[str, bytes], ...]
-    timestamp_ms: int
 
 
 class EmbeddedKafka:
@@ -58,7 +49,7 @@ class EmbeddedKafka:
                 raise TimeoutError(f"partition {partition} cannot be read to its end")
             if message.error() is None:
                 self._next[partition] += 1
-                yield _to_received(message)
+                yield to_received(message)
 
     def close(self) -> None:
         """Leaves the broker, which ends with the process."""
@@ -69,16 +60,3 @@ class EmbeddedKafka:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _to_received(message: Message) -> Received:
-    key, value = message.key(), message.value()
-    headers = tuple((str(name), bytes(text)) for name, text in message.headers() or ())  # type: ignore[arg-type, str-unpack]  # pairs of str and bytes, whatever the stub says
-    _, time = message.timestamp()
-    return Received(
-        message.partition() or 0, message.offset() or 0, _to_bytes(key), _to_bytes(value), headers, int(time)
-    )
-
-
-def _to_bytes(part: object) -> bytes:
-    return part if isinstance(part, bytes) else b""

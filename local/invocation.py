@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 import fastavro
 
 from local.artefacts import FUNCTION
-from local.embedded_kafka import EmbeddedKafka, Received
+from local.embedded_kafka import EmbeddedKafka
 from local.errors import LocalError
 from local.paths import ROOT
-from local.topic import TOPIC
+from local.topic import TOPIC, Received
 
 SETTINGS = ROOT / "events" / "env.json"
 SCHEMA = ROOT / "schemas" / "feature_trigger.avsc"

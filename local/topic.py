@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaException, Message
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
@@ -13,6 +14,17 @@ LIMIT = 30.0
 
 _NO_LEADER = -1
 _PAUSE = 0.1
+
+
+class Received(NamedTuple):
+    """One message as it is in the topic."""
+
+    partition: int
+    offset: int
+    key: bytes
+    value: bytes
+    headers: tuple[tuple[str, bytes], ...]
+    timestamp_ms: int
 
 
 def create_topic(
@@ -49,3 +61,17 @@ def find_leaders(
             return leaders
         sleep(_PAUSE)
     raise TimeoutError(f"not every partition of {name} has a leader after {LIMIT:.0f} s")
+
+
+def to_received(message: Message) -> Received:
+    """A message that a consumer was given, which is no error."""
+    key, value = message.key(), message.value()
+    headers = tuple((str(name), bytes(text)) for name, text in message.headers() or ())  # type: ignore[arg-type, str-unpack]  # pairs of str and bytes, whatever the stub says
+    _, time = message.timestamp()
+    return Received(
+        message.partition() or 0, message.offset() or 0, _to_bytes(key), _to_bytes(value), headers, int(time)
+    )
+
+
+def _to_bytes(part: object) -> bytes:
+    return part if isinstance(part, bytes) else b""

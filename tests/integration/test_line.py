@@ -19,10 +19,10 @@ from feature_events.errors import Misconfigured, Undelivered
 from local.kafka import Kafka
 from local.processes import Processes
 from local.stack import Stack
-from local.topic import create_topic
+from local.topic import Received, create_topic
 from tests.support.doubles import FakeContext
 from tests.support.records import FIRST_NUMBER, Json, number_of, to_item, to_record, to_unreadable_record
-from tests.support.topics import Received, read_topic
+from tests.support.topics import read_topic
 
 DONE: dict[str, list[Any]] = {"batchItemFailures": []}
 

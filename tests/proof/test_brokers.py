@@ -15,13 +15,13 @@ from feature_events.outcome import BatchResponse
 from feature_events.pipeline import Pipeline
 from feature_events.publisher import Publisher
 from local.kafka import Kafka
-from local.topic import create_topic, find_leaders
+from local.topic import Received, create_topic, find_leaders
 from tests.proof.scale import report, scaled
 from tests.support.doubles import FakeClock, FakeDeadLetters
 from tests.support.mapping import EventSourceMapping, Lane, MappingSettings, MemoryStore, Outcome
 from tests.support.pipelines import to_pipeline
 from tests.support.records import FIRST_NUMBER, to_item, to_record
-from tests.support.topics import Received, read_topic
+from tests.support.topics import read_topic
 
 CHANGES = scaled(20_000, 200_000)
 ENTITIES = scaled(500, 5_000)

@@ -9,20 +9,22 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from confluent_kafka import KafkaError, Producer
+from confluent_kafka import KafkaError
 
 from feature_events.connection import DEFAULTS
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured
 from feature_events.publisher import Delivery, Publisher
 from local.paths import ROOT
+from local.topic import Received
 from tests.proof.scale import report
 from tests.support.function_process import FunctionProcess
 from tests.support.messages import Refusals, to_message, to_messages
 from tests.support.mock_kafka import PRODUCE, MockKafka, run_mock_kafka
 from tests.support.records import Json, to_item, to_record
 from tests.support.records import number_of as number_of_record
-from tests.support.topics import Received, read_topic
+from tests.support.resolver import asking_producers
+from tests.support.topics import read_topic
 from tests.support.web_server import Answer, run_scripted_server
 
 LONG, SHORT = 20.0, 0.7
@@ -127,22 +129,12 @@ def test_publish__reports_names_that_do_not_resolve() -> None:
     assert set(publisher.publish(to_messages(3), Deadline(SHORT), Refusals())) == {Delivery.UNKNOWN}
 
 
-def test_publish__waits_for_no_resolver(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_publish__waits_for_no_resolver() -> None:
     """A producer whose threads are still asking for an address ends after the answer, not before it."""
-    returned, ended = threading.Event(), threading.Event()
-    in_time: list[bool] = []
-
-    class Asking(Producer):
-        def __del__(self) -> None:
-            in_time.append(returned.wait(LONG))
-            ended.set()
-
-    monkeypatch.setattr("feature_events.connection.Producer", Asking)
-    publisher = Publisher("events", {**DEFAULTS, "bootstrap.servers": "broker.invalid:9092"})
-    assert set(publisher.publish(to_messages(3), Deadline(SHORT), Refusals())) == {Delivery.UNKNOWN}
-    returned.set()
-    assert ended.wait(LONG)
-    assert in_time == [True]
+    with asking_producers(LONG) as end:
+        publisher = Publisher("events", {**DEFAULTS, "bootstrap.servers": "broker.invalid:9092"})
+        assert set(publisher.publish(to_messages(3), Deadline(SHORT), Refusals())) == {Delivery.UNKNOWN}
+        assert end.came_after_the_return(LONG)
 
 
 def test_publish__waits_for_no_resolver_of_a_connected_producer() -> None:

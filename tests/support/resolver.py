@@ -4,8 +4,10 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Never
+from typing import NamedTuple, Never
 from unittest.mock import patch
+
+from confluent_kafka import Producer
 
 HANGS_SECONDS = 12.0
 """How long it hangs: two servers, asked twice, for three seconds each."""
@@ -26,3 +28,30 @@ def hanging_resolver() -> Iterator[threading.Event]:
             yield ended
         finally:
             released.set()
+
+
+class End(NamedTuple):
+    """The end of a producer whose threads ask for an address until whoever lets go of it has returned."""
+
+    returned: threading.Event
+    ended: threading.Event
+    in_time: list[bool]
+
+    def came_after_the_return(self, seconds: float) -> bool:
+        """Whether nobody has waited for it; says that the return has happened."""
+        self.returned.set()
+        return self.ended.wait(seconds) and self.in_time == [True]
+
+
+@contextmanager
+def asking_producers(seconds: float) -> Iterator[End]:
+    """Makes producers whose end waits for the return, so many seconds at most."""
+    end = End(threading.Event(), threading.Event(), [])
+
+    class Asking(Producer):
+        def __del__(self) -> None:
+            end.in_time.append(end.returned.wait(seconds))
+            end.ended.set()
+
+    with patch("feature_events.connection.Producer", Asking):
+        yield end

@@ -1,26 +1,16 @@
 """Reads a topic to its end, to see what is really there."""
 
 import time
-from typing import NamedTuple
 from uuid import uuid4
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from local.topic import Received, to_received
 
 READ_SECONDS = 60
 """How long one message may take to come: an end to a test that would wait for ever, and no measure of speed."""
 WAIT_SECONDS = 30
 """How long a test waits for a message that has to come."""
-
-
-class Received(NamedTuple):
-    """One message as it is in a topic."""
-
-    partition: int
-    offset: int
-    key: bytes
-    value: bytes
-    headers: tuple[tuple[str, bytes], ...]
-    timestamp_ms: int
 
 
 def read_topic(bootstrap: str, topic: str) -> list[Received]:
@@ -62,13 +52,7 @@ def _poll(consumer: Consumer) -> Received:
     message = consumer.poll(READ_SECONDS)
     assert message is not None, "the topic could not be read to its end"
     assert message.error() is None
-    partition, offset, key, value = message.partition(), message.offset(), message.key(), message.value()
-    assert partition is not None
-    assert offset is not None
-    assert isinstance(key, bytes)
-    assert isinstance(value, bytes)
-    headers = tuple((str(name), bytes(text)) for name, text in message.headers() or ())  # type: ignore[arg-type, str-unpack]  # pairs of str and bytes, whatever the stub says
-    return Received(partition, offset, key, value, headers, message.timestamp()[1])
+    return to_received(message)
 
 
 def _read_end(consumer: Consumer, partition: TopicPartition) -> int:
