@@ -336,15 +336,16 @@ class _Kafka:
             return "librdkafka's own broker asks nobody"
         own = self._sign_in.to_properties(Deadline(_WAIT_SECONDS)) if self._sign_in else {}
         admin = AdminClient({**to_properties(self._settings), **own})
-        let_go(admin)
         topic = self._settings.topic
-        asked = admin.describe_topics(
-            TopicCollection([topic]), include_authorized_operations=True, request_timeout=_WAIT_SECONDS
-        )
         try:
+            asked = admin.describe_topics(
+                TopicCollection([topic]), include_authorized_operations=True, request_timeout=_WAIT_SECONDS
+            )
             allowed = asked[topic].result(_WAIT_SECONDS).authorized_operations
         except KafkaException as exception:
             raise self._to_error(exception.args[0]) from None
+        finally:
+            let_go(admin)
         if not allowed:
             return "Kafka does not say"
         if AclOperation.WRITE not in allowed:

@@ -240,10 +240,15 @@ def _find(
         try:
             # The client tells of a refusal where it is polled, and a question holds its thread until it is answered
             return run_within(wait + _GRACE_SECONDS, partial(_ask, topic, producer, wait), watch)
-        except (KafkaException, TimeoutError) as exception:
-            watch()
-            error = errors.latest or (exception.args[0] if isinstance(exception, KafkaException) else _NO_ANSWER)
+        except TimeoutError:
+            error = errors.latest or _NO_ANSWER
+        except LOST as exception:
+            error = read_fatal(exception)
+            # Where it is fatal the client has nothing more to say, and where not, its own errors say why
+            error = error if error.fatal() else errors.latest or error
         raise_if_misconfigured(error, topic)
+        if error.fatal():
+            raise Undelivered(f"Kafka has ended the producer: {error.name()} ({error.str()})")
         if not deadline.remaining():
             raise Undelivered(
                 f"no broker answered within {seconds:.1f} s: {error.str()}; check KAFKA_BROKER_URL and the way to it "

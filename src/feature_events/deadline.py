@@ -47,25 +47,30 @@ def run_within[T](seconds: float, function: Callable[[], T], watch: Callable[[],
 
     """
     outcome: list[Callable[[], T]] = []
+    left = threading.Event()
 
     def run() -> None:
         try:
             value = function()
         except BaseException as error:  # noqa: BLE001  # it is raised where it is waited for
-            outcome.append(partial(_raise, error))
+            if not left.is_set():  # an error that is kept here would keep itself, by its traceback
+                outcome.append(partial(_raise, error))
         else:
             outcome.append(lambda: value)
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     end = Deadline(seconds)
-    while thread.is_alive() and end.remaining():
-        thread.join(min(end.remaining(), _LOOK_SECONDS if watch else math.inf))
-        if watch:
-            watch()
-    if not outcome:
-        raise TimeoutError
-    return outcome.pop()()
+    try:
+        while end.remaining():
+            thread.join(min(end.remaining(), _LOOK_SECONDS if watch else math.inf))
+            if watch:
+                watch()
+            if outcome:
+                return outcome.pop()()
+    finally:
+        left.set()
+    raise TimeoutError
 
 
 def _raise(error: BaseException) -> Never:

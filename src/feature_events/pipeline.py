@@ -86,7 +86,7 @@ class Pipeline(NamedTuple):
         finally:
             metrics.emit(figures.measure(outcome, self.now()), outcome.skipped)
             logger.info("batch handled", extra=outcome.counts())
-        table = read_table_name(records[0]) if records else None  # a batch is of one stream
+        table = next(filter(None, map(read_table_name, records)), None)  # a batch is of one stream
         if outcome.is_stopped:
             raise Misconfigured(
                 f"the dead-letter limit of table {table} is reached: too many of its records are bad; read the reasons "
@@ -112,6 +112,9 @@ class Pipeline(NamedTuple):
             if position == portion.stop or outcome.first_undelivered != position:
                 return
             if not self._set_aside(outcome, position, bad[position], deadline):
+                return
+            if not deadline.remaining():
+                logger.error("deadline passed while records were dead-lettered", hint="see how long S3 takes")
                 return
             begin = end
 

@@ -7,9 +7,8 @@ is one batch, which Kafka writes wholly or not at all, and the next wave leaves 
 answered in full. librdkafka must neither split a batch nor expire a part of it, so it is given no linger, size or
 time-out of its own to do so (`_FIXED`): `flush()` sends, and `purge()` ends the waiting.
 
-After a failure the next attempt begins with a *probe*: the first message alone. Lambda retries a batch from the record
-that was not acknowledged; while that record's partition has no leader, its retries write nothing of what is behind it
-again.
+A batch that is retried begins with a *probe*: its first message alone. Lambda retries from the record that was not
+acknowledged; while that record's partition has no leader, the retries write nothing of what is behind it again.
 """
 
 import contextlib
@@ -73,6 +72,9 @@ _error: Callable[["_Outstanding"], KafkaError | None] = attrgetter("error")
 # Lets the partitioner choose
 _ANY_PARTITION = -1
 
+# An environment serves a few shards, each of which is retried from one message
+_UNANSWERED_KEPT = 100
+
 # How long the reports of purged messages may take to come back
 _REPORT_SECONDS = 1.0
 
@@ -134,8 +136,8 @@ class Publisher:
         self._outstanding = _OutstandingLogged if log_each else _Outstanding
         self._errors = ClientErrors(self._stop_waiting)
         self._producer: Producer | None = None
-        self._has_failed = False
-        """Whether the last attempt left messages unanswered."""
+        self._unanswered: deque[int] = deque(maxlen=_UNANSWERED_KEPT)
+        """Hashes of the messages from which Lambda retries: the first that an attempt left without an answer."""
 
     def open(self, deadline: Deadline) -> Producer:
         """The connected producer, made and its topic found if that has not been done.
@@ -156,7 +158,8 @@ class Publisher:
 
         Args:
             messages: in the order in which each entity's are to appear in the topic.
-            deadline: when to give up; cleaning up takes up to a second more.
+            deadline: when to give up; what is begun before it, a question or a put, may end up to three seconds later,
+                and cleaning up takes up to a second more.
             refuse: called with each message that Kafka will never take, before anything behind it in its partition is
                 sent; when it answers False nothing more is sent at all.
 
@@ -173,18 +176,16 @@ class Publisher:
         except Undelivered as error:
             logger.error("kafka not reached", reason=str(error))
         finally:
-            self._has_failed = Delivery.UNKNOWN in deliveries
-            if self._has_failed:
+            if Delivery.UNKNOWN in deliveries:
+                self._unanswered.append(hash(messages[deliveries.index(Delivery.UNKNOWN)].value))
                 self._abandon()
         return deliveries
 
     def _publish_waves(
         self, messages: Sequence[Message], deliveries: list[Delivery], deadline: Deadline, refuse: Refuse
     ) -> None:
-        if self._has_failed and len(messages) > 1 and not self._probe(messages, deliveries, deadline):
-            return
-        start = deliveries.count(Delivery.DELIVERED)
-        waves = deque[Sequence[int]](_to_waves(messages, start, self._wave_bytes))
+        probe = [range(1)] if messages and hash(messages[0].value) in self._unanswered else []
+        waves = deque[Sequence[int]]([*probe, *_to_waves(messages, len(probe), self._wave_bytes)])
         while waves and deadline.remaining():
             wave = waves.popleft()
             answers = self._send(list(map(messages.__getitem__, wave)), deadline)
@@ -208,16 +209,6 @@ class Publisher:
             logger.error(
                 "deadline passed before all was sent", hint="raise DELIVERY_TIMEOUT_MS and the function's time-out"
             )
-
-    def _probe(self, messages: Sequence[Message], deliveries: list[Delivery], deadline: Deadline) -> bool:
-        """Sends the first message alone; whether it is answered.
-
-        A refusal is an answer too: that message goes on with the others, and is tried as they are.
-        """
-        _, unknown = _settle(range(1), self._send(messages[:1], deadline), deliveries)
-        if unknown:
-            self._explain(unknown)
-        return unknown is None
 
     def _connect(self, deadline: Deadline) -> Producer:
         """A new producer that has found its topic; with secrets read anew where Kafka no longer takes the former."""

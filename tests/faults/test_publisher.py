@@ -21,6 +21,7 @@ from tests.support.mock_kafka import INIT_PRODUCER_ID, METADATA, PRODUCE, MockKa
 from tests.support.topics import read_topic
 
 LONG, SHORT = 20.0, 1.0
+DELIVERED = Delivery.DELIVERED
 
 
 @pytest.fixture
@@ -239,24 +240,36 @@ def test_publish__writes_little_twice_while_a_partition_has_no_leader() -> None:
         publisher.open(Deadline(LONG))
         kafka.stop_one(2)
         left = to_messages(1000, entities=100)
+        led = next(each for each in left if publisher.publish([each], Deadline(SHORT), Refusals())[0] is DELIVERED)
         for _ in range(10):
             deliveries = publisher.publish(left, Deadline(SHORT), Refusals())
             left = left[deliveries.index(Delivery.UNKNOWN) :]
+            assert publisher.publish([led], Deadline(SHORT), Refusals()) == [DELIVERED]  # another shard's
         kafka.start()
         assert set(publisher.publish(left, Deadline(LONG), Refusals())) == {Delivery.DELIVERED}
         assert_complete_and_in_order(kafka, 1000)
         assert len(read_topic(kafka.bootstrap, kafka.topic)) <= 2000
 
 
+def test_publish__sends_nothing_behind_a_refused_message_that_is_not_stored(kafka: MockKafka) -> None:
+    """Where the dead-letter store does not take the first message, no retry writes what is behind it again."""
+    publisher = to_publisher(kafka)
+    messages = [to_message(0, size=2_000_000), *to_messages(20)[1:]]
+    for _ in range(3):
+        deliveries = publisher.publish(messages, Deadline(LONG), Refusals(stored=False))
+        assert set(deliveries) == {Delivery.UNKNOWN}
+    assert read_topic(kafka.bootstrap, kafka.topic) == []
+
+
 def test_publish__sends_the_rest_behind_a_probe_that_is_refused(kafka: MockKafka) -> None:
-    """After a failure the first message goes alone; where it is too large, it is refused and the others delivered."""
+    """A batch that is retried begins with its first message; where Kafka refuses that, the others are delivered."""
     publisher = to_publisher(kafka)
     kafka.fail(PRODUCE, *[KafkaError.NOT_ENOUGH_REPLICAS] * 1000)
     assert Delivery.UNKNOWN in publisher.publish(to_messages(20), Deadline(SHORT), Refusals())
     kafka.recover(PRODUCE)
+    kafka.fail(PRODUCE, KafkaError.INVALID_RECORD)
     refusals = Refusals()
-    messages = [to_message(0, size=2_000_000), *to_messages(20)[1:]]
-    deliveries = publisher.publish(messages, Deadline(LONG), refusals)
+    deliveries = publisher.publish(to_messages(20), Deadline(LONG), refusals)
     assert (refusals.seen, deliveries) == ([0], [Delivery.REFUSED, *[Delivery.DELIVERED] * 19])
 
 
@@ -291,6 +304,14 @@ def test_publish__says_that_it_may_not_write_idempotently(kafka: MockKafka) -> N
     kafka.fail(INIT_PRODUCER_ID, *[KafkaError.CLUSTER_AUTHORIZATION_FAILED] * 100)
     with pytest.raises(Misconfigured, match="WriteDataIdempotently"):
         to_publisher(kafka).publish(to_messages(10), Deadline(LONG), Refusals())
+
+
+def test_publish__says_what_it_may_not_do_where_a_broker_is_away_too(kafka: MockKafka) -> None:
+    """A permission that is missing is told, whatever else the client has told before."""
+    kafka.fail(INIT_PRODUCER_ID, *[KafkaError.CLUSTER_AUTHORIZATION_FAILED] * 100)
+    publisher = to_publisher(kafka, bootstrap_servers=f"127.0.0.1:1,{kafka.bootstrap}")
+    with pytest.raises(Misconfigured, match="WriteDataIdempotently"):
+        publisher.publish(to_messages(10), Deadline(LONG), Refusals())
 
 
 def test_publish__asks_for_metadata_once(kafka: MockKafka) -> None:

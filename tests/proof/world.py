@@ -57,7 +57,7 @@ INVARIANTS = {
     "I8": "with the faults over, everything comes to its end without another failure",
     "I9": "no instance dead-letters more than the limit and its share of the events delivered",
     "I10": "nothing is dead-lettered before all that is ahead of it in its batch has come to an end",
-    "I11": "an instance whose last attempt left an event unanswered sends one, and no more until that is answered",
+    "I11": "a batch that begins with an event that the instance left unanswered is not sent before that is answered",
 }
 
 SLOW_STORE = 2.9
@@ -200,8 +200,8 @@ class Instance:
         self.used = 0
         """Of the limit, in events: a dead letter takes as many as give one back."""
         self.set_aside: set[int] = set()
-        self.has_failed = False
-        """Whether its last attempt left an event unanswered."""
+        self.unanswered: set[int] = set()
+        """Of each attempt that failed, the first event without an answer."""
 
     @property
     def is_at_limit(self) -> bool:
@@ -418,11 +418,12 @@ class World:
         return answer
 
     def _check_probe(self, instance: Instance, records: Sequence[Record], sent: list[int], answered: set[int]) -> None:
-        """Looks at what an instance has sent after a failure; a message that is refused has been answered, too."""
-        first = next((n for n in map(_position, records) if self.written[n][0] in (GOOD, LARGE, HUGE)), None)
-        if instance.has_failed and first in sent and first not in answered and self.written[first][0] == GOOD:
-            self._break("I11", sorted(set(sent) - {first}))
-        instance.has_failed = bool(set(sent) - answered)
+        """Looks at what an instance has sent of a batch that is retried."""
+        numbers = [n for n in map(_position, records) if self.written[n][0] in (GOOD, LARGE, HUGE)]
+        if numbers and numbers[0] in instance.unanswered - answered:
+            self._break("I11", sorted(set(sent) - {numbers[0]}))
+        left = [n for n in numbers if n in set(sent) - answered]
+        instance.unanswered.update(left[:1])
 
     def _find_first_undone(self, records: Sequence[Record], done: set[int]) -> int | None:
         numbers = [_position(record) for record in records]

@@ -72,6 +72,30 @@ def test_run_within__keeps_nothing() -> None:
         gc.enable()
 
 
+def test_run_within__keeps_nothing_of_what_it_has_left() -> None:
+    """An error that comes when nobody waits any more is free at once, with what it was raised among."""
+
+    class Kept:
+        """Something."""
+
+    hanging, freed = Event(), Event()
+
+    def fail() -> None:
+        kept = Kept()
+        weakref.finalize(kept, freed.set)
+        hanging.wait()
+        raise ZeroDivisionError
+
+    gc.disable()
+    try:
+        with pytest.raises(TimeoutError):
+            run_within(0.01, fail)
+        hanging.set()
+        assert freed.wait(10)
+    finally:
+        gc.enable()
+
+
 def test_run_within__waits_no_longer() -> None:
     """What hangs is left to itself."""
     hanging = Event()

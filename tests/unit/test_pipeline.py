@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import json
+from collections.abc import Sequence
 
 import pytest
 
@@ -10,6 +11,7 @@ from feature_events import pipeline as pipeline_module
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured
 from feature_events.message import Message
+from feature_events.publisher import Delivery, Refuse
 from tests.support.doubles import FakeClock, FakeDeadLetters, FakePublisher
 from tests.support.pipelines import to_pipeline
 from tests.support.records import Json, number_of, to_item, to_record, to_unreadable_record
@@ -131,6 +133,25 @@ def test_run__fails_when_it_is_misconfigured(case: str) -> None:
     with pytest.raises(Misconfigured):
         pipeline.run([record], TIME_LEFT)
     assert (publisher.log, letters.letters) == ([], [])
+
+
+def test_run__troubles_no_producer_when_dead_letters_took_all_the_time(caplog: pytest.LogCaptureFixture) -> None:
+    """Where S3 is slow the log says so, and the publisher is not asked to send in no time."""
+    publisher, letters, clock = FakePublisher(), FakeDeadLetters(), FakeClock(0)
+    asked: list[int] = []
+
+    def publish(messages: Sequence[Message], deadline: Deadline, refuse: Refuse) -> Sequence[Delivery]:
+        asked.append(len(messages))
+        return FakePublisher.publish(publisher, messages, deadline, refuse)
+
+    def take() -> None:
+        clock.seconds += 60
+
+    publisher.publish, letters.put_takes = publish, take  # type: ignore[method-assign]  # watched
+    records = [to_record(0), to_unreadable_record(1), to_record(2)]
+    outcome = to_pipeline(publisher, letters).run(records, Deadline(20, clock))
+    assert (outcome.response(), asked) == (failures(records[2]), [1])
+    assert "deadline passed while records were dead-lettered" in caplog.messages
 
 
 @pytest.fixture
