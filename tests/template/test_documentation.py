@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import tomllib
 from functools import cache
 from typing import Any
 
@@ -65,6 +66,11 @@ def test_names__exist() -> None:
     actions = {str(action).partition(":")[2] for each in statements for action in to_members(each["Action"])}
     values = {value for parameter in TEMPLATE["Parameters"].values() for value in parameter.get("AllowedValues", [])}
     sids = {each["Sid"] for each in statements}
+    shape = (
+        botocore.session.get_session().get_service_model("kafka").operation_model("GetBootstrapBrokers").output_shape
+    )
+    assert shape is not None
+    values |= set(shape.members)
     assert names
     assert names <= {*TEMPLATE["Parameters"], *TEMPLATE["Resources"], *TEMPLATE["Outputs"], *sids, *actions, *values}
 
@@ -151,6 +157,14 @@ def test_sam_commands__exist(command: str) -> None:
     assert [option for option in re.findall(r"--[a-z-]+", command) if option not in told] == []
     invoked = re.findall(r"remote invoke (\w+)", command)
     assert [name for name in invoked if name not in TEMPLATE["Resources"]] == []
+
+
+def test_invocations__give_their_event_as_text() -> None:
+    """Every environment of samconfig.toml sets `event`, and sam refuses a file besides it."""
+    for environment in tomllib.loads((ROOT / "samconfig.toml").read_text()).values():
+        if isinstance(environment, dict):
+            assert "event" in environment["remote_invoke"]["parameters"]
+    assert [page.name for page in (DOCUMENT, ROOT / "README.md") if "--event-file" in page.read_text()] == []
 
 
 def test_redrive_requests__are_taken() -> None:

@@ -151,7 +151,7 @@ def test_guide__leads_to_the_first_event_and_back(
     follower = Follower(clone, stack, oldest_runtime, tmp_path / "sam")
     before, after = START.split("3. Write what you have")
     follower.follow(read_commands(before))
-    stream = follower.read("aws dynamodb describe-table")
+    stream = follower.read("aws dynamodb describe-table --table-name YOUR_TABLE --query Table.LatestStreamArn")
     assert stream.startswith("arn:aws:dynamodb:")
     follower.configure(
         {

@@ -238,8 +238,8 @@ def test_alarms__on_dynamodb_do_not_count_on_missing_data(parameters: Parameters
 
 def test_dashboard__has_two_rows_of_metrics_that_exist() -> None:
     """It is JSON, its widgets stand in two rows, and every metric of ours in it is one that the code emits."""
-    text = read_template()["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
-    widgets = json.loads(text)["widgets"]
+    text, _ = read_dashboard()
+    widgets = json.loads(text.replace("${SourceAlarms}", ""))["widgets"]
     assert {widget["y"] for widget in widgets} == {0, 6}
     assert sum(widget["width"] for widget in widgets if widget["y"] == 0) == 24
     assert sum(widget["width"] for widget in widgets if widget["y"] == 6) == 24
@@ -249,15 +249,59 @@ def test_dashboard__has_two_rows_of_metrics_that_exist() -> None:
     assert re.findall('MetricName="(.*?)"', skipped) == ["RecordsSkipped"]
 
 
-def test_dashboard__shows_every_alarm_but_those_of_a_source() -> None:
-    """The state of each alarm that every stack has is on it."""
-    text = read_template()["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
-    both = set(read_resources(transform(OWN_TABLES), "AWS::CloudWatch::Alarm")) & {
+def read_dashboard() -> tuple[str, list[Any]]:
+    """The dashboard's body, and what it has for own tables and for none."""
+    text, variables = read_template()["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    condition, *either = variables["SourceAlarms"]["Fn::If"]
+    assert condition == "OwnsTables"
+    return str(text), either
+
+
+def test_dashboard__shows_every_alarm_but_those_of_existing_streams() -> None:
+    """The state of each alarm that the stack has is on it, also those of its own tables; either body is JSON."""
+    text, (own, other) = read_dashboard()
+    for parameters, more in ((OWN_TABLES, own["Fn::Sub"]), (EXISTING, other)):
+        body = json.loads(text.replace("${SourceAlarms}", more))
+        shown = [re.findall(r"\$\{(\w+)\.Arn\}", each) for each in body["widgets"][0]["properties"]["alarms"]]
+        made = read_alarms_made(parameters)
+        assert sorted(name for (name,) in shown) == sorted(made)
+
+
+def read_alarms_made(parameters: Parameters) -> set[str]:
+    """The alarms that a stack of these parameters has, but those that a loop made."""
+    template = transform(parameters)
+    own = parameters == OWN_TABLES
+    return {
         name
-        for name, each in read_template()["Resources"].items()
-        if isinstance(each, dict) and each["Type"] == "AWS::CloudWatch::Alarm" and "Condition" not in each
+        for name, each in template["Resources"].items()
+        if each["Type"] == "AWS::CloudWatch::Alarm"
+        and name in read_template()["Resources"]
+        and (own or "Condition" not in each)
     }
-    assert set(re.findall(r"\$\{(\w+)\.Arn\}", text)) == both
+
+
+def test_alarm_descriptions__fit_and_give_their_commands() -> None:
+    """None is longer than CloudWatch takes, and who is told to run a function is told how.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html (AlarmDescription)
+    """
+    alarms = read_resources(transform(OWN_TABLES), "AWS::CloudWatch::Alarm")
+    alarms |= read_resources(transform(EXISTING), "AWS::CloudWatch::Alarm")
+    texts = [each["AlarmDescription"] for each in alarms.values()]
+    assert max(len(text) for text in texts) <= 1024
+    for words, function in (("preflight check", "FeatureEventsFunction"), ("redrive function", "RedriveFunction")):
+        told = [text for text in texts if words in text]
+        assert told
+        assert [text for text in told if f"sam remote invoke {function} --config-env prod" not in text] == []
+
+
+def test_alarms__do_not_point_at_each_other() -> None:
+    """*Not read* and *not invoked* are both on for a disabled mapping: only the latter points at the former."""
+    for parameters in (OWN_TABLES, EXISTING):
+        for alarm in read_resources(transform(parameters), "AWS::CloudWatch::Alarm").values():
+            name, text = json.dumps(alarm["AlarmName"]), alarm["AlarmDescription"]
+            assert "not read from" not in name or "follow that one" not in text
+            assert "not invoked from" not in name or "Where not read or another alarm is on" in text
 
 
 def test_timeouts__leave_the_handler_its_time() -> None:

@@ -107,6 +107,17 @@ def test_architecture__is_ready_to_be_uncommented(environment: str) -> None:
     assert [each for each in given if each not in former] == ["ParameterKey=Architecture,ParameterValue=x86_64"]
 
 
+def test_prod__has_what_some_teams_need_ready_to_be_uncommented() -> None:
+    """Each such line is a parameter of the template, and its value is refused until it is a team's own."""
+    text = re.sub(r"^( *)# ('ParameterKey=[^\n]*YOUR_)", r"\1\2", TEXT, flags=re.MULTILINE)
+    given = tomllib.loads(text)["prod"]["deploy"]["parameters"]["parameter_overrides"]
+    ready = [each for each in given if each not in CONFIG["prod"]["deploy"]["parameters"]["parameter_overrides"]]
+    overrides: dict[str, str] = CfnParameterOverridesType().convert(ready, None, None)
+    assert set(overrides) == {"TableKmsKeyArns", "KafkaSecretArn", "SecretsKmsKeyArn", "AlarmEmail"}
+    assert set(overrides) <= set(TEMPLATE["Parameters"])
+    assert find_misfits(overrides) == list(overrides)
+
+
 def test_limits__take_defaults_and_every_option() -> None:
     """No default and nothing that the tests deploy is outside its parameter's limits."""
     assert find_misfits(read_defaults(TEMPLATE)) == []
