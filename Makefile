@@ -39,7 +39,7 @@ invoke: setup ## one event through the real function in one process (EVENT=event
 	@python -S local invoke '$(or $(EVENT),events/insert.json)' $(if $(call is-on,$(README)),--readme)
 
 test: setup ## every test, real Kafka and registry included, in about 7 minutes (TESTS=tests/unit: a part)
-	@python -m pytest $(or $(TESTS),-n 2 --dist loadfile)
+	@python -m pytest $(or $(TESTS),-n 2 --dist loadfile --no-loadscope-reorder tests/template tests)
 
 prove: setup ## the proof at full size, half an hour; writes README's Promises (PROVE_SEED=... repeats a run)
 	@python -m tests.proof.prove

@@ -40,7 +40,7 @@ def test_demo__leaves_nothing_after_ctrl_c(moment: str) -> None:
     assert ended.status == INTERRUPTED
     assert ended.output.splitlines()[-1] == "interrupted; what was started is stopped"
     assert "Traceback" not in ended.output
-    assert demo.find_processes() == []
+    assert demo.find_left() == []
     assert demo.leftovers() == []
 
 
@@ -57,7 +57,7 @@ def test_demo__says_that_kafka_has_ended(moment: str) -> None:
     assert "Kafka Server started" in ended.output
     assert ("✓ sam deploy" in ended.output) == (moment == "ms:")  # at once, and not when the deployment is done
     assert "Traceback" not in ended.output
-    assert demo.find_processes() == []
+    assert demo.find_left() == []
     for kept in (ROOT / ".local" / "logs").glob(f"{Path(demo.directory_prefix).name}*"):
         shutil.rmtree(kept)
 

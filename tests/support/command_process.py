@@ -68,6 +68,15 @@ class CommandProcess:
         """The processes of its stack: those that know its directory, and have this text in their command."""
         return [int(home.name) for home in Path("/proc").glob("[0-9]*") if self._is_of_stack(home, name)]
 
+    def find_left(self) -> list[int]:
+        """Those of them that do not end with the command: what was told to end, as the reaper, takes a moment."""
+        for _ in range(100):
+            left = self.find_processes()
+            if not left:
+                break
+            time.sleep(0.1)
+        return left
+
     def _is_of_stack(self, home: Path, name: str) -> bool:
         try:
             command = (home / "cmdline").read_bytes().decode(errors="replace")
