@@ -38,7 +38,7 @@ redrive: setup ## send again what was set aside in the local stack (PREFIX=aws/l
 invoke: setup ## one event through the real function in one process (EVENT=events/insert.json; FEATURES_MODE=changed)
 	@python -S local invoke '$(or $(EVENT),events/insert.json)' $(if $(call is-on,$(README)),--readme)
 
-test: setup ## every test, real Kafka and registry included, in about 7 minutes (TESTS=tests/unit: a part)
+test: setup ## every test, real Kafka and registry included, in about 9 minutes (TESTS=tests/unit: a part)
 	@python -m pytest $(or $(TESTS),-n 2 --dist loadfile --no-loadscope-reorder tests/template tests)
 
 prove: setup ## the proof at full size, half an hour; writes README's Promises (PROVE_SEED=... repeats a run)
