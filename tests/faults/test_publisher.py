@@ -10,7 +10,7 @@ from itertools import chain
 from typing import Any
 
 import pytest
-from confluent_kafka import KafkaError
+from confluent_kafka import KafkaError, KafkaException
 
 from feature_events.connection import DEFAULTS
 from feature_events.deadline import Deadline
@@ -306,12 +306,27 @@ def test_publish__says_that_it_may_not_write_idempotently(kafka: MockKafka) -> N
         to_publisher(kafka).publish(to_messages(10), Deadline(LONG), Refusals())
 
 
-def test_publish__says_what_it_may_not_do_where_a_broker_is_away_too(kafka: MockKafka) -> None:
-    """A permission that is missing is told, whatever else the client has told before."""
-    kafka.fail(INIT_PRODUCER_ID, *[KafkaError.CLUSTER_AUTHORIZATION_FAILED] * 100)
-    publisher = to_publisher(kafka, bootstrap_servers=f"127.0.0.1:1,{kafka.bootstrap}")
+def test_open__says_why_the_client_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fatal error that comes while the topic is asked for is told, whatever the client has told before."""
+
+    class Ended:
+        """A client that has lost a broker first, and then may not write; it answers no question."""
+
+        def __init__(self, properties: dict[str, Any]) -> None:
+            properties["error_cb"](KafkaError(KafkaError._TRANSPORT))  # noqa: SLF001  # librdkafka's own code
+
+        def list_topics(self, _: str, timeout: float) -> None:
+            """Takes all the time."""
+            time.sleep(timeout)
+
+        def poll(self, _: float) -> None:
+            """Tells of the end."""
+            raise KafkaException(KafkaError(KafkaError.CLUSTER_AUTHORIZATION_FAILED, "no", fatal=True))
+
+    monkeypatch.setattr("feature_events.connection.Producer", Ended)
+    publisher = Publisher("events", {**DEFAULTS, "bootstrap.servers": "127.0.0.1:1"})
     with pytest.raises(Misconfigured, match="WriteDataIdempotently"):
-        publisher.publish(to_messages(10), Deadline(LONG), Refusals())
+        publisher.open(Deadline(SHORT))
 
 
 def test_publish__asks_for_metadata_once(kafka: MockKafka) -> None:
