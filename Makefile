@@ -42,16 +42,16 @@ test: setup ## every test, real Kafka and registry included, in about 9 minutes 
 	@python -m pytest $(or $(TESTS),-n 2 --dist loadfile --no-loadscope-reorder tests/template tests)
 
 prove: setup ## the proof at full size, half an hour; writes README's Promises (PROVE_SEED=... repeats a run)
-	@python -m tests.proof.prove
+	@python -m tests.simulation.prove
 
 soak: setup ## a quarter of an hour at a steady rate, memory and latency watched; writes docs/soak.svg (MINUTES=...)
-	@python -m tests.proof.soak --minutes $(or $(MINUTES),15)
+	@python -m tests.simulation.soak --minutes $(or $(MINUTES),15)
 
 drills: setup ## play what can go wrong in a week against the alarms; writes their table in docs/deploying.md
-	@python -m tests.drills.report
+	@python -m tests.template.drills.report
 
 bench: setup ## measure everything; writes docs/benchmarks and docs/scale.md (RELEASES=1 also compares confluent-kafka's)
-	@python -m tests.benchmarks $(if $(call is-on,$(RELEASES)),--compare-releases)
+	@python -m benchmarks $(if $(call is-on,$(RELEASES)),--compare-releases)
 
 lint: setup ## style, types, template and security
 	@ruff check .
@@ -69,7 +69,7 @@ format: setup ## rewrite the code in the project's style
 	@ruff format .
 
 lock: setup ## resolve requirements/*.in anew
-	@for set in requirements/{uv,runtime,lambda,oldest,dev,lint} tests/benchmarks/usual; do \
+	@for set in requirements/{uv,runtime,lambda,oldest,dev,lint} benchmarks/usual; do \
 	  .local/uv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.13 --generate-hashes --no-emit-index-url \
 	    --custom-compile-command "make lock" $$set.in --output-file $$set.txt || exit 1; done
 

@@ -11,13 +11,13 @@ import posix
 import sys
 
 COMMANDS = {
-    "demo": "local.demo",
-    "up": "local.up",
-    "down": "local.down",
-    "tail": "local.tail",
-    "put": "local.put",
-    "redrive": "local.redrive",
-    "invoke": "local.invoke",
+    "demo": "local.demo.demo",
+    "up": "local.commands.up",
+    "down": "local.commands.down",
+    "tail": "local.commands.tail",
+    "put": "local.commands.put",
+    "redrive": "local.commands.redrive",
+    "invoke": "local.commands.invoke",
 }
 """Each command, and the module whose main() does it."""
 INTERRUPTED = 130

@@ -55,7 +55,7 @@ LINKS = (
     "layers/dependencies/x86_64/Makefile",
     "layers/dependencies/x86_64/build.py",
     "layers/dependencies/x86_64/requirements.txt",
-    "src/feature_events/feature_trigger.avsc",
+    "src/feature_events/events/feature_trigger.avsc",
 )
 """The repository's symbolic links, which some archives turn into text files that hold where the link led."""
 

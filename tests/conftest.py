@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from local.artefacts import Artefacts, build
+from local.commands.artefacts import Artefacts, build
 from local.paths import OLDEST_RUNTIME, ROOT
-from local.processes import Processes
-from local.stack import Stack
-from local.topic import create_topic
-from tests.proof.scale import FULL
+from local.servers.processes import Processes
+from local.servers.stack import Stack
+from local.servers.topic import create_topic
+from tests.simulation.scale import FULL
 
 # Neither a slow machine nor luck may fail a test; `make prove` looks for what these examples do not show
 settings.register_profile("tests", deadline=None, derandomize=not FULL, suppress_health_check=[HealthCheck.too_slow])

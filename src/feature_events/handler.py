@@ -10,24 +10,24 @@ import os
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from feature_events.codec import Codec
-from feature_events.connection import OPEN_SECONDS, SignIn, to_properties
-from feature_events.dead_letter_limit import DeadLetterLimit
-from feature_events.dead_letters import DeadLetters
 from feature_events.deadline import Deadline
 from feature_events.errors import FeatureEventsError, Misconfigured, Undelivered
-from feature_events.layout import SEED
+from feature_events.events.codec import Codec
+from feature_events.failures.dead_letter_limit import DeadLetterLimit
+from feature_events.failures.dead_letters import DeadLetters
+from feature_events.kafka.connection import OPEN_SECONDS, SignIn, to_properties
+from feature_events.kafka.publisher import Publisher
+from feature_events.layouts.table_layout import SEED
 from feature_events.logs import logger
 from feature_events.pipeline import Pipeline
-from feature_events.publisher import Publisher
-from feature_events.registry import find_schema
+from feature_events.registries.confluent import find_schema
 from feature_events.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from feature_events.check import Report
     from feature_events.outcome import BatchResponse
+    from feature_events.preflight.check import Report
 
 _ALLOCATIONS_BETWEEN_COLLECTIONS = 50_000
 
@@ -59,14 +59,14 @@ def _to_sign_in(settings: Settings) -> SignIn | None:
     """How to sign in to Kafka; where it asks nobody, what that would need is not imported."""
     if settings.kafka_auth == "none":
         return None
-    from feature_events import credentials
+    from feature_events.kafka import authentication
 
-    return credentials.SignIn(settings)
+    return authentication.SignIn(settings)
 
 
 def _check(context: "LambdaContext") -> "Report":
     """Tests everything on the way to Kafka, also where the function cannot start."""
-    from feature_events import check
+    from feature_events.preflight import check
 
     return check.run_checks(os.environ, Deadline(context.get_remaining_time_in_millis() / 1000 - ANSWER_SECONDS))
 

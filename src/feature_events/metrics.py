@@ -10,9 +10,9 @@ from collections.abc import Callable, Collection, Mapping
 from operator import attrgetter
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from feature_events.change import Skipped
+from feature_events.events.message import Message
 from feature_events.logs import to_json
-from feature_events.message import Message
+from feature_events.records.change import Skipped
 
 if TYPE_CHECKING:
     from feature_events.outcome import Outcome

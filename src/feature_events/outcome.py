@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TypedDict
 
-from feature_events.change import Skipped, StreamRecord, read_sequence_number
+from feature_events.records.change import Skipped
+from feature_events.records.position import StreamRecord, read_position
 
 _UNDELIVERED, _SKIPPED, _SET_ASIDE, _DELIVERED = 0, 1, 2, 3
 
@@ -106,5 +107,5 @@ class Outcome:
         position = self.first_undelivered
         if position is None:
             return {"batchItemFailures": []}
-        number = read_sequence_number(self.records[position])
+        number = read_position(self.records[position]).sequence_number
         return {"batchItemFailures": [{"itemIdentifier": number or WHOLE_BATCH}]}

@@ -13,17 +13,18 @@ from itertools import compress
 from typing import NamedTuple, Protocol
 
 from feature_events import metrics
-from feature_events.change import Skipped, StreamRecord, read_change, read_sequence_number, read_table_name
-from feature_events.codec import Codec
-from feature_events.dead_letter_limit import DeadLetterLimit
 from feature_events.deadline import Clock, Deadline
 from feature_events.errors import Misconfigured, PoisonRecord, Undelivered
-from feature_events.event import FeaturesMode, to_event
-from feature_events.layout import TableLayout
+from feature_events.events.codec import Codec
+from feature_events.events.event import FeaturesMode, to_event
+from feature_events.events.message import HeadersMode, Message, to_message
+from feature_events.failures.dead_letter_limit import DeadLetterLimit
+from feature_events.kafka.publisher import Delivery, Refuse
+from feature_events.layouts.table_layout import TableLayout
 from feature_events.logs import logger
-from feature_events.message import HeadersMode, Message, to_message
 from feature_events.outcome import Outcome
-from feature_events.publisher import Delivery, Refuse
+from feature_events.records.change import Skipped, read_change
+from feature_events.records.position import StreamRecord, read_position
 
 # So many records are read and their events published before the next are read, so that messages take no more memory
 # than these need; a batch of Lambda is seldom larger
@@ -86,7 +87,8 @@ class Pipeline(NamedTuple):
         finally:
             metrics.emit(figures.measure(outcome, self.now()), outcome.skipped)
             logger.info("batch handled", extra=outcome.counts())
-        table = next(filter(None, map(read_table_name, records)), None)  # a batch is of one stream
+        tables = (read_position(record).table for record in records)
+        table = next(filter(None, tables), None)  # a batch is of one stream
         if outcome.is_stopped:
             raise Misconfigured(
                 f"the dead-letter limit of table {table} is reached: too many of its records are bad; read the reasons "
@@ -175,7 +177,7 @@ class Pipeline(NamedTuple):
     def _set_aside(self, outcome: Outcome, position: int, poison: PoisonRecord, deadline: Deadline) -> bool:
         """Puts a refused record into the dead-letter store; whether that worked."""
         record = outcome.records[position]
-        table, sequence_number = read_table_name(record), read_sequence_number(record)
+        table, sequence_number = read_position(record).table, read_position(record).sequence_number
         about = {"table": table, "sequence_number": sequence_number, "reason": str(poison)}
         if not self.limit.allows(table, sequence_number):
             logger.error("dead-letter limit reached", extra=about)

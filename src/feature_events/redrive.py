@@ -15,26 +15,19 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple, NotRequired, Protocol, TypedDict, cast
 
-from feature_events.aws_requests import PARALLEL
-from feature_events.change import (
-    Change,
-    Item,
-    Skipped,
-    StreamRecord,
-    read_change,
-    read_sequence_number,
-    read_table_name,
-)
-from feature_events.dead_letter_limit import DeadLetterLimit
+from feature_events.aws.clients import PARALLEL
 from feature_events.deadline import Deadline
 from feature_events.errors import FeatureEventsError, Misconfigured, PoisonRecord, Undelivered
-from feature_events.event import FeatureAvailabilityEvent, to_event
-from feature_events.failure_store import ON_FAILURE_PREFIX, Failure, FailureStore, StoredObject
+from feature_events.events.event import FeatureAvailabilityEvent, to_event
+from feature_events.failures.current_items import PresentItems, are_equal
+from feature_events.failures.dead_letter_limit import DeadLetterLimit
+from feature_events.failures.failure_store import ON_FAILURE_PREFIX, Failure, FailureStore, StoredObject
 from feature_events.handler import ANSWER_SECONDS, wire
-from feature_events.layout import read_map
+from feature_events.layouts.table_layout import read_map
 from feature_events.logs import logger
 from feature_events.pipeline import Pipeline
-from feature_events.present_items import PresentItems, are_equal
+from feature_events.records.change import Change, Item, Skipped, read_change
+from feature_events.records.position import StreamRecord, read_position
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -448,17 +441,17 @@ class Redrive:
         for each in found:
             self._ends[each.end] += 1
             if each.reason:
-                number = read_sequence_number(each.record)
+                number = read_position(each.record).sequence_number
                 example = Example(object=each.failure.key, sequence_number=number, end=each.end, reason=each.reason)
-                logger.warning("record not redriven", extra={"table": read_table_name(each.record), **example})
+                logger.warning("record not redriven", extra={"table": read_position(each.record).table, **example})
                 if len(self._examples) < _EXAMPLES:
                     self._examples.append(example)
 
 
 def _to_place(each: _Found) -> tuple[str, int, str]:
     """Sorts records of a table by their place in its stream, from whichever objects they are."""
-    number = read_sequence_number(each.record) or ""
-    return read_table_name(each.record) or "", len(number), number
+    number = read_position(each.record).sequence_number or ""
+    return read_position(each.record).table or "", len(number), number
 
 
 def _to_order(key: str) -> tuple[str, int, str]:

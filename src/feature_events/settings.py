@@ -10,13 +10,13 @@ from typing import Literal, NamedTuple, cast
 from urllib.parse import urlsplit
 
 from feature_events.errors import Misconfigured
-from feature_events.event import FeaturesMode
-from feature_events.message import HeadersMode
+from feature_events.events.event import FeaturesMode
+from feature_events.events.message import HeadersMode
 
 type SchemaVersion = int | Literal["latest"] | None
 
 type KafkaAuth = Literal["none", "tls", "scram", "iam", "mtls"]
-"""How the function signs in to Kafka; `credentials.py` has what each means."""
+"""How the function signs in to Kafka; `kafka.authentication` has what each means."""
 
 type Properties = Mapping[str, str | int | float]
 """librdkafka's configuration: https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md"""

@@ -1,1 +1,1 @@
-"""What a record costs: in time, in work, at the start, in memory and in money."""
+"""The benchmarks: their counts, and that what they wrote is what they measured."""

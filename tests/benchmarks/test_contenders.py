@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.benchmarks.broker import run_broker
-from tests.benchmarks.worker import TOPIC, run_worker, to_settings
+from benchmarks.broker import run_broker
+from benchmarks.worker import TOPIC, run_worker, to_settings
 from tests.support.topics import read_topic
 
 FEATURES, RECORDS = 20, 25

@@ -3,8 +3,8 @@
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from tests.benchmarks import chart, report, scale
-from tests.benchmarks.results import FILE, FOLDER, Results
+from benchmarks import chart, report, scale
+from benchmarks.results import FILE, FOLDER, Results
 
 
 def test_results__are_read_as_they_were_written(tmp_path: Path) -> None:

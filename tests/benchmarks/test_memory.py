@@ -2,9 +2,9 @@
 
 import json
 
-from tests.benchmarks.growth import Sample
-from tests.benchmarks.programs import run_to_end, to_command
-from tests.benchmarks.worker import to_settings
+from benchmarks.growth import Sample
+from benchmarks.programs import run_to_end, to_command
+from benchmarks.worker import to_settings
 
 INVOCATIONS, WARM = 500, 100
 WIDE_INVOCATIONS, WIDE_WARM = 300, 100

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.benchmarks.scale import Profile, to_lane
+from benchmarks.scale import Profile, to_lane
 
 PROFILE = Profile(invocation_ms=1.0, record_us=10.0)
 

@@ -13,11 +13,11 @@ from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
-from feature_events.change import Change, read_change
-from feature_events.codec import SHIPPED_SCHEMA, Codec, Schema
-from feature_events.event import FeatureAvailabilityEvent, to_event
-from feature_events.layout import SEED
-from feature_events.message import Message, to_message
+from feature_events.events.codec import SHIPPED_SCHEMA, Codec, Schema
+from feature_events.events.event import FeatureAvailabilityEvent, to_event
+from feature_events.events.message import Message, to_message
+from feature_events.layouts.table_layout import SEED
+from feature_events.records.change import Change, read_change
 from local.paths import ROOT
 from tests.support.doubles import FakeContext
 from tests.support.records import to_record

@@ -16,10 +16,10 @@ from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer
 
 from feature_events.errors import Misconfigured, Undelivered
-from local.kafka import Kafka
-from local.processes import Processes
-from local.stack import Stack
-from local.topic import Received, create_topic
+from local.servers.kafka import Kafka
+from local.servers.processes import Processes
+from local.servers.stack import Stack
+from local.servers.topic import Received, create_topic
 from tests.support.doubles import FakeContext
 from tests.support.records import FIRST_NUMBER, Json, number_of, to_item, to_record, to_unreadable_record
 from tests.support.topics import read_topic
@@ -201,7 +201,7 @@ def test_line__completes_a_batch_that_lost_its_broker(
                 getattr(own_kafka, fault)()
             return super().flush(timeout)
 
-    monkeypatch.setattr("feature_events.connection.Producer", Producer)
+    monkeypatch.setattr("feature_events.kafka.connection.Producer", Producer)
     records = [to_record(number, entity=f"user-{number % 50}") for number in range(1000)]
     context_ms = 20_000
     [failure] = function(records, context_ms)["batchItemFailures"]

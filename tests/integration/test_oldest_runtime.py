@@ -16,12 +16,12 @@ from typing import Any
 import boto3
 import pytest
 
-from feature_events.dead_letters import to_dead_letter
 from feature_events.errors import PoisonRecord
-from local.artefacts import Artefacts
+from feature_events.failures.dead_letters import to_dead_letter
+from local.commands.artefacts import Artefacts
 from local.environment import REGION, to_aws_environment
 from local.paths import LAMBDA_RUNTIME
-from local.stack import Stack
+from local.servers.stack import Stack
 from tests.support.records import to_record, to_unreadable_record
 from tests.support.runtime_interface import PYTHON, RuntimeInterface
 from tests.support.web_server import Answer, run_scripted_server
@@ -31,7 +31,7 @@ TABLE = "oldest_runtime"
 PREFIX = "dead-letters/"
 
 SIGNING = """
-from feature_events.credentials import _sign_token
+from feature_events.kafka.authentication import _sign_token
 
 def handler(event, context):
     return _sign_token()

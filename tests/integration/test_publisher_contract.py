@@ -13,17 +13,17 @@ import pytest
 from confluent_kafka import KafkaError
 from confluent_kafka.admin import AdminClient
 
-from feature_events.check import run_checks
-from feature_events.connection import DEFAULTS, to_properties
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured
-from feature_events.message import Message
+from feature_events.events.message import Message
+from feature_events.kafka.connection import DEFAULTS, to_properties
+from feature_events.kafka.publisher import Delivery, Publisher
 from feature_events.pipeline import MessagePublisher
-from feature_events.publisher import Delivery, Publisher
+from feature_events.preflight.check import run_checks
 from feature_events.settings import read_settings
-from local.kafka import Kafka
-from local.stack import Stack
-from local.topic import create_topic
+from local.servers.kafka import Kafka
+from local.servers.stack import Stack
+from local.servers.topic import create_topic
 from tests.support.doubles import FakePublisher
 from tests.support.messages import Refusals, to_message, to_messages, to_whole_message
 from tests.support.mock_kafka import MockKafka, run_mock_kafka

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from local import lambda_image
-from local.artefacts import ARCHITECTURE, FUNCTION, Artefacts
+from local.commands.artefacts import ARCHITECTURE, FUNCTION, Artefacts
 from local.environment import REGION, to_tool_environment
 from local.paths import TOOLS
+from tests.support import lambda_image
 from tests.support.sample_events import SAMPLES, SETTINGS, to_expected_outcome, to_outcome
 
 WHY_NO_DOCKER = lambda_image.why_no_docker()

@@ -18,18 +18,19 @@ from typing import TYPE_CHECKING
 import pytest
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 
-from local import deployment, reaper
-from local.downloads import Artifact, fetch
+from local.commands import deployment
+from local.demo.events import Place, ReceivedEvent
+from local.demo.feature_writes import plan_writes
+from local.demo.verdict import Arrivals, to_subject, to_verdict
 from local.errors import LocalError
-from local.events import Place, ReceivedEvent
-from local.feature_writes import plan_writes
-from local.kafka import Kafka
 from local.paths import ROOT
-from local.processes import Processes
-from local.stack import Stack, StackRecord, end_recorded
-from local.topic import create_topic
-from local.verdict import Arrivals, to_subject, to_verdict
-from local.web import read_json
+from local.servers import reaper
+from local.servers.downloads import Artifact, fetch
+from local.servers.kafka import Kafka
+from local.servers.processes import Processes
+from local.servers.stack import Stack, StackRecord, end_recorded
+from local.servers.topic import create_topic
+from local.servers.web import read_json
 
 if TYPE_CHECKING:
     from confluent_kafka import Message
@@ -106,7 +107,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Repo
         Thread(target=server.serve_forever, daemon=True).start()
         monkeypatch.setenv("MAVEN_REPO_URL", f"http://127.0.0.1:{server.server_port}")
         monkeypatch.setenv("FEATURE_EVENTS_CACHE", str(tmp_path / "cache"))
-        monkeypatch.setattr("local.downloads.PAUSE", 0.01)
+        monkeypatch.setattr("local.servers.downloads.PAUSE", 0.01)
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
         yield server
         server.shutdown()
@@ -202,7 +203,7 @@ def test_stack__stops_everything_after_an_exception() -> None:
 def test_processes__end_with_an_owner_that_is_killed(tmp_path: Path) -> None:
     """What a killed program has started does not outlive it."""
     code = (
-        "import pathlib, sys, time; from local.processes import Processes\n"
+        "import pathlib, sys, time; from local.servers.processes import Processes\n"
         "print(Processes(pathlib.Path(sys.argv[1])).start('sleep', ['/bin/sleep', '60'], {}).pid, flush=True)\n"
         "time.sleep(60)"
     )

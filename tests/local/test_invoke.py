@@ -4,13 +4,13 @@ import os
 import subprocess
 import sys
 
-from local.invoke import BEGIN, END
+from local.commands.invoke import BEGIN, END
 from local.paths import ROOT
 
 STOP = """
 import sys
 import feature_events.pipeline as pipeline
-from local import invoke
+from local.commands import invoke
 
 read = pipeline.read_change
 

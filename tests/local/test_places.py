@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from local.downloads import Artifact, unpack
 from local.errors import LocalError
-from local.kafka import Kafka
 from local.paths import ROOT
+from local.servers.downloads import Artifact, unpack
+from local.servers.kafka import Kafka
 
 ODD = "two words, żółć 東京"
 

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 import pytest
 from rich.console import Console
 
+from local.commands.running_stack import to_exports
+from local.demo.event_table import EventTable, to_fitting
+from local.demo.events import Place, ReceivedEvent
 from local.environment import REGION
-from local.event_table import EventTable, to_fitting
-from local.events import Place, ReceivedEvent
-from local.stack_commands import to_exports
 from local.steps import Clock, Steps
 
 FEATURES = ("avg_spend_30d", "txn_count_30d", "last_merchant", "is_weekend_buyer")

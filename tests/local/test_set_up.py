@@ -15,7 +15,7 @@ import pytest
 
 from local import bootstrap
 from local.paths import ROOT
-from local.reaper import read_birth
+from local.servers.reaper import read_birth
 from tests.support.command_process import LIMIT
 
 # Root may write wherever it likes, unless it has left that right behind

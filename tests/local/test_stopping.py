@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from local.commands.exclusive import LOCK, hold
 from local.errors import LocalError
-from local.exclusive import LOCK, hold
 from local.paths import ROOT
 from tests.support.command_process import CommandProcess
 

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from local.paths import ROOT
 
-_WORKER = "tests.proof.worker"
+_WORKER = "tests.simulation.worker"
 
 
 class FunctionProcess:

@@ -1,6 +1,6 @@
 """Messages and what watches over them, for tests of publishers."""
 
-from feature_events.message import Headers, Message, weigh
+from feature_events.events.message import Headers, Message, weigh
 
 
 def to_messages(count: int, *, entities: int = 10, size: int = 100) -> list[Message]:

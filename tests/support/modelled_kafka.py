@@ -1,7 +1,7 @@
 """A model of librdkafka's producer and its brokers, in memory and on a clock that is told the time.
 
 The real publisher runs on it, so that thousands of runs a minute meet every fate that a record batch can have. It
-keeps to what the real client was seen to do (tests/faults, tests/integration/test_publisher_contract.py): what a
+keeps to what the real client was seen to do (tests/integration): what a
 partition has been given goes out as record batches when it is flushed, a batch is written wholly or not at all, a batch
 that is refused does not stop the one behind it, and what is unanswered is sent later unless it is purged.
 """
@@ -16,7 +16,7 @@ from zlib import crc32
 
 from confluent_kafka import KafkaError, KafkaException
 
-from feature_events.message import Headers
+from feature_events.events.message import Headers
 from tests.support.doubles import FakeClock
 
 type OnDelivery = Callable[[KafkaError | None, Any], None]

@@ -1,10 +1,10 @@
 """The line between doubles."""
 
-from feature_events.codec import SHIPPED_SCHEMA, Codec, Schema
-from feature_events.dead_letter_limit import DeadLetterLimit
-from feature_events.event import FeaturesMode
-from feature_events.layout import SEED
-from feature_events.message import HeadersMode
+from feature_events.events.codec import SHIPPED_SCHEMA, Codec, Schema
+from feature_events.events.event import FeaturesMode
+from feature_events.events.message import HeadersMode
+from feature_events.failures.dead_letter_limit import DeadLetterLimit
+from feature_events.layouts.table_layout import SEED
 from feature_events.pipeline import DeadLetterStore, MessagePublisher, Pipeline
 from tests.support.doubles import FakeClock
 

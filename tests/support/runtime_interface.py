@@ -21,8 +21,8 @@ from typing import Any, Self
 from local.environment import to_server_environment
 from local.errors import LocalError
 from local.paths import LAMBDA_RUNTIME
-from local.ports import take_port
-from local.processes import Process, Processes
+from local.servers.ports import take_port
+from local.servers.processes import Process, Processes
 
 PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
 START_SECONDS = 10.0

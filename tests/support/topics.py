@@ -5,7 +5,7 @@ from uuid import uuid4
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from local.topic import Received, to_received
+from local.servers.topic import Received, to_received
 
 READ_SECONDS = 60
 """How long one message may take to come: an end to a test that would wait for ever, and no measure of speed."""

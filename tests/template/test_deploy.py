@@ -22,14 +22,14 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported, i
     ResourceType,
 )
 
-from local import deployment
-from local.artefacts import CONFIG
-from local.deployment import APPLICATION, Deployment
+from local.commands import deployment
+from local.commands.artefacts import CONFIG
+from local.commands.deployment import APPLICATION, Deployment
 from local.environment import REGION, to_aws_environment, to_tool_environment
 from local.errors import LocalError
 from local.paths import TOOLS
-from local.stack import Stack
-from local.web import read_json
+from local.servers.stack import Stack
+from local.servers.web import read_json
 from tests.support.topics import read_topic, wait_for_topic
 from tests.template.document import (
     CA_SECRET,

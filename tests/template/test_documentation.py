@@ -11,7 +11,7 @@ import botocore.session
 import pytest
 from botocore import xform_name
 
-from feature_events.failure_store import ON_FAILURE_PREFIX
+from feature_events.failures.failure_store import ON_FAILURE_PREFIX
 from feature_events.redrive import Report, Request, read_request
 from local.paths import ROOT, TOOLS
 from tests.template.document import EVERYTHING, STREAMS, read_template, to_members, transform

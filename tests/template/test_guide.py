@@ -16,11 +16,11 @@ from typing import Any, NamedTuple
 import boto3
 import pytest
 
-from local.artefacts import ARCHITECTURE
+from local.commands.artefacts import ARCHITECTURE
 from local.environment import REGION, to_aws_environment, to_tool_environment
 from local.paths import ROOT
-from local.stack import Stack
-from local.topic import TOPIC, create_topic
+from local.servers.stack import Stack
+from local.servers.topic import TOPIC, create_topic
 from tests.support.topics import read_topic, wait_for_topic
 
 GUIDE = (ROOT / "docs" / "deploying.md").read_text()

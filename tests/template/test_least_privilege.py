@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from feature_events.failure_store import ON_FAILURE_PREFIX, REDRIVEN_PREFIX
+from feature_events.failures.failure_store import ON_FAILURE_PREFIX, REDRIVEN_PREFIX
 from tests.template.document import (
     CA_SECRET,
     CLUSTER,

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from feature_events.change import Skipped
 from feature_events.handler import ANSWER_SECONDS
 from feature_events.metrics import METRICS
+from feature_events.records.change import Skipped
 from feature_events.redrive import MAX_SECONDS, handler
 from tests.template.document import EVERYTHING, REGISTRY, STREAMS, Parameters, Template, read_template, transform
 

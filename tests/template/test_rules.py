@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.environment import REGION
-from local.stack import Stack
+from local.servers.stack import Stack
 from tests.template.document import (
     BROKERS,
     CA_SECRET,

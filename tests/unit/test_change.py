@@ -1,18 +1,11 @@
 """A stream record is read into a Change, or it is said why not."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from feature_events.change import (
-    Change,
-    Skipped,
-    read_change,
-    read_sequence_number,
-    read_table_name,
-)
 from feature_events.errors import Misconfigured, PoisonRecord
+from feature_events.records.change import Change, Skipped, read_change
 from tests.support.records import CREATED, STREAM_ARN, Json, to_item, to_record
 
 
@@ -138,19 +131,3 @@ def test_read_change__takes_times_between_1970_and_9999(seconds: object, millise
     change = read_change(with_value("dynamodb.ApproximateCreationDateTime", seconds))
     assert isinstance(change, Change)
     assert change.created_ms == milliseconds
-
-
-@pytest.mark.parametrize("read", [read_sequence_number, read_table_name])
-@pytest.mark.parametrize("record", [None, [], "x", {}, {"dynamodb": 1, "eventSourceARN": 1}, {"eventSourceARN": "x"}])
-def test_identity__is_none_where_it_is_unreadable(read: Callable[[Any], str | None], record: object) -> None:
-    """What a message names a record by never fails."""
-    assert read(record) is None
-
-
-def test_identity__is_read_from_an_unreadable_record() -> None:
-    """A poison record can still be named."""
-    record = with_value("dynamodb.NewImage", 1)
-    assert (read_sequence_number(record), read_table_name(record)) == (
-        record["dynamodb"]["SequenceNumber"],
-        "user_feature_store",
-    )

@@ -6,9 +6,9 @@ import sys
 import fastavro
 import pytest
 
-from feature_events.codec import SHIPPED_SCHEMA, Codec, Schema
 from feature_events.errors import Misconfigured, PoisonRecord
-from feature_events.event import FeatureAvailabilityEvent
+from feature_events.events.codec import SHIPPED_SCHEMA, Codec, Schema
+from feature_events.events.event import FeatureAvailabilityEvent
 from tests.support.avro import read_avro
 
 EVENT = FeatureAvailabilityEvent(
@@ -96,7 +96,7 @@ def test_codec__refuses_a_default_that_cannot_be_written(kind: object, default: 
 
 def test_codec__knows_the_shipped_schema_however_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
     """A registry gives it back without its blanks; what other schemas need is not imported for that."""
-    monkeypatch.setitem(sys.modules, "feature_events.other_schema", None)
+    monkeypatch.setitem(sys.modules, "feature_events.events.other_schema", None)
     text = json.dumps(json.loads(SHIPPED_SCHEMA), separators=(",", ":"))
     assert Codec(Schema(7, text)).encode(EVENT) == Codec(Schema(7, SHIPPED_SCHEMA)).encode(EVENT)
 

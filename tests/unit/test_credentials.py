@@ -9,10 +9,10 @@ from urllib.parse import parse_qs, urlsplit
 import certifi
 import pytest
 
-from feature_events import secret
-from feature_events.credentials import SignIn, Token
+from feature_events.aws import secret
 from feature_events.deadline import Deadline
 from feature_events.errors import Undelivered
+from feature_events.kafka.authentication import SignIn, Token
 from feature_events.settings import read_settings
 from tests.support.doubles import FakeClock
 from tests.support.iam import TokenProvider

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import pytest
 
-from feature_events.dead_letter_limit import EVENTS_PER_DEAD_LETTER, DeadLetterLimit
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured
-from feature_events.message import Message
+from feature_events.events.message import Message
+from feature_events.failures.dead_letter_limit import EVENTS_PER_DEAD_LETTER, DeadLetterLimit
+from feature_events.kafka.publisher import Delivery, Refuse
 from feature_events.pipeline import Pipeline
-from feature_events.publisher import Delivery, Refuse
 from tests.support.doubles import FakeClock, FakeDeadLetters, FakePublisher
 from tests.support.mapping import EventSourceMapping, MappingSettings, MemoryStore, Record
 from tests.support.pipelines import to_pipeline

@@ -7,10 +7,10 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from feature_events import dead_letters
-from feature_events.dead_letters import DeadLetters, to_dead_letter
 from feature_events.deadline import Deadline
 from feature_events.errors import PoisonRecord, Undelivered
+from feature_events.failures import dead_letters
+from feature_events.failures.dead_letters import DeadLetters, to_dead_letter
 from tests.support.records import FIRST_NUMBER, to_unreadable_record
 from tests.support.resolver import hanging_resolver
 

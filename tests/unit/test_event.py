@@ -4,9 +4,8 @@ from typing import Any
 
 import pytest
 
-from feature_events.change import Change, Skipped, read_change
 from feature_events.errors import Misconfigured, PoisonRecord
-from feature_events.event import (
+from feature_events.events.event import (
     FeatureAvailabilityEvent,
     FeaturesMode,
     read_compute_id,
@@ -15,7 +14,8 @@ from feature_events.event import (
     to_event_id,
     to_timestamp,
 )
-from feature_events.layout import SEED
+from feature_events.layouts.table_layout import SEED
+from feature_events.records.change import Change, Skipped, read_change
 from tests.support.records import STREAM_ARN, WRITTEN, Json, to_item, to_record
 
 

@@ -2,12 +2,12 @@
 
 import pytest
 
-from feature_events.change import Change, read_change
-from feature_events.codec import SHIPPED_SCHEMA, Codec, Schema
 from feature_events.errors import PoisonRecord
-from feature_events.event import FeatureAvailabilityEvent, to_event
-from feature_events.layout import SEED
-from feature_events.message import HeadersMode, Message, to_message, weigh
+from feature_events.events.codec import SHIPPED_SCHEMA, Codec, Schema
+from feature_events.events.event import FeatureAvailabilityEvent, to_event
+from feature_events.events.message import HeadersMode, Message, to_message, weigh
+from feature_events.layouts.table_layout import SEED
+from feature_events.records.change import Change, read_change
 from tests.support.records import CREATED, Json, to_item, to_record
 
 CODEC = Codec(Schema(7, SHIPPED_SCHEMA))

@@ -9,9 +9,9 @@ import pytest
 from aws_lambda_powertools import Metrics, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 
-from feature_events.change import Skipped
 from feature_events.deadline import Deadline
 from feature_events.metrics import METRICS, emit, emit_registry_latency
+from feature_events.records.change import Skipped
 from tests.support.doubles import FakeDeadLetters, FakePublisher
 from tests.support.pipelines import to_pipeline
 from tests.support.records import to_item, to_record, to_unreadable_record

@@ -2,8 +2,8 @@
 
 import pytest
 
-from feature_events.change import Skipped
 from feature_events.outcome import Outcome
+from feature_events.records.change import Skipped
 from tests.support.records import number_of, to_record
 
 

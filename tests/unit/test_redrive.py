@@ -249,7 +249,7 @@ def test_redrive__reads_no_object_that_is_too_large(account: Account, monkeypatc
     """Somebody else's object might have more bytes than the function has memory; it is left alone, with the reason."""
     small, large = account.set_aside(*to_written(account, 1, 2))
     account.put(large, account.read_bytes(large).ljust(5001))
-    monkeypatch.setattr("feature_events.failure_store.MOST_BYTES", 5000)
+    monkeypatch.setattr("feature_events.failures.failure_store.MOST_BYTES", 5000)
     report = account.redrive(prefix=PREFIX)
     assert (report["complete"], counts(report)) == (True, {"unreadable": 1, "delivered": 1, "moved": 1})
     assert account.keys == [large, f"redriven/{small}"]
@@ -271,7 +271,7 @@ def test_redrive__waits_for_no_request_that_hangs(
 
     with monkeypatch.context() as patch:
         patch.setattr(BaseClient, "_make_api_call", hang)
-        patch.setattr("feature_events.aws_requests.REQUEST_SECONDS", 2.0)
+        patch.setattr("feature_events.aws.clients.REQUEST_SECONDS", 2.0)
         if operation == "GetItem":
             assert "ReadTimeoutError" in account.redrive(prefix=PREFIX)["examples"][0]["reason"]
         else:

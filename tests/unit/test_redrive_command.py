@@ -8,8 +8,8 @@ from typing import Any, cast
 import pytest
 from rich.console import Console
 
+from local.commands.redrive import COUNTS, SHOWN, invoke, run
 from local.errors import LocalError
-from local.redrive import COUNTS, SHOWN, invoke, run
 
 type Json = Mapping[str, Any]
 

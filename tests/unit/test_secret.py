@@ -6,8 +6,8 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 
+from feature_events.aws.secret import ClientCertificate, Login, Secret
 from feature_events.errors import FeatureEventsError, Misconfigured, Undelivered
-from feature_events.secret import ClientCertificate, Login, Secret
 from tests.support.resolver import hanging_resolver
 from tests.support.secrets import Secrets, run_secrets
 
@@ -142,7 +142,7 @@ def test_read__waits_for_no_resolver(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://secrets.invalid")
-    monkeypatch.setattr("feature_events.secret.SECRET_SECONDS", 0.2)
+    monkeypatch.setattr("feature_events.aws.secret.SECRET_SECONDS", 0.2)
     with hanging_resolver() as ended:
         with pytest.raises(Undelivered, match=r"THE_SETTING .no answer within 0 s.: check the"):
             Secret("THE_SETTING", ARN).read_login()

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, cast
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from local import topic
-from local.topic import find_leaders
+from local.servers import topic
+from local.servers.topic import find_leaders
 
 if TYPE_CHECKING:
     from confluent_kafka.admin import AdminClient

@@ -1,0 +1,90 @@
+"""`make bench`: measures everything and writes what it found to docs/benchmarks and docs/scale.md."""
+
+import argparse
+from functools import partial
+
+from rich.console import Console
+
+from benchmarks import chart, report, scale
+from benchmarks.broker import run_broker
+from benchmarks.cold_start import compare_releases, measure_first_invocations, measure_starts
+from benchmarks.counters import measure_counters
+from benchmarks.end_to_end import measure_end_to_end
+from benchmarks.environments import make_environments
+from benchmarks.memory import measure_growth, measure_peaks
+from benchmarks.one_record import measure_one_record
+from benchmarks.results import FOLDER, Results, describe_run
+from benchmarks.throughput import ROUNDS, measure_throughput
+from local.commands import command
+
+
+def bench(console: Console, *, rounds: int, compares_releases: bool) -> int:
+    """Measures, writes, and says where."""
+    with console.status("starting") as status, run_broker() as brokers:
+        end_to_end = measure_end_to_end(status.update)  # first, since it finds out soonest that something does not work
+        status.update("counting")
+        work = measure_counters()
+        costs = measure_throughput(lambda text: status.update(f"CPU of one record, {text}"), rounds)
+        status.update("one record")
+        one_record = measure_one_record(brokers)
+        status.update("memory over many invocations")
+        growth = measure_growth(brokers)
+        status.update("building")
+        with make_environments() as environments:
+            starts = measure_starts(environments, brokers, status.update)
+            status.update("first invocations")
+            first_invocations = measure_first_invocations(environments, brokers)
+            status.update("the largest batches")
+            peaks = measure_peaks(environments, brokers)
+        releases = compare_releases(brokers, status.update) if compares_releases else _read_releases()
+    results = Results(
+        made=describe_run(),
+        costs=costs,
+        work=work,
+        starts=starts,
+        first_invocations=first_invocations,
+        peaks=peaks,
+        growth=growth,
+        one_record=one_record,
+        end_to_end=end_to_end,
+        releases=releases,
+    )
+    results.write()
+    write_documents()
+    console.print(f"written: {FOLDER}, {scale.DOCUMENT}")
+    return 0
+
+
+def write_documents() -> None:
+    """Makes the table, the plot and the model's tables from the results."""
+    results = Results.read()
+    (FOLDER / "README.md").write_text(report.to_markdown(results))
+    (FOLDER / "cpu.svg").write_text(chart.to_svg(results))
+    scale.update(results)
+
+
+def _read_releases() -> dict[str, float]:
+    """What an earlier run found: the releases of a library change less often than the code here."""
+    try:
+        return dict(Results.read().releases)
+    except FileNotFoundError:
+        return {}
+
+
+def main() -> None:
+    """Reads the command line and runs."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="of the CPU of one record, whose least is taken")
+    parser.add_argument(
+        "--compare-releases", action="store_true", help="also install and time other releases of confluent-kafka"
+    )
+    parser.add_argument("--documents", action="store_true", help="only write the documents anew from the last results")
+    given = parser.parse_args()
+    if given.documents:
+        write_documents()
+    else:
+        command.run(partial(bench, rounds=given.rounds, compares_releases=given.compare_releases))
+
+
+if __name__ == "__main__":
+    main()

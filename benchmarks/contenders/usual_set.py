@@ -1,0 +1,13 @@
+"""The usual function with all that such functions import: X-Ray's Tracer, boto3 and the signer for Amazon MSK too."""
+
+import boto3
+from aws_lambda_powertools import Tracer
+from aws_msk_iam_sasl_signer import MSKAuthTokenProvider  # type: ignore[import-untyped]
+
+from benchmarks.contenders.usual import handler as plain_handler
+
+tracer = Tracer(service="usual")
+session = boto3.session.Session()
+sign = MSKAuthTokenProvider.generate_auth_token
+
+handler = tracer.capture_lambda_handler(plain_handler)

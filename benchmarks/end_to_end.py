@@ -1,0 +1,101 @@
+"""Measures the whole line once on real servers: Kafka, a registry, and the deployed function on a table's stream.
+
+Throughput is the handler's own, batch after batch on the real broker. Latency is the deployed function's, from the
+sending of a write to the reading of its event; most of it is how often the stand-in for AWS looks at the stream.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from benchmarks.stream_events import NAMES
+from benchmarks.worker import run_worker, to_settings
+from local.commands.deployment import build
+from local.commands.running_stack import set_up
+from local.demo.events import EventReader, ReceivedEvent
+from local.demo.feature_writes import USERS, to_item
+from local.demo.verdict import to_percentile
+from local.servers.stack import Stack
+from local.servers.topic import TOPIC, create_topic
+
+FEATURES = 20
+RECORDS = 1_000
+BATCHES = 100
+WRITES = 200
+_BETWEEN_WRITES = 0.05
+_WAIT = 60.0
+
+
+class EndToEnd(NamedTuple):
+    """What the line does on real servers; of one process, with a batch at a time."""
+
+    records_per_second: float
+    records_per_cpu_second: float
+    batch_ms: float
+    cpu_ms: float
+    """Of a batch of `RECORDS` records."""
+    writes: int
+    p50_ms: float
+    p99_ms: float
+    first_ms: float
+    """With the cold start."""
+
+
+def measure_end_to_end(progress: Callable[[str], None]) -> EndToEnd:
+    """Starts everything, deploys, writes and reads; ends everything."""
+    progress("real servers: starting")
+    with Stack(None, None, [build]) as stack:
+        deployed = set_up(stack)
+        progress(f"real servers: {WRITES} writes to {deployed.function}")
+        first, *waits = _write_and_read(stack)
+        progress(f"real servers: {BATCHES} batches of {RECORDS}")
+        topic = "throughput"
+        create_topic(stack.kafka, topic)
+        settings = to_settings(stack.kafka) | {"TOPIC_NAME": topic}
+        with run_worker("ours", settings) as worker:
+            worker.measure(FEATURES, RECORDS, 5)
+            measured = worker.measure(FEATURES, RECORDS, BATCHES)
+    return EndToEnd(
+        records_per_second=RECORDS / measured.wall,
+        records_per_cpu_second=RECORDS / measured.cpu,
+        batch_ms=measured.wall * 1e3,
+        cpu_ms=measured.cpu * 1e3,
+        writes=len(waits) + 1,
+        p50_ms=to_percentile(waits, 50),
+        p99_ms=to_percentile(waits, 99),
+        first_ms=first,
+    )
+
+
+def _write_and_read(stack: Stack) -> list[float]:
+    """Milliseconds from each write to the reading of its event, in the order of arrival."""
+    sent: dict[str, float] = {}
+    ready = threading.Event()
+
+    def write() -> None:
+        table = stack.clients.tables.Table(USERS)
+        for number in range(WRITES):
+            entity = f"u-{number}"
+            metadata = {"created_at": "2026-01-01T00:00:00.000Z", "updated_at": "2026-01-01T00:00:00.000Z"}
+            item = to_item(USERS, entity, "spending", {"data": dict.fromkeys(NAMES[:FEATURES], 1), "meta": metadata})
+            sent[entity] = time.time()
+            table.put_item(Item=item)
+            if number == 0:
+                ready.wait(_WAIT)  # the cold start is to show in one write and not in all
+            time.sleep(_BETWEEN_WRITES)
+
+    waits: list[float] = []
+    with EventReader(stack.kafka, stack.registry, TOPIC) as reader:
+        writer = threading.Thread(target=write, daemon=True)
+        writer.start()
+        end = time.monotonic() + _WAIT
+        while len(waits) < WRITES:
+            event = reader.poll(0.5)
+            if isinstance(event, ReceivedEvent):
+                waits.append((event.read_at - sent.pop(event.entity_id)) * 1e3)
+                ready.set()
+            if time.monotonic() > end:
+                raise RuntimeError(f"{len(waits)} of {WRITES} events came within {_WAIT:.0f} s")
+        writer.join()
+    return waits

@@ -1,0 +1,98 @@
+"""What the benchmarks found, in one file from which every table and plot is made."""
+
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import confluent_kafka
+
+from benchmarks.cold_start import FirstInvocation, Start
+from benchmarks.counters import Work
+from benchmarks.end_to_end import EndToEnd
+from benchmarks.memory import Growth, Peak
+from benchmarks.one_record import OneRecord
+from benchmarks.throughput import Cost
+from local.paths import ROOT
+
+FOLDER = ROOT / "docs" / "benchmarks"
+FILE = FOLDER / "results.json"
+
+_PACKAGES = ("confluent-kafka", "fastavro", "aws-lambda-powertools", "avro")
+
+
+class Results(NamedTuple):
+    """Everything that one run of `make bench` measured."""
+
+    made: Mapping[str, str]
+    """The date, and the versions of what was measured."""
+    costs: Sequence[Cost]
+    work: Mapping[str, Sequence[Work]]
+    starts: Sequence[Start]
+    first_invocations: Sequence[FirstInvocation]
+    peaks: Sequence[Peak]
+    growth: Growth
+    one_record: OneRecord
+    end_to_end: EndToEnd
+    releases: Mapping[str, float]
+    """Milliseconds of CPU to start a producer, by release of confluent-kafka; empty where they were not compared."""
+
+    @classmethod
+    def read(cls, file: Path = FILE) -> Self:
+        """The results of the last run."""
+        found: dict[str, Any] = json.loads(file.read_text())
+        return cls(
+            made=found["made"],
+            costs=[Cost(**each) for each in found["costs"]],
+            work={of: [Work(**each) for each in work] for of, work in found["work"].items()},
+            starts=[Start(**each) for each in found["starts"]],
+            first_invocations=[FirstInvocation(**each) for each in found["first_invocations"]],
+            peaks=[Peak(**each) for each in found["peaks"]],
+            growth=Growth(**found["growth"]),
+            one_record=OneRecord(**found["one_record"]),
+            end_to_end=EndToEnd(**found["end_to_end"]),
+            releases=found["releases"],
+        )
+
+    def write(self, file: Path = FILE) -> None:
+        """Keeps the results, a line for each figure."""
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(_to_plain(self), indent=1) + "\n")
+
+    def find_cost(self, way: str, features: int, records: int | None) -> Cost:
+        """What a record costs this way; without a number of records, in a full event."""
+        for cost in self.costs:
+            if (cost.way, cost.features) == (way, features) and (
+                cost.is_full if records is None else cost.records == records
+            ):
+                return cost
+        raise LookupError(f"{way} was not measured for {features} features, {records} records")
+
+    def find_start(self, name: str) -> Start:
+        """What this start takes."""
+        return next(start for start in self.starts if start.name == name)
+
+
+def describe_run() -> dict[str, str]:
+    """The date, and the versions of what is measured."""
+    return {
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "Python": platform.python_version(),
+        **{package: version(package) for package in _PACKAGES},
+        "librdkafka": confluent_kafka.libversion()[0],
+        "machine": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def _to_plain(value: object) -> object:
+    """Named values as JSON objects, with figures as precise as they are."""
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return {name: _to_plain(each) for name, each in value._asdict().items()}
+    if isinstance(value, Mapping):
+        return {name: _to_plain(each) for name, each in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_to_plain(each) for each in value]
+    return float(f"{value:.4g}") if isinstance(value, float) else value

@@ -1,0 +1,68 @@
+"""Builds the application with `sam build`, apart from the build in `.aws-sam` that somebody may be about to deploy.
+
+What is tried here has to be what is deployed: the code and its layer as `sam build` makes them of the template.
+"""
+
+import contextlib
+import fcntl
+import os
+import platform
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from local.environment import to_aws_environment, to_tool_environment
+from local.paths import HOME, ROOT, TOOLS
+from local.servers.processes import Processes
+
+FUNCTION = "FeatureEventsFunction"
+LAYER = "DependenciesLayer"
+CONFIG = ROOT / "samconfig.toml"
+SAM = HOME / "sam"
+"""Where sam keeps its build from one time to the next: a layer whose lock is unchanged is not resolved again."""
+
+ARCHITECTURE = "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
+"""This machine's, in AWS's words: functions of the local stack run on it."""
+
+BUILD_LIMIT = 600.0
+NO_AWS = "http://127.0.0.1:9"
+
+
+class Artefacts(NamedTuple):
+    """What `sam build` made: the template to deploy or invoke, the function's directory, and its layer's."""
+
+    template: Path
+    code: Path
+    layer: Path
+
+
+@contextlib.contextmanager
+def scratch(directory: Path) -> Iterator[Path]:
+    """A temporary directory for sam, which leaves empty folders in it."""
+    directory.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="sam-", dir=directory) as temporary:
+        yield Path(temporary)
+
+
+def build(processes: Processes, directory: Path, architecture: str = ARCHITECTURE) -> Artefacts:
+    """Builds in the one place that sam remembers, one at a time, and copies to `directory`."""
+    SAM.mkdir(parents=True, exist_ok=True)
+    command = [
+        *(TOOLS / "sam", "build", "--config-file", CONFIG, "--template-file", ROOT / "template.yaml"),
+        *("--build-dir", SAM / "build", "--cache-dir", SAM / "cache"),
+        *("--parameter-overrides", f"ParameterKey=Architecture,ParameterValue={architecture}"),
+    ]
+    with (SAM / "lock").open("w") as lock, scratch(processes.directory) as temporary:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        settings = {**to_aws_environment(NO_AWS), "__SAM_CLI_APP_DIR": str(SAM), "TMPDIR": str(temporary)}
+        environment = to_tool_environment(settings)
+        processes.start("sam-build", command, environment, ROOT).wait_for_success(BUILD_LIMIT)
+        shutil.rmtree(directory, ignore_errors=True)
+        shutil.copytree(SAM / "build", directory)
+    template = directory / "template.yaml"
+    # sam names the checkout's own files, which it uploads with the template, relative to where it built
+    moved = template.read_text().replace(os.path.relpath(ROOT, SAM / "build"), os.path.relpath(ROOT, directory))
+    template.write_text(moved)
+    return Artefacts(template, directory / FUNCTION, directory / LAYER)

@@ -1,0 +1,131 @@
+"""The application, built and deployed to the local stack by the same `sam build` and `sam deploy` as to AWS.
+
+What is tried here is the template that goes to production; only addresses differ, and they are parameters.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local.commands import artefacts
+from local.commands.artefacts import ARCHITECTURE, CONFIG, SAM
+from local.environment import REGION, to_aws_environment, to_tool_environment
+from local.errors import LocalError
+from local.paths import ROOT, TOOLS
+from local.servers.stack import RunningStack, Stack
+
+DEPLOY_LIMIT = 300.0
+APPLICATION = "feature-events"
+POLL_SECONDS = "0.2"
+FAILED = ("CREATE_FAILED", "UPDATE_FAILED")
+
+
+class Deployment(NamedTuple):
+    """A deployed application: its CloudFormation stack and what the template gives out."""
+
+    name: str
+    outputs: Mapping[str, str]
+
+    @property
+    def function(self) -> str:
+        """The function's name."""
+        return self.outputs["FunctionName"]
+
+
+def to_parameters(stack: Stack | RunningStack) -> dict[str, str]:
+    """The template's parameters for this stack and this machine."""
+    return {
+        "KafkaBrokerUrl": stack.kafka,
+        "SchemaRegistry": stack.registry,
+        "AutoRegisterSchemas": "true",
+        "Architecture": ARCHITECTURE,
+    }
+
+
+def to_overrides(parameters: Mapping[str, str]) -> list[str]:
+    """The parameters as `sam deploy --parameter-overrides` takes them, whatever characters the values have."""
+    quoted = {name: value.replace("\\", "\\\\").replace('"', '\\"') for name, value in parameters.items()}
+    return [f'ParameterKey={name},ParameterValue="{value}"' for name, value in quoted.items()]
+
+
+def build(stack: Stack | RunningStack) -> None:
+    """Builds the application for this stack; needs none of its servers."""
+    with stack.steps.step("sam build") as step:
+        step.detail = "template.yaml"
+        artefacts.build(stack.processes, _build_directory(stack))
+
+
+def deploy(
+    stack: Stack | RunningStack, parameters: Mapping[str, str] = MappingProxyType({}), name: str = APPLICATION
+) -> Deployment:
+    """Deploys the application; `parameters` go before those that fit the stack."""
+    template = _build_directory(stack) / "template.yaml"
+    if not template.exists():
+        build(stack)
+    with stack.steps.step("sam deploy") as step:
+        _sam_deploy(stack, template, to_overrides({**to_parameters(stack), **parameters}), name)
+        deployment = Deployment(name, _read_outputs(stack, name))
+        step.detail = deployment.function
+    return deployment
+
+
+def find_deployment(stack: Stack | RunningStack, name: str = APPLICATION) -> Deployment:
+    """The application as it is deployed to this stack.
+
+    Raises:
+        LocalError: it is not.
+
+    """
+    try:
+        return Deployment(name, _read_outputs(stack, name))
+    except ClientError as error:
+        raise LocalError(f"{name} is not deployed to the local stack: deploy it with `make up`") from error
+
+
+def _build_directory(stack: Stack | RunningStack) -> Path:
+    return stack.directory / "build"
+
+
+def _sam_deploy(stack: Stack | RunningStack, template: Path, overrides: list[str], name: str) -> None:
+    command = [
+        *(TOOLS / "sam", "deploy", "--config-file", CONFIG, "--template-file", template, "--stack-name", name),
+        *("--region", REGION, "--no-progressbar", "--parameter-overrides", *overrides),
+    ]
+    settings = {**to_aws_environment(stack.aws), "SAM_CLI_POLL_DELAY": POLL_SECONDS, "__SAM_CLI_APP_DIR": str(SAM)}
+    started = datetime.now(UTC)
+    try:
+        with artefacts.scratch(stack.directory) as temporary:
+            environment = to_tool_environment({**settings, "TMPDIR": str(temporary)})
+            process = stack.processes.start("sam-deploy", command, environment, ROOT)
+            process.wait_for_success(DEPLOY_LIMIT, stack.check)
+    except LocalError as error:
+        stack.check()
+        failure = _find_failure(stack, name, started)
+        if failure is None:
+            raise
+        raise LocalError(f"sam deploy failed: {failure}\n  sam-deploy.log has the whole") from error
+
+
+def _find_failure(stack: Stack | RunningStack, name: str, since: datetime) -> str | None:
+    """What failed first of a deployment, and why; what failed behind it, and the rollback, only follow from it."""
+    try:
+        pages = stack.clients.cloudformation.get_paginator("describe_stack_events").paginate(StackName=name)
+        events = [event for page in pages for event in page["StackEvents"] if event["Timestamp"] >= since]
+    except (ClientError, BotoCoreError):
+        return None
+    # From the last to the first; what was cancelled says no more than that something else failed before
+    for event in reversed(events):
+        reason = event.get("ResourceStatusReason", "")
+        if event.get("ResourceStatus") in FAILED and "cancelled" not in reason:
+            what = f"{event.get('LogicalResourceId')} ({event.get('ResourceType')})"
+            return f"{what} {event.get('ResourceStatus')}: {reason or 'no reason given'}"
+    return None
+
+
+def _read_outputs(stack: Stack | RunningStack, name: str) -> dict[str, str]:
+    (described,) = stack.clients.cloudformation.describe_stacks(StackName=name)["Stacks"]
+    return {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}

@@ -1,0 +1,132 @@
+"""`make invoke`: one event through the real function, without Docker, and what it gives as a table.
+
+README's table of sample events is written by the same, so it cannot say what is not so.
+"""
+
+import argparse
+import contextlib
+import io
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from local.commands import command
+from local.commands.invocation import Function, Given, Invocation, read_event
+from local.paths import ROOT
+from local.servers.embedded_kafka import EmbeddedKafka
+from local.servers.topic import TOPIC
+
+EVENTS = ROOT / "events"
+ANSWERS = EVENTS / "answers.json"
+README = ROOT / "README.md"
+BEGIN, END = "<!-- events: written by `make invoke README=1` -->\n", "<!-- end of events -->\n"
+
+
+def invoke(console: Console, event: Path) -> int:
+    """Invokes the function on the event of this file; 0 whatever it answers, since an error may be the right one."""
+    content = read_event(event)
+    with EmbeddedKafka(TOPIC) as kafka:
+        console.print("[dim]what the function logs:[/]")
+        invocation = Function(kafka).invoke(content)
+    console.print()
+    console.print(to_table(invocation))
+    return 0
+
+
+def to_table(invocation: Invocation) -> Table:
+    """The answer, and each event with its key and headers."""
+    table = Table(box=None, show_header=False, padding=(0, 1))
+    table.add_row("[bold]answer[/]", escape(json.dumps(invocation.answer)))
+    table.add_row("[bold]events[/]", str(len(invocation.given)))
+    for given in invocation.given:
+        table.add_section()
+        table.add_row("")
+        for name, value in to_rows(given).items():
+            table.add_row(name, escape(value))
+    return table
+
+
+def to_rows(given: Given) -> dict[str, str]:
+    """What is shown of one message: where it is, its key and headers, and the decoded event."""
+    message = given.message
+    time = datetime.fromtimestamp(message.timestamp_ms / 1000, UTC).isoformat(timespec="milliseconds")
+    event = {name: ", ".join(value) if isinstance(value, list) else str(value) for name, value in given.event.items()}
+    return {
+        "[dim]place[/]": f"partition {message.partition}, offset {message.offset}",
+        "[dim]schema id[/]": str(given.schema_id),
+        "[dim]time[/]": time.replace("+00:00", "Z"),
+        "[yellow]key[/]": to_text(message.key),
+        **{f"[magenta]{name}[/]": to_text(value) for name, value in message.headers},
+        **{f"[green]{name}[/]": value for name, value in event.items()},
+    }
+
+
+def to_text(value: bytes) -> str:
+    """A key or a header's value, which are text in UTF-8."""
+    return value.decode(errors="backslashreplace")
+
+
+def to_markdown() -> str:
+    """README's table: each sample event, what it is about, what the function answers and the events that it gives."""
+    about: Mapping[str, Mapping[str, Any]] = json.loads(ANSWERS.read_text())
+    lines = ["| event | what it is | answer | events given |", "|---|---|---|---|"]
+    with EmbeddedKafka(TOPIC) as kafka, contextlib.redirect_stdout(io.StringIO()):
+        function = Function(kafka)
+        for name, row in about.items():
+            invocation = function.invoke(read_event(EVENTS / name))
+            given = "<br>".join(map(to_cell, invocation.given)) or "none"
+            lines.append(f"| [{name}](events/{name}) | {row['what']} | {to_answer(invocation.answer)} | {given} |")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def to_answer(answer: Mapping[str, Any]) -> str:
+    """An answer in a few words."""
+    if "errorType" in answer:
+        return f"fails: `{answer['errorType']}`"
+    failures = [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+    return f"again from `{failures[0]}`" if failures else "done"
+
+
+def to_cell(given: Given) -> str:
+    """An event in one line of Markdown."""
+    event = given.event
+    names = ", ".join(json.dumps(name, ensure_ascii=False).strip('"') or '""' for name in event["features"])
+    text = f"{event['entity_type']} {event['entity_id']}, {event['resource_name']}: {names}"
+    return f"`{text.replace('`', chr(39)).replace('|', chr(92) + '|')}`"
+
+
+def write_readme(console: Console) -> int:
+    """Writes the table into README."""
+    before, _, rest = README.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    README.write_text(before + BEGIN + to_markdown() + END + after)
+    console.print("README.md has the table of events/")
+    return 0
+
+
+def print_markdown(_: Console) -> int:
+    """Prints the table as it is in README."""
+    print(to_markdown(), end="")
+    return 0
+
+
+def main() -> None:
+    """Reads the command line and does what it asks for."""
+    parser = argparse.ArgumentParser(prog="make invoke", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("event", type=Path, nargs="?", default=EVENTS / "insert.json", help="a file of events/")
+    parser.add_argument("--readme", action="store_true", help="write README's table of all sample events")
+    parser.add_argument("--table", action="store_true", help="print that table")
+    given = parser.parse_args()
+    if given.readme:
+        command.run(write_readme)
+    elif given.table:
+        command.run(print_markdown)
+    else:
+        command.run(partial(invoke, event=given.event))

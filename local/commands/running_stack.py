@@ -1,0 +1,63 @@
+"""What the commands for the stack in the background share: its topic and deployment, finding it, and where it is."""
+
+from confluent_kafka import KafkaException
+from rich.console import Console
+
+from local.commands import deployment
+from local.environment import REGION
+from local.errors import LocalError
+from local.paths import DEFAULT_STACK
+from local.servers.stack import RunningStack, Stack
+from local.servers.topic import TOPIC, create_topic
+from local.steps import Steps
+
+NEXT = {
+    "make put": "writes an item",
+    "make tail": "shows events as they come",
+    "make redrive": "sends dead letters again",
+    "make down": "stops the stack",
+}
+
+
+def set_up(stack: Stack) -> deployment.Deployment:
+    """Makes the topic and deploys the application."""
+    with stack.steps.step("topic") as step:
+        try:
+            stack.attend(lambda: create_topic(stack.kafka))
+        except (KafkaException, TimeoutError) as error:
+            raise LocalError(f"the topic {TOPIC} could not be made: {error}") from error
+        step.detail = TOPIC
+    return deployment.deploy(stack)
+
+
+def find_running() -> RunningStack:
+    """The stack that is up; an error that says how to start one where none is."""
+    running = RunningStack.find(DEFAULT_STACK, Steps())
+    if running is None:
+        raise LocalError("no local stack is up: start one with `make up`, or with `make demo KEEP=1`")
+    return running
+
+
+def show_addresses(console: Console) -> None:
+    """Prints where the stack is and how to try it by hand."""
+    stack = find_running()
+    console.print()
+    for name, address in (("Kafka", stack.kafka), ("registry", stack.registry), ("AWS", stack.aws)):
+        console.print(f"  [bold]{name:9}[/] {address}", highlight=False, soft_wrap=True)
+    console.print()
+    for command, what in NEXT.items():
+        console.print(f"  [bold]{command:13}[/] {what}", highlight=False)
+    console.print("\nFor `aws`, `sam remote invoke` and boto3:\n", highlight=False)
+    for line in to_exports(stack.aws):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def to_exports(endpoint: str) -> list[str]:
+    """Shell commands after which AWS's own tools reach this endpoint, whatever profile or proxy the shell had."""
+    return [
+        f"export AWS_ENDPOINT_URL={endpoint}",
+        f"export AWS_REGION={REGION} AWS_DEFAULT_REGION={REGION}",
+        "export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test",
+        "export NO_PROXY=127.0.0.1 no_proxy=127.0.0.1",
+        "unset AWS_PROFILE AWS_SESSION_TOKEN",
+    ]

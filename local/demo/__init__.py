@@ -1,0 +1,1 @@
+"""The demo: table writes, and the events that they must give."""

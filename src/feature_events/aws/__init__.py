@@ -1,0 +1,1 @@
+"""AWS: its clients, and what their errors mean."""

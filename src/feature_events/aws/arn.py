@@ -1,0 +1,21 @@
+"""Cuts up ARNs, in one place, since their forms are AWS's and every part of them is found by counting.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html
+"""
+
+_REGION = 3
+
+
+def to_region(arn: str) -> str:
+    """The region in an ARN."""
+    return arn.split(":")[_REGION]
+
+
+def to_table_arn(stream_arn: str) -> str:
+    """The ARN of the table that a DynamoDB stream is of: the stream's begins with it."""
+    return stream_arn.partition("/stream/")[0]
+
+
+def to_table_name(arn: str) -> str:
+    """The name of a table, by its ARN or its stream's; empty where the text is neither."""
+    return arn.partition(":table/")[2].partition("/")[0]

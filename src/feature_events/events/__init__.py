@@ -1,0 +1,1 @@
+"""What goes out: the event, its bytes, its headers and its message."""

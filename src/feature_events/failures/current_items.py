@@ -1,0 +1,77 @@
+"""Reads items as their tables have them now, to compare them with what a record says.
+
+A stream record holds the whole item that its write left. Where the table has another one today, it was written since,
+and that write has a record of its own.
+"""
+
+import base64
+from functools import partial
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+
+from feature_events.aws.clients import CONFIG, ask, to_code, to_error
+from feature_events.records.change import Change, Item
+
+type Attribute = Any
+"""An attribute in DynamoDB's JSON, or a part of one."""
+
+# There is no such table, or its keys are others
+_ABSENT = ("ResourceNotFoundException", "ValidationException")
+
+
+class PresentItems:
+    """The tables that the records came from."""
+
+    def __init__(self) -> None:
+        self._dynamodb = boto3.client("dynamodb", config=CONFIG)
+
+    def find_item(self, change: Change) -> Item | None:
+        """The item of this change's keys as it is now; None where there is none.
+
+        Raises:
+            Misconfigured: the table may not be read.
+            Undelivered: DynamoDB did not answer.
+
+        """
+        table = change.stream_arn.partition("/stream/")[0]
+        try:
+            key = _to_request(change.keys)
+            answer = ask(partial(self._dynamodb.get_item, TableName=table, Key=key, ConsistentRead=True))
+        except (ParamValidationError, ValueError, TypeError):
+            return None  # a key that no table has
+        except (ClientError, BotoCoreError) as error:
+            if to_code(error) in _ABSENT:
+                return None
+            raise to_error(error, f"dynamodb:GetItem on {table}") from None
+        return answer.get("Item")
+
+
+def are_equal(one: Attribute, other: Attribute) -> bool:
+    """Whether both are the same item, or part of one, whether from a record or from an answer."""
+    try:
+        return bool(_to_comparable(one) == _to_comparable(other))
+    except RecursionError:
+        return False  # no item is so deep
+
+
+def _to_request(keys: Item) -> dict[str, Attribute]:
+    """A record's keys as a request has them: binary is base64 in a record, and bytes here."""
+    return {
+        name: {"B": base64.b64decode(value["B"], validate=True)} if "B" in value else value
+        for name, value in keys.items()
+    }
+
+
+def _to_comparable(value: Attribute) -> Attribute:
+    """Binary as base64, as records have it, and sets in one order."""
+    if type(value) is bytes:
+        return base64.b64encode(value).decode()
+    if type(value) is dict:
+        return {name: _to_comparable(part) for name, part in value.items()}
+    if type(value) is list:
+        parts = [_to_comparable(part) for part in value]
+        # Members of a list are attributes, so objects; only members of a set are text
+        return sorted(parts) if all(type(part) is str for part in parts) else parts
+    return value

@@ -1,0 +1,1 @@
+"""Kafka: connected, authenticated, and produced to."""

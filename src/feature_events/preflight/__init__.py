@@ -1,0 +1,1 @@
+"""Whether everything between the function and its first event is in place."""

@@ -1,0 +1,17 @@
+"""One question of the preflight check: each part of the function brings those about itself.
+
+A part knows best what can be wrong with it and what a person must change; the check only puts the questions in order.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+
+class Probe(NamedTuple):
+    """A question, and what must hold before it is worth asking."""
+
+    name: str
+    find: Callable[[], str]
+    """Says what it has found; raises a FeatureEventsError that says what to change."""
+    needs: Sequence[str] = ()
+    """The names of probes without which it is not asked."""

@@ -1,0 +1,1 @@
+"""What came in: a stream record, read into a Change."""

@@ -1,1 +1,0 @@
-"""The real producer, when Kafka misbehaves."""

@@ -1,0 +1,186 @@
+"""One broker with a listener for each way to sign in, and secrets to sign in with."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from io import StringIO
+from typing import NamedTuple
+
+import pytest
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported, if not by name
+    AdminClient,
+    ScramCredentialInfo,
+    ScramMechanism,
+    UserScramCredentialUpsertion,
+)
+
+from feature_events.kafka.authentication import SignIn
+from feature_events.kafka.connection import to_properties
+from feature_events.kafka.publisher import Publisher
+from feature_events.logs import logger
+from feature_events.settings import KafkaAuth, read_settings
+from local.servers.certificates import Authority
+from local.servers.kafka import PLAIN, Kafka, Listener, to_oauth_listener, to_scram_listener, to_tls_listener
+from local.servers.registry import Registry
+from local.servers.topic import create_topic
+from tests.support.connections import cut_connections
+from tests.support.iam import TokenProvider
+from tests.support.registry_proxy import RegistryProxy, run_registry_proxy
+from tests.support.secrets import Secrets, run_secrets
+
+LOGIN = {"username": "félix", "password": "registry-secret"}
+USER, PASSWORD = "alice", "alice-secret"
+LIMIT = 30.0
+
+
+class Cluster(NamedTuple):
+    """The broker, its listeners, and the authority of its certificates."""
+
+    kafka: Kafka
+    authority: Authority
+    listeners: dict[str, Listener]
+
+    def address(self, name: str) -> str:
+        """Where this listener answers."""
+        return self.kafka.address(self.listeners[name])
+
+    def cut(self, name: str) -> None:
+        """Ends every connection to this listener."""
+        assert cut_connections(int(self.address(name).rpartition(":")[2]))
+
+    def change_password(self, user: str, password: str) -> None:
+        """Gives a user this password; there need be no such user."""
+        credentials = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
+        change = UserScramCredentialUpsertion(user, credentials, password.encode())
+        admin = AdminClient({"bootstrap.servers": self.kafka.bootstrap})
+        admin.alter_user_scram_credentials([change])[user].result(LIMIT)
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """The broker; tests share it, so each keeps to topics and users of its own."""
+    authority = Authority()
+    server = authority.issue("broker")
+    listeners = [
+        PLAIN,
+        to_tls_listener("TLS", server),
+        to_tls_listener("EXPIRED", authority.issue("broker", life=timedelta(days=-1))),
+        to_tls_listener("MTLS", server, client_authority=authority.certificate),
+        to_scram_listener("SCRAM", server),
+        to_oauth_listener("OAUTH", server),
+    ]
+    kafka = Kafka(
+        tmp_path_factory.mktemp("sign-in"),
+        listeners=listeners,
+        settings={
+            "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+            "allow.everyone.if.no.acl.found": "true",
+            "super.users": "User:ANONYMOUS",
+        },
+        format_options=["--add-scram", f"SCRAM-SHA-512=[name={USER},password={PASSWORD}]"],
+    )
+    with kafka:
+        yield Cluster(kafka, authority, {listener.name: listener for listener in listeners})
+
+
+@pytest.fixture
+def topic(cluster: Cluster, request: pytest.FixtureRequest) -> str:
+    """A new topic of two partitions."""
+    name = f"topic-{abs(hash(request.node.nodeid))}"
+    create_topic(cluster.kafka.bootstrap, name, 2)
+    return name
+
+
+@pytest.fixture
+def secrets(monkeypatch: pytest.MonkeyPatch) -> Iterator[Secrets]:
+    """An empty Secrets Manager."""
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.setenv(name, "us-east-1")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    with run_secrets() as running:
+        yield running
+
+
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> StringIO:
+    """What the function logs."""
+    stream = StringIO()
+    monkeypatch.setattr(logger.registered_handler, "stream", stream)
+    return stream
+
+
+@pytest.fixture
+def provider(monkeypatch: pytest.MonkeyPatch) -> TokenProvider:
+    """The provider of tokens, in the place of AWS's."""
+    provider = TokenProvider()
+    name = "aws_msk_iam_sasl_signer.MSKAuthTokenProvider.generate_auth_token"
+    monkeypatch.setattr(name, provider.generate_auth_token)
+    return provider
+
+
+LISTENERS: dict[KafkaAuth, str] = {"none": "PLAIN", "tls": "TLS", "scram": "SCRAM", "mtls": "MTLS", "iam": "OAUTH"}
+
+
+class Bench(NamedTuple):
+    """What a function with one way to sign in is made from: its environment and its secrets."""
+
+    environ: dict[str, str]
+    secrets: Secrets
+    secret: str
+    ca: str
+
+    def to_publisher(self, **environ: str) -> Publisher:
+        """The real publisher, as the function wires it."""
+        settings = read_settings({**self.environ, **environ})
+        return Publisher(settings.topic, to_properties(settings), SignIn(settings))
+
+
+type MakeBench = Callable[[KafkaAuth], Bench]
+
+
+@pytest.fixture
+def bench(cluster: Cluster, topic: str, secrets: Secrets, provider: TokenProvider) -> MakeBench:
+    """Makes a bench on which everything is right."""
+    assert provider.given == 0
+
+    def make(auth: KafkaAuth) -> Bench:
+        client = cluster.authority.issue("client")
+        value = {
+            "scram": {"username": USER, "password": PASSWORD},
+            "mtls": {"certificate": client.certificate, "privateKey": client.private_key},
+        }.get(auth)
+        secret = secrets.put(value) if value else ""
+        ca = secrets.put({"certificate": cluster.authority.certificate}) if auth != "none" else ""
+        environ = {
+            "KAFKA_AUTH": auth,
+            "KAFKA_BROKER_URL": cluster.address(LISTENERS[auth]),
+            "KAFKA_SECRET_ARN": secret,
+            "KAFKA_CA_SECRET_ARN": ca,
+            "TOPIC_NAME": topic,
+            "SCHEMA_ID": "7",
+            "AWS_REGION": "us-east-1",
+        }
+        return Bench(environ, secrets, secret, ca)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """The real registry; tests share it, so each keeps to a subject of its own."""
+    with Registry(tmp_path_factory.mktemp("registry")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def registry_authority() -> Authority:
+    """The authority of the certificate of the registry's proxy."""
+    return Authority("Registry's authority")
+
+
+@pytest.fixture
+def proxy(registry: Registry, registry_authority: Authority) -> Iterator[RegistryProxy]:
+    """The way to the registry by TLS and a password."""
+    server = registry_authority.issue("registry")
+    with run_registry_proxy(registry.url, server, LOGIN["username"], LOGIN["password"]) as running:
+        yield running

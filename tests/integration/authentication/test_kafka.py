@@ -1,0 +1,287 @@
+"""Signing in to real Kafka: each way delivers, each fault is one clear error, and nothing needs a new environment."""
+
+import importlib
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from io import StringIO
+from uuid import uuid4
+
+import pytest
+from confluent_kafka import Producer
+
+from feature_events.deadline import Deadline
+from feature_events.errors import Misconfigured
+from feature_events.kafka import authentication
+from feature_events.kafka.authentication import SignIn
+from feature_events.kafka.connection import to_properties
+from feature_events.kafka.publisher import Delivery, Publisher
+from feature_events.settings import KafkaAuth, read_settings
+from local.servers.certificates import Authority
+from tests.integration.authentication.conftest import Bench, Cluster, MakeBench
+from tests.support.doubles import FakeClock, FakeContext
+from tests.support.iam import TokenProvider
+from tests.support.messages import Refusals, number_of, to_messages
+from tests.support.records import to_record
+from tests.support.secrets import Secrets
+from tests.support.topics import read_topic
+
+type Fault = Callable[[Bench, Cluster], None]
+
+LONG = 20.0
+TIME_LEFT = Deadline(1e9)
+DELIVERED, UNKNOWN = {Delivery.DELIVERED}, {Delivery.UNKNOWN}
+
+
+def publish(publisher: Publisher, first: int = 0) -> set[Delivery]:
+    """What became of ten messages, numbered from the first."""
+    return set(publisher.publish(to_messages(first + 10)[first:], Deadline(LONG), Refusals()))
+
+
+def numbers_in(cluster: Cluster, topic: str) -> list[int]:
+    """The numbers of all messages in the topic."""
+    return sorted(number_of(message.value) for message in read_topic(cluster.kafka.bootstrap, topic))
+
+
+def renew_certificate(bench: Bench, authority: Authority, life: timedelta = timedelta(days=1)) -> None:
+    """Puts a new client certificate into the secret."""
+    client = authority.issue("client", life=life)
+    bench.secrets.change(bench.secret, {"certificate": client.certificate, "privateKey": client.private_key})
+
+
+@pytest.mark.parametrize("auth", ["tls", "scram", "mtls", "iam"])
+def test_publish__delivers_by_each_sign_in(bench: MakeBench, cluster: Cluster, topic: str, auth: KafkaAuth) -> None:
+    """Whichever way the broker asks for, events arrive."""
+    assert publish(bench(auth).to_publisher()) == DELIVERED
+    assert numbers_in(cluster, topic) == list(range(10))
+
+
+@pytest.mark.parametrize("auth", ["scram", "iam"])
+def test_handler__signs_in(bench: MakeBench, monkeypatch: pytest.MonkeyPatch, auth: KafkaAuth) -> None:
+    """The settings alone make the function sign in."""
+    for name, value in bench(auth).environ.items():
+        monkeypatch.setenv(name, value)
+    module = importlib.reload(importlib.import_module("feature_events.handler"))
+    assert module.handler({"Records": [to_record()]}, FakeContext()) == {"batchItemFailures": []}
+
+
+def test_publish__sends_the_certificates_between(bench: MakeBench, cluster: Cluster) -> None:
+    """A client certificate of an authority under the trusted one is taken, and so is an encrypted key."""
+    mtls = bench("mtls")
+    password = "key-secret"  # noqa: S105  # of a key that is made here
+    client = Authority("Between", cluster.authority).issue("client", password=password)
+    secret = {"certificate": client.certificate, "privateKey": client.private_key, "privateKeyPassword": password}
+    mtls.secrets.change(mtls.secret, secret)
+    assert publish(mtls.to_publisher()) == DELIVERED
+
+
+def break_password(bench: Bench, _: Cluster) -> None:
+    """Another password than the user's."""
+    bench.secrets.change(bench.secret, {"username": "alice", "password": "wrong-secret"})
+
+
+def break_by_foreign_certificate(bench: Bench, _: Cluster) -> None:
+    """A client certificate of an authority that the broker does not trust."""
+    renew_certificate(bench, Authority("Other"))
+
+
+def break_by_expired_certificate(bench: Bench, cluster: Cluster) -> None:
+    """A client certificate whose time is over."""
+    renew_certificate(bench, cluster.authority, timedelta(days=-1))
+
+
+def break_key(bench: Bench, cluster: Cluster) -> None:
+    """A private key of another certificate."""
+    one, other = cluster.authority.issue("client"), cluster.authority.issue("client")
+    bench.secrets.change(bench.secret, {"certificate": one.certificate, "privateKey": other.private_key})
+
+
+def break_authorities(bench: Bench, _: Cluster) -> None:
+    """An authority that has not signed the broker's certificate."""
+    bench.secrets.change(bench.ca, Authority("Other").certificate)
+
+
+@pytest.mark.parametrize(
+    ("auth", "fault", "text"),
+    [
+        ("scram", break_password, "does not let the function in: _AUTHENTICATION .*check user name and password"),
+        ("mtls", break_by_foreign_certificate, "check certificate and privateKey"),
+        ("mtls", break_by_expired_certificate, "check certificate and privateKey"),
+        ("mtls", break_key, "secret in KAFKA_SECRET_ARN holds what OpenSSL cannot use as ssl.key.pem"),
+        ("tls", break_authorities, "check the brokers' certificates, and the authorities"),
+        ("scram", break_authorities, "check the brokers' certificates, and the authorities"),
+    ],
+)
+def test_publish__says_what_is_wrong_and_recovers(
+    bench: MakeBench, cluster: Cluster, auth: KafkaAuth, fault: Fault, text: str
+) -> None:
+    """A sign-in that is wrong from the start is a misconfiguration; when it is mended the same environment goes on."""
+    made, right = bench(auth), bench(auth)
+    topic = made.environ["TOPIC_NAME"]
+    fault(made, cluster)
+    publisher = made.to_publisher()
+    with pytest.raises(Misconfigured, match=text) as raised:
+        publish(publisher)
+    assert "wrong-secret" not in str(raised.value)
+    assert numbers_in(cluster, topic) == []
+    for arn, source in ((made.secret, right.secret), (made.ca, right.ca)):
+        if arn:
+            made.secrets.copy(source, arn)
+    assert publish(publisher) == DELIVERED
+    assert numbers_in(cluster, topic) == list(range(10))
+
+
+@pytest.mark.parametrize(
+    ("auth", "listener", "text"),
+    [
+        ("tls", "EXPIRED", "check the brokers' certificates"),
+        ("tls", "MTLS", "set KAFKA_AUTH=mtls"),
+    ],
+)
+def test_publish__says_what_is_wrong_with_the_broker(
+    bench: MakeBench, cluster: Cluster, auth: KafkaAuth, listener: str, text: str
+) -> None:
+    """A broker's expired certificate, or one that wants another way to sign in, is a misconfiguration."""
+    with pytest.raises(Misconfigured, match=text):
+        publish(bench(auth).to_publisher(KAFKA_BROKER_URL=cluster.address(listener)))
+
+
+@pytest.fixture
+def scram(bench: MakeBench, cluster: Cluster) -> Bench:
+    """A bench with a user of its own."""
+    made = bench("scram")
+    user = f"user-{uuid4().hex}"
+    cluster.change_password(user, "first-secret")
+    made.secrets.change(made.secret, {"username": user, "password": "first-secret"})
+    return made
+
+
+def rotate(scram: Bench, cluster: Cluster) -> dict[str, str]:
+    """Gives the user another password and ends the connections; the secret's new value."""
+    login = scram.secrets.read(scram.secret) | {"password": "second-secret"}
+    cluster.change_password(login["username"], login["password"])
+    cluster.cut("SCRAM")
+    return login
+
+
+def test_publish__survives_a_rotated_password(scram: Bench, cluster: Cluster, topic: str) -> None:
+    """A password that was changed, here and there, costs no answer: the secret is read anew within the invocation."""
+    publisher = scram.to_publisher()
+    assert publish(publisher) == DELIVERED
+    scram.secrets.change(scram.secret, rotate(scram, cluster))
+    assert publish(publisher, 10) == DELIVERED
+    assert numbers_in(cluster, topic) == list(range(20))
+
+
+def test_publish__reports_a_password_that_is_behind(scram: Bench, cluster: Cluster, topic: str) -> None:
+    """While the secret is behind the broker it is one clear error, soon; with the secret renewed all goes on."""
+    publisher = scram.to_publisher()
+    assert publish(publisher) == DELIVERED
+    login = rotate(scram, cluster)
+    for _ in range(2):
+        with pytest.raises(Misconfigured, match="check user name and password") as raised:
+            publish(publisher, 10)
+        assert "secret" not in str(raised.value).replace("the secret that", "")
+    assert numbers_in(cluster, topic) == list(range(10))
+    scram.secrets.change(scram.secret, login)
+    assert publish(publisher, 10) == DELIVERED
+    assert numbers_in(cluster, topic) == list(range(20))
+
+
+def test_publish__survives_a_certificate_that_ends(bench: MakeBench, cluster: Cluster, topic: str) -> None:
+    """A client certificate that expires in a warm environment is replaced by the secret's new one."""
+    mtls = bench("mtls")
+    ending = timedelta(seconds=3)
+    renew_certificate(mtls, cluster.authority, ending)
+    publisher = mtls.to_publisher()
+    assert publish(publisher) == DELIVERED
+    renew_certificate(mtls, cluster.authority)
+    time.sleep(ending.total_seconds())
+    cluster.cut("MTLS")
+    assert publish(publisher, 10) == DELIVERED
+    assert numbers_in(cluster, topic) == list(range(20))
+
+
+def test_publish__signs_in_anew_after_a_freeze(bench: MakeBench, provider: TokenProvider) -> None:
+    """An environment that wakes up with a token that has ended signs another before it sends."""
+    settings = read_settings(bench("iam").environ)
+    clock = FakeClock(time.time())
+    publisher = Publisher(settings.topic, to_properties(settings), SignIn(settings, clock))
+    assert publish(publisher) == DELIVERED
+    clock.seconds += 800
+    assert publish(publisher) == DELIVERED
+    assert provider.given == 1
+    clock.seconds += 50
+    provider.life += 900
+    assert publish(publisher) == DELIVERED
+    assert provider.given == 2
+
+
+def test_sign_in__renews_a_token_before_it_ends(
+    bench: MakeBench, provider: TokenProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between batches the client asks for the next token by itself, and a provider that fails then costs nothing."""
+    monkeypatch.setattr(authentication, "TOKEN_MARGIN_SECONDS", 0.0)
+    provider.life = 5.0
+    publisher = bench("iam").to_publisher()
+    assert publish(publisher) == DELIVERED
+    provider.life, provider.error = 900.0, RuntimeError("no credentials")
+    time.sleep(4.2)  # the client asks when four fifths are over
+    assert publish(publisher) == DELIVERED
+    provider.error = None
+    wait = Deadline(LONG)
+    while provider.given == 1 and wait.remaining():
+        time.sleep(0.05)
+    assert provider.given == 2
+
+
+@pytest.mark.parametrize(
+    "fault", [{"error": ValueError("token-secret")}, {"delay": 0.5}, {"life": 1.0}], ids=["raises", "late", "ended"]
+)
+def test_publish__reports_a_token_that_is_not_to_be_had(
+    bench: MakeBench,
+    provider: TokenProvider,
+    monkeypatch: pytest.MonkeyPatch,
+    log: StringIO,
+    fault: dict[str, object],
+) -> None:
+    """Without a token nothing is sent and the batch goes back; when there is one, the same environment goes on."""
+    monkeypatch.setattr(authentication, "SIGNING_SECONDS", 0.2)
+    publisher = bench("iam").to_publisher()
+    right = {name: getattr(provider, name) for name in fault}
+    vars(provider).update(fault)
+    assert publish(publisher) == UNKNOWN
+    assert "no IAM token was signed" in log.getvalue() or "an IAM token was signed" in log.getvalue()
+    assert "token-secret" not in log.getvalue()
+    vars(provider).update(right)
+    assert publish(publisher) == DELIVERED
+
+
+def test_publish__reports_a_token_that_kafka_refuses(bench: MakeBench, provider: TokenProvider) -> None:
+    """A role that may not connect is a misconfiguration which says what to grant."""
+    provider.taken = False
+    publisher = bench("iam").to_publisher()
+    with pytest.raises(Misconfigured, match="grant the function's role kafka-cluster:Connect"):
+        publish(publisher)
+    provider.taken = True
+    assert publish(publisher) == DELIVERED
+
+
+def test_sign_in__does_not_sleep(bench: MakeBench) -> None:
+    """The flat second that a client with a source of tokens sleeps at its start is ended when the token is there."""
+    sign_in = SignIn(read_settings(bench("iam").environ))
+    taken = []
+    for _ in range(3):
+        properties = {"bootstrap.servers": "127.0.0.1:1", "log_level": 0, **sign_in.to_properties(TIME_LEFT)}
+        started = time.monotonic()
+        Producer(properties)
+        taken.append(time.monotonic() - started)
+    assert min(taken) < 1
+
+
+def test_publish__takes_a_secret_that_is_gone_for_a_misconfiguration(bench: MakeBench, secrets: Secrets) -> None:
+    """A deleted secret is said by the setting that names it."""
+    made = bench("scram")
+    secrets.delete(made.secret)
+    with pytest.raises(Misconfigured, match="the secret in KAFKA_SECRET_ARN cannot be read"):
+        publish(made.to_publisher())

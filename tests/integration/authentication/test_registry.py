@@ -1,0 +1,227 @@
+"""A registry behind TLS and a password: what is let in, what is said when it is not, and what comes after."""
+
+import json
+from collections.abc import Iterator
+from typing import NamedTuple
+from uuid import uuid4
+
+import pytest
+import requests
+
+from feature_events import registration
+from feature_events.errors import Misconfigured
+from feature_events.events.codec import SHIPPED_SCHEMA, Schema
+from feature_events.registries.confluent import find_schema, register_schema
+from feature_events.settings import Settings, read_settings
+from local.servers.certificates import Authority
+from local.servers.registry import Registry
+from local.servers.web import read_json
+from tests.integration.authentication.conftest import LOGIN
+from tests.support.doubles import FakeContext
+from tests.support.registry_proxy import RegistryProxy
+from tests.support.secrets import Secrets
+from tests.support.web_server import Answer, ScriptedServer, run_scripted_server
+
+LONG = 20.0
+FIELDS = json.loads(SHIPPED_SCHEMA)["fields"]
+
+
+def to_schema(*fields: object) -> str:
+    """The shipped schema with other fields."""
+    return json.dumps({**json.loads(SHIPPED_SCHEMA), "fields": fields})
+
+
+OPTIONAL = to_schema(*FIELDS, {"name": "note", "type": ["null", "string"], "default": None})
+INCOMPATIBLE = to_schema({**FIELDS[0], "type": "long"}, *FIELDS[1:])
+
+
+class Bench(NamedTuple):
+    """A topic of its own in the registry behind the proxy, and the secrets to get there."""
+
+    registry: Registry
+    proxy: RegistryProxy
+    secrets: Secrets
+    environ: dict[str, str]
+
+    @property
+    def settings(self) -> Settings:
+        """The function's settings."""
+        return read_settings({**self.environ, "KAFKA_BROKER_URL": "b:9092"})
+
+    @property
+    def subject(self) -> str:
+        """Where the schema is registered."""
+        return f"{self.environ['TOPIC_NAME']}-value"
+
+    def register(self, schema: str) -> int:
+        """Registers a schema by the registry's own way in; its id."""
+        url = f"{self.registry.url}/subjects/{self.subject}/versions"
+        return int(requests.post(url, json={"schema": schema}, timeout=10).json()["id"])
+
+    def versions(self) -> object:
+        """The subject's versions."""
+        return read_json(f"{self.registry.url}/subjects/{self.subject}/versions")
+
+
+@pytest.fixture
+def bench(registry: Registry, registry_authority: Authority, proxy: RegistryProxy, secrets: Secrets) -> Bench:
+    """A bench on which everything is right."""
+    environ = {
+        "SCHEMA_REGISTRY": proxy.url,
+        "SCHEMA_REGISTRY_SECRET_ARN": secrets.put(LOGIN),
+        "SCHEMA_REGISTRY_CA_SECRET_ARN": secrets.put({"certificate": registry_authority.certificate}),
+        "TOPIC_NAME": f"topic-{uuid4().hex}",
+    }
+    return Bench(registry, proxy, secrets, environ)
+
+
+def test_find_schema__signs_in(bench: Bench) -> None:
+    """With the secrets' password and authority the schema is found."""
+    schema_id = bench.register(SHIPPED_SCHEMA)
+    assert find_schema(bench.settings, LONG) == Schema(schema_id, SHIPPED_SCHEMA)
+
+
+def test_find_schema__says_that_the_password_is_wrong(bench: Bench) -> None:
+    """A wrong password is tried once more with the secret read anew, and is then one clear error."""
+    bench.proxy.password = "other-secret"  # noqa: S105  # the test's own
+    with pytest.raises(Misconfigured, match=r"HTTP 401.* check the secret in SCHEMA_REGISTRY_SECRET_ARN") as raised:
+        find_schema(bench.settings, LONG)
+    assert bench.proxy.asked == 2
+    assert "registry-secret" not in str(raised.value)
+
+
+def test_find_schema__survives_a_rotated_password(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A password that is changed between reading the secret and asking is read anew at once."""
+    schema_id = bench.register(SHIPPED_SCHEMA)
+    opened = bench.proxy.to_authorization
+
+    def rotate() -> str:
+        login = {**LOGIN, "password": "second-secret"}
+        bench.secrets.change(bench.environ["SCHEMA_REGISTRY_SECRET_ARN"], login)
+        bench.proxy.password = login["password"]
+        return opened()
+
+    monkeypatch.setattr(bench.proxy, "to_authorization", rotate)
+    assert find_schema(bench.settings, LONG).id == schema_id
+    assert bench.proxy.asked == 2
+
+
+@pytest.mark.parametrize("ca", ["other", "public"])
+def test_find_schema__trusts_no_other_authority(bench: Bench, ca: str) -> None:
+    """A certificate of an authority that is not told of is a misconfiguration, and nobody is sent the password."""
+    environ = {**bench.environ, "KAFKA_BROKER_URL": "b:9092"}
+    if ca == "other":
+        bench.secrets.change(environ["SCHEMA_REGISTRY_CA_SECRET_ARN"], Authority("Other").certificate)
+    else:
+        del environ["SCHEMA_REGISTRY_CA_SECRET_ARN"]
+    with pytest.raises(Misconfigured, match="is not trusted: check it, and the authorities"):
+        find_schema(read_settings(environ), LONG)
+    assert bench.proxy.asked == 0
+
+
+def test_find_schema__says_that_the_authority_is_no_certificate(bench: Bench) -> None:
+    """A secret of another form is named by its setting."""
+    pem = "-----BEGIN CERTIFICATE-----\nnone\n-----END CERTIFICATE-----"
+    bench.secrets.change(bench.environ["SCHEMA_REGISTRY_CA_SECRET_ARN"], pem)
+    with pytest.raises(Misconfigured, match="the secret in SCHEMA_REGISTRY_CA_SECRET_ARN"):
+        find_schema(bench.settings, LONG)
+
+
+def test_register_schema__gives_the_same_id_again(bench: Bench) -> None:
+    """Deploying the same schema twice registers one version."""
+    first = register_schema(bench.settings)
+    assert register_schema(bench.settings) == first
+    assert bench.versions() == [1]
+
+
+def test_register_schema__adds_a_version_to_a_compatible_one(bench: Bench) -> None:
+    """A schema that the former one's readers can read is the next version, with another id."""
+    older = bench.register(OPTIONAL)
+    registered = register_schema(bench.settings)
+    assert registered.version == 2
+    assert registered.id != older
+    assert find_schema(bench.settings, LONG).id == registered.id
+
+
+def test_register_schema__finds_a_former_version(bench: Bench) -> None:
+    """A deployment that is rolled back finds its schema, although there is a later one."""
+    first = register_schema(bench.settings)
+    bench.register(OPTIONAL)
+    assert register_schema(bench.settings) == first
+
+
+def test_register_schema__repeats_why_the_registry_refuses(bench: Bench) -> None:
+    """An incompatible schema is not registered, and the registry's own reason is told."""
+    bench.register(INCOMPATIBLE)
+    with pytest.raises(
+        Misconfigured, match=r"refuses feature_trigger.avsc .*; it says: .*STRING not compatible .* LONG"
+    ):
+        register_schema(bench.settings)
+    assert bench.versions() == [1]
+
+
+@pytest.fixture
+def cloudformation() -> Iterator[ScriptedServer]:
+    """Where CloudFormation wants its answers put."""
+    with run_scripted_server() as running:
+        running.script = [Answer(200, b"")]
+        yield running
+
+
+def ask(
+    cloudformation: ScriptedServer, bench: Bench, monkeypatch: pytest.MonkeyPatch, **request: str
+) -> dict[str, object]:
+    """CloudFormation's request of this kind, and what it is answered."""
+    for name, value in bench.environ.items():
+        monkeypatch.setenv(name, value)
+    event = {
+        "RequestType": "Create",
+        "ResponseURL": f"{cloudformation.url}/answer?X-Amz-Signature=url-secret",
+        "StackId": "arn:aws:cloudformation:us-east-1:123456789012:stack/s/1",
+        "RequestId": "request-1",
+        "LogicalResourceId": "Schema",
+        **request,
+    }
+    registration.handler(event, FakeContext())  # type: ignore[arg-type]  # the part that is used
+    answer = dict(cloudformation.requests[-1].body)
+    known = {name: answer.pop(name) for name in ("StackId", "RequestId", "LogicalResourceId")}
+    assert known == {name: event[name] for name in known}
+    return answer
+
+
+def test_registration__hands_the_id_to_the_stack(
+    bench: Bench, cloudformation: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Create registers and answers with id and version; an update with the same schema answers the same."""
+    created = ask(cloudformation, bench, monkeypatch)
+    registered = register_schema(bench.settings)
+    assert created == {
+        "Status": "SUCCESS",
+        "Reason": "The schema is registered.",
+        "PhysicalResourceId": bench.subject,
+        "Data": {"SchemaId": str(registered.id), "SchemaVersion": "1"},
+    }
+    updated = ask(cloudformation, bench, monkeypatch, RequestType="Update", PhysicalResourceId=bench.subject)
+    assert updated == created
+
+
+def test_registration__fails_the_deployment_of_an_incompatible_schema(
+    bench: Bench, cloudformation: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stack's events say what the registry has against it."""
+    bench.register(INCOMPATIBLE)
+    answer = ask(cloudformation, bench, monkeypatch)
+    assert answer["Status"] == "FAILED"
+    assert "STRING not compatible with writer type: LONG" in str(answer["Reason"])
+    assert answer["PhysicalResourceId"] == bench.subject
+
+
+def test_registration__leaves_the_registry_alone_on_delete(
+    bench: Bench, cloudformation: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was written under the schema outlives the stack."""
+    ask(cloudformation, bench, monkeypatch)
+    asked = bench.proxy.asked
+    answer = ask(cloudformation, bench, monkeypatch, RequestType="Delete", PhysicalResourceId=bench.subject)
+    assert (answer["Status"], answer["PhysicalResourceId"]) == ("SUCCESS", bench.subject)
+    assert (bench.proxy.asked, bench.versions()) == (asked, [1])

@@ -1,0 +1,1 @@
+"""Faults of Kafka, from librdkafka's own broker."""

@@ -1,0 +1,28 @@
+"""The check's report waits for nothing that its checks have left behind."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from feature_events.deadline import Deadline
+from feature_events.preflight.check import run_checks
+from tests.support.mock_kafka import MockKafka, run_mock_kafka
+from tests.support.resolver import asking_producers
+
+LONG = 20.0
+
+
+@pytest.fixture
+def kafka() -> Iterator[MockKafka]:
+    """A cluster to let the check in."""
+    with run_mock_kafka() as running:
+        yield running
+
+
+def test_run_checks__waits_for_no_thread_of_the_client(kafka: MockKafka) -> None:
+    """A producer whose threads still ask for an address ends after the report, not before it."""
+    environ = {"KAFKA_BROKER_URL": kafka.bootstrap, "SCHEMA_ID": "7", "TOPIC_NAME": kafka.topic}
+    with asking_producers(LONG) as end:
+        report = run_checks(environ, Deadline(LONG))
+        assert {each["name"]: each["ok"] for each in report["checks"]}["sign-in"]
+        assert end.came_after_the_return(LONG)

@@ -1,0 +1,157 @@
+"""Writers, faults and the passing of time in any order, and the invariants after every step."""
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any, override
+
+import hypothesis.strategies as st
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+
+from tests.simulation.world import BAD, GOOD, INVARIANTS, KINDS, SLOW_STORE, World
+from tests.support.mapping import read_on_failure
+from tests.support.modelled_kafka import Fate
+
+ENTITIES = st.integers(0, 3)
+CHANGES = st.lists(st.tuples(st.sampled_from((*KINDS, GOOD, GOOD, GOOD, GOOD)), ENTITIES), min_size=1, max_size=8)
+FATES = st.lists(st.sampled_from((*Fate, Fate.WRITTEN, Fate.WRITTEN)), max_size=4)
+INVOCATIONS = st.lists(
+    st.tuples(st.integers(0, 3), FATES, st.sampled_from([60, 60, 60, 25, 8, 3])), min_size=1, max_size=4
+)
+
+
+@dataclass
+class Tally:
+    """What happened in all histories together."""
+
+    runs: int = 0
+    changes: int = 0
+    invocations: int = 0
+    failures: int = 0
+    acknowledged: int = 0
+    set_aside: int = 0
+    given_up: int = 0
+
+    def add(self, world: World) -> None:
+        """Counts one history."""
+        self.runs += 1
+        self.changes += len(world.written)
+        self.invocations += world.invocations
+        self.failures += world.failures
+        self.acknowledged += len(world.kafka.acknowledged)
+        self.set_aside += len(world.letters.letters)
+        self.given_up += len(read_on_failure(world.on_failure))
+
+    def __str__(self) -> str:
+        return (
+            f"{self.runs:,} histories of {self.changes:,} changes and {self.invocations:,} invocations, of which "
+            f"{self.failures:,} failed"
+        )
+
+
+class Machine(RuleBasedStateMachine):
+    """What may happen."""
+
+    watched = frozenset(INVARIANTS)
+    tally: Tally | None = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._stack = ExitStack()
+        self.world = self._stack.enter_context(World(self.watched).running())
+
+    @rule(changes=CHANGES, invocations=INVOCATIONS)
+    def work(self, changes: list[tuple[str, int]], invocations: list[tuple[int, list[Fate], int]]) -> None:
+        """Feature teams write, and the mapping delivers."""
+        for kind, entity in changes:
+            self.world.write(kind, entity)
+        self.invoke(invocations)
+
+    def invoke(self, invocations: list[tuple[int, list[Fate], int]]) -> None:
+        """Delivers batches of these lanes, and each record batch of them meets its fate."""
+        for lane, fates, seconds in invocations:
+            self.world.remaining = seconds
+            self.world.kafka.fates.extend(fates)
+            self.world.step(lane)
+            self.world.kafka.fates.clear()
+
+    @rule(kind=st.sampled_from(sorted(BAD)), count=st.integers(3, 12), entity=ENTITIES)
+    def write_only_bad(self, kind: str, count: int, entity: int) -> None:
+        """One of them writes nothing that can be published, behind something that can."""
+        self.world.write(GOOD, entity)
+        for _ in range(count):
+            self.world.write(kind, entity)
+
+    @rule(invocations=INVOCATIONS)
+    def deliver(self, invocations: list[tuple[int, list[Fate], int]]) -> None:
+        """The mapping goes on with what there is."""
+        self.invoke(invocations)
+
+    @rule(reachable=st.booleans())
+    def change_kafka(self, reachable: bool) -> None:  # noqa: FBT001  # Hypothesis gives it
+        """All brokers go away, or come back."""
+        self.world.kafka.reachable = reachable
+
+    @rule(works=st.booleans(), seconds=st.sampled_from([0.0, 0.5, SLOW_STORE]))
+    def change_store(self, works: bool, seconds: float) -> None:  # noqa: FBT001  # Hypothesis gives it
+        """S3 refuses, recovers, or grows slow."""
+        self.world.letters.works = works
+        self.world.letters.seconds = seconds
+
+    @rule()
+    def catch_up(self) -> None:
+        """What was on the wire arrives."""
+        self.world.kafka.catch_up()
+        self.world.check()
+
+    @rule()
+    def replace_instances(self) -> None:
+        """Lambda starts new execution environments."""
+        self.world.replace_instances()
+
+    @rule()
+    def thaw_instances(self) -> None:
+        """Lambda goes back to frozen execution environments."""
+        self.world.thaw_instances()
+        self.world.check()
+
+    @rule(hours=st.sampled_from([1, 12, 24]))
+    def wait(self, hours: int) -> None:
+        """Time passes, in which what was on the wire has arrived."""
+        self.world.kafka.catch_up()
+        self.world.mapping.advance(hours * 3600)
+        self.world.check()
+
+    @rule()
+    def split(self) -> None:
+        """The table's partition is split."""
+        self.world.split()
+
+    @override
+    def teardown(self) -> None:
+        try:
+            self.world.finish()
+            if self.tally is not None:
+                self.tally.add(self.world)
+        finally:
+            self._stack.close()
+
+
+def run_machine(
+    runs: int, number: int, *, steps: int = 12, watched: str | None = None, tally: Tally | None = None
+) -> None:
+    """Runs the machine so often, from this seed; with one invariant watched, only until that is broken."""
+    configuration = settings(
+        max_examples=runs,
+        stateful_step_count=steps,
+        deadline=None,
+        database=None,
+        phases=(Phase.generate, Phase.shrink) if watched is None else (Phase.generate,),
+        suppress_health_check=list(HealthCheck),
+        print_blob=watched is None,
+        report_multiple_bugs=False,
+    )
+    # A class of its own, since the seed is kept on it
+    settings_of_run = {"tally": tally, "watched": frozenset(INVARIANTS) if watched is None else frozenset({watched})}
+    machine: Any = type("Machine", (Machine,), settings_of_run)
+    run_state_machine_as_test(seed(number)(machine), settings=configuration)

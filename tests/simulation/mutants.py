@@ -1,0 +1,210 @@
+"""Changes to the function that break a promise each, to see that the invariants notice.
+
+A test of promises is worth what it catches. Each mutant is one small edit of the source, made in memory.
+"""
+
+import inspect
+import itertools
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any, NamedTuple
+from unittest.mock import patch
+
+from feature_events import handler
+from feature_events.deadline import Deadline
+from feature_events.events import event
+from feature_events.events.codec import Codec
+from feature_events.failures.dead_letter_limit import DeadLetterLimit
+from feature_events.kafka import publisher
+from feature_events.kafka.publisher import Publisher
+from feature_events.outcome import Outcome
+from feature_events.pipeline import Pipeline
+
+type Edit = Callable[[ExitStack], object]
+
+
+class Mutant(NamedTuple):
+    """A change to the code and the invariant that has to notice it."""
+
+    name: str
+    killed_by: str
+    edits: tuple[Edit, ...]
+
+    @contextmanager
+    def alive(self) -> Iterator[None]:
+        """The code as this mutant has it."""
+        with ExitStack() as stack:
+            for edit in self.edits:
+                edit(stack)
+            yield
+
+
+def edit(owner: Any, name: str, old: str, new: str) -> Edit:  # noqa: ANN401  # a module or a class
+    """Replaces a piece of a function's text, which must be there exactly once."""
+
+    def apply(stack: ExitStack) -> None:
+        function = inspect.getattr_static(owner, name)
+        text = textwrap.dedent(inspect.getsource(getattr(function, "fget", None) or function))
+        assert text.count(old) == 1, f"{name} has changed: {old!r} is in it {text.count(old)} times"
+        space: dict[str, Any] = {}
+        # The names that the function sees stay those of its module
+        module = vars(sys.modules[owner.__module__ if inspect.isclass(owner) else owner.__name__])
+        exec(compile(text.replace(old, new), f"<mutant of {name}>", "exec"), module, space)  # noqa: S102  # our own text
+        stack.enter_context(patch.object(owner, name, space[name]))
+
+    return apply
+
+
+def put(owner: Any, name: str, value: object) -> Edit:  # noqa: ANN401  # a module or a class
+    """Replaces a function or a value."""
+    return lambda stack: stack.enter_context(patch.object(owner, name, value))
+
+
+def put_item(owner: Any, **values: object) -> Edit:  # noqa: ANN401  # a mapping, read-only to others
+    """Replaces entries of a table, underscores in their names for dots."""
+    named = {name.replace("_", "."): value for name, value in values.items()}
+    return lambda stack: stack.enter_context(patch.dict(owner, named))
+
+
+class Everything:
+    """Holds whatever it is asked for."""
+
+    def __contains__(self, _: object) -> bool:
+        return True
+
+
+_numbers = itertools.count()
+
+
+def _to_new_id(_: object) -> str:
+    return f"00000000-0000-0000-0000-{next(_numbers):012}"
+
+
+def _quiet(pipeline: Pipeline, records: Any, deadline: Deadline) -> Any:  # noqa: ANN401  # as the handler has it
+    try:
+        return pipeline.run(records, deadline).response()
+    except Exception:  # noqa: BLE001  # the mutation
+        return {"batchItemFailures": []}
+
+
+def _put_quiet(stack: ExitStack) -> object:
+    return stack.enter_context(patch.object(handler, "_quiet", _quiet, create=True))
+
+
+MUTANTS = (
+    Mutant(
+        "an exception is answered as success",
+        "I1",
+        (
+            edit(
+                handler,
+                "handler",
+                "return pipeline.run(records, deadline).response()",
+                "return _quiet(pipeline, records, deadline)",
+            ),
+            _put_quiet,
+        ),
+    ),
+    Mutant("no report counts as delivered", "I1", (put(publisher._Outstanding, "error", None),)),  # noqa: SLF001
+    Mutant(
+        "goes on behind an unanswered wave",
+        "I2",
+        (
+            edit(
+                Publisher,
+                "_publish_waves",
+                "self._explain(unknown)\n            return",
+                "self._abandon()\n            continue",
+            ),
+        ),
+    ),
+    Mutant(
+        "a refused half is sent behind the next wave",
+        "I2",
+        (
+            edit(
+                Publisher,
+                "_publish_waves",
+                "waves.extendleft([positions[middle:], positions[:middle]])",
+                "waves.extend([positions[:middle], positions[middle:]])",
+            ),
+        ),
+    ),
+    Mutant(
+        "the halves of a refused wave are swapped",
+        "I2",
+        (
+            edit(
+                Publisher,
+                "_publish_waves",
+                "[positions[middle:], positions[:middle]]",
+                "[positions[:middle], positions[middle:]]",
+            ),
+        ),
+    ),
+    Mutant(
+        "goes on with the next portion behind an undelivered record",
+        "I2",
+        (edit(Pipeline, "run", "if outcome.first_undelivered in portion:", "if not portion:"),),
+    ),
+    Mutant(
+        "each message is a record batch and expires by itself",
+        "I2",
+        (put_item(publisher._FIXED, linger_ms=5, message_timeout_ms=5000),),  # noqa: SLF001
+    ),
+    Mutant("an id is made anew at each delivery", "I3", (put(event, "to_event_id", _to_new_id),)),
+    Mutant(
+        "the bytes depend on what was encoded before",
+        "I3",
+        (put(Codec, "encode", lambda _, event: b"\0\0\0\0\7" + str((next(_numbers), event)).encode()),),
+    ),
+    Mutant(
+        "the last undelivered record is reported",
+        "I4",
+        (edit(Outcome, "first_undelivered", "self._states.find(", "self._states.rfind("),),
+    ),
+    Mutant(
+        "the record behind the right one is reported",
+        "I4",
+        (
+            edit(
+                Outcome, "response", "self.records[position]", "self.records[min(position + 1, len(self.records) - 1)]"
+            ),
+        ),
+    ),
+    Mutant("what is left over is not purged", "I5", (put(Publisher, "_abandon", lambda _: None),)),
+    Mutant("whatever fails is set aside", "I6", (put(publisher, "_REFUSED", Everything()),)),
+    Mutant("no time is kept to answer", "I7", (put(handler, "ANSWER_SECONDS", 0.0),)),
+    Mutant("a lost producer is kept", "I8", (put(Publisher, "_abandon", lambda _: None),)),
+    Mutant("a delivered event gives nothing back", "I8", (put(DeadLetterLimit, "give_back", lambda *_: None),)),
+    Mutant(
+        "all of a batch that is retried is sent at once",
+        "I11",
+        (edit(Publisher, "_publish_waves", "[range(1)] if messages and", "[range(1)] if not messages and"),),
+    ),
+    Mutant("there is no dead-letter limit", "I9", (put(DeadLetterLimit, "allows", lambda *_: True),)),
+    Mutant(
+        "any delivered event gives all back",
+        "I9",
+        (edit(DeadLetterLimit, "give_back", "max(0, account.used - events)", "0 if events else account.used"),),
+    ),
+    Mutant(
+        "the dead-letter limit is each invocation's own",
+        "I9",
+        (
+            edit(
+                Pipeline,
+                "run",
+                "outcome = Outcome(records)",
+                "outcome = Outcome(records); self.limit._accounts.clear()",
+            ),
+        ),
+    ),
+    Mutant(
+        "a bad record behind an undelivered one is dead-lettered",
+        "I10",
+        (edit(Pipeline, "_publish", " or outcome.first_undelivered != position", ""),),
+    ),
+)

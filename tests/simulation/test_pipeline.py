@@ -1,0 +1,167 @@
+"""Whatever comes, the line keeps its word: the promises on generated input."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feature_events.deadline import Deadline
+from feature_events.errors import Misconfigured, PoisonRecord
+from feature_events.events.codec import SHIPPED_SCHEMA
+from feature_events.events.event import FeatureAvailabilityEvent, to_timestamp
+from feature_events.events.message import Message
+from feature_events.records.change import Change, Skipped, read_change
+from tests.support.avro import read_avro
+from tests.support.doubles import FakeDeadLetters, FakePublisher
+from tests.support.pipelines import CODEC, to_pipeline
+from tests.support.records import Json, number_of, to_item, to_record, to_unreadable_record
+
+TIME_LEFT = Deadline(10**9)
+
+text = st.text(st.characters(codec=None, exclude_categories=()), max_size=8)  # lone surrogates too, as JSON allows
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | text
+json_like = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3), max_leaves=8
+)
+attribute_types = st.sampled_from(["S", "N", "B", "M", "L", "NULL", "BOOL", "SS", "NS"])
+attributes = st.recursive(
+    st.dictionaries(attribute_types, scalars, max_size=2),
+    lambda inner: st.dictionaries(st.just("M"), st.dictionaries(text, inner, max_size=3), min_size=1),
+    max_leaves=8,
+)
+
+
+@st.composite
+def mutated_records(draw: st.DrawFn) -> Any:  # noqa: ANN401  # anything at all may come out
+    """A good record with up to three of its parts replaced by anything, or left out."""
+    record = to_record(draw(st.integers(0, 9)), kind=draw(st.sampled_from(["INSERT", "MODIFY", "REMOVE"])))
+    for _ in range(draw(st.integers(0, 3))):
+        part: Any = record
+        while True:
+            name = draw(st.sampled_from(sorted(part, key=repr)))
+            if type(part[name]) is dict and part[name] and draw(st.booleans()):
+                part = part[name]
+                continue
+            if draw(st.booleans()):
+                part[name] = draw(json_like | attributes)
+            else:
+                del part[name]
+            break
+        if not record:
+            break
+    return record
+
+
+@given(json_like | mutated_records())
+def test_read_change__gives_a_change_a_skip_or_poison(record: Any) -> None:  # noqa: ANN401  # anything at all
+    """No record makes any other exception, but for a stream that carries no images."""
+    carries_none = False
+    try:
+        assert isinstance(read_change(record), Change | Skipped)
+    except PoisonRecord:
+        pass
+    except Misconfigured:
+        carries_none = True
+    assert not carries_none or record["dynamodb"]["StreamViewType"] in ("KEYS_ONLY", "OLD_IMAGE")
+
+
+@given(st.lists(json_like | mutated_records(), max_size=5), st.sampled_from(["all", "changed"]))
+def test_run__brings_every_record_to_an_end(records: list[Any], mode: Any) -> None:  # noqa: ANN401  # a Literal, to Hypothesis text
+    """Any batch is delivered, skipped or set aside, record by record."""
+    publisher, letters = FakePublisher(), FakeDeadLetters()
+    try:
+        outcome = to_pipeline(publisher, letters, features_mode=mode).run(records, TIME_LEFT)
+    except Misconfigured:
+        return
+    assert outcome.response() == {"batchItemFailures": []}
+    assert len(publisher.log) + len(letters.letters) + sum(outcome.skipped.values()) == len(records)
+    assert all(type(part) is bytes for message in publisher.log for part in (message.key, message.value))
+
+
+ENDS = ["good", "skipped", "unreadable", "large", "lost"]
+LARGE = tuple(f"feature_{number}" for number in range(200))
+
+
+def to_batch(ends: Sequence[str]) -> list[Json]:
+    """One record for each end that it is to come to."""
+    records = []
+    for number, end in enumerate(ends):
+        entity = "lost" if end == "lost" else f"user-{number % 3}"
+        match end:
+            case "unreadable":
+                records.append(to_unreadable_record(number))
+            case "skipped":
+                records.append(to_record(number, kind="REMOVE"))
+            case "large":
+                records.append(to_record(number, item=to_item(LARGE)))
+            case _:
+                records.append(to_record(number, entity=entity))
+    return records
+
+
+def first_undelivered(ends: Sequence[str], *, stores: bool) -> int | None:
+    """What the answer has to name, from the promises alone."""
+    bad = {"lost"} if stores else {"lost", "unreadable", "large"}
+    return next((position for position, end in enumerate(ends) if end in bad), None)
+
+
+@given(st.lists(st.sampled_from(ENDS), max_size=12), st.booleans())
+def test_response__is_always_the_first_undelivered(ends: list[str], stores: bool) -> None:  # noqa: FBT001  # Hypothesis gives it
+    """Whatever fails and however, the answer names the first record that came to no end, and no other."""
+    publisher, letters = FakePublisher(message_max_bytes=1000), FakeDeadLetters(works=stores)
+    publisher.loses = lambda message: message.key == b"lost"
+    records = to_batch(ends)
+    outcome = to_pipeline(publisher, letters).run(records, TIME_LEFT)
+    first = first_undelivered(ends, stores=stores)
+    expected = [] if first is None else [{"itemIdentifier": number_of(records[first])}]
+    assert outcome.response() == {"batchItemFailures": expected}
+
+
+@given(st.lists(st.sampled_from(ENDS), max_size=12))
+def test_redelivery__completes_in_order_with_recognisable_duplicates(ends: list[str]) -> None:
+    """A batch that failed, delivered again from the reported record on, leaves nothing out and nothing out of order."""
+    publisher, letters = FakePublisher(message_max_bytes=1000), FakeDeadLetters()
+    publisher.loses = lambda message: message.key == b"lost"
+    pipeline = to_pipeline(publisher, letters)
+    records = to_batch(ends)
+    reported = pipeline.run(records, TIME_LEFT).first_undelivered
+    if reported is not None:
+        publisher.loses = lambda _: False
+        assert pipeline.run(records[reported:], TIME_LEFT).first_undelivered is None
+    firsts: dict[bytes, Message] = {}
+    for message in publisher.log:
+        assert firsts.setdefault(message.value, message) == message
+    times = [message.timestamp_ms for message in firsts.values()]
+    assert times == sorted(times)
+    wanted = Counter({"good": ends.count("good"), "lost": ends.count("lost")})
+    assert len(firsts) == wanted.total()
+    numbers = {number_of(record) for record, _ in letters.letters}
+    assert len(numbers) == ends.count("unreadable") + ends.count("large")
+
+
+texts = st.text(max_size=100) | st.text(st.sampled_from("aé🦊"), min_size=1000, max_size=3000)
+
+
+@given(st.tuples(*[texts] * 8), st.lists(st.text(max_size=20), max_size=70))
+def test_encode__is_avro_to_the_byte(fields: tuple[str, ...], features: list[str]) -> None:
+    """What is encoded part by part is what fastavro writes of the whole record."""
+    event = FeatureAvailabilityEvent._make((*fields, tuple(features)))
+    expected = read_avro(SHIPPED_SCHEMA).write({**event._asdict(), "features": features})
+    assert CODEC.encode(event)[5:] == expected
+
+
+@given(st.datetimes(), st.sampled_from(["", "Z", "+00:00"]), st.sampled_from(["milliseconds", "microseconds"]))
+def test_to_timestamp__keeps_every_time_of_the_calendar(time: datetime, zone: str, precision: str) -> None:
+    """A time in UTC is told to the millisecond, whatever day it is."""
+    stored = time.isoformat(timespec=precision) + zone
+    assert to_timestamp({"S": stored}, None) == time.isoformat(timespec="milliseconds") + "Z"
+
+
+@given(st.text() | st.datetimes().map(str) | st.datetimes(timezones=st.timezones()).map(lambda time: time.isoformat()))
+def test_to_timestamp__has_one_form(stored: str) -> None:
+    """Whatever text a row has for a time, consumers parse one form."""
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", to_timestamp({"S": stored}, 1))
