@@ -1,21 +1,23 @@
 """Keeps what became of each record of a batch, and answers Lambda with it.
 
-Lambda takes the lowest number in `batchItemFailures` as its checkpoint and delivers everything from there on again, so
-one number is the whole answer: that of the first record which is neither delivered, skipped nor set aside.
+Lambda takes the lowest number in `batchItemFailures` as its checkpoint and retries everything from there on, so one
+number is the whole answer: that of the first record which is neither delivered, skipped nor dead-lettered.
 https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
 """
 
+import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TypedDict
 
+from feature_events.events.message import Message
 from feature_events.records.change import Skipped
 from feature_events.records.position import StreamRecord, read_position
 
-_UNDELIVERED, _SKIPPED, _SET_ASIDE, _DELIVERED = 0, 1, 2, 3
+_UNDELIVERED, _SKIPPED, _DEAD_LETTERED, _DELIVERED = 0, 1, 2, 3
 
 WHOLE_BATCH = ""
-"""The identifier by which Lambda delivers the whole batch again."""
+"""The identifier by which Lambda retries the whole batch."""
 
 
 class BatchItemFailure(TypedDict):
@@ -41,11 +43,21 @@ class Outcome:
         self.dead_letters = 0
         self.withheld: int | None = None
         """The position of a record that the dead-letter limit keeps in the stream."""
+        self.serialization_seconds = self.delivery_seconds = 0.0
+        self._event_bytes = 0
+        self._oldest_ms = math.inf
 
-    def skip(self, position: int, reason: Skipped) -> None:
-        """This record rightly gives no event."""
-        self._states[position] = _SKIPPED
-        self.skipped[reason] += 1
+    def count_messages(self, messages: Collection[Message], seconds: float) -> None:
+        """These messages were made in so many seconds."""
+        self.serialization_seconds += seconds
+        self._event_bytes += sum([len(message.value) for message in messages])
+        self._oldest_ms = min([self._oldest_ms, *[message.timestamp_ms for message in messages]])
+
+    def skip(self, reasons: Mapping[int, Skipped]) -> None:
+        """The records at these positions rightly give no event."""
+        for position in reasons:
+            self._states[position] = _SKIPPED
+        self.skipped.update(reasons.values())
 
     def deliver(self, positions: Sequence[int]) -> None:
         """Kafka has acknowledged the events of these records."""
@@ -54,18 +66,18 @@ class Outcome:
             states[position] = _DELIVERED
         self.delivered += len(positions)
 
-    def set_aside(self, position: int) -> None:
+    def dead_letter(self, position: int) -> None:
         """This record is in the dead-letter store."""
-        self._states[position] = _SET_ASIDE
+        self._states[position] = _DEAD_LETTERED
         self.dead_letters += 1
 
     def withhold(self, position: int) -> None:
         """This record would be in the dead-letter store if the limit had not been reached."""
         self.withheld = position
 
-    def is_set_aside(self, position: int) -> bool:
+    def is_dead_lettered(self, position: int) -> bool:
         """Whether this record is in the dead-letter store."""
-        return self._states[position] == _SET_ASIDE
+        return self._states[position] == _DEAD_LETTERED
 
     def is_undelivered(self, position: int) -> bool:
         """Whether this record has come to no end."""
@@ -84,13 +96,29 @@ class Outcome:
 
     @property
     def settled(self) -> int:
-        """How many were delivered before the first undelivered one: Lambda does not deliver these again."""
+        """How many were delivered before the first undelivered one: Lambda does not retry these."""
         return self._states.count(_DELIVERED, 0, self.first_undelivered)
 
     @property
     def is_stopped(self) -> bool:
         """Whether the dead-letter limit keeps the first record in the stream, so that the shard waits for a person."""
         return self.withheld == 0
+
+    def measure(self, answered: float) -> dict[str, float]:
+        """The batch's figures by the names of `metrics.METRICS`, answered at this time in seconds since the epoch."""
+        measured: dict[str, float] = {
+            "EventsDelivered": self.delivered,
+            "RecordsUndelivered": self.undelivered,
+            "DeadLetters": self.dead_letters,
+            "DeadLetterLimitReached": int(self.is_stopped),
+            "SerializationTime": self.serialization_seconds * 1000,
+        }
+        if self._event_bytes:
+            measured["EventBytes"] = self._event_bytes
+            measured["DeliveryLatency"] = self.delivery_seconds * 1000
+        if self.delivered:
+            measured["EndToEndLatency"] = max(0.0, answered * 1000 - self._oldest_ms)
+        return measured
 
     def counts(self) -> dict[str, object]:
         """How many records came to which end."""

@@ -18,16 +18,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NotRequired, Protocol, TypedD
 from feature_events.aws.clients import PARALLEL
 from feature_events.deadline import Deadline
 from feature_events.errors import FeatureEventsError, Misconfigured, PoisonRecord, Undelivered
-from feature_events.events.event import FeatureAvailabilityEvent, to_event
 from feature_events.failures.current_items import PresentItems, are_equal
 from feature_events.failures.dead_letter_limit import DeadLetterLimit
 from feature_events.failures.failure_store import ON_FAILURE_PREFIX, Failure, FailureStore, StoredObject
-from feature_events.handler import ANSWER_SECONDS, wire
-from feature_events.layouts.table_layout import read_map
+from feature_events.layouts.entity_features import EntityFeatures, read_entity_features, read_features
 from feature_events.logs import logger
 from feature_events.pipeline import Pipeline
-from feature_events.records.change import Change, Item, Skipped, read_change
+from feature_events.records.change import Change, Item, read_change
 from feature_events.records.position import StreamRecord, read_position
+from feature_events.wiring import ANSWER_SECONDS, wire
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -338,15 +337,17 @@ class Redrive:
         fresh: list[tuple[_Found, Change, int]] = []
         for each in found:
             try:
-                message = self._pipeline.prepare(each.record)
-                change = read_change(each.record)
-            except (PoisonRecord, Misconfigured) as error:
+                messages, skipped, bad = self._pipeline.prepare([each.record], range(1))
+            except Misconfigured as error:
                 each.become(End.POISON, str(error))
                 continue
-            if isinstance(message, Skipped) or isinstance(change, Skipped):
+            if bad:
+                each.become(End.POISON, str(bad[0]))
+            elif skipped:
                 each.become(End.SKIPPED, "")
             else:
-                fresh.append((each, change, message.timestamp_ms))
+                change = cast("Change", read_change(each.record))  # its message was made
+                fresh.append((each, change, messages[0].timestamp_ms))
         if not self._request.force:
             with ThreadPoolExecutor(PARALLEL) as pool:
                 list(pool.map(lambda one: self._check(one[0], one[1], deadline), fresh))
@@ -375,13 +376,13 @@ class Redrive:
             return are_equal(item, change.new_image)
         # A write that left these features as they were has announced none of them
         layout = self._pipeline.layout
-        event = cast("FeatureAvailabilityEvent", to_event(change, layout, "changed"))  # its message was made
-        then = read_map(change.new_image, layout.features) or {}
+        entity = cast("EntityFeatures", read_entity_features(change, layout, "changed"))  # its message was made
+        then = read_features(change.new_image, layout) or {}
         try:
-            now = read_map(item, layout.features) or {}
+            now = read_features(item, layout) or {}
         except PoisonRecord:
             return False
-        return all(name in now and are_equal(now[name], then[name]) for name in event.features)
+        return all(name in now and are_equal(now[name], then[name]) for name in entity.features)
 
     def _split(self, found: Sequence[_Found]) -> None:
         """Makes dead letters of what on-failure batches hold and cannot send, so that the batches can be moved.
@@ -423,7 +424,7 @@ class Redrive:
             return
         outcome = self._pipeline.run([each.record for each in ready], Deadline(seconds))
         for position, each in enumerate(ready):
-            if outcome.is_set_aside(position):
+            if outcome.is_dead_lettered(position):
                 each.become(End.POISON, "Kafka refuses it; its dead letter says why")
             elif outcome.is_undelivered(position):
                 each.become(End.UNDELIVERED, "Kafka did not acknowledge it; the log says why")

@@ -10,8 +10,11 @@ from typing import Literal, NamedTuple, cast
 from urllib.parse import urlsplit
 
 from feature_events.errors import Misconfigured
-from feature_events.events.event import FeaturesMode
-from feature_events.events.message import HeadersMode
+
+type FeaturesMode = Literal["all", "changed"]
+"""Which features of a written item an event names: every one, or those whose value changed."""
+
+type HeadersMode = Literal["cloudevents", "none"]
 
 type SchemaVersion = int | Literal["latest"] | None
 

@@ -13,13 +13,14 @@ from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
-from feature_events.events.codec import SHIPPED_SCHEMA, Codec, Schema
-from feature_events.events.event import FeatureAvailabilityEvent, to_event
-from feature_events.events.message import Message, to_message
-from feature_events.layouts.table_layout import SEED
-from feature_events.records.change import Change, read_change
+from feature_events.events.codec import Codec
+from feature_events.events.event import FeatureAvailabilityEvent
+from feature_events.events.message import Message
+from feature_events.events.schema import SHIPPED_SCHEMA
+from feature_events.events.wire_format import to_confluent_prefix
 from local.paths import ROOT
-from tests.support.doubles import FakeContext
+from tests.support.doubles import FakeContext, FakeDeadLetters, FakePublisher
+from tests.support.pipelines import to_pipeline
 from tests.support.records import to_record
 
 EXAMPLES = {path.stem: json.loads(path.read_text()) for path in (ROOT / "schemas" / "examples").glob("*.json")}
@@ -31,16 +32,13 @@ type Example = dict[str, Any]
 def to_value(example: Example, schema_id: int | None = None) -> bytes:
     """The message value that we make of an example."""
     event = FeatureAvailabilityEvent(**{**example["event"], "features": tuple(example["event"]["features"])})
-    return Codec(Schema(schema_id or example["schema_id"], SHIPPED_SCHEMA)).encode(event)
+    return to_confluent_prefix(schema_id or example["schema_id"]) + Codec(SHIPPED_SCHEMA).encode(event)
 
 
 def published(record: dict[str, Any]) -> Message:
     """The message that a record gives."""
-    change = read_change(record)
-    assert isinstance(change, Change)
-    event = to_event(change, SEED, "all")
-    assert isinstance(event, FeatureAvailabilityEvent)
-    return to_message(event, change, Codec(Schema(7, SHIPPED_SCHEMA)), "cloudevents")
+    prepared = to_pipeline(FakePublisher(), FakeDeadLetters()).prepare([record], range(1))
+    return prepared.messages[0]
 
 
 @EXAMPLE

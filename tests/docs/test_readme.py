@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from feature_events.errors import Misconfigured
-from feature_events.events.codec import SHIPPED_SCHEMA
+from feature_events.events.schema import SHIPPED_SCHEMA
 from feature_events.metrics import METRICS
 from feature_events.records.change import Skipped
 from feature_events.settings import Settings, read_settings
@@ -74,7 +74,7 @@ def test_settings__have_the_defaults_that_are_told() -> None:
 def test_metrics__are_the_codes() -> None:
     """Every metric is in the table with its unit, and no other."""
     told = {name: unit for name, (unit, _) in read_table("metric").items()}
-    assert told == {name: metric.unit for name, metric in METRICS.items()}
+    assert told == {name: metric.unit.value for name, metric in METRICS.items()}
 
 
 def test_skip_reasons__are_the_codes() -> None:

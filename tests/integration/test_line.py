@@ -1,6 +1,5 @@
 """The whole line on real Kafka, a real registry and an S3: what it is for, and what it does when they fail."""
 
-import importlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
@@ -21,6 +20,7 @@ from local.servers.processes import Processes
 from local.servers.stack import Stack
 from local.servers.topic import Received, create_topic
 from tests.support.doubles import FakeContext
+from tests.support.execution_environment import start_environment
 from tests.support.records import FIRST_NUMBER, Json, number_of, to_item, to_record, to_unreadable_record
 from tests.support.topics import read_topic
 
@@ -83,7 +83,7 @@ def function(stack: Stack, topic: Callable[..., str], monkeypatch: pytest.Monkey
     def load(settings: dict[str, str]) -> ModuleType:
         for name, value in settings.items():
             monkeypatch.setenv(name, value)
-        return importlib.reload(importlib.import_module("feature_events.handler"))
+        return start_environment()
 
     return Function(stack, environ, load)
 

@@ -10,10 +10,9 @@ import pytest
 
 from feature_events import handler as handler_module
 from feature_events.errors import FeatureEventsError, Misconfigured, PoisonRecord
-from feature_events.events.codec import Codec, Schema
-from feature_events.events.event import FeaturesMode
+from feature_events.events.codec import Codec
 from feature_events.records.change import Change, Skipped, read_change
-from feature_events.settings import read_settings
+from feature_events.settings import FeaturesMode, read_settings
 from tests.simulation.garbage import CORPUS, keep, to_bad_record, to_garbage
 from tests.simulation.scale import SEED, report, scaled
 from tests.support.doubles import FakeContext, FakeDeadLetters, FakePublisher
@@ -21,10 +20,8 @@ from tests.support.pipelines import to_pipeline
 
 RECORDS = scaled(40_000, 1_000_000)
 BATCH = 20
-OTHER = Codec(
-    Schema(7, json.dumps({"type": "record", "name": "E", "fields": [{"name": "event_id", "type": "string"}]}))
-)
-"""A registry's own schema, with less than an event has."""
+OTHER = Codec(json.dumps({"type": "record", "name": "E", "fields": [{"name": "event_id", "type": "string"}]}))
+"""A registry schema with less than an event has."""
 SETTINGS = read_settings({"KAFKA_BROKER_URL": "model:1", "SCHEMA_ID": "7"})
 
 

@@ -23,7 +23,7 @@ from feature_events.kafka import connection as connection_module
 from feature_events.kafka import publisher as publisher_module
 from feature_events.kafka.connection import to_properties
 from feature_events.kafka.publisher import Publisher
-from feature_events.layouts.table_layout import SEED
+from feature_events.layouts.table_layout import DEFAULT_LAYOUT
 from feature_events.logs import logger
 from feature_events.pipeline import Pipeline
 from feature_events.records.position import StreamRecord
@@ -39,7 +39,7 @@ from tests.support.mapping import (
     read_on_failure,
 )
 from tests.support.modelled_kafka import Fate, Killed, ModelledKafka, Written
-from tests.support.pipelines import CODEC
+from tests.support.pipelines import CODEC, PREFIX
 from tests.support.records import FIRST_NUMBER, to_item, to_record, to_unreadable_record
 
 GOOD, NOTHING, UNREADABLE, LARGE, HUGE, REMOVED = "good", "nothing", "unreadable", "large", "huge", "removed"
@@ -67,7 +67,7 @@ SLOW_STORE = 2.9
 _MESSAGE_MAX_BYTES = 13_000
 _TOPIC_MAX_BYTES = 1_500
 # Of a batch of twelve
-_PORTION = 7
+_CHUNK = 7
 # Fewer than it has by default, for histories that are short
 _EVENTS_PER_DEAD_LETTER = 2
 _ITEMS = {
@@ -194,8 +194,9 @@ class Instance:
             settings.topic, {**to_properties(settings), "message.max.bytes": _MESSAGE_MAX_BYTES}, log_each=False
         )
         limit = DeadLetterLimit(settings.dead_letter_limit)
-        line = (SEED, settings.features_mode, settings.headers, CODEC, publisher, world.letters, limit, world.clock)
-        self.wired = settings, Pipeline(*line)
+        modes = settings.features_mode, settings.headers
+        pipeline = Pipeline(DEFAULT_LAYOUT, *modes, PREFIX, CODEC, publisher, world.letters, limit, world.clock)
+        self.wired = settings, pipeline
         self.limit = settings.dead_letter_limit
         self.used = 0
         """Of the limit, in events: a dead letter takes as many as give one back."""
@@ -248,7 +249,7 @@ class World:
                 (publisher_module, "let_go", lambda _: None),
                 (handler_module, "wire", self._wire),
                 (handler_module, "Deadline", partial(Deadline, clock=self._now)),
-                (pipeline_module, "_PORTION", _PORTION),
+                (pipeline_module, "_CHUNK", _CHUNK),
                 (limit_module, "EVENTS_PER_DEAD_LETTER", _EVENTS_PER_DEAD_LETTER),
                 (metrics, "emit", lambda *_: None),
             ):

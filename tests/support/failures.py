@@ -13,12 +13,12 @@ from moto import mock_aws
 
 from feature_events.deadline import Deadline
 from feature_events.errors import PoisonRecord
-from feature_events.events.event import FeaturesMode
 from feature_events.failures.current_items import PresentItems
 from feature_events.failures.dead_letters import DeadLetters, to_dead_letter
 from feature_events.failures.failure_store import FailureStore
 from feature_events.pipeline import MessagePublisher, Pipeline
 from feature_events.redrive import Redrive, Report, Request
+from feature_events.settings import FeaturesMode
 from tests.support.doubles import FakeClock
 from tests.support.pipelines import to_pipeline
 from tests.support.records import Json

@@ -1,6 +1,7 @@
 """Messages and what watches over them, for tests of publishers."""
 
-from feature_events.events.message import Headers, Message, weigh
+from feature_events.events.headers import Headers
+from feature_events.events.message import Message
 
 
 def to_messages(count: int, *, entities: int = 10, size: int = 100) -> list[Message]:
@@ -17,8 +18,8 @@ def to_message(number: int, *, entity: str = "entity-0", size: int = 100) -> Mes
 
 
 def to_whole_message(key: bytes, value: bytes, headers: Headers, timestamp_ms: int) -> Message:
-    """A message of these parts, with the weight that they have."""
-    return Message(key, value, headers, timestamp_ms, weigh(key, value, headers))
+    """A message of these parts, with the size that they have."""
+    return Message(key, value, headers, timestamp_ms, to_size(key, value, headers))
 
 
 def number_of(value: bytes) -> int:
@@ -37,3 +38,8 @@ class Refusals:
         """Keeps the index, and says whether the record was stored."""
         self.seen.append(index)
         return self._stored
+
+
+def to_size(key: bytes, value: bytes, headers: Headers) -> int:
+    """The most bytes that a message takes in a record batch: its parts, and what the format puts before each."""
+    return 80 + len(key) + len(value) + sum(10 + len(name) + len(text) for name, text in headers)

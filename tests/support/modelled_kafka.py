@@ -16,7 +16,7 @@ from zlib import crc32
 
 from confluent_kafka import KafkaError, KafkaException
 
-from feature_events.events.message import Headers
+from feature_events.events.headers import Headers
 from tests.support.doubles import FakeClock
 
 type OnDelivery = Callable[[KafkaError | None, Any], None]
@@ -57,7 +57,7 @@ class _Queued(NamedTuple):
     on_delivery: OnDelivery
 
     @property
-    def weight(self) -> int:
+    def size(self) -> int:
         headers = sum(len(name) + len(value) for name, value in self.message.headers)
         return len(self.message.key) + len(self.message.value) + headers + _GAP
 
@@ -155,7 +155,7 @@ class ModelledProducer:
         if self._lost:
             raise KafkaException(KafkaError(KafkaError._FATAL))  # noqa: SLF001
         queued = _Queued(Written(key, value, tuple(headers), timestamp), callback)
-        if queued.weight > int(self._properties["message.max.bytes"]):
+        if queued.size > int(self._properties["message.max.bytes"]):
             raise KafkaException(KafkaError(KafkaError.MSG_SIZE_TOO_LARGE))
         if sum(map(len, self._queues)) >= int(self._properties.get("queue.buffering.max.messages", 100_000)):
             raise BufferError
@@ -220,7 +220,7 @@ class ModelledProducer:
         messages = [each.message for each in batch]
         if fate is Fate.DENIED:
             return self._answer(batch, KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED))
-        if sum(each.weight for each in batch) > self._kafka.topic_max_bytes and fate is not Fate.AWAY:
+        if sum(each.size for each in batch) > self._kafka.topic_max_bytes and fate is not Fate.AWAY:
             return self._answer(batch, KafkaError(KafkaError.MSG_SIZE_TOO_LARGE))
         match fate:
             case Fate.AWAY:
@@ -264,7 +264,7 @@ class ModelledProducer:
         limit = min(int(self._properties["batch.size"]), int(self._properties["message.max.bytes"]))
         batch: list[_Queued] = []
         for each in queue:
-            if batch and (len(batch) >= most or sum(one.weight for one in batch) + each.weight > limit):
+            if batch and (len(batch) >= most or sum(one.size for one in batch) + each.size > limit):
                 yield batch
                 batch = []
             batch.append(each)

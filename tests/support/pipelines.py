@@ -1,14 +1,16 @@
-"""The line between doubles."""
+"""The pipeline between doubles."""
 
-from feature_events.events.codec import SHIPPED_SCHEMA, Codec, Schema
-from feature_events.events.event import FeaturesMode
-from feature_events.events.message import HeadersMode
+from feature_events.events.codec import Codec
+from feature_events.events.schema import SHIPPED_SCHEMA
+from feature_events.events.wire_format import to_confluent_prefix
 from feature_events.failures.dead_letter_limit import DeadLetterLimit
-from feature_events.layouts.table_layout import SEED
+from feature_events.layouts.table_layout import DEFAULT_LAYOUT
 from feature_events.pipeline import DeadLetterStore, MessagePublisher, Pipeline
+from feature_events.settings import FeaturesMode, HeadersMode
 from tests.support.doubles import FakeClock
 
-CODEC = Codec(Schema(7, SHIPPED_SCHEMA))
+PREFIX = to_confluent_prefix(7)
+CODEC = Codec(SHIPPED_SCHEMA)
 
 
 def to_pipeline(
@@ -19,6 +21,7 @@ def to_pipeline(
     headers: HeadersMode = "cloudevents",
     limit: int = 100,
 ) -> Pipeline:
-    """The line under the default layout, with a clock that stands."""
+    """The pipeline under the default layout, with a clock that stands."""
     clock = FakeClock(1760100000.0)
-    return Pipeline(SEED, features_mode, headers, CODEC, publisher, dead_letters, DeadLetterLimit(limit), clock)
+    letters_left = DeadLetterLimit(limit)
+    return Pipeline(DEFAULT_LAYOUT, features_mode, headers, PREFIX, CODEC, publisher, dead_letters, letters_left, clock)

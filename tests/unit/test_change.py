@@ -6,6 +6,7 @@ import pytest
 
 from feature_events.errors import Misconfigured, PoisonRecord
 from feature_events.records.change import Change, Skipped, read_change
+from feature_events.records.stream import Stream, to_stream
 from tests.support.records import CREATED, STREAM_ARN, Json, to_item, to_record
 
 
@@ -34,9 +35,9 @@ def test_read_change__holds_what_the_record_says() -> None:
     body = record["dynamodb"]
     change = read_change(record)
     assert change == Change(
+        to_stream(STREAM_ARN),
         body["SequenceNumber"],
         record["eventID"],
-        STREAM_ARN,
         body["Keys"],
         body["NewImage"],
         (CREATED + 3) * 1000,
@@ -54,7 +55,7 @@ def test_read_change__does_without(path: str) -> None:
     assert isinstance(whole, Change)
     assert change[3:5] == whole[3:5]
     assert change.is_insert
-    assert change.event_id == (None if path == "eventID" else whole.event_id)
+    assert change.event_id == ("" if path == "eventID" else whole.event_id)
     assert change.created_ms == (whole.created_ms if path == "eventID" else None)
 
 
@@ -131,3 +132,9 @@ def test_read_change__takes_times_between_1970_and_9999(seconds: object, millise
     change = read_change(with_value("dynamodb.ApproximateCreationDateTime", seconds))
     assert isinstance(change, Change)
     assert change.created_ms == milliseconds
+
+
+def test_to_stream__cuts_the_arn_up() -> None:
+    """A stream's ARN names its table."""
+    table = "arn:aws:dynamodb:eu-west-1:123456789012:table/user_feature_store"
+    assert to_stream(STREAM_ARN) == Stream(STREAM_ARN, table, "user_feature_store")

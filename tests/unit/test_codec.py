@@ -1,14 +1,17 @@
 """Events become Avro under any schema that they can fill, and no other is taken."""
 
 import json
-import sys
+from io import BytesIO
+from typing import Any
 
 import fastavro
 import pytest
 
 from feature_events.errors import Misconfigured, PoisonRecord
-from feature_events.events.codec import SHIPPED_SCHEMA, Codec, Schema
+from feature_events.events.codec import Codec
 from feature_events.events.event import FeatureAvailabilityEvent
+from feature_events.events.schema import SHIPPED_SCHEMA
+from feature_events.events.wire_format import to_confluent_prefix
 from tests.support.avro import read_avro
 
 EVENT = FeatureAvailabilityEvent(
@@ -17,21 +20,21 @@ EVENT = FeatureAvailabilityEvent(
 FIELDS = json.loads(SHIPPED_SCHEMA)["fields"]
 
 
-def to_schema(*fields: object) -> Schema:
+def to_schema(*fields: object) -> str:
     """A schema with these fields."""
-    return Schema(7, json.dumps({"type": "record", "name": "E", "fields": list(fields)}))
+    return json.dumps({"type": "record", "name": "E", "fields": list(fields)})
 
 
-def test_encode__frames_with_the_schemas_id() -> None:
+def test_confluent_prefix__has_the_schemas_id() -> None:
     """One zero byte and the id in four bytes, big-endian, come before the Avro."""
-    assert Codec(Schema(0x01020304, SHIPPED_SCHEMA)).encode(EVENT)[:5] == bytes([0, 1, 2, 3, 4])
+    assert to_confluent_prefix(0x01020304) == bytes([0, 1, 2, 3, 4])
 
 
 @pytest.mark.parametrize("count", [1, 2, 63, 64, 2000])
 def test_encode__equals_the_whole_record_written_at_once(count: int) -> None:
     """Encoding the features apart changes no byte."""
     event = EVENT._replace(features=tuple(f"feature {number} 🦊" for number in range(count)))
-    assert Codec(Schema(7, SHIPPED_SCHEMA)).encode(event)[5:] == read_avro(SHIPPED_SCHEMA).write(event._asdict())
+    assert Codec(SHIPPED_SCHEMA).encode(event) == read_avro(SHIPPED_SCHEMA).write(event._asdict())
 
 
 @pytest.mark.parametrize(
@@ -44,11 +47,11 @@ def test_encode__equals_the_whole_record_written_at_once(count: int) -> None:
         to_schema({"name": "event_id", "type": ["null", "string"], "default": None}, *FIELDS[1:]),
     ],
 )
-def test_encode__fills_the_registrys_own_schema(schema: Schema) -> None:
+def test_encode__fills_the_registrys_own_schema(schema: str) -> None:
     """A schema of other order, with defaults, unions or fewer fields is filled by name."""
     wanted = {**EVENT._asdict(), "features": list(EVENT.features), "tenant": "none"}
-    names = [field["name"] for field in json.loads(schema.text)["fields"]]
-    assert read_avro(schema.text).read(Codec(schema).encode(EVENT)[5:]) == {name: wanted[name] for name in names}
+    names = [field["name"] for field in json.loads(schema)["fields"]]
+    assert read_avro(schema).read(Codec(schema).encode(EVENT)) == {name: wanted[name] for name in names}
 
 
 def test_codec__names_the_fields_that_it_cannot_fill() -> None:
@@ -76,7 +79,7 @@ def test_codec__names_the_fields_that_it_cannot_fill() -> None:
 def test_codec__refuses_what_is_no_record_schema(text: str) -> None:
     """Anything else than an Avro record is a misconfiguration."""
     with pytest.raises(Misconfigured, match="schema"):
-        Codec(Schema(7, text))
+        Codec(text)
 
 
 @pytest.mark.parametrize(
@@ -94,18 +97,33 @@ def test_codec__refuses_a_default_that_cannot_be_written(kind: object, default: 
         Codec(to_schema(*FIELDS, {"name": "extra", "type": kind, "default": default}))
 
 
-def test_codec__knows_the_shipped_schema_however_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A registry gives it back without its blanks; what other schemas need is not imported for that."""
-    monkeypatch.setitem(sys.modules, "feature_events.events.other_schema", None)
+def test_encode__gives_the_same_bytes_however_the_schema_is_written() -> None:
+    """A registry gives the shipped schema back without its blanks."""
     text = json.dumps(json.loads(SHIPPED_SCHEMA), separators=(",", ":"))
-    assert Codec(Schema(7, text)).encode(EVENT) == Codec(Schema(7, SHIPPED_SCHEMA)).encode(EVENT)
+    assert Codec(text).encode(EVENT) == Codec(SHIPPED_SCHEMA).encode(EVENT)
+
+
+def test_encode__leaves_every_byte_to_fastavro(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a writer that writes as many W as fastavro would bytes, events are nothing but W."""
+    events = [EVENT, EVENT._replace(event_id="other", entity_id="v"), EVENT._replace(features=("a", "b", "c")), EVENT]
+    codec = Codec(SHIPPED_SCHEMA)
+    expected = [b"W" * len(codec.encode(event)) for event in events]
+
+    def write(file: BytesIO, schema: Any, value: Any) -> None:  # noqa: ANN401 -- fastavro's own
+        own = BytesIO()
+        fastavro.schemaless_writer(own, schema, value)
+        file.write(b"W" * len(own.getvalue()))
+
+    monkeypatch.setattr("feature_events.events.codec.schemaless_writer", write)
+    codec = Codec(SHIPPED_SCHEMA)
+    assert [codec.encode(event) for event in events] == expected
 
 
 def test_encode__refuses_text_that_is_not_unicode() -> None:
     """A lone surrogate, which JSON can carry, is poison and not a crash."""
     for event in (EVENT._replace(entity_id="\ud800"), EVENT._replace(features=("\udfff",))):
         with pytest.raises(PoisonRecord, match="Unicode"):
-            Codec(Schema(7, SHIPPED_SCHEMA)).encode(event)
+            Codec(SHIPPED_SCHEMA).encode(event)
 
 
 @pytest.mark.parametrize("event", [EVENT._replace(entity_id="\ud800"), EVENT._replace(entity_type="\ud800")])

@@ -7,23 +7,23 @@ import pytest
 from feature_events.errors import Misconfigured, PoisonRecord
 from feature_events.events.event import (
     FeatureAvailabilityEvent,
-    FeaturesMode,
-    read_compute_id,
     to_epoch_ms,
     to_event,
-    to_event_id,
     to_timestamp,
 )
-from feature_events.layouts.table_layout import SEED
+from feature_events.layouts.entity_features import EntityFeatures, read_compute_id, read_entity_features
+from feature_events.layouts.table_layout import DEFAULT_LAYOUT
 from feature_events.records.change import Change, Skipped, read_change
-from tests.support.records import STREAM_ARN, WRITTEN, Json, to_item, to_record
+from feature_events.settings import FeaturesMode
+from tests.support.records import WRITTEN, Json, to_item, to_record
 
 
 def event_of(record: Json, mode: FeaturesMode = "all") -> FeatureAvailabilityEvent | Skipped:
     """The event of a record that is a change."""
     change = read_change(record)
     assert isinstance(change, Change)
-    return to_event(change, SEED, mode)
+    entity = read_entity_features(change, DEFAULT_LAYOUT, mode)
+    return to_event(entity, change) if isinstance(entity, EntityFeatures) else entity
 
 
 def features_of(record: Json, mode: FeaturesMode = "all") -> tuple[str, ...]:
@@ -186,10 +186,13 @@ def test_to_event__needs_old_images_for_changes() -> None:
         ("0b9d1f5e-3c62-4a58-9d4e-7f6a2b1c8e30\n", "369ea5d1-721a-5a64-bce2-f5192da64b64"),
     ],
 )
-def test_to_event_id__is_the_records_own_or_made_from_its_place(event_id: object, expected: str) -> None:
+def test_to_event__has_the_records_own_id_or_one_made_from_its_place(event_id: object, expected: str) -> None:
     """An id is never random, so that duplicates are recognisable."""
-    change = Change("42", event_id, STREAM_ARN, {}, {}, None, {})
-    assert to_event_id(change) == expected
+    record = {**to_record(), "eventID": event_id}
+    record["dynamodb"]["SequenceNumber"] = "42"
+    event = event_of(record)
+    assert isinstance(event, FeatureAvailabilityEvent)
+    assert event.event_id == expected
 
 
 @pytest.mark.parametrize(
@@ -226,19 +229,24 @@ def test_to_event_id__is_the_records_own_or_made_from_its_place(event_id: object
 )
 def test_to_timestamp__is_the_items_time_in_one_form(stored: str, expected: str | None) -> None:
     """Any ISO-8601 time becomes UTC with milliseconds; an unreadable one gives way to the stream's."""
-    assert to_timestamp({"S": stored}, 1760099697123) == (expected or "2025-10-10T12:34:57.123Z")
+    assert to_timestamp(stored, 1760099697123) == (expected or "2025-10-10T12:34:57.123Z")
 
 
 @pytest.mark.parametrize("stored", [None, 7, [], {}, {"N": "1760099697"}, {"NULL": True}, {"S": 1}])
-def test_to_timestamp__gives_way_to_the_streams_time(stored: object) -> None:
+def test_to_event__gives_way_to_the_streams_time(stored: object) -> None:
     """Where the item has no time as text, the stream's counts."""
-    assert to_timestamp(stored, 1) == "1970-01-01T00:00:00.001Z"
+    record = to_record()
+    record["dynamodb"]["NewImage"]["features"]["M"]["meta"]["M"]["updated_at"] = stored
+    record["dynamodb"]["ApproximateCreationDateTime"] = 0.001
+    event = event_of(record)
+    assert isinstance(event, FeatureAvailabilityEvent)
+    assert event.timestamp == "1970-01-01T00:00:00.001Z"
 
 
 def test_to_timestamp__needs_one_of_the_two() -> None:
     """Without any time there is no event, since the clock's would differ at each delivery."""
     with pytest.raises(PoisonRecord, match="neither updated_at nor ApproximateCreationDateTime"):
-        to_timestamp(None, None)
+        to_timestamp("", None)
 
 
 @pytest.mark.parametrize(

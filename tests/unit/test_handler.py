@@ -1,6 +1,5 @@
 """The entry point wires once, keeps no error, and leaves itself time to answer."""
 
-import importlib
 import os
 import subprocess
 import sys
@@ -10,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from feature_events import wiring
 from feature_events.errors import Misconfigured, Undelivered
 from tests.support.doubles import FakeContext
+from tests.support.execution_environment import start_environment
 from tests.support.records import number_of, to_record
 from tests.support.web_server import Answer, run_scripted_server
 
@@ -34,7 +35,7 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Load:
             monkeypatch.delenv(name, raising=False)
         for name, value in environ.items():
             monkeypatch.setenv(name, value)
-        return importlib.reload(importlib.import_module("feature_events.handler"))
+        return start_environment()
 
     return start
 
@@ -54,14 +55,14 @@ def test_handler__wires_once(load: Load) -> None:
 
 def test_wire__keeps_within_the_time_of_a_start(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
     """A registry that answers byte by byte does not use up the ten seconds that Lambda gives a start."""
-    module = load(KAFKA_BROKER_URL="localhost:9092", SCHEMA_REGISTRY="http://127.0.0.1:1")
-    assert module.START_SECONDS < 10
-    monkeypatch.setattr(module, "START_SECONDS", 0.2)
+    load(KAFKA_BROKER_URL="localhost:9092", SCHEMA_REGISTRY="http://127.0.0.1:1")
+    assert wiring.START_SECONDS < 10
+    monkeypatch.setattr(wiring, "START_SECONDS", 0.2)
     with run_scripted_server() as registry:
         registry.script = [Answer.of(200, {"id": 12, "version": 3})._replace(pause=1.0)]
         monkeypatch.setenv("SCHEMA_REGISTRY", registry.url)
         with pytest.raises(Undelivered, match=r"no schema within 0.2 s"):
-            module.wire()
+            wiring.wire()
 
 
 def test_handler__names_every_wrong_setting(load: Load) -> None:
@@ -95,9 +96,10 @@ def test_handler__sends_nothing_when_there_is_no_time_to_answer(load: Load) -> N
 
 
 def test_start__imports_nothing_that_it_does_not_need() -> None:
-    """boto3, requests and fastavro, the most of a cold start, stay out of one that needs none of them."""
-    modules = {"boto3", "botocore.session", "requests", "ssl", "certifi", "aws_msk_iam_sasl_signer", "fastavro"}
-    modules |= {f"feature_events.{name}" for name in ("credentials", "secret", "check", "registration")}
+    """boto3 and requests, the most of a cold start, stay out of one that needs none of them."""
+    modules = {"boto3", "botocore.session", "requests", "ssl", "certifi", "aws_msk_iam_sasl_signer"}
+    rooms = ("kafka.authentication", "aws.secret", "preflight.check", "registration", "redrive")
+    modules |= {f"feature_events.{name}" for name in rooms}
     code = f"import sys, feature_events.handler; print(sorted({modules} & set(sys.modules)))"
     environ = {**os.environ, **ENVIRON, "PYTHONPATH": "src", "SCHEMA_REGISTRY": ""}
     done = subprocess.run(  # noqa: S603  # the command is this test's

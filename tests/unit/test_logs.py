@@ -17,5 +17,5 @@ def test_logger__writes_what_is_no_text(caplog: pytest.LogCaptureFixture) -> Non
     record["eventSourceARN"] = "arn:aws:dynamodb:eu-west-1:123456789012:table/t\ud800/stream/s"
     record["eventID"] = ""
     to_pipeline(FakePublisher(), FakeDeadLetters()).run([record], Deadline(1e9))
-    [line] = [logger.handlers[0].format(each) for each in caplog.records if each.msg == "record set aside"]
+    [line] = [logger.handlers[0].format(each) for each in caplog.records if each.msg == "record dead-lettered"]
     assert json.loads(line.encode())["table"] == "t\ud800"

@@ -3,23 +3,20 @@
 import pytest
 
 from feature_events.errors import PoisonRecord
-from feature_events.events.codec import SHIPPED_SCHEMA, Codec, Schema
-from feature_events.events.event import FeatureAvailabilityEvent, to_event
-from feature_events.events.message import HeadersMode, Message, to_message, weigh
-from feature_events.layouts.table_layout import SEED
-from feature_events.records.change import Change, read_change
+from feature_events.events.message import Message
+from feature_events.settings import HeadersMode
+from tests.support.doubles import FakeDeadLetters, FakePublisher
+from tests.support.messages import to_size
+from tests.support.pipelines import to_pipeline
 from tests.support.records import CREATED, Json, to_item, to_record
-
-CODEC = Codec(Schema(7, SHIPPED_SCHEMA))
 
 
 def message_of(record: Json, headers: HeadersMode = "cloudevents") -> Message:
     """The message of a record that has an event."""
-    change = read_change(record)
-    assert isinstance(change, Change)
-    event = to_event(change, SEED, "all")
-    assert isinstance(event, FeatureAvailabilityEvent)
-    return to_message(event, change, CODEC, headers)
+    prepared = to_pipeline(FakePublisher(), FakeDeadLetters(), headers=headers).prepare([record], range(1))
+    if prepared.bad:
+        raise prepared.bad[0]
+    return prepared.messages[0]
 
 
 def test_to_message__is_keyed_by_the_entity() -> None:
@@ -45,10 +42,10 @@ def test_to_message__carries_cloudevents_attributes() -> None:
 
 @pytest.mark.parametrize("entity", ["user-1", "användare 🦊"])
 @pytest.mark.parametrize("headers", ["cloudevents", "none"])
-def test_to_message__knows_its_weight(entity: str, headers: HeadersMode) -> None:
-    """The weight, which waves are measured by, is that of the parts."""
+def test_to_message__knows_its_size(entity: str, headers: HeadersMode) -> None:
+    """The size, which waves are measured by, is that of the parts."""
     message = message_of(to_record(entity=entity), headers)
-    assert message.weight == weigh(message.key, message.value, message.headers)
+    assert message.size == to_size(message.key, message.value, message.headers)
 
 
 def test_to_message__has_no_headers_where_none_are_wanted() -> None:

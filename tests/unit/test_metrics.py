@@ -6,12 +6,9 @@ import logging
 from typing import Any
 
 import pytest
-from aws_lambda_powertools import Metrics, single_metric
-from aws_lambda_powertools.metrics import MetricUnit
 
 from feature_events.deadline import Deadline
-from feature_events.metrics import METRICS, emit, emit_registry_latency
-from feature_events.records.change import Skipped
+from feature_events.metrics import METRICS, emit_registry_latency
 from tests.support.doubles import FakeDeadLetters, FakePublisher
 from tests.support.pipelines import to_pipeline
 from tests.support.records import to_item, to_record, to_unreadable_record
@@ -31,7 +28,7 @@ def values_of(emitted: list[dict[str, Any]]) -> dict[str, Any]:
         assert directive["Namespace"] == "FeatureEvents"
         assert line["service"] == "feature-events"
         for metric in directive["Metrics"]:
-            assert metric["Unit"] == METRICS[metric["Name"]].unit
+            assert metric["Unit"] == METRICS[metric["Name"]].unit.value
             [value] = line[metric["Name"]]
             found[metric["Name"] + (f" {line['reason']}" if "reason" in line else "")] = value
     return found
@@ -57,27 +54,6 @@ def test_run__emits_the_batchs_figures(capsys: pytest.CaptureFixture[str]) -> No
     assert values_of(read_emf(capsys.readouterr().out)) == expected
 
 
-def test_emit__writes_what_powertools_would(capsys: pytest.CaptureFixture[str]) -> None:
-    """The lines are those of Powertools' Metrics, which is the model of the format."""
-    measured = {"EventsDelivered": 2, "DeliveryLatency": 1.25, "EventBytes": 431}
-    emit(measured, {Skipped.REMOVE: 3})
-    emit_registry_latency(12.5)
-    ours = read_emf(capsys.readouterr().out)
-    metrics = Metrics(namespace="FeatureEvents", service="feature-events")
-    for name, value in measured.items():
-        metrics.add_metric(name, METRICS[name].unit, value)
-    metrics.flush_metrics()
-    service = {"service": "feature-events"}
-    for name, value, dimensions in (("RecordsSkipped", 3, {"reason": "remove"}), ("RegistryLatency", 12.5, {})):
-        unit = MetricUnit(METRICS[name].unit)
-        with single_metric(name, unit, value, namespace="FeatureEvents", default_dimensions=service | dimensions):
-            pass
-    theirs = read_emf(capsys.readouterr().out)
-    times = [line["_aws"].pop("Timestamp") for line in (*ours, *theirs)]
-    assert max(times) - min(times) < 10_000
-    assert ours == theirs
-
-
 def test_emit__knows_every_metric(capsys: pytest.CaptureFixture[str]) -> None:
     """No metric is in the table that nothing emits."""
     emit_registry_latency(12.5)
@@ -87,7 +63,7 @@ def test_emit__knows_every_metric(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_logs__hold_no_payload(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither what is set aside nor what is delivered leaves a key, a value or a feature's name in the log."""
+    """Neither what is dead-lettered nor what is delivered leaves a key, a value or a feature's name in the log."""
     log = io.StringIO()
     for handler in logging.getLogger("feature-events").handlers:
         monkeypatch.setattr(handler, "stream", log)
@@ -96,5 +72,5 @@ def test_logs__hold_no_payload(monkeypatch: pytest.MonkeyPatch) -> None:
     good = to_record(entity="secret-entity", item=to_item(("secret_feature",), compute_id="secret-job"))
     to_pipeline(FakePublisher(), FakeDeadLetters()).run([good, secret], Deadline(1e9))
     lines = [json.loads(line) for line in log.getvalue().splitlines()]
-    assert [line["message"] for line in lines] == ["record set aside", "batch handled"]
+    assert [line["message"] for line in lines] == ["record dead-lettered", "batch handled"]
     assert "secret" not in log.getvalue()

@@ -8,16 +8,16 @@ from tests.support.records import number_of, to_record
 
 
 def to_outcome(ends: str) -> Outcome:
-    """An outcome from one letter per record: Delivered, Skipped, Poison set aside, Undelivered."""
+    """An outcome from one letter per record: Delivered, Skipped, Poison dead-lettered, Undelivered."""
     outcome = Outcome([to_record(number) for number in range(len(ends))])
     for position, end in enumerate(ends):
         match end:
             case "D":
                 outcome.deliver([position])
             case "S":
-                outcome.skip(position, Skipped.REMOVE)
+                outcome.skip({position: Skipped.REMOVE})
             case "P":
-                outcome.set_aside(position)
+                outcome.dead_letter(position)
     return outcome
 
 
@@ -26,20 +26,20 @@ def to_outcome(ends: str) -> Outcome:
     [("", None), ("DSP", None), ("U", 0), ("DDU", 2), ("SPUDU", 2), ("DUDDD", 1)],
 )
 def test_response__names_the_first_undelivered(ends: str, first: int | None) -> None:
-    """One number says all, since Lambda delivers again everything from the lowest on."""
+    """One number says all, since Lambda retries everything from the lowest on."""
     outcome = to_outcome(ends)
     expected = [] if first is None else [{"itemIdentifier": number_of(outcome.records[first])}]
     assert outcome.response() == {"batchItemFailures": expected}
 
 
 def test_response__asks_for_the_whole_batch_where_a_record_has_no_number() -> None:
-    """A record that cannot be named is delivered again with all others."""
+    """A record that cannot be named is retried with all others."""
     assert Outcome([{"eventName": "INSERT"}]).response() == {"batchItemFailures": [{"itemIdentifier": ""}]}
 
 
 @pytest.mark.parametrize(("ends", "settled"), [("", 0), ("DDPSD", 3), ("DSDUDD", 2), ("UDD", 0)])
-def test_settled__counts_what_is_not_delivered_again(ends: str, settled: int) -> None:
-    """Of what was delivered, Lambda delivers again what is behind the first undelivered record."""
+def test_settled__counts_what_is_not_retried(ends: str, settled: int) -> None:
+    """Of what was delivered, Lambda retries what is behind the first undelivered record."""
     assert to_outcome(ends).settled == settled
 
 

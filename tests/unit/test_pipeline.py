@@ -44,7 +44,7 @@ def test_run__gives_the_same_bytes_for_the_same_batch() -> None:
     assert publisher.log[:5] == publisher.log[5:]
 
 
-def test_run__sets_aside_a_record_that_nobody_can_read() -> None:
+def test_run__dead_letters_a_record_that_nobody_can_read() -> None:
     """One bad record among many stops nobody."""
     publisher, letters = FakePublisher(), FakeDeadLetters()
     records = [to_record(0), to_unreadable_record(1), to_record(2)]
@@ -56,7 +56,7 @@ def test_run__sets_aside_a_record_that_nobody_can_read() -> None:
     )
 
 
-def test_run__sets_aside_what_kafka_refuses() -> None:
+def test_run__dead_letters_what_kafka_refuses() -> None:
     """A record too large for Kafka is poison once Kafka has said so."""
     publisher, letters = FakePublisher(message_max_bytes=1000), FakeDeadLetters()
     large = to_record(1, item=to_item(tuple(f"feature_{number}" for number in range(200))))
@@ -67,7 +67,7 @@ def test_run__sets_aside_what_kafka_refuses() -> None:
 
 @pytest.mark.parametrize("kind", ["unreadable", "too large"])
 def test_run__leaves_in_the_stream_what_s3_does_not_take(kind: str) -> None:
-    """Where a record cannot be set aside it is reported, and nothing behind it overtakes it."""
+    """Where a record cannot be dead-lettered it is reported, and nothing behind it overtakes it."""
     publisher, letters = FakePublisher(message_max_bytes=1000), FakeDeadLetters(works=False)
     large = to_item(tuple(f"feature_{number}" for number in range(200)))
     bad = to_unreadable_record(1) if kind == "unreadable" else to_record(1, item=large)
@@ -122,7 +122,7 @@ def test_run__dead_letters_in_stream_order(kind: str) -> None:
 
 @pytest.mark.parametrize("case", ["topic", "view type", "old images"])
 def test_run__fails_when_it_is_misconfigured(case: str) -> None:
-    """What a person must change fails the invocation, and nothing is set aside for it."""
+    """What a person must change fails the invocation, and nothing is dead-lettered for it."""
     publisher, letters = FakePublisher(), FakeDeadLetters()
     publisher.topic_exists = case != "topic"
     record = to_record(kind="MODIFY")
@@ -155,14 +155,14 @@ def test_run__troubles_no_producer_when_dead_letters_took_all_the_time(caplog: p
 
 
 @pytest.fixture
-def portions_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
+def chunks_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two records at a time."""
-    monkeypatch.setattr(pipeline_module, "_PORTION", 2)
+    monkeypatch.setattr(pipeline_module, "_CHUNK", 2)
 
 
-@pytest.mark.usefixtures("portions_of_two")
-def test_run__goes_on_portion_by_portion(capsys: pytest.CaptureFixture[str]) -> None:
-    """A large batch comes to its end in portions, and its figures are those of all."""
+@pytest.mark.usefixtures("chunks_of_two")
+def test_run__goes_on_chunk_by_chunk(capsys: pytest.CaptureFixture[str]) -> None:
+    """A large batch comes to its end in chunks, and its figures are those of all."""
     publisher, letters = FakePublisher(message_max_bytes=1000), FakeDeadLetters()
     large = to_record(2, item=to_item(tuple(f"feature_{number}" for number in range(200))))
     records = [to_record(0), to_unreadable_record(1), large, to_record(3), to_record(4, kind="REMOVE")]
@@ -176,11 +176,11 @@ def test_run__goes_on_portion_by_portion(capsys: pytest.CaptureFixture[str]) -> 
     assert figures["EventBytes"][0] > sum(len(message.value) for message in publisher.log)  # what was refused, too
 
 
-@pytest.mark.usefixtures("portions_of_two")
+@pytest.mark.usefixtures("chunks_of_two")
 @pytest.mark.parametrize("kind", ["unreadable", "lost"])
 @pytest.mark.parametrize("bad", range(4))
-def test_run__publishes_no_portion_behind_an_undelivered_record(kind: str, bad: int) -> None:
-    """What is behind a record that stays in the stream is not sent, in whichever portion it is."""
+def test_run__publishes_no_chunk_behind_an_undelivered_record(kind: str, bad: int) -> None:
+    """What is behind a record that stays in the stream is not sent, in whichever chunk it is."""
     publisher = FakePublisher()
     publisher.loses = lambda message: message.key == b"lost"
     records = [to_record(number) for number in range(6)]
@@ -190,9 +190,9 @@ def test_run__publishes_no_portion_behind_an_undelivered_record(kind: str, bad: 
     assert len(publisher.log) == bad
 
 
-@pytest.mark.usefixtures("portions_of_two")
-def test_run__sets_aside_in_each_portion_what_there_is_time_for() -> None:
-    """What earlier portions took is not taken from the time to set a record aside."""
+@pytest.mark.usefixtures("chunks_of_two")
+def test_run__dead_letters_in_each_chunk_what_there_is_time_for() -> None:
+    """What earlier chunks took is not taken from the time to set a record aside."""
     clock, publisher, letters = FakeClock(), FakePublisher(), FakeDeadLetters()
 
     def take_time(_: Message) -> bool:
@@ -206,9 +206,9 @@ def test_run__sets_aside_in_each_portion_what_there_is_time_for() -> None:
     assert (outcome.response(), len(publisher.log), len(letters.letters)) == (failures(), 9, 1)
 
 
-@pytest.mark.usefixtures("portions_of_two")
-def test_run__sends_no_portion_again_for_what_is_misconfigured_behind_it() -> None:
-    """A later portion's error is raised by the invocation that begins with it."""
+@pytest.mark.usefixtures("chunks_of_two")
+def test_run__sends_no_chunk_again_for_what_is_misconfigured_behind_it() -> None:
+    """A later chunk's error is raised by the invocation that begins with it."""
     publisher = FakePublisher()
     records = [to_record(number) for number in range(4)]
     del records[3]["dynamodb"]["NewImage"]
@@ -245,7 +245,7 @@ def test_run__leaves_nothing_that_refers_to_itself(case: str) -> None:
 
 
 def test_run__counts_every_record_once() -> None:
-    """Delivered, skipped, set aside and undelivered add up to the batch."""
+    """Delivered, skipped, dead-lettered and undelivered add up to the batch."""
     publisher = FakePublisher()
     records = [
         to_record(0),

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from feature_events.records.position import Position, read_position
-from tests.support.records import with_value
+from tests.support.records import to_record
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,7 @@ def test_read_position__is_none_where_it_is_unreadable(record: Any) -> None:  # 
 
 def test_read_position__is_read_from_an_unreadable_record() -> None:
     """A poison record can still be named."""
-    record = with_value("dynamodb.NewImage", 1)
+    record = to_record()
+    record["dynamodb"]["NewImage"] = 1
     number, event_id = record["dynamodb"]["SequenceNumber"], record["eventID"]
     assert read_position(record) == Position("user_feature_store", number, event_id)

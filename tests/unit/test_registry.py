@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from feature_events.errors import FeatureEventsError, Misconfigured, Undelivered
-from feature_events.events.codec import SHIPPED_SCHEMA, Schema
+from feature_events.events.schema import SHIPPED_SCHEMA, Schema
 from feature_events.registries import confluent
 from feature_events.registries.confluent import find_schema
 from feature_events.settings import Settings, read_settings

@@ -1,167 +1,177 @@
-"""Turns an event into the bytes of a Kafka message: Confluent's frame, then Avro.
+"""Turns an event into Avro, under any schema that an event can fill; every byte is fastavro's.
 
-The frame is one zero byte and the schema's id as four bytes, big-endian; it is the one thing here that another
-registry's clients would want otherwise.
-https://docs.confluent.io/platform/current/schema-registry/fundamentals/serdes-develop/index.html#wire-format
+A record is its fields one after the other, so they can be written in parts. Most events of a table share all but three
+of their fields, and to write the whole record each time is a quarter of a record's CPU, or half where it has a hundred
+features: so what events share is written once and kept.
+https://avro.apache.org/docs/1.12.0/specification/#complex-types-1
 """
 
-import contextlib
 import json
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from io import BytesIO
+from itertools import groupby
+from operator import itemgetter
 from sys import getsizeof
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, NamedTuple
 
-from feature_events.errors import PoisonRecord
+from fastavro import parse_schema, schemaless_writer
+from fastavro.schema import SchemaParseException, expand_schema
+from fastavro.validation import validate
+
+from feature_events.errors import Misconfigured, PoisonRecord
 from feature_events.events.event import FeatureAvailabilityEvent
 
-if TYPE_CHECKING:
-    from feature_events.events.other_schema import OtherSchema
+type _Field = Mapping[str, Any]
+"""A field of an Avro record, as its schema has it."""
 
-SHIPPED_SCHEMA = (Path(__file__).parent / "feature_trigger.avsc").read_text()
+_FIELDS = FeatureAvailabilityEvent._fields
+_DIFFERING = ("event_id", "timestamp", "entity_id")
+"""The fields in which nearly every event differs from the one before."""
 
-_FIELDS = [
-    *((name, "string") for name in FeatureAvailabilityEvent._fields[:-1]),
-    ("features", {"type": "array", "items": "string"}),
-]
+# fastavro takes a tuple in a union for a pair of branch and value, so features are given to it as a list
+_SAMPLE = {**dict.fromkeys(_FIELDS, "text"), "features": ["name"]}
 
-# Encodings are kept, since most items of a table have the same names and come from few jobs. With the texts that they
-# are of, so many bytes are a thousand lists of 20 names, or two hundred of 100
+# With the texts that they are of, so many bytes are a thousand lists of 20 names, or two hundred of 100
 _KEPT_BYTES = 2_000_000
 _LARGEST_KEPT_BYTES = 100_000
 
 
-class Schema(NamedTuple):
-    """An Avro schema and the id that the registry gave it."""
+class _Part(NamedTuple):
+    """Fields that are written together."""
 
-    id: int
-    text: str
+    read: Callable[[FeatureAvailabilityEvent], Any]
+    """Their values in an event."""
+    schema: Any
+    kept: "_Kept | None"
+    """What has been written for other events; None for a field that differs in each."""
 
 
 class Codec:
-    """Encodes events under one schema.
+    """Writes events under one schema.
+
+    Args:
+        text: the schema, as JSON.
 
     Raises:
         Misconfigured: the schema is no Avro record, or has fields that no event can fill; they are named.
 
     """
 
-    def __init__(self, schema: Schema) -> None:
-        self._frame = b"\0" + schema.id.to_bytes(4, "big")
-        self._other = _to_other(schema.text)
-        self._texts = _Kept(_write_texts)
-        self._features = _Kept(_write_features)
-        self._last_features: tuple[tuple[str, ...], bytes] = (), *_write_features(())
+    def __init__(self, text: str) -> None:
+        fields = _parse(text)
+        _refuse_unfillable(fields)
+        self._parts = list(_to_parts(fields))
+        self._has_all = {field["name"] for field in fields} >= set(_FIELDS)
 
     def encode(self, event: FeatureAvailabilityEvent) -> bytes:
-        """The framed bytes of this event.
-
-        A record is its fields one after the other. Where they are those that we ship, the three that differ in each
-        event are written here and the others, which seldom do, once; any other schema is left to fastavro.
+        """The event in Avro.
 
         Raises:
-            PoisonRecord: a text in it is not valid Unicode, which Avro cannot hold.
+            PoisonRecord: a text in it is not valid Unicode; also where no field has it: the key and headers do.
 
         """
+        avro = BytesIO()
         try:
-            if self._other is not None:
-                return self._frame + self._other.write(event)
-            event_id, event_type, timestamp, entity_type, entity_id, resource_type, resource, compute_id, names = event
-            last_names, features = self._last_features
-            if names != last_names:
-                (features,) = self._features[names]
-                # Mostly the next event's too, in the same strings, which are found equal without looking at each
-                self._last_features = names, features
-            before_time, before_entity, behind = self._texts[
-                event_type, entity_type, resource_type, resource, compute_id
-            ]
-            id_, time, entity = event_id.encode(), timestamp.encode(), entity_id.encode()
-            lengths = _LENGTHS
-            return b"".join(
-                (
-                    self._frame,
-                    lengths[len(id_)],
-                    id_,
-                    before_time,
-                    lengths[len(time)],
-                    time,
-                    before_entity,
-                    lengths[len(entity)],
-                    entity,
-                    behind,
-                    features,
-                )
-            )
+            for read, schema, kept in self._parts:
+                if kept is None:
+                    schemaless_writer(avro, schema, read(event))
+                else:
+                    avro.write(kept[read(event)])
+            if not self._has_all:
+                "".join(event[:-1]).encode()
         except UnicodeEncodeError:
             raise PoisonRecord("a name or id in it is not valid Unicode text") from None
-        except IndexError:  # a longer text than there are lengths
-            return self._frame + b"".join((*map(_write_text, event[:-1]), *self._features[event.features]))
+        return avro.getvalue()
 
 
-class _Kept(dict[tuple[str, ...], tuple[bytes, ...]]):
-    """The encodings of texts, written when they are first asked for; when there are too many bytes, all are forgotten.
+class _Kept(dict[tuple[Any, ...], bytes]):
+    """The Avro of values, written when it is first asked for; when there are too many bytes, all are forgotten.
 
     A least recently used one could be forgotten alone, but only the number of encodings would be bounded then, and an
     item may have 400 KB of names that no other has.
     """
 
-    def __init__(self, write: Callable[[tuple[str, ...]], tuple[bytes, ...]]) -> None:
+    def __init__(self, names: Sequence[str], schema: Any) -> None:  # noqa: ANN401  # fastavro's own
         super().__init__()
-        self._write = write
+        self._names = names
+        self._schema = schema
         self._bytes = 0
 
-    def __missing__(self, texts: tuple[str, ...]) -> tuple[bytes, ...]:
-        written = self._write(texts)
-        size = sum(map(getsizeof, (*texts, *written)))
+    def __missing__(self, values: tuple[Any, ...]) -> bytes:
+        avro = BytesIO()
+        lists = [list(value) if type(value) is tuple else value for value in values]
+        schemaless_writer(avro, self._schema, dict(zip(self._names, lists, strict=True)))
+        written = avro.getvalue()
+        texts = [text for value in lists for text in (value if type(value) is list else [value])]
+        size = getsizeof(written) + sum(map(getsizeof, texts))
         if size <= _LARGEST_KEPT_BYTES:
             if self._bytes + size > _KEPT_BYTES:
                 self.clear()
                 self._bytes = 0
             self._bytes += size
-            self[texts] = written
+            self[values] = written
         return written
 
 
-def _to_other(text: str) -> "OtherSchema | None":
-    """The schema where it has other fields than the shipped one; what those need is not imported otherwise."""
-    with contextlib.suppress(ValueError):  # another says what is wrong with it
-        if json.loads(text) == json.loads(SHIPPED_SCHEMA):
-            return None
-    from feature_events.events.other_schema import OtherSchema
-
-    other = OtherSchema(text)
-    return None if other.fields == _FIELDS else other
-
-
-def _write_texts(texts: tuple[str, ...]) -> tuple[bytes, ...]:
-    """The texts that stand before the time, before the entity, and behind it."""
-    before_time, before_entity, *behind = texts
-    return _write_text(before_time), _write_text(before_entity), b"".join(map(_write_text, behind))
+def _parse(text: str) -> Sequence[_Field]:
+    """The fields of the schema, which stands for itself wherever it names another."""
+    try:
+        parsed: Any = expand_schema(parse_schema(json.loads(text)))
+    except (ValueError, KeyError, TypeError, AttributeError, SchemaParseException) as error:
+        raise Misconfigured(f"the schema is not valid Avro: {type(error).__name__}") from None
+    if type(parsed) is not dict or parsed.get("type") != "record" or not parsed["fields"]:
+        raise Misconfigured("the schema is not an Avro record with fields")
+    return list(parsed["fields"])
 
 
-def _write_text(text: str) -> bytes:
-    data = text.encode()
-    return _write_length(len(data)) + data
+def _refuse_unfillable(fields: Sequence[_Field]) -> None:
+    """Refuses a schema that asks for more than an event has."""
+    unfillable = [field["name"] for field in fields if not _can_fill(field)]
+    if unfillable:
+        raise Misconfigured(
+            f"a FeatureAvailabilityEvent cannot fill these fields of the registry's schema: {', '.join(unfillable)}; "
+            "give them a default or another type there, or choose another SCHEMA_VERSION"
+        )
+    for field in fields:
+        _refuse_unwritable(field)
 
 
-def _write_features(names: tuple[str, ...]) -> tuple[bytes]:
-    """An array: one block, its length before it, and the length of no more."""
-    block = _write_length(len(names)) + b"".join(map(_write_text, names)) if names else b""
-    return (block + _write_length(0),)
+def _can_fill(field: _Field) -> bool:
+    if field["name"] not in _SAMPLE:
+        return "default" in field
+    return bool(validate(_SAMPLE[field["name"]], field["type"], raise_errors=False))
 
 
-def _write_length(length: int) -> bytes:
-    """Avro's number: twice as much, in groups of seven bits, the lowest first, each but the last marked.
-
-    https://avro.apache.org/docs/1.12.0/specification/#primitive-types-1
-    """
-    groups, left = bytearray(), length << 1
-    while left > 127:  # noqa: PLR2004  # seven bits
-        groups.append(left & 127 | 128)
-        left >>= 7
-    groups.append(left)
-    return bytes(groups)
+def _refuse_unwritable(field: _Field) -> None:
+    """Refuses a default that fastavro cannot write, as it cannot one of bytes."""
+    try:
+        schemaless_writer(BytesIO(), _to_record([field]), _SAMPLE)
+    except Exception as error:  # noqa: BLE001  # whatever fastavro raises
+        raise Misconfigured(
+            f"the default of field {field['name']} in the registry's schema cannot be written "
+            f"({type(error).__name__}): make it null, or choose another SCHEMA_VERSION"
+        ) from None
 
 
-# A DynamoDB key, in base64, has at most 2,732 characters
-_LENGTHS = tuple(map(_write_length, range(4096)))
+def _to_parts(fields: Sequence[_Field]) -> Iterator[_Part]:
+    """The fields in their order: each that differs by itself, and runs of those that do not; features by themselves."""
+    for name, run in groupby(fields, lambda field: field["name"] if field["name"] in (*_DIFFERING, "features") else ""):
+        together = list(run)
+        if name in _DIFFERING:
+            yield _Part(itemgetter(_FIELDS.index(name)), parse_schema(together[0]["type"]), None)
+            continue
+        names = [field["name"] for field in together if field["name"] in _FIELDS]
+        schema = _to_record(together)
+        yield _Part(_to_reader(names), schema, _Kept(names, schema))
+
+
+def _to_reader(names: Sequence[str]) -> Callable[[FeatureAvailabilityEvent], Any]:
+    """Reads these fields of an event as a tuple, also of one or of none."""
+    places = [_FIELDS.index(name) for name in names]
+    if len(places) > 1:
+        return itemgetter(*places)
+    return itemgetter(slice(places[0], places[0] + 1) if places else slice(0))
+
+
+def _to_record(fields: Sequence[_Field]) -> Any:  # noqa: ANN401  # fastavro's own
+    return parse_schema({"type": "record", "name": "Part", "fields": list(fields)})

@@ -35,7 +35,7 @@ class PresentItems:
             Undelivered: DynamoDB did not answer.
 
         """
-        table = change.stream_arn.partition("/stream/")[0]
+        table = change.stream.table_arn
         try:
             key = _to_request(change.keys)
             answer = ask(partial(self._dynamodb.get_item, TableName=table, Key=key, ConsistentRead=True))

@@ -66,7 +66,7 @@ _REFUSED = frozenset(
 # Part of a batch that is kept free, since the estimate must never be below what librdkafka counts
 _BATCH_OVERHEAD = 10_000
 
-_weight: Callable[[Message], int] = attrgetter("weight")
+_size: Callable[[Message], int] = attrgetter("size")
 _error: Callable[["_Outstanding"], KafkaError | None] = attrgetter("error")
 
 # Lets the partitioner choose
@@ -347,7 +347,7 @@ def _settle(
 
 def _to_waves(messages: Sequence[Message], start: int, limit: int) -> Iterator[Sequence[int]]:
     """Positions of messages from `start` on, in runs that weigh at most `limit` bytes; a heavier message is alone."""
-    up_to = list(accumulate(map(_weight, messages), initial=0))
+    up_to = list(accumulate(map(_size, messages), initial=0))
     while start < len(messages):
         stop = max(start + 1, bisect_right(up_to, up_to[start] + limit) - 1)
         yield range(start, stop)

@@ -410,7 +410,7 @@ def _find_schema(settings: Settings) -> str:
         return f"not registered under {registry.subject}; the first batch will register it"
     else:
         schema = registry.look_up()
-    Codec(schema)
+    Codec(schema.text)
     return f"id {schema.id} under {registry.subject}"
 
 

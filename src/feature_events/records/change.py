@@ -1,34 +1,28 @@
 """Reads a DynamoDB stream record into a Change.
 
 A stream record is somebody else's JSON: everything that can be wrong with its envelope is found here, once, so that
-the rest of the line works on values it can trust.
+the rest of the pipeline works on values it can trust.
 
 The record's shape: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_Record.html
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
-from functools import partial
-from operator import itemgetter
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from feature_events.errors import Misconfigured, PoisonRecord
 from feature_events.records.position import StreamRecord, read_position
+from feature_events.records.stream import Stream, to_stream
 
 type Item = Mapping[str, Any]
 """Attributes by name, each in DynamoDB's JSON: `{"S": "text"}`, `{"N": "1"}`, `{"M": {...}}` and so on."""
 
-_KINDS = ("INSERT", "MODIFY")
-
 LATEST_MS = 253_402_300_799_999
 """The last millisecond of the year 9999, the latest time that ISO-8601 text can name."""
 
-_LATEST = LATEST_MS / 1000
+_KINDS = ("INSERT", "MODIFY")
 _NUMBERS = (int, float)
-
-# Several values at once, in one call
-_read_envelope = itemgetter("eventName", "eventID", "eventSourceARN", "dynamodb")
-_read_body = itemgetter("SequenceNumber", "Keys", "NewImage", "ApproximateCreationDateTime")
+_LATEST = LATEST_MS / 1000
 
 
 class Skipped(StrEnum):
@@ -42,30 +36,28 @@ class Skipped(StrEnum):
 class Change(NamedTuple):
     """One INSERT or MODIFY of one item."""
 
+    stream: Stream
     sequence_number: str
-    event_id: Any
-    """As it came; it need not be text."""
-    stream_arn: str
+    """A string of digits."""
+    event_id: str
+    """As it came; empty where it is absent or no text."""
     keys: Item
     new_image: Item
     created_ms: int | None
-    record: StreamRecord
+    """When the stream saw the change, in milliseconds since the epoch; None where it does not say."""
+    raw: StreamRecord
     """What it was read from, for what is seldom asked for."""
 
     @property
     def is_insert(self) -> bool:
         """Whether the item is a new one."""
-        return bool(self.record["eventName"] == "INSERT")
+        return bool(self.raw["eventName"] == "INSERT")
 
     @property
     def old_image(self) -> Item | None:
         """The item as it was before; None where there was none, or the stream does not carry it."""
-        image = self.record["dynamodb"].get("OldImage")
+        image = self.raw["dynamodb"].get("OldImage")
         return image if type(image) is dict else None
-
-
-# What Change(...) does, less a call in Python
-_to_change = cast("Callable[[tuple[object, ...]], Change]", partial(tuple.__new__, Change))
 
 
 def read_change(record: StreamRecord) -> Change | Skipped:
@@ -77,36 +69,33 @@ def read_change(record: StreamRecord) -> Change | Skipped:
 
     """
     try:
-        kind, event_id, stream_arn, body = _read_envelope(record)
-        number, keys, new_image, created = _read_body(body)
-        # Only JSON's own types occur, so a class tells all, and what only text can do tells the rest
-        if (
+        kind = record["eventName"]
+        if kind == "REMOVE":
+            return Skipped.REMOVE
+        stream_arn, body = record["eventSourceARN"], record["dynamodb"]
+        number, keys, new_image = body["SequenceNumber"], body["Keys"], body["NewImage"]
+        is_change = (
             kind in _KINDS
-            and keys.__class__ is dict
-            and new_image.__class__ is dict
+            and type(keys) is type(new_image) is dict
             and stream_arn.startswith("arn:")
             and number.isascii()
             and number.isdecimal()
-        ):
-            # NaN fails both comparisons
-            in_time = created.__class__ in _NUMBERS and 0 < created <= _LATEST
-            created_ms = round(created * 1000) if in_time else None
-            return _to_change((number, event_id, stream_arn, keys, new_image, created_ms, record))
+        )
     except (KeyError, TypeError, AttributeError):
-        pass
-    return _read_odd_record(record)
-
-
-def _read_odd_record(record: StreamRecord) -> Change | Skipped:
-    """What `read_change` gives of a record that is no write, or lacks something that DynamoDB seldom leaves out."""
-    if type(record) is dict:
-        if record.get("eventName") == "REMOVE":
-            return Skipped.REMOVE
-        body = record.get("dynamodb")
-        if type(body) is dict and not ("eventID" in record and "ApproximateCreationDateTime" in body):
-            body = {"ApproximateCreationDateTime": None, **body}
-            return read_change({"eventID": None, **record, "dynamodb": body})
-    raise _explain(record)
+        is_change = False
+    if not is_change:
+        raise _explain(record)
+    event_id, created = record.get("eventID"), body.get("ApproximateCreationDateTime")
+    is_time = type(created) in _NUMBERS and 0 < created <= _LATEST  # NaN fails both comparisons
+    return Change(
+        stream=to_stream(stream_arn),
+        sequence_number=number,
+        event_id=event_id if type(event_id) is str else "",
+        keys=keys,
+        new_image=new_image,
+        created_ms=round(created * 1000) if is_time else None,
+        raw=record,
+    )
 
 
 def _explain(record: StreamRecord) -> Exception:  # noqa: PLR0911  # one for each defect

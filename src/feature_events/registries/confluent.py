@@ -16,7 +16,7 @@ from urllib.parse import quote
 from feature_events import metrics
 from feature_events.deadline import run_within
 from feature_events.errors import Misconfigured, Undelivered
-from feature_events.events.codec import SHIPPED_SCHEMA, Schema
+from feature_events.events.schema import SHIPPED_SCHEMA, Schema
 from feature_events.logs import logger
 from feature_events.settings import Settings
 

@@ -1,6 +1,5 @@
 """Signing in to real Kafka: each way delivers, each fault is one clear error, and nothing needs a new environment."""
 
-import importlib
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -20,6 +19,7 @@ from feature_events.settings import KafkaAuth, read_settings
 from local.servers.certificates import Authority
 from tests.integration.authentication.conftest import Bench, Cluster, MakeBench
 from tests.support.doubles import FakeClock, FakeContext
+from tests.support.execution_environment import start_environment
 from tests.support.iam import TokenProvider
 from tests.support.messages import Refusals, number_of, to_messages
 from tests.support.records import to_record
@@ -61,7 +61,7 @@ def test_handler__signs_in(bench: MakeBench, monkeypatch: pytest.MonkeyPatch, au
     """The settings alone make the function sign in."""
     for name, value in bench(auth).environ.items():
         monkeypatch.setenv(name, value)
-    module = importlib.reload(importlib.import_module("feature_events.handler"))
+    module = start_environment()
     assert module.handler({"Records": [to_record()]}, FakeContext()) == {"batchItemFailures": []}
 
 

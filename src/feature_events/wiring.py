@@ -1,0 +1,64 @@
+"""Makes the pipeline of the settings, once per execution environment, before its first invocation.
+
+It is apart from the handler, so that to import one function connects no other.
+"""
+
+import contextlib
+import logging
+import os
+from functools import cache
+
+from feature_events.deadline import Deadline
+from feature_events.errors import Undelivered
+from feature_events.events.codec import Codec
+from feature_events.events.wire_format import to_confluent_prefix
+from feature_events.failures.dead_letter_limit import DeadLetterLimit
+from feature_events.failures.dead_letters import DeadLetters
+from feature_events.kafka.connection import OPEN_SECONDS, SignIn, to_properties
+from feature_events.kafka.publisher import Publisher
+from feature_events.layouts.table_layout import DEFAULT_LAYOUT
+from feature_events.logs import logger
+from feature_events.pipeline import Pipeline
+from feature_events.registries.confluent import find_schema
+from feature_events.settings import Settings, read_settings
+
+START_SECONDS = 8.0
+"""How long registry and Kafka may take at the start: Lambda gives it 10 seconds, of which the imports take some.
+
+https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle-ib
+"""
+
+ANSWER_SECONDS = 5.0
+"""Kept of an invocation's time to purge what is left, put one dead letter, and answer."""
+
+
+@cache
+def wire() -> tuple[Settings, Pipeline]:
+    """The settings and their pipeline; an error is not remembered, so that the next invocation tries again."""
+    settings = read_settings(os.environ)
+    start = Deadline(START_SECONDS)
+    schema = find_schema(settings, start.remaining())
+    log_each = logger.log_level == logging.DEBUG
+    publisher = Publisher(settings.topic, to_properties(settings), _to_sign_in(settings), log_each=log_each)
+    pipeline = Pipeline(
+        DEFAULT_LAYOUT,
+        settings.features_mode,
+        settings.headers,
+        to_confluent_prefix(schema.id),
+        Codec(schema.text),
+        publisher,
+        DeadLetters(settings.dead_letter_bucket, settings.dead_letter_prefix),
+        DeadLetterLimit(settings.dead_letter_limit),
+    )
+    with contextlib.suppress(Undelivered):  # a batch waits longer for Kafka than the start does, and says so
+        publisher.open(start.within(OPEN_SECONDS))
+    return settings, pipeline
+
+
+def _to_sign_in(settings: Settings) -> SignIn | None:
+    """How to authenticate to Kafka; where it asks nobody, what that would need is not imported."""
+    if settings.kafka_auth == "none":
+        return None
+    from feature_events.kafka import authentication
+
+    return authentication.SignIn(settings)
