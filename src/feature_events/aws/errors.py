@@ -79,10 +79,10 @@ def to_refused(
 ) -> Misconfigured | Undelivered:
     """What to do about a refusal, by AWS's code; see `to_error`."""
     remedy = _REMEDIES.get(code, otherwise).format(action=action.name)
-    told = f"{action.failure} ({code or 'an error without a code'})"
+    problem = f"{action.failure} ({code or 'an error without a code'})"
     if is_server_error or code in _EPHEMERAL or not remedy:
-        return Undelivered(f"{told}: try again later")
-    return Misconfigured(f"{told}: {remedy}")
+        return Undelivered(f"{problem}: try again later")
+    return Misconfigured(f"{problem}: {remedy}")
 
 
 def to_unanswered(reason: str, action: Action) -> Undelivered:

@@ -47,7 +47,7 @@ class Report(TypedDict):
     missing: int
     """Objects that are not there: asked for by key and redriven before, or taken by another run meanwhile."""
     unreadable: int
-    """Objects that are no dead letter and no on-failure batch, or are not allowed to be read; they are left alone."""
+    """Objects without records, or that the function is not allowed to read; they are left alone."""
     examples: Sequence[Example]
     """The first of those that were not delivered; the log has them all."""
     next: NotRequired[Mapping[str, Any]]

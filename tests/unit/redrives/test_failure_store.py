@@ -46,8 +46,8 @@ def test_redrive__says_of_a_batch_without_payload_what_is_to_be_done(
     account.put(BATCH, json.dumps({**to_batch_metadata(records), **payload}).encode())
     report = account.redrive(prefix="aws/lambda/")
     assert (counts(report), account.keys) == ({"unreadable": 1}, [BATCH])
-    (line,) = [each for each in caplog.records if each.message == "object not redriven"]
-    assert vars(line)["reason"] == (
+    (entry,) = [each for each in caplog.records if each.message == "object not redriven"]
+    assert vars(entry)["reason"] == (
         f"it is an on-failure batch without its payload: it only names its 2 records, {number_of(records[0])} to "
         f"{number_of(records[1])} of shard {SHARD} of {records[0]['eventSourceARN']}; write their items again, then "
         "delete it"
@@ -64,9 +64,9 @@ def test_redrive__repeats_nothing_odd_of_a_batch_without_payload(
     """What is not of the form that AWS gives it is not repeated in a log."""
     account.put(BATCH, json.dumps({"DDBStreamBatchInfo": information}).encode())
     assert counts(account.redrive(prefix="aws/lambda/")) == {"unreadable": 1}
-    (line,) = [each for each in caplog.records if each.message == "object not redriven"]
-    assert "without its payload" in vars(line)["reason"]
-    assert [word for word in ("secret", "user-1") if word in vars(line)["reason"]] == []
+    (entry,) = [each for each in caplog.records if each.message == "object not redriven"]
+    assert "without its payload" in vars(entry)["reason"]
+    assert [word for word in ("secret", "user-1") if word in vars(entry)["reason"]] == []
 
 
 @pytest.mark.parametrize(
@@ -82,8 +82,8 @@ def test_redrive__leaves_alone_what_holds_no_records(account: FakeAccount, key: 
     assert (report["complete"], counts(report), account.keys) == (True, {"unreadable": 1}, [key])
 
 
-def test_redrive__does_not_look_at_what_the_check_puts(account: FakeAccount) -> None:
-    """The check's object beside the dead letters holds nothing."""
+def test_redrive__does_not_look_at_what_the_preflight_check_puts(account: FakeAccount) -> None:
+    """The preflight check's object beside the dead letters holds nothing."""
     account.put(f"{PREFIX}check", b"")
     report = account.redrive(prefix=PREFIX)
     assert (report["objects"], report["complete"], account.keys) == (0, True, [f"{PREFIX}check"])

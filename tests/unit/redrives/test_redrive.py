@@ -13,7 +13,7 @@ from tests.support.records import to_unreadable_record
 
 
 def wire_to(account: FakeAccount, monkeypatch: pytest.MonkeyPatch, **environ: str) -> None:
-    """Gives the handler this account's line, and these settings."""
+    """Gives the handler this account's pipeline, and these settings."""
     settings = read_settings({"KAFKA_BROKER_URL": "localhost:9092", "SCHEMA_ID": "7", **environ})
     monkeypatch.setattr("feature_events.redrive.wire", lambda: (settings, account.pipeline))
 

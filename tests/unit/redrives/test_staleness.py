@@ -98,7 +98,7 @@ def test_redrive__compares_whole_items_where_every_write_is_announced(account: F
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ProvisionedThroughputExceededException"])
 def test_redrive__goes_on_where_a_table_does_not_answer(account: FakeAccount, answers: Answers, code: str) -> None:
-    """What could not be compared is left, told, and stops nobody; of a batch it becomes a dead letter."""
+    """What could not be compared is left, is in the report, and stops nobody; of a batch it becomes a dead letter."""
     other = to_record(1)
     other["eventSourceARN"] = other["eventSourceARN"].replace("user_feature_store", "former_store")
     batch = account.put_on_failure_batch(other, *to_written(account, 2, 3))
