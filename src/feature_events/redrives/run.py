@@ -70,7 +70,7 @@ class Redrive:
         for number, chunk in enumerate(to_chunks(objects)):
             if number and deadline.remaining() < _CHUNK_SECONDS:
                 return
-            candidates = self._redrive(chunk, deadline, delivery_seconds)
+            candidates = self._redrive_chunk(chunk, deadline, delivery_seconds)
             undelivered = {each.failure.key for each in candidates if each.end is End.UNDELIVERED}
             for stored in chunk:
                 if stored.key in undelivered:
@@ -92,7 +92,7 @@ class Redrive:
         self._tally.missing += len(keys) - len(there)
         return sort_objects(there)
 
-    def _redrive(
+    def _redrive_chunk(
         self, chunk: Sequence[StoredObject], deadline: Deadline, delivery_seconds: float
     ) -> Sequence[Candidate]:
         """Brings the records of one chunk to their ends, or says what a run would do."""
