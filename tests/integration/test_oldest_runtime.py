@@ -17,7 +17,7 @@ import boto3
 import pytest
 
 from feature_events.errors import PoisonRecord
-from feature_events.failures.dead_letters import to_dead_letter
+from feature_events.failures.dead_letter import to_dead_letter
 from local.commands.artefacts import Artefacts
 from local.environment import REGION, to_aws_environment
 from local.paths import LAMBDA_RUNTIME

@@ -1,4 +1,4 @@
-"""Thousands of dead letters, most of them mended, into a real Kafka: each comes to its end, and once."""
+"""Thousands of dead letters, the cause of most of them fixed, into a real Kafka: each comes to its end, and once."""
 
 from collections.abc import Callable
 
@@ -18,7 +18,7 @@ SECONDS = 10_000.0
 
 
 def test_redrive__brings_each_letter_to_its_end(stack: Stack, topic: Callable[..., str]) -> None:
-    """What is mended is in the topic once, what is poison or stale is where it was; a second run changes nothing."""
+    """What is good now is in the topic once, what is poison or stale is where it was; a second run changes nothing."""
     name = topic(3)
     with in_memory():
         account = Account(Publisher(name, {**DEFAULTS, "bootstrap.servers": stack.kafka}))
@@ -32,7 +32,7 @@ def test_redrive__brings_each_letter_to_its_end(stack: Stack, topic: Callable[..
         for number, record in enumerate(records):
             newer = to_record(LETTERS + number, entity=f"user-{number}", item=to_item(value=2))
             account.write(newer if number in stale else record)
-        keys = account.set_aside(*records)
+        keys = account.put_dead_letters(*records)
         first = account.redrive(prefix=PREFIX, seconds=SECONDS)
         assert (first["complete"], counts(first)) == (
             True,

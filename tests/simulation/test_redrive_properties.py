@@ -14,10 +14,14 @@ from hypothesis import strategies as st
 from feature_events.deadline import Deadline
 from feature_events.errors import PoisonRecord, Undelivered
 from feature_events.events.message import Message
-from feature_events.failures.dead_letters import DeadLetters, to_dead_letter
-from feature_events.failures.failure_store import FailureStore, read_records
+from feature_events.failures.dead_letter import read_record, to_dead_letter
+from feature_events.failures.dead_letters import DeadLetters
+from feature_events.failures.failure_store import FailureStore
+from feature_events.failures.on_failure_batch import read_records
 from feature_events.records.change import Change, Item
-from feature_events.redrive import Redrive, Report, Request
+from feature_events.redrives.report import Report
+from feature_events.redrives.request import Request
+from feature_events.redrives.run import Redrive
 from tests.support.doubles import FakePublisher
 from tests.support.failures import PREFIX, to_on_failure
 from tests.support.pipelines import to_pipeline
@@ -91,7 +95,7 @@ class MemoryS3:
 
 
 class World:
-    """A bucket of what was given up, and the table and topic that it came from and is for."""
+    """A bucket of what could not be delivered, and the table and topic that it came from and is for."""
 
     def __init__(self, kinds: Sequence[str], in_batches: Sequence[bool], faults: Faults) -> None:
         self.faults = faults
@@ -118,7 +122,7 @@ class World:
         """As the table has it, where it answers."""
         number = change.keys["bright_uid"]["S"]
         if self.faults.meet("GetItem", number):
-            raise Undelivered("GetItem was answered with ThrottlingException; run it again")
+            raise Undelivered("the table cannot be read (ThrottlingException): try again later")
         return None if self.kinds[int(number)] == "stale" else change.new_image
 
     def run(self, prefix: str) -> Report | None:
@@ -157,7 +161,7 @@ class World:
 
 def read(key: str, body: bytes) -> Sequence[Json]:
     """The records in an object that has, or had, this key."""
-    return read_records(body, is_dead_letter=key.startswith(PREFIX)) or ()  # type: ignore[return-value]  # they are ours
+    return [read_record(body)] if key.startswith(PREFIX) else read_records(body)  # type: ignore[return-value,list-item]  # they are ours
 
 
 def to_record_of(kind: str, number: int) -> Json:

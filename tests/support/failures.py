@@ -13,15 +13,18 @@ from moto import mock_aws
 
 from feature_events.deadline import Deadline
 from feature_events.errors import PoisonRecord
-from feature_events.failures.current_items import PresentItems
-from feature_events.failures.dead_letters import DeadLetters, to_dead_letter
+from feature_events.failures.current_items import CurrentItems
+from feature_events.failures.dead_letter import to_dead_letter
+from feature_events.failures.dead_letters import DeadLetters
 from feature_events.failures.failure_store import FailureStore
 from feature_events.pipeline import MessagePublisher, Pipeline
-from feature_events.redrive import Redrive, Report, Request
+from feature_events.redrives.report import Report
+from feature_events.redrives.request import Request
+from feature_events.redrives.run import Redrive
 from feature_events.settings import FeaturesMode
-from tests.support.doubles import FakeClock
+from tests.support.doubles import FakeClock, FakePublisher
 from tests.support.pipelines import to_pipeline
-from tests.support.records import Json
+from tests.support.records import Json, to_item, to_record
 
 BUCKET = "failures"
 PREFIX = "dead-letters/"
@@ -29,13 +32,19 @@ MAPPING = "3e21fe9d-9d2f-4f2a-8e5e-2f1d6e1a7b10"
 SHARD = "shardId-00000001767225600000-0a1b2c3d"
 BATCH = f"aws/lambda/{MAPPING}/{SHARD}/2026/01/01/2026-01-01T00.00.00-5b0a1f62-6c0f-4d44-9a0b-6b0d8c1f2a3e"
 POISON = PoisonRecord("Kafka refuses it: INVALID_TIMESTAMP")
+LARGE = to_item(tuple(f"feature_{number}" for number in range(200)))
+"""An item whose event is larger than `FakePublisher` takes where it takes 1,000 bytes."""
+
+type Answers = dict[str, str]
+"""The errors that AWS answers with, by operation and a part of what it is on."""
+type FakeAccount = Account[FakePublisher]
 
 
 class Account[P: MessagePublisher]:
     """What a redrive meets; to be made and used within `in_memory()`.
 
     Args:
-        publisher: where the line leads.
+        publisher: where the pipeline leads.
 
     """
 
@@ -56,21 +65,21 @@ class Account[P: MessagePublisher]:
 
     @property
     def pipeline(self) -> Pipeline:
-        """The line, with a limit that a redrive has to get past."""
+        """The pipeline, with a limit that a redrive has to get past."""
         return to_pipeline(self.publisher, self.letters, features_mode=self.features_mode, limit=1)
 
     def write(self, record: Json) -> None:
         """Puts the item as this record has it into the table."""
         self.dynamodb.put_item(TableName="user_feature_store", Item=record["dynamodb"]["NewImage"])
 
-    def set_aside(self, *records: Any) -> list[str]:  # noqa: ANN401  # anything that a stream may hand over
+    def put_dead_letters(self, *records: Any) -> list[str]:  # noqa: ANN401  # anything that a stream may hand over
         """Makes a dead letter of each of these, and gives their keys."""
         letters = [to_dead_letter(record, POISON, PREFIX) for record in records]
         for letter in letters:
             self.put(letter.key, letter.body)
         return [letter.key for letter in letters]
 
-    def give_up(self, *records: Json, key: str = BATCH) -> str:
+    def put_on_failure_batch(self, *records: Json, key: str = BATCH) -> str:
         """Makes an on-failure batch of these."""
         self.put(key, to_on_failure(records))
         return key
@@ -91,7 +100,7 @@ class Account[P: MessagePublisher]:
     def redrive(self, *, seconds: float = 50.0, **request: Any) -> Report:  # noqa: ANN401  # the request's fields
         """One run."""
         store = FailureStore(BUCKET, PREFIX)
-        run = Redrive(Request(**request), self.pipeline, store, PresentItems())
+        run = Redrive(Request(**request), self.pipeline, store, CurrentItems())
         run.run(Deadline(seconds, FakeClock()), 20.0)
         return run.report()
 
@@ -102,6 +111,19 @@ class Account[P: MessagePublisher]:
         return [found["Key"] for page in pages for found in page.get("Contents", [])]
 
 
+def to_written(account: Account[Any], *numbers: int, **parts: Any) -> list[Json]:  # noqa: ANN401  # a record's parts
+    """Records of items that are in the table as they say."""
+    records = [to_record(number, entity=f"user-{number}", **parts) for number in numbers]
+    for record in records:
+        account.write(record)
+    return records
+
+
+def sent(account: FakeAccount) -> list[str]:
+    """The sequence numbers of what was sent."""
+    return [dict(message.headers)["ce_sequence"].decode() for message in account.publisher.log]
+
+
 def to_key(record: Json) -> str:
     """The key of this record's dead letter."""
     table = record["eventSourceARN"].split("/")[1]
@@ -109,7 +131,7 @@ def to_key(record: Json) -> str:
 
 
 def to_on_failure(records: Sequence[Json]) -> bytes:
-    """The object that Lambda makes of a batch that it gives up."""
+    """The object that Lambda makes of a batch for the on-failure destination."""
     return json.dumps({**to_batch_metadata(records), "payload": {"Records": records}}).encode()
 
 

@@ -11,8 +11,9 @@ import botocore.session
 import pytest
 from botocore import xform_name
 
-from feature_events.failures.failure_store import ON_FAILURE_PREFIX
-from feature_events.redrive import Report, Request, read_request
+from feature_events.failures.on_failure_batch import ON_FAILURE_PREFIX
+from feature_events.redrives.report import Report
+from feature_events.redrives.request import Request, read_request
 from local.paths import ROOT, TOOLS
 from tests.template.document import EVERYTHING, STREAMS, read_template, to_members, transform
 from tests.template.expansion import expand

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from feature_events.failures.failure_store import ON_FAILURE_PREFIX, REDRIVEN_PREFIX
+from feature_events.failures.failure_store import REDRIVEN_PREFIX
+from feature_events.failures.on_failure_batch import ON_FAILURE_PREFIX
 from tests.template.document import (
     CA_SECRET,
     CLUSTER,

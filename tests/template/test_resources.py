@@ -9,7 +9,8 @@ import pytest
 
 from feature_events.metrics import METRICS
 from feature_events.records.change import Skipped
-from feature_events.redrive import MAX_SECONDS, handler
+from feature_events.redrive import handler
+from feature_events.redrives.request import MAX_SECONDS
 from feature_events.wiring import ANSWER_SECONDS
 from tests.template.document import EVERYTHING, REGISTRY, STREAMS, Parameters, Template, read_template, transform
 

@@ -45,9 +45,9 @@ def test_read_client_certificate__takes_the_form_of_lambda(secrets: Secrets) -> 
 
 
 @pytest.mark.parametrize("value", [{"certificate": PEM}, PEM, f"\n{PEM}"])
-def test_read_authorities__takes_an_object_or_the_bare_text(secrets: Secrets, value: dict[str, str] | str) -> None:
-    """An authority may be stored as Lambda wants it, or as it is."""
-    assert to_secret(secrets, value).read_authorities().strip() == PEM.strip()
+def test_read_ca_certificates__takes_an_object_or_the_bare_text(secrets: Secrets, value: dict[str, str] | str) -> None:
+    """A CA certificate may be stored as Lambda wants it, or as it is."""
+    assert to_secret(secrets, value).read_ca_certificates().strip() == PEM.strip()
 
 
 @pytest.mark.parametrize(
@@ -62,10 +62,10 @@ def test_read__says_which_form_is_wanted(secrets: Secrets, value: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["none", {"certificate": "none"}, "-----BEGIN PRIVATE KEY-----hidden"])
-def test_read_authorities__refuses_what_is_no_certificate(secrets: Secrets, value: dict[str, str] | str) -> None:
+def test_read_ca_certificates__refuses_what_is_no_certificate(secrets: Secrets, value: dict[str, str] | str) -> None:
     """A key in the place of a certificate is not shown either."""
     with pytest.raises(Misconfigured, match="THE_SETTING") as raised:
-        to_secret(secrets, value).read_authorities()
+        to_secret(secrets, value).read_ca_certificates()
     assert "hidden" not in str(raised.value)
 
 
@@ -84,16 +84,16 @@ def test_read__says_that_a_secret_is_gone(secrets: Secrets) -> None:
     [
         ("AccessDeniedException", 400, Misconfigured, "grant the function's role secretsmanager:GetSecretValue"),
         ("DecryptionFailure", 400, Misconfigured, "kms:Decrypt"),
-        ("ThrottlingException", 400, Undelivered, "answered ThrottlingException"),
-        ("InternalServiceError", 500, Undelivered, "answered InternalServiceError"),
-        ("SomethingNew", 503, Undelivered, "answered SomethingNew"),
+        ("ThrottlingException", 400, Undelivered, r"THE_SETTING cannot be read .ThrottlingException.: try again later"),
+        ("InternalServiceError", 500, Undelivered, r".InternalServiceError.: try again later"),
+        ("SomethingNew", 503, Undelivered, r".SomethingNew.: try again later"),
         ("SomethingNew", 400, Misconfigured, "check the secret and the function's role"),
     ],
 )
-def test_read__tells_what_to_grant_from_what_passes(
+def test_read__tells_what_to_grant_from_what_is_ephemeral(
     monkeypatch: pytest.MonkeyPatch, code: str, status: int, error: type[FeatureEventsError], text: str
 ) -> None:
-    """What a person must mend fails the invocation, and what passes is tried again."""
+    """What a person must fix fails the invocation, and what is ephemeral is tried again."""
 
     class Refusing:
         def get_secret_value(self, **_: str) -> dict[str, str]:
@@ -107,15 +107,17 @@ def test_read__tells_what_to_grant_from_what_passes(
     assert "hidden" not in str(raised.value)
 
 
-def test_read__says_how_to_get_to_secrets_manager(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A VPC without a way there is the commonest cause, so it is named."""
+def test_read__says_that_the_network_path_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A VPC without a network path there is the commonest cause, so it is named."""
 
     class Unreachable:
         def get_secret_value(self, **_: str) -> dict[str, str]:
             raise ConnectTimeoutError(endpoint_url="https://secretsmanager")
 
     monkeypatch.setattr(boto3, "client", lambda *_, **__: Unreachable())
-    with pytest.raises(Undelivered, match=r"THE_SETTING .ConnectTimeoutError.: check the way to it"):
+    with pytest.raises(
+        Undelivered, match=r"THE_SETTING .* .ConnectTimeoutError.: check the network path to secretsmanager"
+    ):
         Secret("THE_SETTING", ARN).read_login()
 
 
@@ -144,6 +146,6 @@ def test_read__waits_for_no_resolver(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://secrets.invalid")
     monkeypatch.setattr("feature_events.aws.secret.SECRET_SECONDS", 0.2)
     with hanging_resolver() as ended:
-        with pytest.raises(Undelivered, match=r"THE_SETTING .no answer within 0 s.: check the"):
+        with pytest.raises(Undelivered, match=r"THE_SETTING cannot be read .no answer within 0 s.: check the"):
             Secret("THE_SETTING", ARN).read_login()
         assert not ended.is_set()

@@ -1,7 +1,6 @@
-"""Reads secrets from AWS Secrets Manager: logins, client certificates, and the authorities that are trusted.
+"""Reads secrets from AWS Secrets Manager: logins, client certificates, and the CA certificates to trust.
 
-An environment variable is seen by everyone who may look at a function, so the settings hold ARNs and never a secret.
-boto3 costs more to import than everything else here together, so it is imported when the first secret is read.
+An environment variable is seen by everyone who can look at a function, so the settings hold ARNs and never a secret.
 
 Their forms are those of Amazon MSK (https://docs.aws.amazon.com/msk/latest/developerguide/msk-password.html) and of
 Lambda's own Kafka sources (https://docs.aws.amazon.com/lambda/latest/dg/kafka-cluster-auth.html).
@@ -10,39 +9,13 @@ Lambda's own Kafka sources (https://docs.aws.amazon.com/lambda/latest/dg/kafka-c
 import json
 from typing import Any, NamedTuple, override
 
-from feature_events.deadline import run_within
-from feature_events.errors import Misconfigured, Undelivered
-
-# Each of two tries
-_CONNECT_SECONDS = 1
-_READ_SECONDS = 2
-_ATTEMPTS = 2
+from feature_events.aws.arn import to_region
+from feature_events.aws.clients import ask_within, make_secrets_client
+from feature_events.aws.errors import Action
+from feature_events.errors import Misconfigured
 
 SECRET_SECONDS = 5.0
-"""How long one secret may take, also where a resolver hangs or the answer comes byte by byte."""
-
-# By these Secrets Manager says that it may answer later; every other refusal is for a person to mend
-_PASSING = frozenset(
-    {
-        "ThrottlingException",
-        "Throttling",
-        "TooManyRequestsException",
-        "InternalServiceError",
-        "InternalServiceErrorException",
-        "InternalFailure",
-        "ServiceUnavailable",
-        "RequestTimeout",
-        "RequestTimeoutException",
-    }
-)
-_SERVER_ERRORS = 500
-
-_REMEDIES = {
-    "AccessDeniedException": "grant the function's role secretsmanager:GetSecretValue on it",
-    "DecryptionFailure": "grant the function's role kms:Decrypt on the secret's key",
-    "ResourceNotFoundException": "create the secret, or set the variable to one that exists",
-    "InvalidRequestException": "restore the secret, or set the variable to one that is not deleted",
-}
+"""How long one secret may take, with a second try."""
 
 
 class Login(NamedTuple):
@@ -78,7 +51,7 @@ class Secret(NamedTuple):
         """From `{"username": ..., "password": ...}`, as MSK's SCRAM secrets are.
 
         Raises:
-            Misconfigured: there is no such secret, it is of another form, or it may not be read.
+            Misconfigured: there is no such secret, it is of another form, or the function is not allowed to read it.
             Undelivered: Secrets Manager did not answer.
 
         """
@@ -96,8 +69,8 @@ class Secret(NamedTuple):
             raise Misconfigured(f"the secret in {self.setting} has a privateKeyPassword that is not text")
         return ClientCertificate(found["certificate"], found["privateKey"], password)
 
-    def read_authorities(self) -> str:
-        """Certificates as PEM, from `{"certificate": PEM}` or the bare PEM.
+    def read_ca_certificates(self) -> str:
+        """CA certificates as PEM, from `{"certificate": PEM}` or the bare PEM.
 
         Raises the same as `read_login`.
         """
@@ -123,42 +96,13 @@ class Secret(NamedTuple):
         return found
 
     def _read(self) -> str:
-        try:
-            return run_within(SECRET_SECONDS, self._ask)
-        except TimeoutError:
-            raise self._to_unreached(f"no answer within {SECRET_SECONDS:.0f} s") from None
-
-    def _ask(self) -> str:
-        """The secret, which has 64 KB at most (https://docs.aws.amazon.com/secretsmanager/latest/userguide)."""
-        import boto3
-        from botocore.config import Config
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        config = Config(
-            connect_timeout=_CONNECT_SECONDS, read_timeout=_READ_SECONDS, retries={"total_max_attempts": _ATTEMPTS}
-        )
-        try:
-            client = boto3.client("secretsmanager", region_name=self.arn.split(":")[3], config=config)
-            answer = client.get_secret_value(SecretId=self.arn)
-        except ClientError as error:
-            raise self._to_error(error.response) from None
-        except BotoCoreError as error:
-            raise self._to_unreached(type(error).__name__) from None
-        text = answer.get("SecretString")
+        """The secret's text, which has 64 KB at most (https://docs.aws.amazon.com/secretsmanager/latest/userguide)."""
+        action = Action("secretsmanager:GetSecretValue", f"the secret in {self.setting} cannot be read")
+        text = ask_within(SECRET_SECONDS, self._ask, action, "check the secret and the function's role")
         if not text:
             raise Misconfigured(f"the secret in {self.setting} is binary or empty: write it as text")
-        return str(text)
+        return text
 
-    def _to_unreached(self, reason: str) -> Undelivered:
-        return Undelivered(
-            f"Secrets Manager was not reached for the secret in {self.setting} ({reason}): check the "
-            "way to it (in a VPC: a NAT gateway or an endpoint for secretsmanager, and their security groups)"
-        )
-
-    def _to_error(self, response: Any) -> Exception:  # noqa: ANN401  # botocore's own dictionary
-        code = response.get("Error", {}).get("Code", "an error")
-        status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if code in _PASSING or status >= _SERVER_ERRORS:
-            return Undelivered(f"Secrets Manager answered {code} for the secret in {self.setting}")
-        remedy = _REMEDIES.get(code, "check the secret and the function's role")
-        return Misconfigured(f"the secret in {self.setting} cannot be read ({code}): {remedy}")
+    def _ask(self) -> str | None:
+        client = make_secrets_client(to_region(self.arn))
+        return client.get_secret_value(SecretId=self.arn).get("SecretString")

@@ -8,10 +8,10 @@ import base64
 from functools import partial
 from typing import Any
 
-import boto3
-from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+from botocore.exceptions import ParamValidationError
 
-from feature_events.aws.clients import CONFIG, ask, to_code, to_error
+from feature_events.aws.clients import ask_or_none, make_tables_client
+from feature_events.aws.errors import Action
 from feature_events.records.change import Change, Item
 
 type Attribute = Any
@@ -21,30 +21,29 @@ type Attribute = Any
 _ABSENT = ("ResourceNotFoundException", "ValidationException")
 
 
-class PresentItems:
+class CurrentItems:
     """The tables that the records came from."""
 
     def __init__(self) -> None:
-        self._dynamodb = boto3.client("dynamodb", config=CONFIG)
+        self._dynamodb = make_tables_client()
 
     def find_item(self, change: Change) -> Item | None:
         """The item of this change's keys as it is now; None where there is none.
 
         Raises:
-            Misconfigured: the table may not be read.
+            Misconfigured: the function is not allowed to read the table.
             Undelivered: DynamoDB did not answer.
 
         """
         table = change.stream.table_arn
+        action = Action("dynamodb:GetItem", f"the table {table} cannot be read")
+        return ask_or_none(partial(self._get, table, change.keys), action, _ABSENT)
+
+    def _get(self, table: str, keys: Item) -> Item | None:
         try:
-            key = _to_request(change.keys)
-            answer = ask(partial(self._dynamodb.get_item, TableName=table, Key=key, ConsistentRead=True))
+            answer = self._dynamodb.get_item(TableName=table, Key=_to_request(keys), ConsistentRead=True)
         except (ParamValidationError, ValueError, TypeError):
             return None  # a key that no table has
-        except (ClientError, BotoCoreError) as error:
-            if to_code(error) in _ABSENT:
-                return None
-            raise to_error(error, f"dynamodb:GetItem on {table}") from None
         return answer.get("Item")
 
 

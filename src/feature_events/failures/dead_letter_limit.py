@@ -7,7 +7,7 @@ person should know of, and every further record is better off in the stream.
 EVENTS_PER_DEAD_LETTER = 10
 """So many delivered events give one dead letter back: more than one bad record in eleven reaches the limit in time."""
 
-# The largest batch that Lambda has: so many dead letters at most are delivered again together
+# The largest batch that Lambda has: so many dead letters at most are in one retry
 _MOST_KNOWN = 10_000
 
 
@@ -28,8 +28,8 @@ class DeadLetterLimit:
     invocation that has it first fails. So a table with a bad record now and then is never stopped; one of which nearly
     every record is bad is stopped, although an event is delivered here and there.
 
-    What Lambda delivers again does not count twice. A dead letter is known by its sequence number. Of the events, only
-    those before the first undelivered record are told to `give_back`. The account outlives the invocation, so that
+    What Lambda retries does not count twice. A dead letter is known by its sequence number. Of the events, only
+    those before the first undelivered record are given back. The account outlives the invocation, so that
     halving a batch does not get past it. A new instance begins with `most`, or it could not dead-letter a lone bad
     record; but each must answer for a batch before Lambda goes on, so that no more than `most` are added by each start
     of an instance. The account is per table, since one instance may serve a good stream beside a bad one.
@@ -58,7 +58,7 @@ class DeadLetterLimit:
             del account.known[next(iter(account.known))]
 
     def give_back(self, table: str | None, events: int) -> None:
-        """So many events of this table have been delivered that will not be delivered again."""
+        """So many events of this table have been delivered whose records Lambda will not retry."""
         account = self._accounts.get(table)
         if account is not None:
             account.used = max(0, account.used - events)

@@ -1,29 +1,24 @@
-"""Reads what was given up, from the failure bucket, and moves what has come to an end out of the way.
+"""Reads what could not be delivered from the failure bucket, and moves what has come to an end out of the way.
 
 Two kinds of objects are there: dead letters, with one record each, which the function put, and on-failure batches,
 which Lambda put when their records grew too old.
-https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
 """
 
-import json
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import boto3
-from botocore.exceptions import BotoCoreError, ClientError
-
-from feature_events.aws.clients import CONFIG, PARALLEL, ask, explain, to_code, to_error
+from feature_events.aws.clients import PARALLEL, ask, ask_or_none, make_failure_store_client
+from feature_events.aws.errors import Action, to_refused
 from feature_events.errors import Misconfigured
+from feature_events.failures.dead_letter import read_record
+from feature_events.failures.on_failure_batch import find_obstacle, read_records
 from feature_events.records.position import StreamRecord
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import DeleteTypeDef
 
-ON_FAILURE_PREFIX = "aws/lambda/"
-"""Where Lambda puts on-failure batches."""
 REDRIVEN_PREFIX = "redriven/"
 """Where an object goes, under its whole former key, once its records have come to an end."""
 
@@ -54,23 +49,25 @@ class Failure(NamedTuple):
 
 
 class FailureStore:
-    """The failure bucket. Every method raises Misconfigured where it may not, Undelivered where it cannot now."""
+    """The failure bucket.
+
+    Every method raises Misconfigured where a permission is missing or the bucket is another's, and Undelivered where S3
+    did not answer or may do so later.
+    """
 
     def __init__(self, bucket: str, dead_letter_prefix: str) -> None:
         self._bucket = bucket
         self._dead_letter_prefix = dead_letter_prefix
-        self._s3 = boto3.client("s3", config=CONFIG)
+        self._s3 = make_failure_store_client()
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
-        """All objects whose keys begin so; an empty one holds no record, as that which the check puts."""
-        try:
-            pages = iter(self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix))
-            while page := ask(partial(next, pages, None)):
-                for found in page.get("Contents", []):
-                    if found["Size"]:
-                        yield StoredObject(found["Key"], found["Size"])
-        except (ClientError, BotoCoreError) as error:
-            raise to_error(error, f"s3:ListBucket on {self._bucket}") from None
+        """All objects whose keys begin so; an empty one holds no record, like the one that the preflight check puts."""
+        action = Action("s3:ListBucket", f"the bucket {self._bucket} cannot be listed")
+        pages = iter(self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix))
+        while page := ask(partial(next, pages, None), action):
+            for found in page.get("Contents", []):
+                if found["Size"]:
+                    yield StoredObject(found["Key"], found["Size"])
 
     def find(self, keys: Iterable[str]) -> Iterator[StoredObject]:
         """Those of these objects that are there."""
@@ -78,7 +75,10 @@ class FailureStore:
             yield from filter(None, pool.map(self._find_one, keys))
 
     def read(self, objects: Sequence[StoredObject]) -> Sequence[Failure]:
-        """Reads objects; one that has gone meanwhile is left out, and one that may not be read has no records."""
+        """Reads objects; of one that the function is not allowed to read there are no records.
+
+        One that has gone meanwhile is left out.
+        """
         with ThreadPoolExecutor(PARALLEL) as pool:
             return [failure for failure in pool.map(self._read_one, objects) if failure is not None]
 
@@ -90,95 +90,46 @@ class FailureStore:
             self._delete([failure.key for failure in failures[start : start + _MOST_DELETED_AT_ONCE]])
 
     def _find_one(self, key: str) -> StoredObject | None:
-        try:
-            found = ask(partial(self._s3.head_object, Bucket=self._bucket, Key=key))
-            return StoredObject(key, found["ContentLength"])
-        except (ClientError, BotoCoreError) as error:
-            if to_code(error) in _MISSING:
-                return None
-            raise to_error(error, f"s3:GetObject on {key}") from None
+        head = partial(self._s3.head_object, Bucket=self._bucket, Key=key)
+        found = ask_or_none(head, _to_reading(key), _MISSING)
+        return None if found is None else StoredObject(key, found["ContentLength"])
 
     def _read_one(self, stored: StoredObject) -> Failure | None:
-        is_dead_letter = stored.key.startswith(self._dead_letter_prefix)
+        key, is_dead_letter = stored.key, stored.key.startswith(self._dead_letter_prefix)
         if stored.size > MOST_BYTES:
             obstacle = f"it has more than {MOST_BYTES:,} bytes, so it is neither a dead letter nor an on-failure batch"
-            return Failure(stored.key, b"", None, is_dead_letter, obstacle)
+            return Failure(key, b"", None, is_dead_letter, obstacle)
         try:
-            body = ask(partial(self._get, stored.key))
-        except (ClientError, BotoCoreError) as error:
-            if to_code(error) in _MISSING:
-                return None
-            reason = to_error(error, f"s3:GetObject on {stored.key}")
-            if isinstance(reason, Misconfigured):  # perhaps by a key that only a few objects have
-                return Failure(stored.key, b"", None, is_dead_letter, str(reason))
-            raise reason from None
-        records = read_records(body, is_dead_letter=is_dead_letter)
-        if records is None:
-            return Failure(stored.key, body, None, is_dead_letter, find_obstacle(body))
-        return Failure(stored.key, body, records, is_dead_letter)
+            body = ask_or_none(partial(self._get, key), _to_reading(key), _MISSING)
+        except Misconfigured as error:  # perhaps by a KMS key that only a few objects have
+            return Failure(key, b"", None, is_dead_letter, str(error))
+        if body is None:
+            return None
+        try:
+            records = [read_record(body)] if is_dead_letter else read_records(body)
+        except ValueError:
+            return Failure(key, body, None, is_dead_letter, find_obstacle(body))
+        return Failure(key, body, records, is_dead_letter)
 
     def _get(self, key: str) -> bytes:
         return self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
 
     def _copy_one(self, failure: Failure) -> None:
         key = f"{REDRIVEN_PREFIX}{failure.key}"
-        try:
-            put = partial(self._s3.put_object, ContentType="application/json")
-            ask(partial(put, Bucket=self._bucket, Key=key, Body=failure.body))
-        except (ClientError, BotoCoreError) as error:
-            raise to_error(error, f"s3:PutObject on {key}") from None
+        put = partial(self._s3.put_object, ContentType="application/json")
+        action = Action("s3:PutObject", f"{key} cannot be written")
+        ask(partial(put, Bucket=self._bucket, Key=key, Body=failure.body), action)
 
     def _delete(self, keys: Sequence[str]) -> None:
-        try:
-            objects: DeleteTypeDef = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
-            answer = ask(partial(self._s3.delete_objects, Bucket=self._bucket, Delete=objects))
-        except (ClientError, BotoCoreError) as error:
-            raise to_error(error, f"s3:DeleteObject on {keys[0]}") from None
+        objects: DeleteTypeDef = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
+        answer = ask(partial(self._s3.delete_objects, Bucket=self._bucket, Delete=objects), _to_deletion(keys[0]))
         for refused in answer.get("Errors", []):
-            raise explain(refused.get("Code", ""), f"s3:DeleteObject on {refused.get('Key')}")
+            raise to_refused(refused.get("Code", ""), _to_deletion(refused.get("Key", "")))
 
 
-def read_records(body: bytes, *, is_dead_letter: bool) -> Sequence[StreamRecord] | None:
-    """The records in an object; a dead letter's may be anything that a stream handed over."""
-    try:
-        document = json.loads(body)
-        if is_dead_letter:
-            return [document["record"]]
-        payload: Any = document["payload"]
-        records = (json.loads(payload) if type(payload) is str else payload)["Records"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return None
-    return records if type(records) is list else None
+def _to_reading(key: str) -> Action:
+    return Action("s3:GetObject", f"{key} cannot be read")
 
 
-def find_obstacle(body: bytes) -> str:
-    """Why an object holds no records; of what it holds only names of records are repeated, never their payload."""
-    try:
-        document = json.loads(body)
-        information = document["DDBStreamBatchInfo"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return "it is neither a dead letter nor an on-failure batch"
-    if document.get("payload") is not None:
-        return "it is an on-failure batch whose payload holds no records"
-    parts = [_read_part(information, name, form) for name, form in _BATCH_PARTS.items()]
-    number, first, last, shard, stream = parts
-    return (
-        f"it is an on-failure batch without its payload: it only names its {number} records, {first} to {last} of "
-        f"shard {shard} of {stream}; write their items again, then delete it"
-    )
-
-
-def _read_part(information: Any, name: str, form: str) -> str:  # noqa: ANN401  # JSON
-    value = information.get(name) if type(information) is dict else None
-    text = str(value) if type(value) in (str, int) else ""
-    return text if re.fullmatch(form, text) else "(unknown)"
-
-
-_BATCH_PARTS = {
-    "batchSize": r"\d{1,6}",
-    "startSequenceNumber": r"\d{1,40}",
-    "endSequenceNumber": r"\d{1,40}",
-    "shardId": r"shardId-[0-9a-f-]{1,60}",
-    "streamArn": r"arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:\d{12}:table/[A-Za-z0-9_.-]+/stream/[0-9T:.-]+",
-}
-"""What Lambda says of a batch, in the order in which the obstacle names it, and the form that each part has."""
+def _to_deletion(key: str) -> Action:
+    return Action("s3:DeleteObject", f"{key} cannot be deleted")

@@ -65,7 +65,7 @@ class SignIn:
         self._now = now
         self._read_login = cache(self._secret.read_login)
         self._read_certificate = cache(self._secret.read_client_certificate)
-        self._read_authorities = cache(self._ca.read_authorities) if self._ca else None
+        self._read_authorities = cache(self._ca.read_ca_certificates) if self._ca else None
         self._accepted = False
         self._token: Token | None = None
 

@@ -286,7 +286,7 @@ def read_tls_context(setting: str, arn: str) -> "ssl.SSLContext":
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
-        context.load_verify_locations(cadata=Secret(setting, arn).read_authorities())
+        context.load_verify_locations(cadata=Secret(setting, arn).read_ca_certificates())
     except (ssl.SSLError, ValueError):
         raise Misconfigured(
             f"the secret in {setting} holds what OpenSSL cannot read as certificates: write PEM"

@@ -1,0 +1,1 @@
+"""A run that sends again what could not be delivered, once its cause is fixed."""

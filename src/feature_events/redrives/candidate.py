@@ -1,0 +1,67 @@
+"""A record that a run has in hand, and what becomes of it.
+
+Its object can be moved only when every record in it has come to an end, so each knows where it is from.
+"""
+
+from enum import StrEnum
+
+from feature_events.failures.failure_store import Failure
+from feature_events.records.position import Position, StreamRecord, read_position
+
+
+class End(StrEnum):
+    """What became of a record."""
+
+    DELIVERED = "delivered"
+    """Kafka acknowledged its event."""
+    SKIPPED = "skipped"
+    """It rightly gives no event."""
+    STALE = "stale"
+    """Its table has another item now, and `force` was not asked for."""
+    POISON = "poison"
+    """It still cannot become an event."""
+    UNCHECKED = "unchecked"
+    """Its table could not be asked whether it is stale."""
+    UNDELIVERED = "undelivered"
+    """It did not work now; another run may do it."""
+    DELIVERABLE = "deliverable"
+    """In a dry run: a run would send its event."""
+
+
+_LEFT = (End.STALE, End.POISON, End.UNCHECKED)
+
+
+class Candidate:
+    """A record in an object, and what becomes of it."""
+
+    def __init__(self, record: StreamRecord, failure: Failure) -> None:
+        self.record = record
+        self.failure = failure
+        self.end = End.DELIVERABLE
+        self.reason = ""
+
+    def become(self, end: End, reason: str = "") -> None:
+        """This is what became of it, and why it was not delivered."""
+        self.end = end
+        self.reason = reason
+
+    @property
+    def position(self) -> Position:
+        """Which record it is."""
+        return read_position(self.record)
+
+    @property
+    def order(self) -> tuple[str, int, str]:
+        """Sorts records of a table by their place in its stream, from whichever objects they are."""
+        number = self.position.sequence_number or ""
+        return self.position.table or "", len(number), number
+
+    @property
+    def needs_dead_letter(self) -> bool:
+        """Whether it is in an on-failure batch, cannot be sent, and so has to be kept when that is moved."""
+        return self.end in _LEFT and not self.failure.is_dead_letter
+
+    @property
+    def holds_object(self) -> bool:
+        """Whether its object has to stay for it."""
+        return self.end is End.UNDELIVERED or (self.end in _LEFT and self.failure.is_dead_letter)

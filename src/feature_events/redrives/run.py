@@ -1,0 +1,174 @@
+"""Sends again what still stands and moves it under `redriven/`; the rest it leaves where it is.
+
+So it can be run as often as one likes: a second run does what the first could not, and sends nothing twice.
+"""
+
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple, cast
+
+from feature_events.aws.clients import PARALLEL
+from feature_events.deadline import Deadline
+from feature_events.errors import FeatureEventsError, Misconfigured
+from feature_events.failures.dead_letter_limit import DeadLetterLimit
+from feature_events.failures.failure_store import Failure, FailureStore, StoredObject
+from feature_events.pipeline import Pipeline
+from feature_events.records.change import Change, read_change
+from feature_events.redrives.batch_split import split_batches
+from feature_events.redrives.candidate import Candidate, End
+from feature_events.redrives.chunks import MOST_OBJECTS, is_behind, sort_objects, to_chunks
+from feature_events.redrives.report import Report, Tally
+from feature_events.redrives.request import Request
+from feature_events.redrives.staleness import Tables, find_staleness
+
+# With less than this to go no further chunk is begun; it is many times what one takes where all is well
+_CHUNK_SECONDS = 10.0
+
+
+class _Fresh(NamedTuple):
+    """A record that the pipeline makes a message of."""
+
+    candidate: Candidate
+    change: Change
+    timestamp_ms: int
+
+
+class Redrive:
+    """One run.
+
+    Args:
+        request: what is asked for.
+        pipeline: sends what still stands; its dead-letter store takes what an on-failure batch holds and cannot be
+            sent.
+        store: where to read from.
+        tables: where the records came from.
+
+    """
+
+    def __init__(self, request: Request, pipeline: Pipeline, store: FailureStore, tables: Tables) -> None:
+        self._request = request
+        # Whoever runs it means it, so no limit holds it up
+        self._pipeline = pipeline._replace(limit=DeadLetterLimit(sys.maxsize))
+        self._store = store
+        self._tables = tables
+        self._tally = Tally(request)
+
+    def run(self, deadline: Deadline, delivery_seconds: float) -> None:
+        """Goes on until all is done, the deadline is near, or something did not work.
+
+        Args:
+            deadline: when the run is to end; it may take longer by what one chunk takes.
+            delivery_seconds: the longest to wait for Kafka.
+
+        Raises:
+            Misconfigured: a person has to change something first.
+            Undelivered: S3 or DynamoDB did not answer.
+
+        """
+        objects = self._find_objects()
+        for number, chunk in enumerate(to_chunks(objects)):
+            if number and deadline.remaining() < _CHUNK_SECONDS:
+                return
+            candidates = self._redrive_chunk(chunk, deadline, delivery_seconds)
+            undelivered = {each.failure.key for each in candidates if each.end is End.UNDELIVERED}
+            for stored in chunk:
+                if stored.key in undelivered:
+                    return
+                self._tally.after = stored.key
+        self._tally.is_complete = len(objects) < MOST_OBJECTS
+
+    def report(self) -> Report:
+        """What has been done so far."""
+        return self._tally.to_report()
+
+    def _find_objects(self) -> Sequence[StoredObject]:
+        """The objects that are asked for, in the order in which they are done."""
+        prefix, after = self._request.prefix, self._request.after
+        if prefix is not None:
+            return sort_objects(each for each in self._store.list(prefix) if is_behind(each.key, after))
+        keys = [key for key in dict.fromkeys(self._request.keys) if is_behind(key, after)]
+        there = list(self._store.find(keys))
+        self._tally.missing += len(keys) - len(there)
+        return sort_objects(there)
+
+    def _redrive_chunk(
+        self, chunk: Sequence[StoredObject], deadline: Deadline, delivery_seconds: float
+    ) -> Sequence[Candidate]:
+        """Brings the records of one chunk to their ends, or says what a run would do."""
+        failures = self._store.read(chunk)
+        self._tally.missing += len(chunk) - len(failures)
+        self._tally.count_objects(failures)
+        candidates = [Candidate(record, failure) for failure in failures for record in failure.records or ()]
+        seconds = max(_CHUNK_SECONDS, deadline.remaining())
+        self._look(candidates, Deadline(seconds))
+        if self._request.dry_run:
+            self._tally.count_ends(candidates)
+            return candidates
+        split_batches(candidates, self._pipeline.dead_letters)
+        self._send(candidates, min(delivery_seconds, seconds))
+        self._tally.count_ends(candidates)
+        self._move(failures, candidates)
+        return candidates
+
+    def _look(self, candidates: Sequence[Candidate], deadline: Deadline) -> None:
+        """Finds what cannot or should not be sent."""
+        fresh = [found for each in candidates if (found := self._prepare(each)) is not None]
+        if not self._request.force:
+            with ThreadPoolExecutor(PARALLEL) as pool:
+                list(pool.map(lambda each: self._check(each.candidate, each.change, deadline), fresh))
+        for each in fresh:
+            if each.candidate.end is End.DELIVERABLE:
+                self._tally.count_time(each.timestamp_ms)
+
+    def _prepare(self, candidate: Candidate) -> _Fresh | None:
+        """The change and the time of a record that can be sent; None where it has come to another end."""
+        try:
+            prepared = self._pipeline.prepare([candidate.record], range(1))
+        except Misconfigured as error:
+            candidate.become(End.POISON, str(error))
+            return None
+        if prepared.bad:
+            candidate.become(End.POISON, str(prepared.bad[0]))
+            return None
+        if prepared.skipped:
+            candidate.become(End.SKIPPED)
+            return None
+        change = cast("Change", read_change(candidate.record))  # its message was made
+        return _Fresh(candidate, change, prepared.messages[0].timestamp_ms)
+
+    def _check(self, candidate: Candidate, change: Change, deadline: Deadline) -> None:
+        """Finds whether the table still has what this change left."""
+        if not deadline.remaining():
+            candidate.become(End.UNCHECKED, "there was no time left to ask its table")
+            return
+        try:
+            reason = find_staleness(change, self._tables, self._pipeline.layout, self._pipeline.features_mode)
+        except FeatureEventsError as error:
+            candidate.become(End.UNCHECKED, str(error))
+            return
+        if reason is not None:
+            candidate.become(End.STALE, reason)
+
+    def _send(self, candidates: Sequence[Candidate], seconds: float) -> None:
+        """Runs the pipeline on what can be sent."""
+        ready = sorted(
+            [each for each in candidates if each.end is End.DELIVERABLE], key=lambda candidate: candidate.order
+        )
+        if not ready:
+            return
+        outcome = self._pipeline.run([each.record for each in ready], Deadline(seconds))
+        for position, each in enumerate(ready):
+            if outcome.is_dead_lettered(position):
+                each.become(End.POISON, "Kafka refuses it; its dead letter says why")
+            elif outcome.is_undelivered(position):
+                each.become(End.UNDELIVERED, "Kafka did not acknowledge it; the log says why")
+            else:
+                each.become(End.DELIVERED)
+
+    def _move(self, failures: Sequence[Failure], candidates: Sequence[Candidate]) -> None:
+        """Moves the objects of which every record has come to an end."""
+        held = {each.failure.key for each in candidates if each.holds_object}
+        finished = [each for each in failures if each.records is not None and each.key not in held]
+        self._store.move(finished)
+        self._tally.moved += len(finished)

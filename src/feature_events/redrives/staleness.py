@@ -1,0 +1,50 @@
+"""Says whether a table still has what a change left in it.
+
+An old event behind a newer one would announce what is no longer there, so what is stale is sent only when forced.
+"""
+
+from typing import Protocol, cast
+
+from feature_events.errors import PoisonRecord
+from feature_events.failures.current_items import are_equal
+from feature_events.layouts.entity_features import EntityFeatures, read_entity_features, read_features
+from feature_events.layouts.table_layout import TableLayout
+from feature_events.records.change import Change, Item
+from feature_events.settings import FeaturesMode
+
+
+class Tables(Protocol):
+    """What a run needs of the tables; `current_items.CurrentItems` is the one in DynamoDB."""
+
+    def find_item(self, change: Change) -> Item | None:
+        """See `current_items.CurrentItems.find_item`."""
+        ...
+
+
+def find_staleness(change: Change, tables: Tables, layout: TableLayout, mode: FeaturesMode) -> str | None:
+    """Why this change is stale; None where its table still has what it left.
+
+    Raises:
+        Misconfigured: the function is not allowed to read the table.
+        Undelivered: DynamoDB did not answer.
+
+    """
+    item = tables.find_item(change)
+    if item is None:
+        return "its item is no longer there"
+    is_current = are_equal(item, change.new_image) if mode == "all" else _has_features(item, change, layout)
+    return None if is_current else "its item was written since"
+
+
+def _has_features(item: Item, change: Change, layout: TableLayout) -> bool:
+    """Whether the item still has the features that the change's event names, with their values.
+
+    A later write that left them as they were has announced none of them.
+    """
+    entity = cast("EntityFeatures", read_entity_features(change, layout, "changed"))  # its message was made
+    then = read_features(change.new_image, layout) or {}
+    try:
+        now = read_features(item, layout) or {}
+    except PoisonRecord:
+        return False
+    return all(name in now and are_equal(now[name], then[name]) for name in entity.features)

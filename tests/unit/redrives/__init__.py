@@ -1,0 +1,1 @@
+"""The redrive: what still stands is sent and moved, the rest stays."""

@@ -1,0 +1,73 @@
+"""The function's answer is the run's report; a run that fails has logged what it did."""
+
+import json
+
+import pytest
+
+from feature_events.errors import Misconfigured, Undelivered
+from feature_events.redrive import handler
+from feature_events.settings import read_settings
+from tests.support.doubles import FakeContext
+from tests.support.failures import BUCKET, PREFIX, Answers, FakeAccount, counts, to_written
+from tests.support.records import to_unreadable_record
+
+
+def wire_to(account: FakeAccount, monkeypatch: pytest.MonkeyPatch, **environ: str) -> None:
+    """Gives the handler this account's pipeline, and these settings."""
+    settings = read_settings({"KAFKA_BROKER_URL": "localhost:9092", "SCHEMA_ID": "7", **environ})
+    monkeypatch.setattr("feature_events.redrive.wire", lambda: (settings, account.pipeline))
+
+
+def test_handler__reports(account: FakeAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lambda's answer is the report, as JSON."""
+    wire_to(account, monkeypatch, DEAD_LETTER_BUCKET=BUCKET)
+    account.put_dead_letters(*to_written(account, 1), to_unreadable_record(2))
+    answer = json.loads(json.dumps(handler({"prefix": PREFIX}, FakeContext())))  # type: ignore[arg-type]  # all it asks
+    [example] = answer.pop("examples")
+    assert (answer, example["end"]) == (
+        {
+            "dry_run": False,
+            "complete": True,
+            "objects": 2,
+            "records": 2,
+            "delivered": 1,
+            "skipped": 0,
+            "stale": 0,
+            "poison": 1,
+            "unchecked": 0,
+            "undelivered": 0,
+            "deliverable": 0,
+            "oldest": "2025-10-10T12:34:58.000+00:00",
+            "moved": 1,
+            "missing": 0,
+            "unreadable": 0,
+        },
+        "poison",
+    )
+
+
+def test_handler__needs_a_bucket(account: FakeAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without one there is nothing to redrive from."""
+    wire_to(account, monkeypatch)
+    with pytest.raises(Misconfigured, match="set DEAD_LETTER_BUCKET"):
+        handler({"prefix": PREFIX}, FakeContext())  # type: ignore[arg-type]  # all it asks
+
+
+def test_handler__logs_what_was_done_before_it_failed(
+    account: FakeAccount, answers: Answers, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A run that ends by an error has still sent what it has sent, and says so."""
+    wire_to(account, monkeypatch, DEAD_LETTER_BUCKET=BUCKET)
+    monkeypatch.setattr("feature_events.redrives.chunks.CHUNK_OBJECTS", 1)
+    account.put_dead_letters(*to_written(account, 1, 2))
+    seen = account.publisher.loses
+
+    def refuse_from_now_on(message: object) -> bool:
+        answers["GetObject"] = "SlowDown"
+        return seen(message)  # type: ignore[arg-type]  # a message
+
+    account.publisher.loses = refuse_from_now_on
+    with pytest.raises(Undelivered, match=r"cannot be read .SlowDown."):
+        handler({"prefix": PREFIX}, FakeContext())  # type: ignore[arg-type]  # all it asks
+    [report] = [record.report for record in caplog.records if record.message == "redriven"]  # type: ignore[attr-defined]  # its key
+    assert (report["complete"], counts(report)) == (False, {"delivered": 1, "moved": 1})

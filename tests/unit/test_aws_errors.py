@@ -1,0 +1,48 @@
+"""AWS's errors are told apart by code and status; each message says what failed, why, and what to do."""
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from feature_events.aws.errors import Action, to_error, to_refused
+from feature_events.errors import Misconfigured, Undelivered
+
+READ = Action("s3:GetObject", "dead-letters/1.json cannot be read")
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "otherwise", "error", "text"),
+    [
+        ("AccessDenied", 403, "", Misconfigured, "grant the function's role s3:GetObject on it"),
+        ("403", 403, "", Misconfigured, "grant the function's role s3:GetObject on it"),
+        ("NoSuchBucket", 404, "", Misconfigured, "set DEAD_LETTER_BUCKET"),
+        ("NoSuchBucket", 503, "", Undelivered, "try again later"),
+        ("SlowDown", 503, "", Undelivered, "try again later"),
+        ("SomethingNew", 400, "", Undelivered, "try again later"),
+        ("SomethingNew", 400, "look at it", Misconfigured, "look at it"),
+        ("SomethingNew", 500, "look at it", Undelivered, "try again later"),
+        ("ThrottlingException", 400, "look at it", Undelivered, "try again later"),
+    ],
+)
+def test_to_error__tells_who_can_fix_it(
+    code: str, status: int, otherwise: str, error: type[Exception], text: str
+) -> None:
+    """What a person must change is Misconfigured; what may pass by itself, or is unknown, is Undelivered."""
+    answer = {"Error": {"Code": code, "Message": "hidden"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    found = to_error(ClientError(answer, "GetObject"), READ, otherwise)  # type: ignore[arg-type]  # the part that is used
+    assert type(found) is error
+    assert str(found).startswith(f"dead-letters/1.json cannot be read ({code}): {text}")
+
+
+def test_to_error__names_the_network_path() -> None:
+    """Where nothing came back, the service is named whose network path is to be checked."""
+    found = to_error(EndpointConnectionError(endpoint_url="https://s3"), READ)
+    assert type(found) is Undelivered
+    assert str(found) == (
+        "dead-letters/1.json cannot be read (EndpointConnectionError): check the network path to s3 "
+        "(in a VPC: a NAT gateway or an endpoint for s3, their security groups, and DNS)"
+    )
+
+
+def test_to_refused__takes_an_error_without_a_code() -> None:
+    """An error that does not say which it is may pass."""
+    assert str(to_refused("", READ)) == "dead-letters/1.json cannot be read (an error without a code): try again later"
