@@ -8,7 +8,7 @@ export SAM_CLI_TELEMETRY := 0
 # Whether an option was given, and not to say no: KEEP=1, but not KEEP=0
 is-on = $(filter-out 0 no off false,$(1))
 
-.PHONY: help setup demo up down tail put redrive invoke test prove soak drills bench lint format lock clean
+.PHONY: help setup demo up down tail put redrive invoke check test prove soak drills bench lint format lock clean
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
@@ -31,23 +31,29 @@ tail: setup ## show events of the local stack as they come
 put: setup ## write an item to the local stack, each time with another value
 	@python -S local put
 
-redrive: setup ## send again what was set aside in the local stack (PREFIX=aws/lambda/, DRY_RUN=1, FORCE=1)
+redrive: setup ## send the local stack's dead letters again (PREFIX=aws/lambda/, DRY_RUN=1, FORCE=1)
 	@python -S local redrive $(if $(PREFIX),--prefix '$(PREFIX)') \
 	  $(if $(call is-on,$(DRY_RUN)),--dry-run) $(if $(call is-on,$(FORCE)),--force)
 
 invoke: setup ## one event through the real function in one process (EVENT=events/insert.json; FEATURES_MODE=changed)
 	@python -S local invoke '$(or $(EVENT),events/insert.json)' $(if $(call is-on,$(README)),--readme)
 
+check: setup ## the inner loop: style, types and unit tests
+	@ruff check .
+	@ruff format --check .
+	@mypy
+	@python -m pytest --quiet -n 2 tests/unit
+
 test: setup ## every test, real Kafka and registry included, in about 9 minutes (TESTS=tests/unit: a part)
 	@python -m pytest $(or $(TESTS),-n 2 --dist loadfile --no-loadscope-reorder tests/template tests)
 
-prove: setup ## the proof at full size, half an hour; writes README's Promises (PROVE_SEED=... repeats a run)
+prove: setup ## the proof at full size, half an hour; writes README's Promises and docs/promises.json (PROVE_SEED=... repeats a run)
 	@python -m tests.simulation.prove
 
 soak: setup ## a quarter of an hour at a steady rate, memory and latency watched; writes docs/soak.svg (MINUTES=...)
 	@python -m tests.simulation.soak --minutes $(or $(MINUTES),15)
 
-drills: setup ## play what can go wrong in a week against the alarms; writes their table in docs/deploying.md
+drills: setup ## play a week's faults against the alarms; writes their table in docs/deploying.md
 	@python -m tests.template.drills.report
 
 bench: setup ## measure everything; writes docs/benchmarks and docs/scale.md (RELEASES=1 also compares confluent-kafka's)
@@ -68,7 +74,7 @@ format: setup ## rewrite the code in the project's style
 	@ruff check --fix .
 	@ruff format .
 
-lock: setup ## resolve requirements/*.in anew
+lock: setup ## resolve requirements/*.in again
 	@for set in requirements/{uv,runtime,lambda,oldest,dev,lint} benchmarks/usual; do \
 	  .local/uv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.13 --generate-hashes --no-emit-index-url \
 	    --custom-compile-command "make lock" $$set.in --output-file $$set.txt || exit 1; done

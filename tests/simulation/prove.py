@@ -1,4 +1,7 @@
-"""Runs the proof at full size and writes what it came to into README, *Promises*: `make prove`, about half an hour."""
+"""Runs the proof at full size and writes what it came to into README, *Promises*: `make prove`, about half an hour.
+
+The figures are for readers, so README has them; the seed is for whoever repeats the run, so it is in a file.
+"""
 
 import json
 import os
@@ -13,10 +16,24 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
+LAST_RUN = ROOT / "docs" / "promises.json"
 BEGIN, END = "<!-- promises: written by `make prove` -->\n", "<!-- end of promises -->\n"
 
 type Figures = dict[str, list[str]]
-"""What the parts of the proof reported, by part."""
+"""What the parts of the proof reported, by part, as the table says it."""
+
+
+class Run(NamedTuple):
+    """A full run, as the file keeps it."""
+
+    commit: str
+    day: str
+    """In UTC, as ISO 8601 has it."""
+    minutes: int
+    """How long it took."""
+    seed: int
+    """What its generated input follows from: `make prove PROVE_SEED=...` repeats it."""
+    figures: Figures
 
 
 class Promise(NamedTuple):
@@ -44,12 +61,12 @@ PROMISES = (
         ("wire",),
     ),
     Promise(
-        "One bad record stops nobody, and a good one is never set aside",
+        "One bad record stops nobody, and a good one is never dead-lettered",
         "the same histories; generated records with any part replaced by anything",
         ("input",),
     ),
     Promise(
-        "What was given up can be redriven, as often as one likes",
+        "What failed can be redriven, as often as one likes",
         "dead letters in S3, some of them still poison and some stale, redriven twice into a real Kafka",
         ("redrive",),
     ),
@@ -68,15 +85,20 @@ _COUNTED = {
 }
 
 
-def to_section(figures: Figures, commit: str, day: str, minutes: float) -> str:
-    """The table, from what was reported."""
-    rows = [f"| {each.promise} | {each.test} | {_say(each.parts, figures)} |" for each in PROMISES]
+def to_section(run: Run) -> str:
+    """The table of a run, and the sentences above it."""
+    rows = [f"| {each.promise} | {each.test} | {_to_cell(each.parts, run.figures)} |" for each in PROMISES]
     head = (
-        f"`make prove` wrote this table on {day}, from commit {commit}, in {minutes:.0f} minutes; `make test` runs the "
-        "same in small.\n\n"
+        f"`make prove` wrote this table on {run.day}, from commit {run.commit}, in {run.minutes} minutes; `make test` "
+        "runs the same in small. The seed, with which `make prove PROVE_SEED=...` repeats it, is in "
+        f"[{LAST_RUN.relative_to(ROOT)}]({LAST_RUN.relative_to(ROOT)}).\n\n"
         "| promise | how it is tested | last figures |\n|---|---|---|\n"
     )
     return head + "\n".join(rows) + "\n"
+
+
+def _to_cell(parts: tuple[str, ...], figures: Figures) -> str:
+    return "<br>".join(said for part in parts for said in figures.get(part, ["not run"]))
 
 
 def replace_section(text: str, section: str) -> str:
@@ -86,35 +108,34 @@ def replace_section(text: str, section: str) -> str:
     return f"{before}{BEGIN}{section}{END}{after}"
 
 
-def _say(parts: tuple[str, ...], figures: Figures) -> str:
-    said = []
-    for part in parts:
-        found = figures.get(part, [])
-        if not found:
-            said.append("not run")
-        elif part in _COUNTED:
-            names = sorted(set(found))
-            said.append(_COUNTED[part].format(number=len(found), distinct=len(names), names=", ".join(names)))
-        else:
-            said += found
-    return "<br>".join(said)
-
-
 def read_figures(file: Path) -> Figures:
-    """What the parts reported, in their order."""
-    figures: Figures = defaultdict(list)
+    """What the parts reported, in their order: a JSON object with `promise` and `figures` on each line."""
+    reported: Figures = defaultdict(list)
     for line in file.read_text().splitlines():
-        reported = json.loads(line)
-        figures[reported["promise"]].append(reported["figures"])
-    return figures
+        row = json.loads(line)
+        reported[row["promise"]].append(row["figures"])
+    return {part: _say(part, found) for part, found in reported.items()}
+
+
+def _say(part: str, found: list[str]) -> list[str]:
+    if part not in _COUNTED:
+        return found
+    names = sorted(set(found))
+    return [_COUNTED[part].format(number=len(found), distinct=len(names), names=", ".join(names))]
+
+
+def read_run() -> Run:
+    """The last full run."""
+    return Run(**json.loads(LAST_RUN.read_text()))
 
 
 def main() -> int:
-    """Runs everything; writes the table only if all of it holds."""
+    """Runs everything; writes the table and the file only if all of it holds."""
     begun = time.monotonic()
+    seed = int(os.environ.get("PROVE_SEED") or time.time())
     with TemporaryDirectory() as directory:
         file = Path(directory) / "figures"
-        environ = {**os.environ, "PROVE": "1", "PROVE_FIGURES": str(file)}
+        environ = {**os.environ, "PROVE": "1", "PROVE_SEED": str(seed), "PROVE_FIGURES": str(file)}
         command = [sys.executable, "-m", "pytest", "tests/simulation", "--show-capture=stdout", "--durations=10"]
         done = subprocess.run(command, cwd=ROOT, env=environ, check=False)  # noqa: S603  # ours
         if done.returncode:
@@ -123,9 +144,10 @@ def main() -> int:
     git = ["git", "describe", "--always", "--dirty"]
     commit = subprocess.run(git, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
     day = datetime.now(UTC).date().isoformat()
-    section = to_section(figures, commit, day, (time.monotonic() - begun) / 60)
-    README.write_text(replace_section(README.read_text(), section))
-    sys.stdout.write("README's table of promises is written\n")
+    run = Run(commit, day, round((time.monotonic() - begun) / 60), seed, figures)
+    LAST_RUN.write_text(json.dumps(run._asdict(), indent=2) + "\n")
+    README.write_text(replace_section(README.read_text(), to_section(run)))
+    sys.stdout.write(f"README's table of promises and {LAST_RUN.relative_to(ROOT)} are written\n")
     return 0
 
 

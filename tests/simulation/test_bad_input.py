@@ -99,7 +99,7 @@ def test_handler__brings_every_record_to_an_end(monkeypatch: pytest.MonkeyPatch)
         except Exception as error:
             raise AssertionError(f"seed {SEED}: {find_culprit(monkeypatch, records, mode)}") from error
     assert ended > RECORDS // BATCH // 2  # most batches hold nothing that is misconfigured
-    report("input", f"{RECORDS:,} generated records, seed {SEED}: no exception but the three")
+    report("input", f"{RECORDS:,} generated records: no exception but the three")
 
 
 def test_read_change__says_change_skip_or_poison() -> None:

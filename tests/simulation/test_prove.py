@@ -1,18 +1,43 @@
 """README's table of promises says what was reported, and says so where a part was not run."""
 
-from tests.simulation.prove import BEGIN, END, PROMISES, README, replace_section, to_section
+import json
+from pathlib import Path
+
+from tests.simulation.prove import (
+    BEGIN,
+    END,
+    PROMISES,
+    README,
+    Run,
+    read_figures,
+    read_run,
+    replace_section,
+    to_section,
+)
+
+REPORTED = (
+    ("machine", "9 histories"),
+    ("sockets", "7"),
+    ("mutants", "I1"),
+    ("mutants", "I2"),
+    ("mutants", "I2"),
+    ("wire", "no broker"),
+    ("brokers", "a"),
+    ("brokers", "b"),
+)
 
 
-def test_to_section__says_what_was_reported() -> None:
+def to_run(file: Path) -> Run:
+    """A run whose parts reported these figures."""
+    lines = [json.dumps({"promise": part, "figures": figures}) for part, figures in REPORTED]
+    file.write_text("\n".join(lines) + "\n")
+    return Run("abc1234", "2026-11-24", 12, 4711, read_figures(file))
+
+
+def test_to_section__says_what_was_reported(tmp_path: Path) -> None:
     """Every row has its promise, its test and the figures of its parts."""
-    figures = {
-        "machine": ["9 histories"],
-        "sockets": ["7"],
-        "mutants": ["I1", "I2", "I2"],
-        "wire": ["no broker"],
-        "brokers": ["a", "b"],
-    }
-    section = to_section(figures, "abc1234", "2026-11-24", 12.3)
+    section = to_section(to_run(tmp_path / "figures"))
+    assert "on 2026-11-24, from commit abc1234, in 12 minutes" in section
     assert "9 histories<br>1 histories with the real producer on sockets<br>a<br>b |" in section
     assert "3 mutants, each found by its own of 2 invariants" in section
     assert "0 requests after the return under 1 faults (no broker)" in section
@@ -20,13 +45,17 @@ def test_to_section__says_what_was_reported() -> None:
     assert all(each.promise in section and each.test in section for each in PROMISES)
 
 
+def test_to_section__leaves_the_seed_to_the_file(tmp_path: Path) -> None:
+    """A reader of the table wants figures; the seed is in the file that the text names."""
+    assert "4711" not in to_section(to_run(tmp_path / "figures"))
+
+
 def test_readme__has_the_promises_that_are_proved() -> None:
-    """Its table is of this version of the proof, row by row, with figures in each."""
+    """Its table is of this version of the proof and of the last run that is kept, with figures in each row."""
     _, _, rest = README.read_text().partition(BEGIN)
     section, _, _ = rest.partition(END)
-    rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| ")][1:]
-    assert [row[:2] for row in rows] == [[each.promise, each.test] for each in PROMISES]
-    assert [figures for _, _, figures in rows if "not run" in figures] == []
+    assert section == to_section(read_run())
+    assert "not run" not in section
 
 
 def test_replace_section__leaves_the_rest() -> None:
