@@ -3,8 +3,8 @@
 Who catches one need not know where it came from, only what to do:
 
     FeatureEventsError
-    ├── PoisonRecord     set this record aside; no second try can help
-    ├── Undelivered      report it; Lambda delivers it again
+    ├── PoisonRecord     dead-letter this record; no second try can help
+    ├── Undelivered      report it; Lambda retries it
     └── Misconfigured    fail the invocation; a person must change something
 """
 

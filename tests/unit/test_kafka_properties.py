@@ -9,7 +9,8 @@ from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured, Undelivered
 from feature_events.kafka.connection import to_properties
 from feature_events.kafka.publisher import Publisher
-from feature_events.settings import RESERVED_FAMILIES, RESERVED_PROPERTIES, read_settings
+from feature_events.kafka_properties import RESERVED_FAMILIES, RESERVED_PROPERTIES
+from feature_events.settings import read_settings
 from tests.support.mock_kafka import read_producer_aliases
 
 
@@ -64,7 +65,7 @@ def test_start__refuses_a_property_by_its_name(name: str, value: object) -> None
 @pytest.mark.parametrize("value", ['"a"', '"b"'])
 def test_start__refuses_the_same_property_twice(value: str) -> None:
     """JSON would take the last of two values, whichever was meant."""
-    with pytest.raises(Misconfigured, match=r"holds more than once: client\.id"):
+    with pytest.raises(Misconfigured, match=r"must not hold twice: client\.id"):
         start(f'{{"client.id": "a", "client.rack": "r", "client.id": {value}}}')
 
 

@@ -22,8 +22,9 @@ from typing import Any, NamedTuple, cast, override
 from feature_events.aws.secret import Secret
 from feature_events.deadline import Clock, Deadline, run_within
 from feature_events.errors import Undelivered
+from feature_events.kafka_properties import CA_PROPERTY
 from feature_events.logs import logger
-from feature_events.settings import CA_PROPERTY, Settings
+from feature_events.settings import Settings
 
 TOKEN_MARGIN_SECONDS = 60.0
 """A token that has less than this left is not signed in with; librdkafka asks for a new one long before."""

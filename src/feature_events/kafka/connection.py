@@ -14,8 +14,9 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from feature_events.deadline import Deadline, run_within
 from feature_events.errors import Misconfigured, Undelivered
+from feature_events.kafka_properties import Properties
 from feature_events.logs import logger
-from feature_events.settings import Properties, Settings
+from feature_events.settings import Settings
 
 OPEN_SECONDS = 5.0
 """How long the start of an execution environment waits for Kafka; a batch waits to its own deadline."""

@@ -35,8 +35,8 @@ from feature_events.kafka.connection import (
     read_fatal,
     to_refusal,
 )
+from feature_events.kafka_properties import Properties
 from feature_events.logs import logger
-from feature_events.settings import Properties
 
 type Refuse = Callable[[int, str], bool]
 """Told of a message that Kafka will never take, by its position and why; answers whether it has been set aside."""

@@ -45,9 +45,10 @@ from feature_events.kafka.connection import (
     read_fatal,
     to_properties,
 )
+from feature_events.kafka_properties import CA_PROPERTY
 from feature_events.logs import logger
 from feature_events.registries.confluent import Registry, read_tls_context
-from feature_events.settings import CA_PROPERTY, Settings, read_settings
+from feature_events.settings import Settings, read_settings
 
 CHECK_SECONDS = 8.0
 """How long one check may take."""

@@ -1,0 +1,109 @@
+"""Turns the text of an environment variable into a value, or says what it must be.
+
+Whoever deploys reads these messages, so each says what the value must be and none repeats it: it may be a secret in a
+wrong place.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Literal
+from urllib.parse import urlsplit
+
+type SchemaVersion = int | Literal["latest"] | None
+
+MAX_SCHEMA_ID = 2**31 - 1
+
+
+class InvalidValue(Exception):
+    """What is wrong with a value; its text follows the setting's name."""
+
+
+def to_brokers(text: str) -> str:
+    """Bootstrap brokers, without blanks."""
+    for broker in text.split(","):
+        host, _, port = broker.strip().rpartition(":")
+        if not re.fullmatch(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]", host) or not _is_port(port):
+            raise InvalidValue("must be host:port, with commas between several")
+    return ",".join(broker.strip() for broker in text.split(","))
+
+
+def _is_port(text: str) -> bool:
+    return bool(re.fullmatch(r"[0-9]{1,5}", text)) and 0 < int(text) < 2**16
+
+
+def to_url(text: str) -> str:
+    """A URL without its last slash."""
+    try:
+        url = urlsplit(text)
+        port = url.port  # raises where it is none
+    except ValueError:
+        raise InvalidValue("must be an http or https URL") from None
+    if url.scheme not in ("http", "https") or not url.hostname or port == 0 or re.search(r"\s", text):
+        raise InvalidValue("must be an http or https URL")
+    if url.username is not None or url.password is not None:
+        raise InvalidValue(
+            "must hold neither user name nor password: set SCHEMA_REGISTRY_SECRET_ARN"
+        )
+    if url.query or url.fragment:
+        raise InvalidValue("must be the registry's base URL, without query and fragment")
+    return text.rstrip("/")
+
+
+def to_topic(text: str) -> str:
+    """A topic's name."""
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,249}", text) or text in (".", ".."):
+        raise InvalidValue("must be a topic's name: up to 249 letters, digits, dots, underscores and hyphens")
+    return text
+
+
+def to_number(least: int, most: int) -> Callable[[str], int]:
+    """Reads a whole number within these bounds."""
+
+    def read(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,10}", text) or not least <= int(text) <= most:
+            raise InvalidValue(f"must be a whole number from {least} to {most}")
+        return int(text)
+
+    return read
+
+
+def to_version(text: str) -> SchemaVersion:
+    """A version of a subject."""
+    if text == "latest":
+        return "latest"
+    try:
+        return to_number(1, MAX_SCHEMA_ID)(text)
+    except InvalidValue:
+        raise InvalidValue("must be latest or a version number") from None
+
+
+def one_of(*choices: str) -> Callable[[str], str]:
+    """Reads one of these words."""
+
+    def read(text: str) -> str:
+        if text not in choices:
+            raise InvalidValue(f"must be one of {', '.join(choices)}")
+        return text
+
+    return read
+
+
+def to_secret(text: str) -> str:
+    """A secret's ARN."""
+    if not re.fullmatch(r"arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]+", text):
+        raise InvalidValue("must be an ARN of AWS Secrets Manager")
+    return text
+
+
+def to_bucket(text: str) -> str:
+    """A bucket's name."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", text):
+        raise InvalidValue("must be the name of an S3 bucket")
+    return text
+
+
+def to_prefix(text: str) -> str:
+    """A prefix with a slash at its end."""
+    if not re.fullmatch(r"[A-Za-z0-9!_.*'()/-]{1,500}", text) or text.startswith("/"):
+        raise InvalidValue("must be a prefix for S3 keys, such as dead-letters/")
+    return text.rstrip("/") + "/"
