@@ -41,9 +41,7 @@ def to_url(text: str) -> str:
     if url.scheme not in ("http", "https") or not url.hostname or port == 0 or re.search(r"\s", text):
         raise InvalidValue("must be an http or https URL")
     if url.username is not None or url.password is not None:
-        raise InvalidValue(
-            "must hold neither user name nor password: set SCHEMA_REGISTRY_SECRET_ARN"
-        )
+        raise InvalidValue("must hold neither user name nor password: set SCHEMA_REGISTRY_SECRET_ARN")
     if url.query or url.fragment:
         raise InvalidValue("must be the registry's base URL, without query and fragment")
     return text.rstrip("/")

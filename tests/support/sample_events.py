@@ -42,7 +42,8 @@ def read_settings(template: Path) -> dict[str, str]:
     """The function's environment as `sam local invoke --env-vars events/env.json` makes it from this template."""
     document = yaml_parse(template.read_text())
     parameters = document["Parameters"]
-    variables = document["Resources"][FUNCTION]["Properties"]["Environment"]["Variables"]
+    sections = document["Globals"]["Function"], document["Resources"][FUNCTION]["Properties"]
+    variables = {name: value for each in sections for name, value in each["Environment"]["Variables"].items()}
     overrides = json.loads(SETTINGS.read_text()).get(FUNCTION, {})
 
     def resolve(value: object) -> str:

@@ -1,6 +1,6 @@
 """Finds in an expanded template what a real account would refuse by rules that AWS states in prose alone.
 
-The rules and their sources are in the table of test_account_rules.py; those on policies are in policy_rules.py.
+The rules and their sources are in account_rule_table.py; those on policies are in policy_rules.py.
 """
 
 import json

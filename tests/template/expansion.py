@@ -78,6 +78,7 @@ def expand(template: Template, parameters: Parameters) -> Template:
         for place in {"CodeUri", "ContentUri"} & resource["Properties"].keys():
             resource["Properties"][place] = {"Bucket": "code", "Key": "code"}
     translated = Translator({}, Parser(), boto_session=boto3.Session(region_name=REGION)).translate(resolved, values)
+    translated = _resolve(translated, values)  # what came from Globals, of which the port resolves nothing
     return {
         "AWSTemplateFormatVersion": translated["AWSTemplateFormatVersion"],
         "Description": translated["Description"],

@@ -41,6 +41,18 @@ def find_large_managed_policies(template: Template) -> Iterator[str]:
             yield f"{name}: {size}"
 
 
+def find_crowded_roles(template: Template) -> Iterator[str]:
+    """Managed policies of a role."""
+    for role, properties in read_resources(template, "AWS::IAM::Role"):
+        if len(properties.get("ManagedPolicyArns", [])) > 10:
+            yield role
+
+
+def find_empty_policies(template: Template) -> Iterator[str]:
+    """A policy that lost its statements to conditions."""
+    yield from (where for where, document in _read_documents(template) if not document["Statement"])
+
+
 def find_odd_policy_names(template: Template) -> Iterator[str]:
     """The name of an inline policy."""
     for role, name, _ in _read_role_policies(template):

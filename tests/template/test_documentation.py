@@ -15,9 +15,9 @@ from feature_events.failures.on_failure_batch import ON_FAILURE_PREFIX
 from feature_events.redrives.report import Report
 from feature_events.redrives.request import Request, read_request
 from local.paths import ROOT, TOOLS
-from tests.template.document import EVERYTHING, STREAMS, read_template, to_members, transform
+from tests.template.document import EVERYTHING, STREAMS, TABLE_KEY, read_template, to_members, transform
 from tests.template.expansion import expand
-from tests.template.policy_rules import find_large_inline_policies
+from tests.template.policy_rules import find_large_inline_policies, find_large_managed_policies
 
 DOCUMENT = ROOT / "docs" / "deploying.md"
 TEXT = DOCUMENT.read_text()
@@ -86,7 +86,7 @@ def read_roles() -> list[dict[str, Any]]:
         policy
         for template in templates
         for resource in template["Resources"].values()
-        if resource["Type"] in {"AWS::IAM::Role", "AWS::IAM::Policy"}
+        if resource["Type"] in {"AWS::IAM::Role", "AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"}
         for policy in resource["Properties"].get("Policies", [resource["Properties"]])
     ]
 
@@ -107,6 +107,16 @@ def test_streams__are_as_many_as_a_role_can_have() -> None:
             arns = [STREAMS[0].replace("/one/", f"/{table}/") for table in tables]
             expanded = expand(read_template(), {**EVERYTHING, "StreamArns": ",".join(arns)})
             assert (list(find_large_inline_policies(expanded)) == []) is fits
+            assert list(find_large_managed_policies(expanded)) == []
+
+
+def test_table_keys__are_as_many_as_their_policy_can_have() -> None:
+    """The number of keys that the text names fits into the managed policy in every region, and many more do not."""
+    (told,) = re.findall(r"room for (\d+) keys", TEXT)
+    for number, fits in ((int(told), True), (int(told) + 10, False)):
+        keys = [TABLE_KEY.replace("us-east-1", "ap-southeast-1")] * number
+        expanded = expand(read_template(), {**EVERYTHING, "TableKmsKeyArns": ",".join(keys)})
+        assert (list(find_large_managed_policies(expanded)) == []) is fits
 
 
 def test_outputs__are_all_told() -> None:

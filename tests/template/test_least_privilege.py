@@ -42,7 +42,7 @@ WILDCARDS: Mapping[str, str] = {
     "NetworkInterfaces": "EC2's Describe actions know no resource, and Lambda asks for all of them on *",
     "Traces": "X-Ray knows no resource for them",
     "ListStreams": "it lists the account's streams, so there is no single stream to name",
-    "SetAside": "the objects under the two prefixes of the failure bucket",
+    "PutFailures": "the objects under the two prefixes of the failure bucket",
     "TakeFailures": "the same",
     "PutRedriven": "the same, for its own two",
 }
@@ -62,10 +62,12 @@ SERVICES = {
 
 def read_statements(template: Template, *roles: str) -> Iterator[Statement]:
     """Every statement of these roles, or of all, those of policies that are resources of their own included."""
-    for name, resource in template["Resources"].items():
+    resources = template["Resources"]
+    for name, resource in resources.items():
         properties = resource["Properties"]
         if resource["Type"] == "AWS::IAM::Role" and name in (roles or (name,)):
-            for policy in properties["Policies"]:
+            shared = [resources[each["Ref"]]["Properties"] for each in properties["ManagedPolicyArns"]]
+            for policy in [*properties["Policies"], *shared]:
                 yield from policy["PolicyDocument"]["Statement"]
         if is_policy(resource) and any(role["Ref"] in (roles or (role["Ref"],)) for role in properties["Roles"]):
             yield from properties["PolicyDocument"]["Statement"]
@@ -114,15 +116,20 @@ def test_wildcards__are_all_used() -> None:
 
 @pytest.mark.parametrize("parameters", SETS.values(), ids=SETS)
 def test_roles__have_nothing_from_elsewhere(parameters: Parameters) -> None:
-    """Each function has a role of its own, and no role has a managed policy, which grants on *."""
+    """Each function has a role of its own; no role has a managed policy of AWS's, which grants on *."""
     template = transform(parameters)
     roles = {name for name, each in template["Resources"].items() if each["Type"] == "AWS::IAM::Role"}
     assert set(read_functions(template).values()) <= roles
     assert len(set(read_functions(template).values())) == len(read_functions(template))
-    assert [name for name in roles if "ManagedPolicyArns" in template["Resources"][name]["Properties"]] == []
+    attached = {name: template["Resources"][name]["Properties"]["ManagedPolicyArns"] for name in roles}
+    shared = {name for name, each in template["Resources"].items() if each["Type"] == "AWS::IAM::ManagedPolicy"}
+    assert [each for arns in attached.values() for each in arns if each.get("Ref") not in shared] == []
     apart = {name: each for name, each in template["Resources"].items() if "Policy" in each["Type"]}
     buckets_and_topics = {"AWS::S3::BucketPolicy", "AWS::SNS::TopicPolicy"}
-    assert {each["Type"] for each in apart.values()} <= buckets_and_topics | {"AWS::IAM::Policy"}
+    assert {each["Type"] for each in apart.values()} <= buckets_and_topics | {
+        "AWS::IAM::ManagedPolicy",
+        "AWS::IAM::Policy",
+    }
     policies = [each["Properties"] for each in apart.values() if is_policy(each)]
     assert len(policies) == (len(STREAMS) if "StreamArns" in parameters else 0)
     assert {str(each["Roles"]) for each in policies} <= {str([{"Ref": "RedriveRole"}])}
@@ -131,7 +138,7 @@ def test_roles__have_nothing_from_elsewhere(parameters: Parameters) -> None:
 
 @pytest.mark.parametrize("name", SETS)
 def test_kafka_actions__are_for_iam_and_on_cluster_and_topic_alone(name: str) -> None:
-    """Only sign-in by IAM needs them, on the cluster and on the one topic."""
+    """Only IAM authentication needs them, on the cluster and on the one topic."""
     found = {
         action: each["Resource"]
         for each in read_statements(transform(SETS[name]))
@@ -234,11 +241,11 @@ def test_items__can_be_read_while_a_table_has_a_new_stream() -> None:
 
 
 def test_redrive__takes_failures_and_puts_what_it_redrove() -> None:
-    """It deletes what was given up and puts nothing there, where the alarm on on-failure deliveries counts puts."""
+    """It deletes failures and puts nothing there, where the alarm on on-failure deliveries counts puts."""
     template = transform(SETS["own tables"])
-    given_up = [f"${{FailureBucket.Arn}}/{prefix}*" for prefix in ("dead-letters/", ON_FAILURE_PREFIX)]
-    assert read_resources(template, "RedriveRole", "s3:GetObject") == given_up
-    assert read_resources(template, "RedriveRole", "s3:DeleteObject") == given_up
+    failures = [f"${{FailureBucket.Arn}}/{prefix}*" for prefix in ("dead-letters/", ON_FAILURE_PREFIX)]
+    assert read_resources(template, "RedriveRole", "s3:GetObject") == failures
+    assert read_resources(template, "RedriveRole", "s3:DeleteObject") == failures
     assert read_resources(template, "RedriveRole", "s3:PutObject") == [
         f"${{FailureBucket.Arn}}/{prefix}*" for prefix in (REDRIVEN_PREFIX, "dead-letters/")
     ]
@@ -247,8 +254,8 @@ def test_redrive__takes_failures_and_puts_what_it_redrove() -> None:
 
 
 def test_redrive__reaches_kafka_as_the_function_does() -> None:
-    """Sign-in, secrets, key, network and tracing are the same for both."""
-    apart = {"Log", "ReadStreams", "ListStreams", "SetAside", "OnFailureBucket"}
+    """Authentication, secrets, key, network and tracing are the same for both."""
+    apart = {"Log", "ReadStreams", "ListStreams", "PutFailures", "OnFailureBucket"}
     apart |= {"ListFailures", "TakeFailures", "PutRedriven", "ReadItems"}
     for parameters in SETS.values():
         template = transform(parameters)
@@ -259,13 +266,13 @@ def test_redrive__reaches_kafka_as_the_function_does() -> None:
         assert redrive == function
 
 
-def test_registration__may_not_read_streams_or_write_anywhere() -> None:
+def test_registration__cannot_read_streams_or_write_anywhere() -> None:
     """The function that registers the schema has the registry's secrets and its log."""
     template = transform({"SchemaRegistry": REGISTRY})
     assert [each["Sid"] for each in read_statements(template, "RegistrationRole")] == ["Log"]
 
 
-def test_code__may_not_touch_network_interfaces() -> None:
+def test_code__cannot_touch_network_interfaces() -> None:
     """What Lambda needs to put a function into a VPC is denied to the function's own code."""
     template = transform(EVERYTHING)
     for role in read_functions(template).values():

@@ -13,6 +13,7 @@ from feature_events.redrive import handler
 from feature_events.redrives.request import MAX_SECONDS
 from feature_events.wiring import ANSWER_SECONDS
 from tests.template.document import EVERYTHING, REGISTRY, STREAMS, Parameters, Template, read_template, transform
+from tests.template.expansion import expand
 
 PINNED = {"SchemaId": "7"}
 OWN_TABLES = PINNED
@@ -36,13 +37,13 @@ def read_metrics(alarm: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def test_functions__have_the_vpc_and_key_that_were_asked_for() -> None:
     """All functions get subnets, security groups and key, or none gets any."""
-    functions = read_resources(transform(EVERYTHING), "AWS::Lambda::Function")
+    functions = read_resources(expand(read_template(), EVERYTHING), "AWS::Lambda::Function")
     assert set(functions) == {"FeatureEventsFunction", "RedriveFunction", "RegistrationFunction"}
     subnets = EVERYTHING["SubnetIds"].split(",")
     expected = {"SubnetIds": subnets, "SecurityGroupIds": [EVERYTHING["SecurityGroupIds"]]}
     assert [each["VpcConfig"] for each in functions.values()] == [expected] * 3
     assert {each["KmsKeyArn"] for each in functions.values()} == {EVERYTHING["KmsKeyArn"]}
-    outside = read_resources(transform(PINNED), "AWS::Lambda::Function")
+    outside = read_resources(expand(read_template(), PINNED), "AWS::Lambda::Function")
     assert [each for each in outside.values() if {"VpcConfig", "KmsKeyArn"} & each.keys()] == []
 
 
@@ -61,7 +62,7 @@ def test_redrive__is_the_function_under_another_name(parameters: Parameters) -> 
 
 
 def test_redrive__has_the_time_that_may_be_asked_for() -> None:
-    """The longest run that a request can ask for ends before the function's time-out."""
+    """The longest run that a request can ask for ends before the function's timeout."""
     redrive = read_resources(transform(PINNED), "AWS::Lambda::Function")["RedriveFunction"]
     assert redrive["Timeout"] > MAX_SECONDS + ANSWER_SECONDS
 
@@ -83,8 +84,8 @@ def test_logs__are_in_groups_of_the_functions_names(parameters: Parameters) -> N
 
 
 @pytest.mark.parametrize("name", ["DeadLettersAlarm", "OnFailureDeliveriesAlarm"])
-def test_alarms__of_what_was_given_up_name_the_redrive(name: str) -> None:
-    """Whoever is told that something was set aside is told what sends it once its cause is mended."""
+def test_alarms__of_failures_name_the_redrive(name: str) -> None:
+    """Whoever is told of a dead letter or an on-failure batch is told what redrives it once its cause is fixed."""
     alarm = read_resources(transform(PINNED), "AWS::CloudWatch::Alarm")[name]
     assert "then run the redrive function" in alarm["AlarmDescription"]
 
@@ -116,6 +117,15 @@ def test_failure_bucket__does_not_outlive_a_first_deployment_that_fails() -> Non
         "prod": "RetainExceptOnCreate",
         "dev": "Delete",
     }
+
+
+def test_tables__are_encrypted_and_can_be_restored() -> None:
+    """Each of the stack's own can go back to any second of the last weeks, and no line of it is in the clear."""
+    tables = read_resources(transform(OWN_TABLES), "AWS::DynamoDB::Table")
+    assert set(tables) == {"UserFeatureStore", "AccountFeatureStore"}
+    for table in tables.values():
+        assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+        assert table["SSESpecification"] == {"SSEEnabled": True}
 
 
 def test_tables__wait_for_the_registration() -> None:
@@ -237,50 +247,6 @@ def test_alarms__on_dynamodb_do_not_count_on_missing_data(parameters: Parameters
     assert [name for name, alarm in alarms.items() if alarm.get("Namespace") == "AWS/DynamoDB"] == []
 
 
-def test_dashboard__has_two_rows_of_metrics_that_exist() -> None:
-    """It is JSON, its widgets stand in two rows, and every metric of ours in it is one that the code emits."""
-    text, _ = read_dashboard()
-    widgets = json.loads(text.replace("${SourceAlarms}", ""))["widgets"]
-    assert {widget["y"] for widget in widgets} == {0, 6}
-    assert sum(widget["width"] for widget in widgets if widget["y"] == 0) == 24
-    assert sum(widget["width"] for widget in widgets if widget["y"] == 6) == 24
-    metrics = [metric for widget in widgets for metric in widget["properties"].get("metrics", [])]
-    assert {metric[1] for metric in metrics if metric[0] == NAMESPACE} <= set(METRICS)
-    (skipped,) = [metric[0]["expression"] for metric in metrics if isinstance(metric[0], dict)]
-    assert re.findall('MetricName="(.*?)"', skipped) == ["RecordsSkipped"]
-
-
-def read_dashboard() -> tuple[str, list[Any]]:
-    """The dashboard's body, and what it has for own tables and for none."""
-    text, variables = read_template()["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
-    condition, *either = variables["SourceAlarms"]["Fn::If"]
-    assert condition == "OwnsTables"
-    return str(text), either
-
-
-def test_dashboard__shows_every_alarm_but_those_of_existing_streams() -> None:
-    """The state of each alarm that the stack has is on it, also those of its own tables; either body is JSON."""
-    text, (own, other) = read_dashboard()
-    for parameters, more in ((OWN_TABLES, own["Fn::Sub"]), (EXISTING, other)):
-        body = json.loads(text.replace("${SourceAlarms}", more))
-        shown = [re.findall(r"\$\{(\w+)\.Arn\}", each) for each in body["widgets"][0]["properties"]["alarms"]]
-        made = read_alarms_made(parameters)
-        assert sorted(name for (name,) in shown) == sorted(made)
-
-
-def read_alarms_made(parameters: Parameters) -> set[str]:
-    """The alarms that a stack of these parameters has, but those that a loop made."""
-    template = transform(parameters)
-    own = parameters == OWN_TABLES
-    return {
-        name
-        for name, each in template["Resources"].items()
-        if each["Type"] == "AWS::CloudWatch::Alarm"
-        and name in read_template()["Resources"]
-        and (own or "Condition" not in each)
-    }
-
-
 def test_alarm_descriptions__fit_and_give_their_commands() -> None:
     """None is longer than CloudWatch takes, and who is told to run a function is told how.
 
@@ -306,5 +272,5 @@ def test_alarms__do_not_point_at_each_other() -> None:
 
 
 def test_timeouts__leave_the_handler_its_time() -> None:
-    """The ten seconds between the two time-outs are more than the handler keeps for its answer."""
+    """The ten seconds between the two timeouts are more than the handler keeps for its answer."""
     assert ANSWER_SECONDS < 10

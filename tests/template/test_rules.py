@@ -62,7 +62,7 @@ CASES = [
         PINNED | {"KafkaAuth": "tls"},
     ),
     Case(
-        "KafkaCaSecretArn is for TLS, so KafkaAuth cannot be none.",
+        "KafkaCaSecretArn is for TLS, so KafkaAuth must not be none.",
         PINNED | {"KafkaCaSecretArn": CA_SECRET},
         PINNED | {"KafkaAuth": "tls", "KafkaCaSecretArn": CA_SECRET},
     ),
@@ -94,7 +94,7 @@ CASES = [
     Case("Either SchemaRegistry or SchemaId is needed.", {}, GIVEN),
     Case("SchemaId and SchemaVersion contradict each other.", PINNED | LATEST, LATEST),
     Case(
-        "SchemaId pins the schema, so AutoRegisterSchemas cannot be true.",
+        "SchemaId pins the schema, so AutoRegisterSchemas must be false.",
         PINNED | {"AutoRegisterSchemas": "true"},
         GIVEN | {"AutoRegisterSchemas": "true"},
     ),
@@ -104,12 +104,12 @@ CASES = [
         PINNED | GIVEN | {"RegisterSchema": "false"},
     ),
     Case(
-        "SchemaVersion writes by the registry's schema, so set RegisterSchema to false.",
+        "SchemaVersion uses the registry schema, so set RegisterSchema to false.",
         LATEST | {"RegisterSchema": "true"},
         LATEST,
     ),
     Case(
-        "SchemaVersion writes by the registry's schema, so AutoRegisterSchemas cannot be true.",
+        "SchemaVersion uses the registry schema, so AutoRegisterSchemas must be false.",
         LATEST | {"AutoRegisterSchemas": "true"},
         GIVEN | {"AutoRegisterSchemas": "true", "RegisterSchema": "false"},
     ),
@@ -125,7 +125,7 @@ CASES = [
     ),
     *(
         Case(
-            f"DeliveryTimeoutMs has to be at least 10 seconds less than Timeout, which is {timeout} seconds.",
+            f"DeliveryTimeoutMs must be at least 10 seconds less than Timeout, which is {timeout} seconds.",
             PINNED | {"Timeout": str(timeout), "DeliveryTimeoutMs": str(too_long)},
             PINNED | {"Timeout": str(timeout), "DeliveryTimeoutMs": str(longest)},
         )
@@ -169,7 +169,7 @@ def test_rules__have_a_case_for_each_assertion() -> None:
 
 
 def test_delivery_timeouts__fit_where_the_handler_needs_them_to() -> None:
-    """The times that a rule lets pass leave ten seconds of the function's time-out, and no other time does."""
+    """The times that a rule lets pass leave ten seconds of the function's timeout, and no other time does."""
     offered = [int(value) for value in TEMPLATE["Parameters"]["DeliveryTimeoutMs"]["AllowedValues"]]
     for timeout in (int(value) for value in TEMPLATE["Parameters"]["Timeout"]["AllowedValues"]):
         values = [to_values(PINNED | {"Timeout": str(timeout), "DeliveryTimeoutMs": str(time)}) for time in offered]
