@@ -11,8 +11,7 @@ from typing import NamedTuple
 
 from benchmarks.stream_events import NAMES
 from benchmarks.worker import run_worker, to_settings
-from local.commands.deployment import build
-from local.commands.running_stack import set_up
+from local.application.deployment import build, set_up
 from local.demo.events import EventReader, ReceivedEvent
 from local.demo.feature_writes import USERS, to_item
 from local.demo.verdict import to_percentile

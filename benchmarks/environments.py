@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from benchmarks.programs import run_to_end
-from local.commands.artefacts import build
+from local.application.artefacts import build
 from local.paths import HOME, LAMBDA_RUNTIME, ROOT
 from local.servers.processes import Processes
 

@@ -18,7 +18,7 @@ from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 
 from local.errors import LocalError
-from local.paths import KEPT_LOGS, PASSING_STACKS
+from local.paths import EPHEMERAL_STACKS, KEPT_LOGS
 from local.servers.aws import Aws
 from local.servers.aws_clients import AwsClients
 from local.servers.downloads import KAFKA_LOCK, REGISTRY_LOCK, Progress, fetch, read_lock, unpack
@@ -257,11 +257,11 @@ def end_recorded(directory: Path) -> bool:
 
 def _name_passing_directory() -> Path:
     """A directory for a passing stack, made when it starts; those whose owner was killed are removed meanwhile."""
-    for stale in PASSING_STACKS.iterdir() if PASSING_STACKS.exists() else ():
+    for stale in EPHEMERAL_STACKS.iterdir() if EPHEMERAL_STACKS.exists() else ():
         pid, _, _ = stale.name.partition("-")
         if pid.isdecimal() and not stale.name.startswith(_to_owner(int(pid))):
             shutil.rmtree(stale, ignore_errors=True)
-    return PASSING_STACKS / f"{_to_owner(os.getpid())}{secrets.token_hex(4)}"
+    return EPHEMERAL_STACKS / f"{_to_owner(os.getpid())}{secrets.token_hex(4)}"
 
 
 def _to_owner(pid: int) -> str:

@@ -18,7 +18,7 @@ import pytest
 
 from feature_events.errors import PoisonRecord
 from feature_events.failures.dead_letter import to_dead_letter
-from local.commands.artefacts import Artefacts
+from local.application.artefacts import Artefacts
 from local.environment import REGION, to_aws_environment
 from local.paths import LAMBDA_RUNTIME
 from local.servers.stack import Stack

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import pytest
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 
-from local.commands import deployment
+from local.application import deployment
 from local.demo.events import Place, ReceivedEvent
 from local.demo.feature_writes import plan_writes
 from local.demo.verdict import Arrivals, to_subject, to_verdict
@@ -30,7 +30,7 @@ from local.servers.kafka import Kafka
 from local.servers.processes import Processes
 from local.servers.stack import Stack, StackRecord, end_recorded
 from local.servers.topic import create_topic
-from local.servers.web import read_json
+from tests.support.web_client import read_json
 
 if TYPE_CHECKING:
     from confluent_kafka import Message

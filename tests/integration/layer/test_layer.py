@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
-from local.commands.artefacts import Artefacts, build
+from local.application.artefacts import Artefacts, build
 from local.paths import LAMBDA_RUNTIME
 from local.servers.processes import Processes
 
