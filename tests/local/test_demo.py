@@ -1,0 +1,49 @@
+"""The demo ends well only where exactly the expected events came."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from local.demo.events import Place, ReceivedEvent
+from local.demo.feature_writes import plan_writes
+from local.demo.verdict import Arrivals, to_subject, to_verdict
+from local.paths import ROOT
+
+
+def test_verdict__names_what_is_missing_and_what_nobody_expected() -> None:
+    """An event that differs in one field is both: the expected one is missing, and another came."""
+    first, second, *_ = [event for write in plan_writes() for event in write.events]
+    user = second.subject.entity_id
+    wrong = ReceivedEvent("id", "feature_available", "", "user", user, "feature", "other", "", (), Place(0, 0), 0)
+    verdict = to_verdict([second], [wrong])
+    assert verdict.missing == (second,)
+    assert [event.subject for event in verdict.unexpected] == [to_subject(wrong)]
+    assert not verdict.is_good
+    assert to_verdict([first], []).missing == (first,)
+
+
+def test_arrivals__tell_a_repetition_by_its_id() -> None:
+    """The same event_id a second time is a duplicate and not a second event."""
+    event = ReceivedEvent("id", "feature_available", "", "user", "u", "feature", "r", "", ("f",), Place(0, 0), 2.5)
+    arrivals = Arrivals({to_subject(event): [2.0]})
+    assert arrivals.add(event) == 500
+    assert arrivals.add(event._replace(place=Place(0, 1))) is None
+    assert arrivals.events == [event]
+    assert len(arrivals.duplicates) == 1
+
+
+def test_demo__gets_exactly_the_expected_events(tmp_path: Path) -> None:
+    """The whole way, from table writes to events that a consumer reads, works here, and leaves no temporary file."""
+    done = subprocess.run(
+        [sys.executable, "-S", "local", "demo"],
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "exactly the expected events came" in done.stdout
+    assert list(tmp_path.iterdir()) == []
