@@ -64,7 +64,7 @@ def build(stack: Stack | RunningStack) -> None:
 def deploy(
     stack: Stack | RunningStack, parameters: Mapping[str, str] = MappingProxyType({}), name: str = APPLICATION
 ) -> Deployment:
-    """Deploys the application; `parameters` go before those that fit the stack."""
+    """Deploys the application; `parameters` take precedence over those that fit the stack."""
     template = _build_directory(stack) / "template.yaml"
     if not template.exists():
         build(stack)

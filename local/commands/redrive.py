@@ -1,6 +1,6 @@
 """`make redrive`: the deployed redrive function, run until all that was asked for has been looked at.
 
-It takes what was set aside or given up in the stack that is up, and says what became of it.
+It takes the dead letters, or what was sent to the on-failure destination, and says what became of each record.
 """
 
 import json
@@ -36,7 +36,7 @@ COUNTS: Mapping[str, str] = {
     "undelivered": "left, since it did not work now",
     "moved": "objects that went to redriven/",
     "missing": "objects that are not there",
-    "unreadable": "objects left alone, since they hold no records or may not be read",
+    "unreadable": "objects left alone, since they hold no records or the function is not allowed to read them",
 }
 """What is told of a run, where it is not nothing: a count of its report, and what it means."""
 SHOWN = 10

@@ -1,6 +1,6 @@
 """The local stack: Kafka, a schema registry and AWS on this machine, with nothing installed but Python.
 
-`with Stack() as stack:` gives a passing one for tests and the demo. `make up` and `make down` keep one in the
+`with Stack() as stack:` gives an ephemeral one for tests and the demo. `make up` and `make down` keep one in the
 background, to try things by hand.
 """
 
@@ -75,7 +75,7 @@ class Stack:
         steps: Steps | None = None,
         beside: Sequence[Callable[["Stack"], object]] = (),
     ) -> None:
-        self.directory = directory or _name_passing_directory()
+        self.directory = directory or _name_ephemeral_directory()
         self.steps = steps or Steps()
         self.processes = Processes(self.directory)
         self.kafka_server = Kafka(self.directory, self.processes)
@@ -255,8 +255,8 @@ def end_recorded(directory: Path) -> bool:
     return record is not None
 
 
-def _name_passing_directory() -> Path:
-    """A directory for a passing stack, made when it starts; those whose owner was killed are removed meanwhile."""
+def _name_ephemeral_directory() -> Path:
+    """A directory for an ephemeral stack, made when it starts; those whose owner was killed are removed first."""
     for stale in EPHEMERAL_STACKS.iterdir() if EPHEMERAL_STACKS.exists() else ():
         pid, _, _ = stale.name.partition("-")
         if pid.isdecimal() and not stale.name.startswith(_to_owner(int(pid))):

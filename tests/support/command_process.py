@@ -37,7 +37,7 @@ class CommandProcess:
 
     @property
     def directory_prefix(self) -> str:
-        """How the directory of its passing stack begins."""
+        """How the directory of its ephemeral stack begins."""
         return f"{EPHEMERAL_STACKS}/{self._running.pid}-"
 
     def wait_for(self, text: str) -> None:
