@@ -24,19 +24,22 @@ def show_summary(console: Console, writes: Sequence[FeatureWrite], arrivals: Arr
     unseen = sum((Counter(write.without_event) for write in writes), Counter[str]())
     changes = expected + unseen.total()
     rows = {
-        "requests sent": f"{len(writes)}: " + ", ".join(f"{count} {name}" for name, count in requests.items()),
+        # No blank behind a number: a narrow terminal breaks the line there
+        "requests sent": f"{len(writes)}: "
+        + ", ".join(f"{count}\N{MULTIPLICATION SIGN}{name}" for name, count in requests.items()),
         "items changed": f"{changes}, of which {unseen.total()} give no event",
         "events expected": str(expected),
         "events received": f"{len(arrivals.events)}, and {len(arrivals.duplicates)} duplicates by event_id",
-        "without an event": "; ".join(
-            f"{reason} {count} ({_to_source(reason, skipped)})" for reason, count in unseen.items()
+        "without event": "\n".join(
+            f"{reason} {count}: {_to_source(reason, skipped)}" for reason, count in unseen.items()
         ),
     }
     if arrivals.waits[1:]:
         first, *rest = arrivals.waits
         p50, p99 = (to_percentile(rest, percent) for percent in (50, 99))
-        rows["write to read"] = f"p50 {p50:.0f} ms, p99 {p99:.0f} ms; the first, with the cold start, {first:.0f} ms"
-    summary = Table(box=None, show_header=False, padding=(0, 1))
+        rows["write to read"] = f"p50 {p50:.0f} ms, p99 {p99:.0f} ms"
+        rows["cold start"] = f"{first:.0f} ms from the first write to its event"
+    summary = Table(box=None, show_header=False, padding=(0, 1), pad_edge=False)
     for name, text in rows.items():
         summary.add_row(f"[bold]{name}[/]", escape(text))
     console.print()
@@ -44,12 +47,12 @@ def show_summary(console: Console, writes: Sequence[FeatureWrite], arrivals: Arr
 
 
 def _to_source(reason: str, skipped: Counter[str]) -> str:
-    """Where the count of a reason is known from: the function counts what reaches it, the filter drops the rest."""
+    """Who else knows of a reason: the function counts what reaches it, and the mapping's filter drops the rest."""
     if reason in skipped:
         return f"the function's metrics say {skipped[reason]}"
     if reason == "remove":
-        return "dropped by the mapping's filter; counted from the writes"
-    return "counted from the writes; not in the function's metrics"
+        return "dropped by the mapping's filter"
+    return "not in the function's metrics"
 
 
 def show_difference(console: Console, verdict: Verdict, log: Sequence[str]) -> None:

@@ -1,12 +1,18 @@
 """The demo ends well only where exactly the expected events came."""
 
+import io
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
+
+import pytest
+from rich.console import Console
 
 from local.demo.events import Place, ReceivedEvent
 from local.demo.feature_writes import plan_writes
+from local.demo.summary import show_summary
 from local.demo.verdict import Arrivals, to_subject, to_verdict
 from local.paths import ROOT
 
@@ -47,3 +53,28 @@ def test_demo__gets_exactly_the_expected_events(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "exactly the expected events came" in done.stdout
     assert list(tmp_path.iterdir()) == []
+
+
+FIGURES = """
+requests sent    10: 6×put_item, 2×update_item,{}1×batch_write_item,{}1×delete_item
+items changed    34, of which 2 give no event
+events expected  32
+events received  0, and 0 duplicates by event_id
+without event    no_features 1: the function's metrics say 1
+                 remove 1: dropped by the mapping's filter
+write to read    p50 153 ms, p99 201 ms
+cold start       1746 ms from the first write to its event
+"""  # noqa: RUF001  # the times sign is what is shown
+BREAK = "\n" + 17 * " "
+
+
+@pytest.mark.parametrize(("width", "gaps"), [(60, [BREAK, " "]), (80, [" ", BREAK]), (120, [" ", " "])])
+def test_summary__breaks_no_phrase_on_a_narrow_terminal(width: int, gaps: list[str]) -> None:
+    """Each line of the figures ends where a reader expects it."""
+    arrivals = Arrivals({})
+    arrivals.waits = [1746.0, 153.0, 201.0]
+    console = Console(width=width, file=io.StringIO())
+    show_summary(console, plan_writes(), arrivals, Counter(no_features=1))
+    assert isinstance(console.file, io.StringIO)
+    lines = [line.rstrip() for line in console.file.getvalue().splitlines()]
+    assert lines == FIGURES.format(*gaps).splitlines()
