@@ -41,7 +41,9 @@ def invoke(console: Console, event: Path) -> int:
 
 def to_table(invocation: Invocation) -> Table:
     """The answer, and each event with its key and headers."""
-    table = Table(box=None, show_header=False, padding=(0, 1))
+    table = Table(box=None, show_header=False, padding=(0, 1), pad_edge=False)
+    table.add_column()
+    table.add_column(overflow="fold")  # an ARN has no blank to break at, and is shown whole
     table.add_row("[bold]answer[/]", escape(json.dumps(invocation.answer)))
     table.add_row("[bold]events[/]", str(len(invocation.given)))
     for given in invocation.given:
