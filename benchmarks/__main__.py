@@ -78,7 +78,7 @@ def main() -> None:
     parser.add_argument(
         "--compare-releases", action="store_true", help="also install and time other releases of confluent-kafka"
     )
-    parser.add_argument("--documents", action="store_true", help="only write the documents anew from the last results")
+    parser.add_argument("--documents", action="store_true", help="only write the documents again from the last results")
     given = parser.parse_args()
     if given.documents:
         write_documents()

@@ -1,4 +1,4 @@
-"""Measures the whole line once on real servers: Kafka, a registry, and the deployed function on a table's stream.
+"""Measures the whole pipeline once on real servers: Kafka, a registry, and the deployed function on a table's stream.
 
 Throughput is the handler's own, batch after batch on the real broker. Latency is the deployed function's, from the
 sending of a write to the reading of its event; most of it is how often the stand-in for AWS looks at the stream.
@@ -11,8 +11,7 @@ from typing import NamedTuple
 
 from benchmarks.stream_events import NAMES
 from benchmarks.worker import run_worker, to_settings
-from local.commands.deployment import build
-from local.commands.running_stack import set_up
+from local.application.deployment import build, set_up
 from local.demo.events import EventReader, ReceivedEvent
 from local.demo.feature_writes import USERS, to_item
 from local.demo.verdict import to_percentile
@@ -28,7 +27,7 @@ _WAIT = 60.0
 
 
 class EndToEnd(NamedTuple):
-    """What the line does on real servers; of one process, with a batch at a time."""
+    """What the pipeline does on real servers; of one process, with a batch at a time."""
 
     records_per_second: float
     records_per_cpu_second: float

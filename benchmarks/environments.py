@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from benchmarks.programs import run_to_end
-from local.commands.artefacts import build
+from local.application.artefacts import build
 from local.paths import HOME, LAMBDA_RUNTIME, ROOT
 from local.servers.processes import Processes
 
@@ -23,7 +23,7 @@ PYTHON = LAMBDA_RUNTIME / "python3.13"
 _UV = HOME / "uv" / "bin" / "uv"
 _FOLDER = Path(__file__).parent
 _USUAL_LOCK = _FOLDER / "usual.txt"
-_USUAL_PACKAGE = ROOT / "tests" / "benchmarks" / "contenders"
+_USUAL_PACKAGE = _FOLDER / "contenders"
 
 NO_AWS: Mapping[str, str] = {
     "AWS_REGION": "eu-west-1",
@@ -97,7 +97,6 @@ def _make_usual(directory: Path) -> Environment:
     install(layer / "python", "--require-hashes", "-r", str(_USUAL_LOCK))
     package = code / _USUAL_PACKAGE.relative_to(ROOT)
     shutil.copytree(_USUAL_PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
-    for parent in (package.parent, package.parent.parent):
-        (parent / "__init__.py").touch()
+    (package.parent / "__init__.py").touch()
     shutil.copytree(ROOT / "schemas", code / "schemas")
     return Environment(code, layer)

@@ -11,7 +11,7 @@ from itertools import product
 from typing import Any, NamedTuple
 
 PAYLOAD_BYTES = 6 * 1024 * 1024
-"""What an event may weigh: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
+"""The largest size of an event, in bytes: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 
 _MEASURES = ("txn_amount", "login_attempts", "repayment_delay", "balance", "merchant_spend")
 _AGGREGATES = ("sum", "avg", "max", "count")

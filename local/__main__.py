@@ -11,7 +11,7 @@ import posix
 import sys
 
 COMMANDS = {
-    "demo": "local.demo.demo",
+    "demo": "local.commands.demo",
     "up": "local.commands.up",
     "down": "local.commands.down",
     "tail": "local.commands.tail",

@@ -12,14 +12,12 @@ HOME = ROOT / ".local"
 TOOLS = ROOT / ".venv" / "bin"
 LAMBDA_RUNTIME = HOME / "lambda" / "bin"
 """The bin directory of a Python that has what AWS's own python3.13 runtime has, and nothing else."""
-OLDEST_RUNTIME = HOME / "oldest" / "bin"
-"""That of what the runtime may bring at its oldest, with the AWS CLI; `bootstrap.py oldest` makes it."""
 DEFAULT_STACK = HOME / "stack"
 """The stack of `make up`, which `make tail` and `make down` look for."""
-PASSING_STACKS = HOME / "stacks"
+EPHEMERAL_STACKS = HOME / "stacks"
 """One directory for each stack that ends with its process."""
 KEPT_LOGS = HOME / "logs"
-"""Logs of passing stacks that ended in an error."""
+"""Logs of ephemeral stacks that ended in an error."""
 
 
 def cache_directory() -> Path:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from local.commands.artefacts import Artefacts, build
-from local.paths import OLDEST_RUNTIME, ROOT
+from local.application.artefacts import Artefacts, build
+from local.paths import HOME, ROOT
 from local.servers.processes import Processes
 from local.servers.stack import Stack
 from local.servers.topic import create_topic
@@ -36,7 +36,7 @@ def artefacts(tmp_path_factory: pytest.TempPathFactory) -> Artefacts:
 def oldest_runtime() -> Path:
     """The bin directory of what AWS's runtime may bring at its oldest, and of the AWS CLI of that age."""
     subprocess.run([sys.executable, ROOT / "local" / "bootstrap.py", "oldest"], check=True)  # noqa: S603 -- our own
-    return OLDEST_RUNTIME
+    return HOME / "oldest" / "bin"
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ from benchmarks.stream_events import StreamEvent
 
 TOPIC = os.environ["TOPIC_NAME"]
 SCHEMA = Path(__file__).parents[2] / "schemas" / "feature_trigger.avsc"
-FRAME = struct.pack(">bI", 0, int(os.environ["SCHEMA_ID"]))
+PREFIX = struct.pack(">bI", 0, int(os.environ["SCHEMA_ID"]))
 
 writer = avro.io.DatumWriter(avro.schema.parse(SCHEMA.read_text()))
 producer = Producer(
@@ -45,7 +45,7 @@ def report(error: KafkaError | None, _: Message) -> None:
 def publish(event: dict[str, Any]) -> None:
     """Produces one event and waits for it."""
     data = io.BytesIO()
-    data.write(FRAME)
+    data.write(PREFIX)
     writer.write(event, avro.io.BinaryEncoder(data))
     producer.produce(TOPIC, data.getvalue(), event["entity_id"].encode(), on_delivery=report)
     if producer.flush(20) or failures:

@@ -1,4 +1,4 @@
-"""This project's handler, started without waiting for Kafka to let it in: the producer is made, signing in with IAM.
+"""This project's handler, started without waiting for Kafka to let it in: the producer is made, authenticating by IAM.
 
 No broker here can check a token of IAM, and none is asked to.
 """

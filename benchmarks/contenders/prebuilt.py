@@ -18,7 +18,7 @@ from benchmarks.stream_events import StreamEvent
 
 TOPIC = os.environ["TOPIC_NAME"]
 SCHEMA = fastavro.parse_schema(json.loads((Path(__file__).parents[2] / "schemas" / "feature_trigger.avsc").read_text()))
-FRAME = struct.pack(">bI", 0, int(os.environ["SCHEMA_ID"]))
+PREFIX = struct.pack(">bI", 0, int(os.environ["SCHEMA_ID"]))
 
 producer = Producer(
     {
@@ -39,7 +39,7 @@ def prepare(event: StreamEvent) -> Run:
         fields = to_fields(record)
         data = io.BytesIO()
         fastavro.schemaless_writer(data, SCHEMA, fields)
-        messages.append((FRAME + data.getvalue(), fields["entity_id"].encode()))
+        messages.append((PREFIX + data.getvalue(), fields["entity_id"].encode()))
 
     def run() -> None:
         for value, key in messages:

@@ -3,6 +3,7 @@
 It ends cleanly on Ctrl-C and when it is told to end, and says in a line what went wrong.
 """
 
+import argparse
 import os
 import signal
 import sys
@@ -41,6 +42,11 @@ class Interruption:
             raise KeyboardInterrupt
         if now - self._first > ONE_INTERRUPTION:
             os._exit(INTERRUPTED)
+
+
+def to_parser(docstring: str | None) -> argparse.ArgumentParser:
+    """A parser whose help begins as the command's module does; `sys.argv` begins with the command's name."""
+    return argparse.ArgumentParser(description=(docstring or "").partition("\n")[0])
 
 
 def run(command: Callable[[Console], int]) -> NoReturn:

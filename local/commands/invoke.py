@@ -3,7 +3,6 @@
 README's table of sample events is written by the same, so it cannot say what is not so.
 """
 
-import argparse
 import contextlib
 import io
 import json
@@ -17,8 +16,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from local.application.invocation import Function, Given, Invocation, read_event
 from local.commands import command
-from local.commands.invocation import Function, Given, Invocation, read_event
 from local.paths import ROOT
 from local.servers.embedded_kafka import EmbeddedKafka
 from local.servers.topic import TOPIC
@@ -42,7 +41,9 @@ def invoke(console: Console, event: Path) -> int:
 
 def to_table(invocation: Invocation) -> Table:
     """The answer, and each event with its key and headers."""
-    table = Table(box=None, show_header=False, padding=(0, 1))
+    table = Table(box=None, show_header=False, padding=(0, 1), pad_edge=False)
+    table.add_column()
+    table.add_column(overflow="fold")  # an ARN has no blank to break at, and is shown whole
     table.add_row("[bold]answer[/]", escape(json.dumps(invocation.answer)))
     table.add_row("[bold]events[/]", str(len(invocation.given)))
     for given in invocation.given:
@@ -119,7 +120,7 @@ def print_markdown(_: Console) -> int:
 
 def main() -> None:
     """Reads the command line and does what it asks for."""
-    parser = argparse.ArgumentParser(prog="make invoke", description=(__doc__ or "").partition("\n")[0])
+    parser = command.to_parser(__doc__)
     parser.add_argument("event", type=Path, nargs="?", default=EVENTS / "insert.json", help="a file of events/")
     parser.add_argument("--readme", action="store_true", help="write README's table of all sample events")
     parser.add_argument("--table", action="store_true", help="print that table")

@@ -1,9 +1,8 @@
 """`make redrive`: the deployed redrive function, run until all that was asked for has been looked at.
 
-It takes what was set aside or given up in the stack that is up, and says what became of it.
+It takes the dead letters, or what was sent to the on-failure destination, and says what became of each record.
 """
 
-import argparse
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -14,8 +13,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from local.application.deployment import find_deployment
 from local.commands import command
-from local.commands.deployment import find_deployment
 from local.commands.running_stack import find_running
 from local.errors import LocalError
 
@@ -37,7 +36,7 @@ COUNTS: Mapping[str, str] = {
     "undelivered": "left, since it did not work now",
     "moved": "objects that went to redriven/",
     "missing": "objects that are not there",
-    "unreadable": "objects left alone, since they hold no records or may not be read",
+    "unreadable": "objects left alone, since they hold no records or the function is not allowed to read them",
 }
 """What is told of a run, where it is not nothing: a count of its report, and what it means."""
 SHOWN = 10
@@ -102,7 +101,7 @@ def _show(console: Console, counts: Counter[str], examples: list[Mapping[str, An
 
 def main() -> None:
     """Reads the command line and runs the redrive."""
-    parser = argparse.ArgumentParser(prog="make redrive", description=(__doc__ or "").partition("\n")[0])
+    parser = command.to_parser(__doc__)
     parser.add_argument("--prefix", default="dead-letters/", help="redrive the objects whose keys begin so")
     parser.add_argument("--dry-run", action="store_true", help="only say what a run would do")
     parser.add_argument("--force", action="store_true", help="also send records whose table has another item now")

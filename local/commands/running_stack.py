@@ -1,14 +1,14 @@
-"""What the commands for the stack in the background share: its topic and deployment, finding it, and where it is."""
+"""The stack in the background: how a command finds it, and where it is.
 
-from confluent_kafka import KafkaException
+A command that needs one says how to start it where there is none.
+"""
+
 from rich.console import Console
 
-from local.commands import deployment
 from local.environment import REGION
 from local.errors import LocalError
 from local.paths import DEFAULT_STACK
-from local.servers.stack import RunningStack, Stack
-from local.servers.topic import TOPIC, create_topic
+from local.servers.stack import RunningStack
 from local.steps import Steps
 
 NEXT = {
@@ -17,17 +17,6 @@ NEXT = {
     "make redrive": "sends dead letters again",
     "make down": "stops the stack",
 }
-
-
-def set_up(stack: Stack) -> deployment.Deployment:
-    """Makes the topic and deploys the application."""
-    with stack.steps.step("topic") as step:
-        try:
-            stack.attend(lambda: create_topic(stack.kafka))
-        except (KafkaException, TimeoutError) as error:
-            raise LocalError(f"the topic {TOPIC} could not be made: {error}") from error
-        step.detail = TOPIC
-    return deployment.deploy(stack)
 
 
 def find_running() -> RunningStack:

@@ -2,9 +2,10 @@
 
 from rich.console import Console
 
-from local.commands import command, deployment
+from local.application import deployment
+from local.commands import command
 from local.commands.exclusive import hold
-from local.commands.running_stack import set_up, show_addresses
+from local.commands.running_stack import show_addresses
 from local.paths import DEFAULT_STACK
 from local.servers.stack import RunningStack, Stack
 from local.steps import Steps
@@ -20,7 +21,7 @@ def up(console: Console) -> int:
                 deployment.deploy(running)
         else:
             with Stack(DEFAULT_STACK, steps, beside=[deployment.build]) as stack:
-                set_up(stack)
+                deployment.set_up(stack)
                 stack.detach()
     show_addresses(console)
     return 0

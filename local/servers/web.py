@@ -1,6 +1,5 @@
 """Requests to the HTTP servers of this stack, past every proxy."""
 
-import json
 import urllib.request
 
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -13,12 +12,6 @@ def is_answering(url: str) -> bool:
             return bool(response.status == 200)  # noqa: PLR2004 -- HTTP's OK
     except (OSError, ValueError):
         return False
-
-
-def read_json(url: str) -> object:
-    """The JSON value that a GET of this address gives; anything but success is an error."""
-    with _opener.open(url, timeout=10) as response:
-        return json.load(response)
 
 
 def put_json(url: str, body: bytes) -> None:

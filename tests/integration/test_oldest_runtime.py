@@ -18,12 +18,13 @@ import pytest
 
 from feature_events.errors import PoisonRecord
 from feature_events.failures.dead_letter import to_dead_letter
-from local.commands.artefacts import Artefacts
+from local.application.artefacts import Artefacts
 from local.environment import REGION, to_aws_environment
 from local.paths import LAMBDA_RUNTIME
 from local.servers.stack import Stack
 from tests.support.records import to_record, to_unreadable_record
 from tests.support.runtime_interface import PYTHON, RuntimeInterface
+from tests.support.tables import create_table
 from tests.support.web_server import Answer, run_scripted_server
 
 BUCKET = "oldest-runtime"
@@ -45,15 +46,7 @@ type Invoke = Callable[[str, Mapping[str, str], object], Any]
 def account(stack: Stack) -> None:
     """A bucket and a table."""
     stack.clients.s3.create_bucket(Bucket=BUCKET)
-    stack.clients.dynamodb.create_table(
-        TableName=TABLE,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in ("bright_uid", "category")],
-        KeySchema=[
-            {"AttributeName": "bright_uid", "KeyType": "HASH"},
-            {"AttributeName": "category", "KeyType": "RANGE"},
-        ],
-    )
+    create_table(stack.clients.dynamodb, TABLE)
 
 
 @pytest.fixture
@@ -116,7 +109,7 @@ def test_function__checks_the_bucket(invoke: Invoke) -> None:
 
 
 def test_function__signs_tokens(artefacts: Artefacts, stack: Stack, oldest_runtime: Path, tmp_path: Path) -> None:
-    """Where IAM signs in, the token is signed by the runtime's botocore."""
+    """Where the function authenticates by IAM, the token is signed by the runtime's botocore."""
     (tmp_path / "feature_events").symlink_to(artefacts.code / "feature_events")
     (tmp_path / "probe.py").write_text(SIGNING)
     settings = to_aws_environment(stack.aws)

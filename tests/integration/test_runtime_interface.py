@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from local.commands.artefacts import Artefacts
+from local.application.artefacts import Artefacts
 from local.paths import LAMBDA_RUNTIME
 from tests.support.runtime_interface import RuntimeInterface
 from tests.support.sample_events import SAMPLES, read_expected, read_settings, to_expected_outcome, to_outcome

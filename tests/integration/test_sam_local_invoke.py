@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from local.commands.artefacts import ARCHITECTURE, FUNCTION, Artefacts
+from local.application.artefacts import ARCHITECTURE, FUNCTION, Artefacts
 from local.environment import REGION, to_tool_environment
 from local.paths import TOOLS
 from tests.support import lambda_image

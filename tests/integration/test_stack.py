@@ -1,6 +1,5 @@
 """The local stack keeps what its users rely on: it is real, stays on this machine, and leaves nothing behind."""
 
-import hashlib
 import io
 import json
 import os
@@ -9,28 +8,22 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 
-from local.commands import deployment
-from local.demo.events import Place, ReceivedEvent
-from local.demo.feature_writes import plan_writes
-from local.demo.verdict import Arrivals, to_subject, to_verdict
+from local.application import deployment
 from local.errors import LocalError
 from local.paths import ROOT
 from local.servers import reaper
-from local.servers.downloads import Artifact, fetch
 from local.servers.kafka import Kafka
 from local.servers.processes import Processes
 from local.servers.stack import Stack, StackRecord, end_recorded
 from local.servers.topic import create_topic
-from local.servers.web import read_json
+from tests.support.web_client import read_json
 
 if TYPE_CHECKING:
     from confluent_kafka import Message
@@ -72,63 +65,6 @@ def read_values(bootstrap: str, topic: str, count: int) -> list[bytes | None]:
         return [message.value() for message in consumer.consume(count, timeout=20)]
     finally:
         consumer.close()
-
-
-class Repository(ThreadingHTTPServer):
-    """A repository on loopback that answers every request with the same bytes, and counts them."""
-
-    def __init__(self, content: bytes) -> None:
-        self.content = content
-        self.requests = 0
-        super().__init__(("127.0.0.1", 0), Answer)
-
-
-class Answer(BaseHTTPRequestHandler):
-    """One answer of a Repository."""
-
-    server: Repository
-
-    def do_GET(self) -> None:
-        """Sends the bytes."""
-        self.server.requests += 1
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(self.server.content)))
-        self.end_headers()
-        self.wfile.write(self.server.content)
-
-    def log_message(self, *_: object) -> None:
-        """Says nothing."""
-
-
-@pytest.fixture
-def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Repository]:
-    """A repository, and an empty cache to fetch into."""
-    with Repository(b"a jar") as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        monkeypatch.setenv("MAVEN_REPO_URL", f"http://127.0.0.1:{server.server_port}")
-        monkeypatch.setenv("FEATURE_EVENTS_CACHE", str(tmp_path / "cache"))
-        monkeypatch.setattr("local.servers.downloads.PAUSE", 0.01)
-        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-        yield server
-        server.shutdown()
-
-
-def test_fetch__brings_a_file_once(repository: Repository) -> None:
-    """A file that is here and sound is not fetched again."""
-    artifact = Artifact("org.example:thing:1.0", hashlib.sha256(b"a jar").hexdigest())
-    fetch([artifact])
-    fetch([artifact])
-    assert artifact.file.read_bytes() == b"a jar"
-    assert repository.requests == 1
-
-
-def test_fetch__refuses_a_wrong_checksum(repository: Repository, tmp_path: Path) -> None:
-    """A file that is not what the lock says is named in the error and is not kept."""
-    artifact = Artifact("org.example:thing:1.0:tar.gz:all", "0" * 64)
-    with pytest.raises(LocalError, match=r"org\.example:thing:1\.0:tar\.gz:all has the sha256 .* the lock says 0000"):
-        fetch([artifact])
-    assert repository.requests > 0
-    assert [path for path in (tmp_path / "cache").rglob("*") if path.is_file()] == []
 
 
 def test_stack__answers(stack: Stack, topic: Callable[..., str]) -> None:
@@ -287,41 +223,3 @@ def test_kafka__answers_nothing_while_paused(stack: Stack, topic: Callable[..., 
     producer.flush(20)
     codes = [problem and problem.code() for problem in problems]
     assert codes == [KafkaError._MSG_TIMED_OUT, None]  # noqa: SLF001 -- the client's own constant
-
-
-def test_verdict__names_what_is_missing_and_what_nobody_expected() -> None:
-    """An event that differs in one field is both: the expected one is missing, and another came."""
-    first, second, *_ = [event for write in plan_writes() for event in write.events]
-    user = second.subject.entity_id
-    wrong = ReceivedEvent("id", "feature_available", "", "user", user, "feature", "other", "", (), Place(0, 0), 0)
-    verdict = to_verdict([second], [wrong])
-    assert verdict.missing == (second,)
-    assert [event.subject for event in verdict.unexpected] == [to_subject(wrong)]
-    assert not verdict.is_good
-    assert to_verdict([first], []).missing == (first,)
-
-
-def test_arrivals__tell_a_repetition_by_its_id() -> None:
-    """The same event_id a second time is a duplicate and not a second event."""
-    event = ReceivedEvent("id", "feature_available", "", "user", "u", "feature", "r", "", ("f",), Place(0, 0), 2.5)
-    arrivals = Arrivals({to_subject(event): [2.0]})
-    assert arrivals.add(event) == 500
-    assert arrivals.add(event._replace(place=Place(0, 1))) is None
-    assert arrivals.events == [event]
-    assert len(arrivals.duplicates) == 1
-
-
-def test_demo__gets_exactly_the_expected_events(tmp_path: Path) -> None:
-    """The whole way, from table writes to events that a consumer reads, works here, and leaves no temporary file."""
-    done = subprocess.run(
-        [sys.executable, "-S", "local", "demo"],
-        cwd=ROOT,
-        env={**os.environ, "TMPDIR": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "exactly the expected events came" in done.stdout
-    assert list(tmp_path.iterdir()) == []

@@ -1,1 +1,1 @@
-"""What a person meets at the terminal, where something is odd or goes wrong."""
+"""The local stack and its commands, as a person at the terminal meets them."""

@@ -10,10 +10,13 @@ from collections.abc import Sequence
 import pytest
 from rich.console import Console
 
+from local.application.invocation import Given, Invocation
+from local.commands.invoke import to_table
 from local.commands.running_stack import to_exports
 from local.demo.event_table import EventTable, to_fitting
 from local.demo.events import Place, ReceivedEvent
 from local.environment import REGION
+from local.servers.topic import Received
 from local.steps import Clock, Steps
 
 FEATURES = ("avg_spend_30d", "txn_count_30d", "last_merchant", "is_weekend_buyer")
@@ -60,6 +63,18 @@ def test_event_table__shows_features_before_all_else(width: int, columns: list[s
 def test_to_fitting__cuts_between_names(names: Sequence[str], width: int, text: str) -> None:
     """As many names as fit, at least one, and the number of the others."""
     assert to_fitting(names, width) == text
+
+
+def test_invocation__shows_a_header_whole() -> None:
+    """What is longer than the line goes on in the next one."""
+    source = f"arn:aws:dynamodb:us-east-1:123456789012:table/{'t' * 60}"
+    message = Received(0, 0, b"", b"", (("ce_source", source.encode()),), 0)
+    console = Console(width=60, file=io.StringIO())
+    console.print(to_table(Invocation({}, (Given(message, 7, {}),))))
+    assert isinstance(console.file, io.StringIO)
+    lines = console.file.getvalue().splitlines()
+    assert source in "".join(line[len("schema id  ") :].rstrip() for line in lines)
+    assert max(map(len, lines)) <= 60
 
 
 def test_step__counts_its_seconds_behind_a_full_bar() -> None:

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from tests.simulation.world import BAD, GOOD, INVARIANTS, KINDS, SLOW_STORE, World
-from tests.support.mapping import read_on_failure
 from tests.support.modelled_kafka import Fate
+from tests.support.on_failure import read_on_failure
 
 ENTITIES = st.integers(0, 3)
 CHANGES = st.lists(st.tuples(st.sampled_from((*KINDS, GOOD, GOOD, GOOD, GOOD)), ENTITIES), min_size=1, max_size=8)

@@ -18,7 +18,9 @@ from local.servers.kafka import Kafka
 from local.servers.topic import Received, create_topic, find_leaders
 from tests.simulation.scale import report, scaled
 from tests.support.doubles import FakeClock, FakeDeadLetters
-from tests.support.mapping import EventSourceMapping, Lane, MappingSettings, MemoryStore, Outcome
+from tests.support.lanes import Lane
+from tests.support.mapping import EventSourceMapping, MappingSettings, Outcome
+from tests.support.on_failure import MemoryStore
 from tests.support.pipelines import to_pipeline
 from tests.support.records import FIRST_NUMBER, to_item, to_record
 from tests.support.topics import read_topic

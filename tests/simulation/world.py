@@ -29,16 +29,10 @@ from feature_events.pipeline import Pipeline
 from feature_events.records.position import StreamRecord
 from feature_events.settings import Settings, read_settings
 from tests.support.doubles import FakeClock, FakeContext, FakeDeadLetters
-from tests.support.mapping import (
-    EventSourceMapping,
-    Invocation,
-    MappingSettings,
-    MemoryStore,
-    Outcome,
-    Record,
-    read_on_failure,
-)
+from tests.support.lanes import Record
+from tests.support.mapping import EventSourceMapping, Invocation, MappingSettings, Outcome
 from tests.support.modelled_kafka import Fate, Killed, ModelledKafka, Written
+from tests.support.on_failure import MemoryStore, read_on_failure
 from tests.support.pipelines import CODEC, PREFIX
 from tests.support.records import FIRST_NUMBER, to_item, to_record, to_unreadable_record
 

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from local.paths import PASSING_STACKS, ROOT
+from local.paths import EPHEMERAL_STACKS, ROOT
 
 LIMIT = 120
 """An end to a test that would wait for ever, and no measure of speed."""
@@ -37,8 +37,8 @@ class CommandProcess:
 
     @property
     def directory_prefix(self) -> str:
-        """How the directory of its passing stack begins."""
-        return f"{PASSING_STACKS}/{self._running.pid}-"
+        """How the directory of its ephemeral stack begins."""
+        return f"{EPHEMERAL_STACKS}/{self._running.pid}-"
 
     def wait_for(self, text: str) -> None:
         """Reads until a line has this text."""
@@ -88,7 +88,7 @@ class CommandProcess:
     def leftovers(self) -> list[str]:
         """What it left: directories of its stack."""
         prefix = Path(self.directory_prefix).name
-        return [path.name for path in PASSING_STACKS.glob(f"{prefix}*")] if PASSING_STACKS.exists() else []
+        return [path.name for path in EPHEMERAL_STACKS.glob(f"{prefix}*")] if EPHEMERAL_STACKS.exists() else []
 
     def __enter__(self) -> Self:
         return self

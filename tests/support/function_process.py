@@ -64,7 +64,7 @@ class FunctionProcess:
         os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def thaw(self) -> None:
-        """Lets it go on."""
+        """Undoes `freeze`."""
         self._process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:

@@ -102,7 +102,7 @@ def why_no_docker() -> str | None:
 
 
 def stamp() -> str:
-    """What a stand-in was made of: it is made anew when this changes."""
+    """What a stand-in was made of: it is made again when this changes."""
     made_of = [Path(__file__).read_bytes(), sys.version.encode(), (ROOT / "requirements" / "lambda.txt").read_bytes()]
     return hashlib.sha256(b"\0".join(made_of)).hexdigest()
 

@@ -1,7 +1,8 @@
 """Lambda's event source mapping for a DynamoDB stream, as AWS documents it, on a clock that is told the time.
 
-What the function promises, it promises together with the mapping: what is delivered again, in which parts, and what is
-given up, the mapping decides. It is driven step by step, so that a test decides which part of a stream goes on when.
+What the function promises, it promises together with the mapping: the mapping decides what is retried, in which parts,
+and what goes to the on-failure destination. A test drives it step by step, and so decides which part of a stream is
+next.
 
 Batches, retries, bisecting, record age, on-failure destination:
 https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-eventsourcemapping.html
@@ -12,17 +13,17 @@ Filter: https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.h
 
 import json
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from itertools import count
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 from zlib import crc32
 
 from tests.support.doubles import FakeClock
+from tests.support.lanes import Batch, Entry, Lane, Record, cut
+from tests.support.on_failure import End, ObjectStore, to_document, to_key
 
-type Record = dict[str, Any]
 type Function = Callable[[dict[str, Any]], Any]
 """The function as the mapping sees it: an event in, an answer out, or any exception."""
 
@@ -31,24 +32,8 @@ MAX_BATCH_BYTES = 6_000_000
 FOR_EVER = -1
 
 
-class ObjectStore(Protocol):
-    """Where the on-failure destination puts its objects."""
-
-    def put(self, key: str, body: bytes) -> None:
-        """Stores an object."""
-        ...
-
-
-class MemoryStore(dict[str, bytes]):
-    """A bucket in memory."""
-
-    def put(self, key: str, body: bytes) -> None:
-        """Stores an object."""
-        self[key] = body
-
-
 class TimedOut(Exception):
-    """The function did not answer before its time-out."""
+    """The function did not answer before its timeout."""
 
 
 @dataclass(frozen=True)
@@ -94,54 +79,13 @@ class Invocation(NamedTuple):
     error: BaseException | None
     outcome: Outcome
     remaining: Sequence[Record]
-    """What of the batch will be delivered again."""
-
-
-class _Entry(NamedTuple):
-    """A record in a shard, with when the stream took it."""
-
-    record: Record
-    at: float
-
-    @property
-    def number(self) -> str:
-        return str(self.record["dynamodb"]["SequenceNumber"])
-
-
-@dataclass
-class _Batch:
-    """Records that are delivered together, and how often that has failed."""
-
-    entries: list[_Entry]
-    failures: int = 0
-    invocations: int = 0
-
-
-@dataclass
-class Lane:
-    """A part of a shard whose records are delivered one batch after the other; one of ParallelizationFactor."""
-
-    shard: str
-    waiting: deque[_Entry] = field(default_factory=deque)
-    batches: deque[_Batch] = field(default_factory=deque)
-
-    @property
-    def idle(self) -> bool:
-        """Whether it has nothing to deliver."""
-        return not self.batches and not self.waiting
-
-    @property
-    def pending(self) -> Iterator[_Entry]:
-        """What has come to no end, in order."""
-        for batch in self.batches:
-            yield from batch.entries
-        yield from self.waiting
+    """What of the batch is retried."""
 
 
 class EventSourceMapping:
     """The mapping of one stream to one function.
 
-    A shard's parent is delivered to its end before the shard is begun. Within a shard, order holds for each item (all
+    A shard begins once its parent has come to its end. Within a shard, order holds for each item (all
     of its key); with a ParallelizationFactor of 1, for the whole shard.
     """
 
@@ -157,7 +101,7 @@ class EventSourceMapping:
         self._parents: dict[str, str | None] = {}
         self.filtered: list[Record] = []
         self.trimmed: list[Record] = []
-        """What the stream forgot before it was delivered or given up: lost."""
+        """What the stream forgot before it was delivered or discarded: lost."""
 
     def add_shard(self, shard: str, parent: str | None = None) -> None:
         """Opens a shard, which begins where its parent ended."""
@@ -171,7 +115,7 @@ class EventSourceMapping:
             return
         lanes = self._lanes[shard]
         item = json.dumps(record["dynamodb"].get("Keys"), sort_keys=True)
-        lanes[crc32(item.encode()) % len(lanes)].waiting.append(_Entry(record, self._clock()))
+        lanes[crc32(item.encode()) % len(lanes)].waiting.append(Entry(record, self._clock()))
 
     def pending(self) -> list[Record]:
         """What is still in the stream, lane by lane in order."""
@@ -182,13 +126,13 @@ class EventSourceMapping:
         return self._lanes[shard]
 
     def ready(self) -> list[Lane]:
-        """The lanes that can go on."""
+        """The lanes that have something to do."""
         return [
             lane for shard, lanes in self._lanes.items() if self._may_begin(shard) for lane in lanes if not lane.idle
         ]
 
     def advance(self, seconds: float) -> None:
-        """Lets time pass, in which the mapping gives up what has grown too old and the stream trims."""
+        """Lets time pass: the mapping discards what has grown too old, and the stream trims."""
         end = self._clock.seconds + seconds
         while self._clock.seconds < end:
             self._clock.seconds = min(end, self._clock.seconds + 600)
@@ -198,7 +142,7 @@ class EventSourceMapping:
                     self._trim(lane)
 
     def step(self, lane: Lane) -> Invocation | None:
-        """Delivers one lane's next batch; None where all that it had was too old."""
+        """Gives the function one lane's next batch; None where all that it had was too old."""
         self._expire(lane)
         self._trim(lane)
         if lane.idle:
@@ -217,7 +161,7 @@ class EventSourceMapping:
         left = {id(entry.record) for waiting in lane.batches for entry in waiting.entries}
         return Invocation(records, answer, error, outcome, [record for record in records if id(record) in left])
 
-    def _settle(self, lane: Lane, batch: _Batch, answer: object, error: BaseException | None) -> Outcome:
+    def _settle(self, lane: Lane, batch: Batch, answer: object, error: BaseException | None) -> Outcome:
         """Advances the lane as the answer says."""
         position: int | None = 0
         if error is None:
@@ -228,7 +172,7 @@ class EventSourceMapping:
             # Does not count towards the retry quota
             middle = len(batch.entries) // 2
             halves = [batch.entries[:middle], batch.entries[middle:]]
-            lane.batches.extendleft(_Batch(half, batch.failures, batch.invocations) for half in reversed(halves))
+            lane.batches.extendleft(Batch(half, batch.failures, batch.invocations) for half in reversed(halves))
             return Outcome.FAILED
         batch.failures += 1
         batch.entries = batch.entries[position:]
@@ -238,8 +182,8 @@ class EventSourceMapping:
         lane.batches.appendleft(batch)
         return Outcome.PARTIAL if position else Outcome.FAILED
 
-    def _read_checkpoint(self, answer: object, batch: _Batch) -> int | None:
-        """Where in the batch to go on; None behind its end, 0 also where the answer names what is not in the batch."""
+    def _read_checkpoint(self, answer: object, batch: Batch) -> int | None:
+        """Where in the batch the retry begins; None behind its end, 0 also where the answer names what is not in it."""
         if not self._settings.report_batch_item_failures or answer is None:
             return None
         if not isinstance(answer, Mapping):
@@ -254,65 +198,38 @@ class EventSourceMapping:
         known = [place for place in found if place is not None]
         return 0 if len(known) < len(found) else min(known)
 
-    def _take(self, waiting: deque[_Entry]) -> _Batch:
+    def _take(self, waiting: deque[Entry]) -> Batch:
         """The next batch: as many records as it may have, within 6 MB."""
         entries = [waiting.popleft()]
-        size = _weigh(entries[0])
+        size = entries[0].size
         while waiting and len(entries) < self._settings.batch_size:
-            size += _weigh(waiting[0])
+            size += waiting[0].size
             if size > MAX_BATCH_BYTES:
                 break
             entries.append(waiting.popleft())
-        return _Batch(entries)
+        return Batch(entries)
 
     def _expire(self, lane: Lane) -> None:
-        """Gives up what is older than MaximumRecordAge."""
+        """Discards what is older than MaximumRecordAge."""
         if self._settings.maximum_record_age_in_seconds == FOR_EVER:
             return
         oldest = self._clock() - self._settings.maximum_record_age_in_seconds
-        for batch in _cut(lane, oldest):
+        for batch in cut(lane, oldest):
             self._discard(lane.shard, batch, "RecordAgeExceeded", None)
 
     def _trim(self, lane: Lane) -> None:
         """Forgets what the stream no longer has."""
-        for batch in _cut(lane, self._clock() - TRIM_SECONDS):
+        for batch in cut(lane, self._clock() - TRIM_SECONDS):
             self.trimmed += [entry.record for entry in batch.entries]
 
-    def _discard(self, shard: str, batch: _Batch, condition: str, error: BaseException | None) -> None:
-        """Puts a batch into the on-failure destination."""
-        first, last = batch.entries[0], batch.entries[-1]
-        now = _to_iso(self._clock())
-        document = {
-            "requestContext": {
-                "requestId": f"request-{next(self._numbers)}",
-                "functionArn": "arn:aws:lambda:eu-west-1:123456789012:function:feature-events",
-                "condition": condition,
-                "approximateInvokeCount": batch.invocations,
-            },
-            "responseContext": {
-                "statusCode": 200,
-                "executedVersion": "$LATEST",
-                "functionError": None if error is None else "Unhandled",
-            },
-            "version": "1.0",
-            "timestamp": now,
-            "DDBStreamBatchInfo": {
-                "shardId": shard,
-                "startSequenceNumber": first.number,
-                "endSequenceNumber": last.number,
-                "approximateArrivalOfFirstRecord": _to_iso(first.at),
-                "approximateArrivalOfLastRecord": _to_iso(last.at),
-                "batchSize": len(batch.entries),
-                "streamArn": first.record.get("eventSourceARN"),
-            },
-            "payload": {"Records": [entry.record for entry in batch.entries]},
-        }
-        day = now.partition("T")[0]
-        key = f"aws/lambda/mapping/{shard}/{day.replace('-', '/')}/{now}-{next(self._numbers)}"
-        self._on_failure.put(key, json.dumps(document).encode())
+    def _discard(self, shard: str, batch: Batch, condition: str, error: BaseException | None) -> None:
+        """Sends a batch to the on-failure destination."""
+        end = End(shard, condition, "Unhandled" if error else None, self._clock())
+        document = to_document(end, batch, next(self._numbers))
+        self._on_failure.put(to_key(end, next(self._numbers)), document)
 
     def _may_begin(self, shard: str) -> bool:
-        """Whether the shard's forebears have been delivered to their end."""
+        """Whether the shard's forebears have come to their end."""
         parent = self._parents[shard]
         return parent is None or (
             parent not in self._lanes or (all(lane.idle for lane in self._lanes[parent]) and self._may_begin(parent))
@@ -327,31 +244,3 @@ def matches(pattern: Mapping[str, Any], part: object) -> bool:
         matches(wanted, part.get(name)) if isinstance(wanted, Mapping) else part.get(name) in wanted
         for name, wanted in pattern.items()
     )
-
-
-def read_on_failure(store: Mapping[str, bytes]) -> list[Record]:
-    """The records in an on-failure destination."""
-    return [record for body in store.values() for record in json.loads(body)["payload"]["Records"]]
-
-
-def _cut(lane: Lane, oldest: float) -> Iterator[_Batch]:
-    """Takes what came before `oldest` out of a lane, batch by batch."""
-    while lane.batches and lane.batches[0].entries[0].at < oldest:
-        batch = lane.batches.popleft()
-        young = [entry for entry in batch.entries if entry.at >= oldest]
-        if young:
-            lane.batches.appendleft(_Batch(young, batch.failures, batch.invocations))
-        yield _Batch(batch.entries[: len(batch.entries) - len(young)], batch.failures, batch.invocations)
-    old = []
-    while lane.waiting and lane.waiting[0].at < oldest:
-        old.append(lane.waiting.popleft())
-    if old:
-        yield _Batch(old)
-
-
-def _weigh(entry: _Entry) -> int:
-    return len(json.dumps(entry.record))
-
-
-def _to_iso(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

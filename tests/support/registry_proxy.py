@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from local.servers.certificates import Identity
+from tests.support.certificates import Identity
 
 REFUSAL = b'{"error_code": 40101, "message": "Unauthorized"}'
 

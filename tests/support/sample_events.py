@@ -11,7 +11,7 @@ from typing import Any
 
 from samcli.yamlhelper import yaml_parse  # type: ignore[import-untyped]
 
-from local.commands.artefacts import FUNCTION
+from local.application.artefacts import FUNCTION
 from local.paths import ROOT
 
 EVENTS = ROOT / "events"

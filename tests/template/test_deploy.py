@@ -22,15 +22,15 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported, i
     ResourceType,
 )
 
-from local.commands import deployment
-from local.commands.artefacts import CONFIG
-from local.commands.deployment import APPLICATION, Deployment
+from local.application import deployment
+from local.application.artefacts import CONFIG
+from local.application.deployment import APPLICATION, Deployment
 from local.environment import REGION, to_aws_environment, to_tool_environment
 from local.errors import LocalError
 from local.paths import TOOLS
 from local.servers.stack import Stack
-from local.servers.web import read_json
 from tests.support.topics import read_topic, wait_for_topic
+from tests.support.web_client import read_json
 from tests.template.document import (
     CA_SECRET,
     CLUSTER,

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import boto3
 import pytest
 
-from local.commands.artefacts import ARCHITECTURE
+from local.application.artefacts import ARCHITECTURE
 from local.environment import REGION, to_aws_environment, to_tool_environment
 from local.paths import ROOT
 from local.servers.stack import Stack

@@ -11,7 +11,9 @@ from feature_events.failures.dead_letter_limit import EVENTS_PER_DEAD_LETTER, De
 from feature_events.kafka.publisher import Delivery, Refuse
 from feature_events.pipeline import Pipeline
 from tests.support.doubles import FakeClock, FakeDeadLetters, FakePublisher
-from tests.support.mapping import EventSourceMapping, MappingSettings, MemoryStore, Record
+from tests.support.lanes import Record
+from tests.support.mapping import EventSourceMapping, MappingSettings
+from tests.support.on_failure import MemoryStore
 from tests.support.pipelines import to_pipeline
 from tests.support.records import number_of, to_item, to_record, to_unreadable_record
 

@@ -10,16 +10,8 @@ from samcli.yamlhelper import yaml_parse  # type: ignore[import-untyped]
 
 from local.paths import ROOT
 from tests.support.doubles import FakeClock
-from tests.support.mapping import (
-    EventSourceMapping,
-    Invocation,
-    MappingSettings,
-    MemoryStore,
-    Outcome,
-    TimedOut,
-    matches,
-    read_on_failure,
-)
+from tests.support.mapping import EventSourceMapping, Invocation, MappingSettings, Outcome, TimedOut, matches
+from tests.support.on_failure import MemoryStore, read_on_failure
 from tests.support.records import Json, number_of, to_record
 
 REPORTING = MappingSettings(report_batch_item_failures=True)

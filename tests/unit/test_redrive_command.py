@@ -1,4 +1,4 @@
-"""`make redrive` goes on as long as it comes further, and tells what became of all."""
+"""`make redrive` runs until a run gets no further, and tells what became of all."""
 
 import io
 import json

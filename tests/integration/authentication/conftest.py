@@ -18,12 +18,13 @@ from feature_events.kafka.connection import to_properties
 from feature_events.kafka.publisher import Publisher
 from feature_events.logs import logger
 from feature_events.settings import KafkaAuth, read_settings
-from local.servers.certificates import Authority
-from local.servers.kafka import PLAIN, Kafka, Listener, to_oauth_listener, to_scram_listener, to_tls_listener
+from local.servers.kafka import PLAIN, Kafka, Listener
 from local.servers.registry import Registry
 from local.servers.topic import create_topic
+from tests.support.certificates import Authority
 from tests.support.connections import cut_connections
 from tests.support.iam import TokenProvider
+from tests.support.kafka_listeners import to_oauth_listener, to_scram_listener, to_tls_listener
 from tests.support.registry_proxy import RegistryProxy, run_registry_proxy
 from tests.support.secrets import Secrets, run_secrets
 

@@ -23,9 +23,9 @@ from feature_events.deadline import Deadline
 from feature_events.preflight.check import Report, run_checks
 from feature_events.registries.confluent import register_schema
 from feature_events.settings import read_settings
-from local.servers.certificates import Authority
 from local.servers.ports import take_port
 from tests.integration.authentication.conftest import LIMIT, LOGIN, Cluster, MakeBench
+from tests.support.certificates import Authority
 from tests.support.registry_proxy import RegistryProxy
 from tests.support.secrets import Secrets
 from tests.support.topics import read_topic

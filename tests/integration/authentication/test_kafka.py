@@ -16,8 +16,8 @@ from feature_events.kafka.authentication import SignIn
 from feature_events.kafka.connection import to_properties
 from feature_events.kafka.publisher import Delivery, Publisher
 from feature_events.settings import KafkaAuth, read_settings
-from local.servers.certificates import Authority
 from tests.integration.authentication.conftest import Bench, Cluster, MakeBench
+from tests.support.certificates import Authority
 from tests.support.doubles import FakeClock, FakeContext
 from tests.support.execution_environment import start_environment
 from tests.support.iam import TokenProvider

@@ -13,13 +13,13 @@ from feature_events.errors import Misconfigured
 from feature_events.events.schema import SHIPPED_SCHEMA, Schema
 from feature_events.registries.confluent import find_schema, register_schema
 from feature_events.settings import Settings, read_settings
-from local.servers.certificates import Authority
 from local.servers.registry import Registry
-from local.servers.web import read_json
 from tests.integration.authentication.conftest import LOGIN
+from tests.support.certificates import Authority
 from tests.support.doubles import FakeContext
 from tests.support.registry_proxy import RegistryProxy
 from tests.support.secrets import Secrets
+from tests.support.web_client import read_json
 from tests.support.web_server import Answer, ScriptedServer, run_scripted_server
 
 LONG = 20.0

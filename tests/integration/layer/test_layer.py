@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
-from local.commands.artefacts import Artefacts, build
+from local.application.artefacts import Artefacts, build
 from local.paths import LAMBDA_RUNTIME
 from local.servers.processes import Processes
 
@@ -119,6 +119,6 @@ def test_line__is_complete_on_runtime_and_layer(artefacts: Artefacts) -> None:
 
 def test_schema__is_deployed_as_it_is(artefacts: Artefacts) -> None:
     """What is deployed has the one source file's text, and no link that leads nowhere."""
-    deployed = artefacts.code / "feature_events" / "feature_trigger.avsc"
+    deployed = artefacts.code / "feature_events" / "events" / "feature_trigger.avsc"
     assert not deployed.is_symlink()
     assert deployed.read_text() == Path("schemas/feature_trigger.avsc").read_text()

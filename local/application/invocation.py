@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import fastavro
 
-from local.commands.artefacts import FUNCTION
+from local.application.artefacts import FUNCTION
 from local.errors import LocalError
 from local.paths import ROOT
 from local.servers.embedded_kafka import EmbeddedKafka

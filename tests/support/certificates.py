@@ -1,6 +1,6 @@
 """A private certificate authority, and certificates of it for servers and clients on the loopback interface.
 
-Signing in over TLS is tried against real certificates, also such that are expired or of another authority; they are
+Authentication over TLS is tried against real certificates, also expired ones and those of another authority. They are
 made where they are needed and are worth nothing elsewhere.
 """
 

@@ -10,13 +10,15 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
+from confluent_kafka import KafkaException
 
-from local.commands import artefacts
-from local.commands.artefacts import ARCHITECTURE, CONFIG, SAM
+from local.application import artefacts
+from local.application.artefacts import ARCHITECTURE, CONFIG, SAM
 from local.environment import REGION, to_aws_environment, to_tool_environment
 from local.errors import LocalError
 from local.paths import ROOT, TOOLS
 from local.servers.stack import RunningStack, Stack
+from local.servers.topic import TOPIC, create_topic
 
 DEPLOY_LIMIT = 300.0
 APPLICATION = "feature-events"
@@ -62,7 +64,7 @@ def build(stack: Stack | RunningStack) -> None:
 def deploy(
     stack: Stack | RunningStack, parameters: Mapping[str, str] = MappingProxyType({}), name: str = APPLICATION
 ) -> Deployment:
-    """Deploys the application; `parameters` go before those that fit the stack."""
+    """Deploys the application; `parameters` take precedence over those that fit the stack."""
     template = _build_directory(stack) / "template.yaml"
     if not template.exists():
         build(stack)
@@ -71,6 +73,17 @@ def deploy(
         deployment = Deployment(name, _read_outputs(stack, name))
         step.detail = deployment.function
     return deployment
+
+
+def set_up(stack: Stack) -> Deployment:
+    """Makes the topic and deploys the application."""
+    with stack.steps.step("topic") as step:
+        try:
+            stack.attend(lambda: create_topic(stack.kafka))
+        except (KafkaException, TimeoutError) as error:
+            raise LocalError(f"the topic {TOPIC} could not be made: {error}") from error
+        step.detail = TOPIC
+    return deploy(stack)
 
 
 def find_deployment(stack: Stack | RunningStack, name: str = APPLICATION) -> Deployment:

@@ -1,0 +1,1 @@
+"""The application: built and deployed by sam, or invoked in this process."""
