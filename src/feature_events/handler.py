@@ -15,17 +15,19 @@ from feature_events.errors import FeatureEventsError, Misconfigured, Undelivered
 from feature_events.events.codec import Codec
 from feature_events.failures.dead_letter_limit import DeadLetterLimit
 from feature_events.failures.dead_letters import DeadLetters
-from feature_events.kafka.connection import OPEN_SECONDS, SignIn, to_properties
+from feature_events.kafka.producer import OPEN_SECONDS
+from feature_events.kafka.properties import to_properties
 from feature_events.kafka.publisher import Publisher
 from feature_events.layouts.table_layout import SEED
 from feature_events.logs import logger
 from feature_events.pipeline import Pipeline
-from feature_events.registries.confluent import find_schema
+from feature_events.registries.schema import find_schema
 from feature_events.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+    from feature_events.kafka.authentication import Authentication
     from feature_events.outcome import BatchResponse
     from feature_events.preflight.check import Report
 
@@ -47,7 +49,7 @@ def wire() -> tuple[Settings, Pipeline]:
     start = Deadline(START_SECONDS)
     codec = Codec(find_schema(settings, start.remaining()))
     log_each = logger.log_level == logging.DEBUG
-    publisher = Publisher(settings.topic, to_properties(settings), _to_sign_in(settings), log_each=log_each)
+    publisher = Publisher(settings.topic, to_properties(settings), _to_authentication(settings), log_each=log_each)
     dead_letters = DeadLetters(settings.dead_letter_bucket, settings.dead_letter_prefix)
     with contextlib.suppress(Undelivered):  # a batch waits longer for Kafka than the start does, and says so
         publisher.open(start.within(OPEN_SECONDS))
@@ -55,13 +57,13 @@ def wire() -> tuple[Settings, Pipeline]:
     return settings, Pipeline(SEED, settings.features_mode, settings.headers, codec, publisher, dead_letters, limit)
 
 
-def _to_sign_in(settings: Settings) -> SignIn | None:
-    """How to sign in to Kafka; where it asks nobody, what that would need is not imported."""
+def _to_authentication(settings: Settings) -> "Authentication | None":
+    """How to authenticate to Kafka; where it asks nobody, what that would need is not imported."""
     if settings.kafka_auth == "none":
         return None
-    from feature_events.kafka import authentication
+    from feature_events.kafka.authentication import Authentication
 
-    return authentication.SignIn(settings)
+    return Authentication(settings)
 
 
 def _check(context: "LambdaContext") -> "Report":

@@ -15,3 +15,14 @@ class Probe(NamedTuple):
     """Says what it has found; raises a FeatureEventsError that says what to change."""
     needs: Sequence[str] = ()
     """The names of probes without which it is not asked."""
+    needs_one: Sequence[str] = ()
+    """The names of probes of which one is enough; it is not asked where all of them have failed."""
+
+
+type Stages = Sequence[Sequence[Probe]]
+"""Probes in the order in which they are asked; those of one stage at the same time."""
+
+
+def to_secret_name(setting: str) -> str:
+    """The name of the probe of a secret, by the setting that holds its ARN."""
+    return f"secret {setting}"

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from feature_events.deadline import Deadline, run_within
 from feature_events.errors import FeatureEventsError, Undelivered
 from feature_events.logs import logger
-from feature_events.registries.confluent import Registered, register_schema, to_subject
+from feature_events.registries.confluent import Registered, to_subject
+from feature_events.registries.schema import register_schema
 from feature_events.settings import DEFAULT_TOPIC, read_settings
 
 if TYPE_CHECKING:

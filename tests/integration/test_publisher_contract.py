@@ -16,7 +16,7 @@ from confluent_kafka.admin import AdminClient
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured
 from feature_events.events.message import Message
-from feature_events.kafka.connection import DEFAULTS, to_properties
+from feature_events.kafka.properties import DEFAULTS, to_properties
 from feature_events.kafka.publisher import Delivery, Publisher
 from feature_events.pipeline import MessagePublisher
 from feature_events.preflight.check import run_checks

@@ -12,7 +12,8 @@ import pytest
 from feature_events.aws import secret
 from feature_events.deadline import Deadline
 from feature_events.errors import Undelivered
-from feature_events.kafka.authentication import SignIn, Token
+from feature_events.kafka.authentication import Authentication
+from feature_events.kafka.tokens import Token
 from feature_events.settings import read_settings
 from tests.support.doubles import FakeClock
 from tests.support.iam import TokenProvider
@@ -53,9 +54,9 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     return counted
 
 
-def to_sign_in(auth: str, **environ: str) -> SignIn:
+def to_sign_in(auth: str, **environ: str) -> Authentication:
     """The sign-in of these settings."""
-    return SignIn(read_settings({**LEAST, "KAFKA_AUTH": auth, **environ}))
+    return Authentication(read_settings({**LEAST, "KAFKA_AUTH": auth, **environ}))
 
 
 @pytest.mark.parametrize(
@@ -134,7 +135,7 @@ def test_source_of_tokens__gives_the_last_one_while_it_is_good(provider: TokenPr
     """A provider that fails when a token is to be renewed costs nothing until that token ends."""
     clock = FakeClock()
     provider.life = 900
-    sign_in = SignIn(read_settings({**LEAST, "KAFKA_AUTH": "iam"}), clock)
+    sign_in = Authentication(read_settings({**LEAST, "KAFKA_AUTH": "iam"}), clock)
     give = sign_in.to_properties(TIME_LEFT)["oauth_cb"]
     first = give("")
     provider.error = RuntimeError("hidden")

@@ -5,7 +5,7 @@ librdkafka goes on with the batches behind it, so that a newer change of an enti
 is not. Therefore messages go out in *waves*: a wave is smaller than one record batch, so each partition's share of it
 is one batch, which Kafka writes wholly or not at all, and the next wave leaves only when the one before has been
 answered in full. librdkafka must neither split a batch nor expire a part of it, so it is given no linger, size or
-time-out of its own to do so (`_FIXED`): `flush()` sends, and `purge()` ends the waiting.
+time-out of its own to do so (`properties.FIXED`): `flush()` sends, and `purge()` ends the waiting.
 
 A batch that is retried begins with a *probe*: its first message alone. Lambda retries from the record that was not
 acknowledged; while that record's partition has no leader, the retries write nothing of what is behind it again.
@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 from itertools import accumulate
 from operator import attrgetter
+from typing import TYPE_CHECKING
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka import Message as Report
@@ -25,43 +26,24 @@ from confluent_kafka import Message as Report
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured, Undelivered
 from feature_events.events.message import Message
-from feature_events.kafka.connection import (
+from feature_events.kafka.client_errors import (
     LOST,
     ClientErrors,
-    SignIn,
-    connect,
-    let_go,
+    is_message_refused,
     raise_if_misconfigured,
     read_fatal,
-    to_refusal,
+    to_authentication_refusal,
 )
+from feature_events.kafka.producer import close_in_background, connect
+from feature_events.kafka.properties import FIXED
 from feature_events.logs import logger
 from feature_events.settings import Properties
 
+if TYPE_CHECKING:
+    from feature_events.kafka.authentication import Authentication
+
 type Refuse = Callable[[int, str], bool]
 """Told of a message that Kafka will never take, by its position and why; answers whether it has been set aside."""
-
-# What the order of events stands on; settings.RESERVED_PROPERTIES refuses each of them
-_FIXED: Properties = {
-    "acks": "all",
-    "enable.idempotence": "true",
-    "partitioner": "murmur2_random",  # as Java's clients, so that their streams co-partition
-    "linger.ms": 900_000,
-    "batch.size": 2_147_483_647,
-    "batch.num.messages": 1_000_000,
-    "message.timeout.ms": 0,
-}
-
-# By these a broker, or the client for it, says that it will never take this message; none of them is retriable
-# (https://kafka.apache.org/protocol#protocol_error_codes), as a corrupt message would be
-_REFUSED = frozenset(
-    {
-        KafkaError.MSG_SIZE_TOO_LARGE,
-        KafkaError.RECORD_LIST_TOO_LARGE,
-        KafkaError.INVALID_RECORD,
-        KafkaError.INVALID_TIMESTAMP,
-    }
-)
 
 # Part of a batch that is kept free, since the estimate must never be below what librdkafka counts
 _BATCH_OVERHEAD = 10_000
@@ -121,17 +103,22 @@ class Publisher:
     Args:
         topic: the topic's name.
         properties: librdkafka's, as `to_properties` makes them.
-        sign_in: how to sign in; None where Kafka asks nobody.
+        authentication: how to sign in; None where Kafka asks nobody.
         log_each: whether to log each delivery, at level DEBUG.
 
     """
 
     def __init__(
-        self, topic: str, properties: Properties, sign_in: SignIn | None = None, *, log_each: bool = False
+        self,
+        topic: str,
+        properties: Properties,
+        authentication: "Authentication | None" = None,
+        *,
+        log_each: bool = False,
     ) -> None:
         self._topic = topic
-        self._sign_in = sign_in
-        self._properties = {**properties, **_FIXED}
+        self._authentication = authentication
+        self._properties = {**properties, **FIXED}
         self._wave_bytes = int(self._properties["message.max.bytes"]) - _BATCH_OVERHEAD
         self._outstanding = _OutstandingLogged if log_each else _Outstanding
         self._errors = ClientErrors(self._stop_waiting)
@@ -147,7 +134,7 @@ class Publisher:
             Misconfigured: librdkafka refuses the properties, or Kafka the sign-in or the topic.
 
         """
-        if self._producer is not None and self._sign_in is not None and not self._sign_in.is_current():
+        if self._producer is not None and self._authentication is not None and not self._authentication.is_current():
             self._abandon()  # frozen for longer than its token lives
         if self._producer is None:
             self._producer = self._connect(deadline)
@@ -222,15 +209,15 @@ class Publisher:
 
     def _connect_once(self, deadline: Deadline) -> Producer:
         self._errors = ClientErrors(self._stop_waiting)
-        producer = connect(self._properties, self._sign_in, self._topic, deadline, self._errors)
-        if self._sign_in:
-            self._sign_in.accept()
+        producer = connect(self._properties, self._authentication, self._topic, deadline, self._errors)
+        if self._authentication:
+            self._authentication.accept()
         logger.info("producer initialised", topic=self._topic, brokers=self._properties["bootstrap.servers"])
         return producer
 
     def _renew_sign_in(self) -> bool:
         """Forgets the secrets; whether to sign in again at once."""
-        return self._sign_in is not None and self._sign_in.renew()
+        return self._authentication is not None and self._authentication.renew()
 
     def _stop_waiting(self) -> None:
         """Gives up what waits for a connection; what is on its way over another is still waited for."""
@@ -253,12 +240,12 @@ class Publisher:
             refusal = self._errors.refusal
             self._abandon()
             if not self._renew_sign_in():
-                raise to_refusal(refusal, self._sign_in)
+                raise to_authentication_refusal(refusal, self._authentication)
             again = self._send_once([messages[index] for index in missing], deadline)
             for index, error in zip(missing, again, strict=False):
                 answers[index] = error
             if self._find_missing(answers):
-                raise to_refusal(self._errors.refusal, self._sign_in)
+                raise to_authentication_refusal(self._errors.refusal, self._authentication)
         return answers
 
     def _find_missing(self, answers: Sequence[KafkaError | None]) -> list[int]:
@@ -322,7 +309,7 @@ class Publisher:
             with contextlib.suppress(*LOST):
                 producer.purge()
                 producer.flush(_REPORT_SECONDS)
-            let_go(producer)
+            close_in_background(producer)
 
 
 def _settle(
@@ -338,7 +325,7 @@ def _settle(
     for position, error in zip(wave, answers, strict=False):  # answers may be fewer
         if error is None:
             deliveries[position] = Delivery.DELIVERED
-        elif error.code() in _REFUSED:
+        elif is_message_refused(error):
             refused[position] = error
         else:
             unknown = unknown or error

@@ -13,8 +13,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported, i
     UserScramCredentialUpsertion,
 )
 
-from feature_events.kafka.authentication import SignIn
-from feature_events.kafka.connection import to_properties
+from feature_events.kafka.authentication import Authentication
+from feature_events.kafka.properties import to_properties
 from feature_events.kafka.publisher import Publisher
 from feature_events.logs import logger
 from feature_events.settings import KafkaAuth, read_settings
@@ -132,7 +132,7 @@ class Bench(NamedTuple):
     def to_publisher(self, **environ: str) -> Publisher:
         """The real publisher, as the function wires it."""
         settings = read_settings({**self.environ, **environ})
-        return Publisher(settings.topic, to_properties(settings), SignIn(settings))
+        return Publisher(settings.topic, to_properties(settings), Authentication(settings))
 
 
 type MakeBench = Callable[[KafkaAuth], Bench]

@@ -21,7 +21,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported, i
 
 from feature_events.deadline import Deadline
 from feature_events.preflight.check import Report, run_checks
-from feature_events.registries.confluent import register_schema
+from feature_events.registries.schema import register_schema
 from feature_events.settings import read_settings
 from local.servers.certificates import Authority
 from local.servers.ports import take_port

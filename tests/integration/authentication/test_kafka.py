@@ -12,9 +12,9 @@ from confluent_kafka import Producer
 
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured
-from feature_events.kafka import authentication
-from feature_events.kafka.authentication import SignIn
-from feature_events.kafka.connection import to_properties
+from feature_events.kafka import tokens
+from feature_events.kafka.authentication import Authentication
+from feature_events.kafka.properties import to_properties
 from feature_events.kafka.publisher import Delivery, Publisher
 from feature_events.settings import KafkaAuth, read_settings
 from local.servers.certificates import Authority
@@ -206,7 +206,7 @@ def test_publish__signs_in_anew_after_a_freeze(bench: MakeBench, provider: Token
     """An environment that wakes up with a token that has ended signs another before it sends."""
     settings = read_settings(bench("iam").environ)
     clock = FakeClock(time.time())
-    publisher = Publisher(settings.topic, to_properties(settings), SignIn(settings, clock))
+    publisher = Publisher(settings.topic, to_properties(settings), Authentication(settings, clock))
     assert publish(publisher) == DELIVERED
     clock.seconds += 800
     assert publish(publisher) == DELIVERED
@@ -221,7 +221,7 @@ def test_sign_in__renews_a_token_before_it_ends(
     bench: MakeBench, provider: TokenProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between batches the client asks for the next token by itself, and a provider that fails then costs nothing."""
-    monkeypatch.setattr(authentication, "TOKEN_MARGIN_SECONDS", 0.0)
+    monkeypatch.setattr(tokens, "TOKEN_MARGIN_SECONDS", 0.0)
     provider.life = 5.0
     publisher = bench("iam").to_publisher()
     assert publish(publisher) == DELIVERED
@@ -246,7 +246,7 @@ def test_publish__reports_a_token_that_is_not_to_be_had(
     fault: dict[str, object],
 ) -> None:
     """Without a token nothing is sent and the batch goes back; when there is one, the same environment goes on."""
-    monkeypatch.setattr(authentication, "SIGNING_SECONDS", 0.2)
+    monkeypatch.setattr(tokens, "SIGNING_SECONDS", 0.2)
     publisher = bench("iam").to_publisher()
     right = {name: getattr(provider, name) for name in fault}
     vars(provider).update(fault)
@@ -269,7 +269,7 @@ def test_publish__reports_a_token_that_kafka_refuses(bench: MakeBench, provider:
 
 def test_sign_in__does_not_sleep(bench: MakeBench) -> None:
     """The flat second that a client with a source of tokens sleeps at its start is ended when the token is there."""
-    sign_in = SignIn(read_settings(bench("iam").environ))
+    sign_in = Authentication(read_settings(bench("iam").environ))
     taken = []
     for _ in range(3):
         properties = {"bootstrap.servers": "127.0.0.1:1", "log_level": 0, **sign_in.to_properties(TIME_LEFT)}

@@ -11,7 +11,7 @@ import requests
 from feature_events import registration
 from feature_events.errors import Misconfigured
 from feature_events.events.codec import SHIPPED_SCHEMA, Schema
-from feature_events.registries.confluent import find_schema, register_schema
+from feature_events.registries.schema import find_schema, register_schema
 from feature_events.settings import Settings, read_settings
 from local.servers.certificates import Authority
 from local.servers.registry import Registry

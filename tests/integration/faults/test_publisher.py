@@ -7,15 +7,17 @@ import threading
 import time
 from collections.abc import Iterator
 from itertools import chain
-from typing import Any
+from typing import Any, override
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured, Undelivered
-from feature_events.kafka.connection import DEFAULTS
+from feature_events.kafka.authentication import Authentication
+from feature_events.kafka.properties import DEFAULTS
 from feature_events.kafka.publisher import Delivery, Publisher
+from feature_events.settings import read_settings
 from tests.support.messages import Refusals, number_of, to_message, to_messages
 from tests.support.mock_kafka import INIT_PRODUCER_ID, METADATA, PRODUCE, MockKafka, run_mock_kafka
 from tests.support.topics import read_topic
@@ -200,25 +202,16 @@ def test_open__says_that_no_broker_answers(kafka: MockKafka) -> None:
         to_publisher(kafka).open(Deadline(SHORT))
 
 
-class NoSecrets:
+class NoSecrets(Authentication):
     """A way to authenticate that needs nothing: what waits for Kafka waits as it does where it authenticates."""
 
-    remedy = ""
+    def __init__(self) -> None:
+        super().__init__(read_settings({"KAFKA_BROKER_URL": "b:1", "SCHEMA_ID": "7", "KAFKA_AUTH": "tls"}))
 
-    def to_properties(self, _: Deadline) -> dict[str, Any]:
-        """No properties."""
+    @override
+    def to_properties(self, deadline: Deadline) -> dict[str, Any]:
+        """No properties, since the mock cluster speaks no TLS."""
         return {}
-
-    def is_current(self) -> bool:
-        """Always."""
-        return True
-
-    def accept(self) -> None:
-        """Takes no note of it."""
-
-    def renew(self) -> bool:
-        """There is nothing to read again."""
-        return False
 
 
 @pytest.mark.parametrize(
@@ -276,7 +269,7 @@ def test_publish__sends_the_rest_behind_a_probe_that_is_refused(kafka: MockKafka
 def test_open__waits_for_no_question_that_hangs(kafka: MockKafka, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the client does not come back from a question at its time, the deadline holds all the same."""
     ended = threading.Event()
-    monkeypatch.setattr("feature_events.kafka.connection._ask", lambda *_: ended.wait(LONG))
+    monkeypatch.setattr("feature_events.kafka.producer._ask", lambda *_: ended.wait(LONG))
     with pytest.raises(Undelivered, match="no broker answered"):
         to_publisher(kafka).open(Deadline(0.2))
     ended.set()
@@ -323,7 +316,7 @@ def test_open__says_why_the_client_has_ended(monkeypatch: pytest.MonkeyPatch) ->
             """Tells of the end."""
             raise KafkaException(KafkaError(KafkaError.CLUSTER_AUTHORIZATION_FAILED, "no", fatal=True))
 
-    monkeypatch.setattr("feature_events.kafka.connection.Producer", Ended)
+    monkeypatch.setattr("feature_events.kafka.producer.Producer", Ended)
     publisher = Publisher("events", {**DEFAULTS, "bootstrap.servers": "127.0.0.1:1"})
     with pytest.raises(Misconfigured, match="WriteDataIdempotently"):
         publisher.open(Deadline(SHORT))
