@@ -87,8 +87,8 @@ def _look_up(host: str) -> str:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except OSError as error:
         raise Misconfigured(
-            f"the name is not known ({error.strerror or type(error).__name__}): check it, and that the VPC resolves "
-            "names (enableDnsSupport, a private zone or peering where it is another's)"
+            f"the name does not resolve ({error.strerror or type(error).__name__}): check it, and the VPC's DNS "
+            "(enableDnsSupport, and a private hosted zone or peering for a name of another VPC)"
         ) from None
     return ", ".join(sorted({str(each[4][0]) for each in found}))
 
@@ -99,7 +99,7 @@ def _connect(address: Address) -> str:
     except OSError as error:
         raise Undelivered(
             f"no connection ({type(error).__name__}): check the port, the function's subnets and route, and that the "
-            "other side's security group lets the function's in"
+            "other side's security group allows the function's"
         ) from None
     return "connected"
 
@@ -114,11 +114,12 @@ def _shake_hands(address: Address, to_context: Callable[[], ssl.SSLContext]) -> 
             return f"certificate trusted, {secure.version()}"
     except ssl.SSLCertVerificationError as error:
         raise Misconfigured(
-            f"its certificate is refused ({error.verify_message}): check it, and the authorities that the function "
-            "trusts"
+            f"its certificate is refused ({error.verify_message}): check it, and the CA certificates that the "
+            "function trusts"
         ) from None
     except ssl.SSLError as error:
-        if "ALERT" in (error.reason or ""):  # it comes after the certificate, where a client's is asked for
+        # An alert comes only after the certificate was trusted, where the other side asks for a client certificate
+        if "ALERT" in (error.reason or ""):
             return "certificate trusted"
         raise _to_no_tls(error) from None
     except OSError as error:

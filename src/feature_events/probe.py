@@ -1,4 +1,4 @@
-"""One question of the preflight check: each part of the function brings those about itself.
+"""One question of the preflight check: each part of the function brings its own.
 
 A part knows best what can be wrong with it and what a person must change; the check only puts the questions in order.
 """

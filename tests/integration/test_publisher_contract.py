@@ -174,7 +174,7 @@ def test_publish__refuses_the_oversize_alone(bed: Bed) -> None:
 
 
 def test_publish__stops_where_a_refused_message_has_nowhere_to_go(bed: Bed) -> None:
-    """What cannot be set aside keeps its place: nothing behind it is sent."""
+    """What cannot be dead-lettered keeps its place: nothing behind it is sent."""
     messages = to_messages(9, entities=1)
     messages[4] = to_message(4, size=LIMIT + 1000)
     deliveries = bed.publisher.publish(messages, Deadline(LONG), Refusals(stored=False))

@@ -21,7 +21,7 @@ from tests.support.doubles import FakeClock
 
 type OnDelivery = Callable[[KafkaError | None, Any], None]
 
-_GAP = 61  # what a record weighs in a batch beyond its parts
+_GAP = 61  # bytes of a record in a batch beyond its parts
 
 
 class Fate(Enum):
@@ -33,7 +33,7 @@ class Fate(Enum):
     LOST = "written, and the acknowledgement is lost"
     LATE = "still on the wire at the deadline, and written later"
     FATAL = "the idempotent producer is lost by it"
-    DENIED = "the function may not write"
+    DENIED = "the function is not allowed to write"
     KILLED = "written, and then the process is killed"
 
 
@@ -57,7 +57,7 @@ class _Queued(NamedTuple):
     on_delivery: OnDelivery
 
     @property
-    def weight(self) -> int:
+    def size(self) -> int:
         headers = sum(len(name) + len(value) for name, value in self.message.headers)
         return len(self.message.key) + len(self.message.value) + headers + _GAP
 
@@ -139,23 +139,15 @@ class ModelledProducer:
         error = None if self._kafka.topic_exists else KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART)
         return SimpleNamespace(topics={topic: SimpleNamespace(error=error)})
 
-    def produce(  # noqa: PLR0913, PLR0917  # as the client has it
-        self,
-        topic: str,
-        value: bytes,
-        key: bytes,
-        partition: int,
-        callback: OnDelivery,
-        on_delivery: None,
-        timestamp: int,
-        headers: Headers,
+    def produce(  # noqa: PLR0913  # as the client has it
+        self, topic: str, *, value: bytes, key: bytes, on_delivery: OnDelivery, timestamp: int, headers: Headers
     ) -> None:
         """Queues a message."""
-        del topic, partition, on_delivery
+        del topic
         if self._lost:
             raise KafkaException(KafkaError(KafkaError._FATAL))  # noqa: SLF001
-        queued = _Queued(Written(key, value, tuple(headers), timestamp), callback)
-        if queued.weight > int(self._properties["message.max.bytes"]):
+        queued = _Queued(Written(key, value, tuple(headers), timestamp), on_delivery)
+        if queued.size > int(self._properties["message.max.bytes"]):
             raise KafkaException(KafkaError(KafkaError.MSG_SIZE_TOO_LARGE))
         if sum(map(len, self._queues)) >= int(self._properties.get("queue.buffering.max.messages", 100_000)):
             raise BufferError
@@ -220,7 +212,7 @@ class ModelledProducer:
         messages = [each.message for each in batch]
         if fate is Fate.DENIED:
             return self._answer(batch, KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED))
-        if sum(each.weight for each in batch) > self._kafka.topic_max_bytes and fate is not Fate.AWAY:
+        if sum(each.size for each in batch) > self._kafka.topic_max_bytes and fate is not Fate.AWAY:
             return self._answer(batch, KafkaError(KafkaError.MSG_SIZE_TOO_LARGE))
         match fate:
             case Fate.AWAY:
@@ -264,7 +256,7 @@ class ModelledProducer:
         limit = min(int(self._properties["batch.size"]), int(self._properties["message.max.bytes"]))
         batch: list[_Queued] = []
         for each in queue:
-            if batch and (len(batch) >= most or sum(one.weight for one in batch) + each.weight > limit):
+            if batch and (len(batch) >= most or sum(one.size for one in batch) + each.size > limit):
                 yield batch
                 batch = []
             batch.append(each)

@@ -1,4 +1,4 @@
-"""A property that librdkafka does not take, or that contradicts another, is refused at the start by its name."""
+"""A property that librdkafka refuses, or that contradicts another, is refused at the start by its name."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The registry is asked once, in three ways, and whatever it answers is told apart: mend it, or try again."""
+"""The registry is asked once, in three ways, and whatever it answers is told apart: fix it, or try again."""
 
 from collections.abc import Iterator
 
@@ -104,7 +104,7 @@ def test_find_schema__tells_what_to_change_from_what_to_try_again(
 
 
 def test_find_schema__waits_for_no_registry_that_hangs(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An answer that does not come is given up."""
+    """An answer that does not come is not waited for."""
     monkeypatch.setattr(transport, "READ_SECONDS", 0.1)
     server.script = [Answer(200, b"{}", delay=1)]
     with pytest.raises(Undelivered, match=r"not reached .ReadTimeout."):

@@ -18,7 +18,7 @@ def to_dead_letter_probe(settings: Settings) -> Probe:
 def _put(settings: Settings) -> str:
     bucket, key = settings.dead_letter_bucket, f"{settings.dead_letter_prefix}check"
     if bucket is None:
-        raise Misconfigured("there is nowhere to set a bad record aside: set DEAD_LETTER_BUCKET")
+        raise Misconfigured("there is no bucket for dead letters: set DEAD_LETTER_BUCKET")
     import boto3
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError, ClientError
@@ -34,7 +34,7 @@ def _put(settings: Settings) -> str:
         ) from None
     except BotoCoreError as error:
         raise Undelivered(
-            f"S3 was not reached ({type(error).__name__}): check the way to it (in a VPC: a NAT gateway or a gateway "
-            "endpoint for s3)"
+            f"S3 was not reached ({type(error).__name__}): check the network path to it (in a VPC: a NAT gateway or "
+            "a gateway endpoint for s3)"
         ) from None
     return f"put {key} into {bucket}"

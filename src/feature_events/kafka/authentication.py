@@ -33,8 +33,8 @@ _REMEDIES = {
     "scram": "check user name and password in the secret that KAFKA_SECRET_ARN names, and that it is associated with "
     "the cluster",
     "iam": "grant the function's role kafka-cluster:Connect on the cluster, and check KAFKA_BROKER_URL's port",
-    "mtls": "check certificate and privateKey in the secret that KAFKA_SECRET_ARN names: that the cluster trusts their "
-    "authority and that they have not expired",
+    "mtls": "check certificate and privateKey in the secret that KAFKA_SECRET_ARN names: the cluster must trust the CA "
+    "that issued the certificate, and it must not have expired",
 }
 
 
@@ -58,7 +58,7 @@ class Authentication:
         """The properties of one new client.
 
         Raises:
-            Misconfigured: a secret is not there, not ours or of another form.
+            Misconfigured: a secret does not exist, must not be read, or is of another form.
             Undelivered: a secret could not be read before the deadline, or no token signed.
 
         """
@@ -130,7 +130,7 @@ def _read_ca(settings: Settings) -> dict[str, str]:
     """The CA certificates: the secret's, else those that KAFKA_PROPERTIES names, else certifi's.
 
     certifi's list has Amazon's: librdkafka would look in the operating system's places, and what a runtime has there
-    is not for this project to say.
+    is not in this project's hands.
     """
     if settings.kafka_ca_secret:
         return {"ssl.ca.pem": Secret("KAFKA_CA_SECRET_ARN", settings.kafka_ca_secret).read_authorities()}

@@ -57,7 +57,7 @@ class ClientErrors:
     """The client's own errors, which say why nothing gets through; each kind is logged once.
 
     Args:
-        on_refusal: called whenever Kafka refuses the sign-in, among the callbacks of a poll or flush.
+        on_refusal: called whenever Kafka refuses to authenticate the function, among the callbacks of a poll or flush.
 
     """
 
@@ -94,17 +94,19 @@ def read_fatal(exception: Exception) -> KafkaError:
 
 
 def raise_if_misconfigured(error: KafkaError, topic: str | None) -> None:
-    """Raises Misconfigured where this error of Kafka is for a person to mend, with what to do."""
+    """Raises Misconfigured where only a person can fix this error of Kafka, with what to do."""
     remedy = _REMEDIES.get(error.code())
     if remedy:
         raise Misconfigured(f"Kafka refuses topic {topic}: {error.name()} ({error.str()}): {remedy}")
 
 
 def to_authentication_refusal(error: KafkaError | None, authentication: "Authentication | None") -> Misconfigured:
-    """The error of a refused sign-in, with what to look at."""
+    """The error of a failed authentication, with what to look at."""
     if error is not None and error.code() == KafkaError._SSL:  # noqa: SLF001
-        remedy = "check the brokers' certificates, and the authorities that the function trusts (KAFKA_CA_SECRET_ARN)"
+        remedy = (
+            "check the brokers' certificates, and the CA certificates that the function trusts (KAFKA_CA_SECRET_ARN)"
+        )
     else:
-        remedy = authentication.remedy if authentication else "set KAFKA_AUTH to how the brokers want it"
+        remedy = authentication.remedy if authentication else "set KAFKA_AUTH to what the brokers ask for"
     reason = f"{error.name()} ({error.str()})" if error else "no reason given"
-    return Misconfigured(f"Kafka does not let the function in: {reason}: {remedy}")
+    return Misconfigured(f"authentication to Kafka failed: {reason}: {remedy}")

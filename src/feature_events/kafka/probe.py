@@ -24,7 +24,7 @@ from feature_events.network import to_address, to_network_stages, to_tls_context
 from feature_events.probe import Probe, Stages, to_secret_name
 from feature_events.settings import CA_PROPERTY, Settings
 
-SIGN_IN, TOPIC, WRITE, PRODUCER_ID = "sign-in", "topic", "write to the topic", "idempotent producer"
+AUTHENTICATION, TOPIC, WRITE, PRODUCER_ID = "authentication", "topic", "write to the topic", "idempotent producer"
 """The names of the probes."""
 
 _ANSWER_SECONDS = 5.0  # less than a probe has, so that the reason is the probe's own
@@ -45,9 +45,12 @@ def open_probes(settings: Settings) -> Iterator[Stages]:
     try:
         yield [
             *path,
-            [Probe(SIGN_IN, kafka.authenticate, [_SECRET, _CA], reached)],
-            [Probe(TOPIC, kafka.find_topic, [SIGN_IN]), Probe(PRODUCER_ID, kafka.get_producer_id, [SIGN_IN])],
-            [Probe(WRITE, kafka.ask_for_write, [SIGN_IN, TOPIC])],
+            [Probe(AUTHENTICATION, kafka.authenticate, [_SECRET, _CA], reached)],
+            [
+                Probe(TOPIC, kafka.find_topic, [AUTHENTICATION]),
+                Probe(PRODUCER_ID, kafka.get_producer_id, [AUTHENTICATION]),
+            ],
+            [Probe(WRITE, kafka.ask_for_write, [AUTHENTICATION, TOPIC])],
         ]
     finally:
         kafka.close()
@@ -66,7 +69,7 @@ def _to_tls_context(settings: Settings, authentication: Authentication) -> ssl.S
     try:
         context.load_verify_locations(location)
     except OSError:
-        raise Misconfigured(f"KAFKA_PROPERTIES: {CA_PROPERTY} is no file with certificates") from None
+        raise Misconfigured(f"KAFKA_PROPERTIES: {CA_PROPERTY} must name a file of CA certificates in PEM") from None
     return context
 
 
@@ -88,7 +91,7 @@ class _Kafka:
             "stats_cb": self._read_statistics,
         }
         self._producer = connect(properties, self._authentication, None, Deadline(_ANSWER_SECONDS), self._errors)
-        return f"let in by KAFKA_AUTH={self._settings.kafka_auth}"
+        return f"connected with KAFKA_AUTH={self._settings.kafka_auth}"
 
     def find_topic(self) -> str:
         name = self._settings.topic
@@ -145,7 +148,7 @@ class _Kafka:
 
     def _to_producer(self) -> Producer:
         if self._producer is None:
-            raise Undelivered("there is no connection")
+            raise Undelivered("there is no connection to Kafka")
         return self._producer
 
     def _read_statistics(self, text: str) -> None:

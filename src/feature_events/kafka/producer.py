@@ -96,13 +96,13 @@ def _to_producer(properties: Mapping[str, Any], errors: ClientErrors) -> Produce
         for name, setting in _SECRET_PROPERTIES.items():
             if name in properties and name in text:
                 raise Misconfigured(
-                    f"the secret in {setting} holds what OpenSSL cannot use as {name}: write it as PEM, the key as "
-                    "that of the certificate, with its password where it has one"
+                    f"the secret in {setting} holds what OpenSSL cannot use as {name}: write it as PEM; the "
+                    "key must be the certificate's, with privateKeyPassword where the key is encrypted"
                 ) from None
         # It quotes the name of a property, and several that contradict each other in another way
         found = [name for name in properties if f'"{name}"' in text or f"`{name}`" in text]
         names = ", ".join(sorted(found)) or "one of the properties"
-        raise Misconfigured(f"KAFKA_PROPERTIES: librdkafka does not take {names}") from None
+        raise Misconfigured(f"KAFKA_PROPERTIES: librdkafka refuses {names}: correct or remove it") from None
 
 
 def _find(
@@ -136,8 +136,8 @@ def _find(
             raise Undelivered(f"Kafka has ended the producer: {error.name()} ({error.str()})")
         if not deadline.remaining():
             raise Undelivered(
-                f"no broker answered within {seconds:.1f} s: {error.str()}; check KAFKA_BROKER_URL and the way to it "
-                "(subnets, security groups, the port of this kind of sign-in)"
+                f"no broker answered within {seconds:.1f} s: {error.str()}; check KAFKA_BROKER_URL and the network "
+                "path to it (subnets, security groups, the port of this kind of authentication)"
             )
 
 

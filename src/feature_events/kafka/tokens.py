@@ -1,7 +1,7 @@
 """Signs the tokens by which the function authenticates to Amazon MSK as its IAM role (OAUTHBEARER).
 
 A token ends after 15 minutes and an execution environment lives for hours, part of them frozen: librdkafka asks for
-the next token by itself, and what it asks must never block or fail it for a moment's trouble.
+the next token by itself, and a token that cannot be signed at once must not fail what the one before still allows.
 """
 
 import os
@@ -17,7 +17,7 @@ from feature_events.errors import Undelivered
 from feature_events.logs import logger
 
 TOKEN_MARGIN_SECONDS = 60.0
-"""A token that has less than this left is not signed in with; librdkafka asks for a new one long before."""
+"""A token that has less than this left is not used to authenticate; librdkafka asks for a new one long before."""
 
 SIGNING_SECONDS = 3.0
 """How long signing may take; it asks nobody, unless the role's credentials come from elsewhere than Lambda."""
@@ -76,7 +76,7 @@ class Tokens:
         return give
 
     def _sign_again(self) -> Token:
-        """A new token, or the one before where that is not to be had and it is still good."""
+        """A new token, or the one before while it is good and no new one can be signed."""
         try:
             return self._sign(SIGNING_SECONDS)
         except Undelivered as error:
@@ -90,7 +90,7 @@ class Tokens:
             text, expires_ms = run_within(seconds, _sign_token)
         except TimeoutError:
             raise Undelivered(f"no IAM token was signed within {seconds:.1f} s") from None
-        except Exception as error:  # noqa: BLE001  # whatever a provider of credentials raises
+        except Exception as error:  # noqa: BLE001  # a provider of credentials may raise anything
             raise Undelivered(f"no IAM token was signed ({type(error).__name__}): check the function's role") from None
         token = self._latest = Token(text, expires_ms / 1000)
         if not self.are_current():
@@ -105,7 +105,7 @@ def _sign_token() -> tuple[str, int]:
 
 
 def _can_wake() -> bool:
-    """Makes SIGURG, which nobody minds otherwise, end a sleep; only the main thread may say so."""
+    """Makes SIGURG, which is ignored otherwise, end a sleep; Python lets only the main thread set that."""
     if threading.current_thread() is not threading.main_thread():
         return False
     signal.signal(signal.SIGURG, lambda *_: None)

@@ -1,4 +1,4 @@
-"""Tests, from where the function runs, everything that lies between it and its first event.
+"""The preflight check: tests, from where the function runs, everything that lies between it and its first event.
 
 Most of what goes wrong with Kafka in a VPC looks the same from outside: nothing arrives. Invoked with
 `{"check": true}` the function tries each part by itself and says of each what to change. It writes no event and
@@ -9,7 +9,7 @@ registers no schema. Each part brings its own probes; here they are put in order
 | settings | the environment is understood and free of contradictions |
 | secret ... | it can be read and has its form |
 | DNS, TCP, TLS ... | a broker or the registry is found and reached, and the function trusts its certificate |
-| sign-in | Kafka lets the function in |
+| authentication | Kafka authenticates the function |
 | topic | it exists, and the function may look at it |
 | write to the topic | Kafka's authorizer says that the function may write; it is asked, nothing is written |
 | idempotent producer | Kafka gives a producer id, without which no event is sent |
@@ -25,7 +25,7 @@ from typing import TypedDict
 from feature_events.deadline import Deadline, run_within
 from feature_events.errors import FeatureEventsError
 from feature_events.failures.probe import DEAD_LETTERS, to_dead_letter_probe
-from feature_events.kafka.probe import PRODUCER_ID, SIGN_IN, TOPIC, WRITE, open_probes
+from feature_events.kafka.probe import AUTHENTICATION, PRODUCER_ID, TOPIC, WRITE, open_probes
 from feature_events.logs import logger
 from feature_events.preflight.secrets import to_secret_probes
 from feature_events.probe import Probe
@@ -69,7 +69,7 @@ def run_checks(environ: Mapping[str, str], deadline: Deadline) -> Report:
             findings.ask(*stage)
         findings.ask(to_dead_letter_probe(settings))
     else:
-        names = (SIGN_IN, TOPIC, WRITE, PRODUCER_ID, SCHEMA, DEAD_LETTERS)
+        names = (AUTHENTICATION, TOPIC, WRITE, PRODUCER_ID, SCHEMA, DEAD_LETTERS)
         findings.ask(*[Probe(name, lambda: "", [_SETTINGS]) for name in names])
     report = Report(ok=all(each["ok"] for each in findings.all), checks=findings.all)
     logger.info("checked", extra=dict(report))
@@ -100,14 +100,14 @@ class _Findings:
         if failed.issuperset(probe.needs_one):
             unmet += probe.needs_one
         if unmet:
-            return Finding(name=probe.name, ok=False, detail=f"not tried: mend first {', '.join(unmet)}")
+            return Finding(name=probe.name, ok=False, detail=f"not tried: first fix {', '.join(unmet)}")
         seconds = min(PROBE_SECONDS, self._deadline.remaining())
         try:
             return Finding(name=probe.name, ok=True, detail=run_within(seconds, probe.find))
         except FeatureEventsError as error:
             detail = str(error).replace("\n- ", " ")
         except TimeoutError:
-            detail = f"no answer within {seconds:.1f} s: check the way to it, and the function's time-out"
+            detail = f"no answer within {seconds:.1f} s: check the network path to it, and the function's timeout"
         except Exception as error:  # noqa: BLE001  # the other probes go on; its text may hold anything
             detail = f"failed by {type(error).__name__}"
         return Finding(name=probe.name, ok=False, detail=detail)

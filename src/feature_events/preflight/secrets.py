@@ -1,4 +1,4 @@
-"""Asks Secrets Manager for every secret that the settings name, so that a wrong one is told by its setting.
+"""Asks Secrets Manager for every secret that the settings name, so that the report names the setting of a wrong one.
 
 Kafka and the registry would only say that authentication failed.
 """
@@ -35,7 +35,7 @@ def to_secret_probes(settings: Settings) -> Sequence[Probe]:
 def _to_probe(secret: Secret, read: Callable[[], object]) -> Probe:
     def find() -> str:
         read()
-        return "read, and of its form"
+        return "read, and of the right form"
 
     return Probe(to_secret_name(secret.setting), find)
 

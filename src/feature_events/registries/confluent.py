@@ -100,7 +100,7 @@ class ConfluentRegistry:
         logger.info("schema registered", subject=self.subject)
 
     def _to_incompatible(self, answer: Answer) -> Misconfigured:
-        """The error for a schema that the registry does not want, with its reason."""
+        """The error for a schema that the registry refuses, with its reason."""
         reason = _read_reason(answer)
         return Misconfigured(
             f"the registry refuses feature_trigger.avsc under subject {self.subject}, most likely as incompatible with "

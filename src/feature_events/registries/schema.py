@@ -28,8 +28,8 @@ def find_schema(settings: Settings, seconds: float, clock: Callable[[], float] =
         clock: to measure that by.
 
     Raises:
-        Misconfigured: the registry has no such schema, or does not let us ask or register.
-        Undelivered: the registry did not answer in time, or not sensibly.
+        Misconfigured: the registry has no such schema, or refuses the function's authentication or request.
+        Undelivered: the registry did not answer in time, or not in its interface's form.
 
     """
     if settings.schema_id is not None:

@@ -1,4 +1,4 @@
-"""Carries requests to a schema registry over HTTP and reads its answers, within limits of time and size.
+"""Asks a schema registry over HTTP and reads its answers, within limits of time and size.
 
 A registry that hangs, trickles or never ends must cost an invocation no more than these limits.
 """
@@ -77,8 +77,8 @@ class Transport:
         except requests.RequestException as error:
             if "CERTIFICATE_VERIFY_FAILED" in str(error):
                 raise Misconfigured(
-                    f"the certificate of the schema registry at {self._url} is not trusted: check it, and the "
-                    "authorities that the function trusts (SCHEMA_REGISTRY_CA_SECRET_ARN)"
+                    f"the certificate of the schema registry at {self._url} is not trusted: check it, and the CA "
+                    "certificates that the function trusts (SCHEMA_REGISTRY_CA_SECRET_ARN)"
                 ) from None
             raise to_unreached(self._url, type(error).__name__) from None
 
@@ -127,12 +127,12 @@ def to_unreached(url: str | None, reason: str) -> Undelivered:
     """The error where the registry at this URL has given no answer."""
     return Undelivered(
         f"the schema registry at {url} was not reached ({reason}): check SCHEMA_REGISTRY "
-        "and the way to it (subnets, security groups, DNS)"
+        "and the network path to it (subnets, security groups, DNS)"
     )
 
 
 def _to_adapter(context: "ssl.SSLContext") -> "HTTPAdapter":
-    """Lets requests verify certificates by this context alone; it takes authorities only from files otherwise."""
+    """Lets requests verify certificates by this context alone; otherwise it takes CA certificates only from files."""
     from requests.adapters import HTTPAdapter
 
     class Adapter(HTTPAdapter):
@@ -142,7 +142,7 @@ def _to_adapter(context: "ssl.SSLContext") -> "HTTPAdapter":
 
         @override
         def cert_verify(self, *_: Any) -> None:
-            """Adds no public authorities to the context's."""
+            """Adds no public CA certificates to the context's."""
 
     return Adapter()
 

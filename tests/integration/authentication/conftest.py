@@ -1,4 +1,4 @@
-"""One broker with a listener for each way to sign in, and secrets to sign in with."""
+"""One broker with a listener for each way to authenticate, and secrets to authenticate with."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -33,7 +33,7 @@ LIMIT = 30.0
 
 
 class Cluster(NamedTuple):
-    """The broker, its listeners, and the authority of its certificates."""
+    """The broker, its listeners, and the CA of its certificates."""
 
     kafka: Kafka
     authority: Authority
@@ -69,7 +69,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         to_oauth_listener("OAUTH", server),
     ]
     kafka = Kafka(
-        tmp_path_factory.mktemp("sign-in"),
+        tmp_path_factory.mktemp("authentication"),
         listeners=listeners,
         settings={
             "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
@@ -122,7 +122,7 @@ LISTENERS: dict[KafkaAuth, str] = {"none": "PLAIN", "tls": "TLS", "scram": "SCRA
 
 
 class Bench(NamedTuple):
-    """What a function with one way to sign in is made from: its environment and its secrets."""
+    """What a function with one way to authenticate is made from: its environment and its secrets."""
 
     environ: dict[str, str]
     secrets: Secrets
@@ -174,13 +174,13 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
 
 @pytest.fixture(scope="session")
 def registry_authority() -> Authority:
-    """The authority of the certificate of the registry's proxy."""
+    """The CA of the certificate of the registry's proxy."""
     return Authority("Registry's authority")
 
 
 @pytest.fixture
 def proxy(registry: Registry, registry_authority: Authority) -> Iterator[RegistryProxy]:
-    """The way to the registry by TLS and a password."""
+    """A proxy before the registry, with TLS and a password."""
     server = registry_authority.issue("registry")
     with run_registry_proxy(registry.url, server, LOGIN["username"], LOGIN["password"]) as running:
         yield running

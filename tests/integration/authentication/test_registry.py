@@ -1,4 +1,4 @@
-"""A registry behind TLS and a password: what is let in, what is said when it is not, and what comes after."""
+"""A registry behind TLS and a password: who is authenticated, what a refusal says, and how it recovers."""
 
 import json
 from collections.abc import Iterator
@@ -54,7 +54,7 @@ class Bench(NamedTuple):
         return f"{self.environ['TOPIC_NAME']}-value"
 
     def register(self, schema: str) -> int:
-        """Registers a schema by the registry's own way in; its id."""
+        """Registers a schema past the proxy; its id."""
         url = f"{self.registry.url}/subjects/{self.subject}/versions"
         return int(requests.post(url, json={"schema": schema}, timeout=10).json()["id"])
 
@@ -75,8 +75,8 @@ def bench(registry: Registry, registry_authority: Authority, proxy: RegistryProx
     return Bench(registry, proxy, secrets, environ)
 
 
-def test_find_schema__signs_in(bench: Bench) -> None:
-    """With the secrets' password and authority the schema is found."""
+def test_find_schema__authenticates(bench: Bench) -> None:
+    """With the secrets' password and CA certificate the schema is found."""
     schema_id = bench.register(SHIPPED_SCHEMA)
     assert find_schema(bench.settings, LONG) == Schema(schema_id, SHIPPED_SCHEMA)
 
@@ -107,19 +107,19 @@ def test_find_schema__survives_a_rotated_password(bench: Bench, monkeypatch: pyt
 
 
 @pytest.mark.parametrize("ca", ["other", "public"])
-def test_find_schema__trusts_no_other_authority(bench: Bench, ca: str) -> None:
-    """A certificate of an authority that is not told of is a misconfiguration, and nobody is sent the password."""
+def test_find_schema__trusts_no_other_ca(bench: Bench, ca: str) -> None:
+    """A certificate of an unknown CA is a misconfiguration, and nobody is sent the password."""
     environ = {**bench.environ, "KAFKA_BROKER_URL": "b:9092"}
     if ca == "other":
         bench.secrets.change(environ["SCHEMA_REGISTRY_CA_SECRET_ARN"], Authority("Other").certificate)
     else:
         del environ["SCHEMA_REGISTRY_CA_SECRET_ARN"]
-    with pytest.raises(Misconfigured, match="is not trusted: check it, and the authorities"):
+    with pytest.raises(Misconfigured, match="is not trusted: check it, and the CA certificates"):
         find_schema(read_settings(environ), LONG)
     assert bench.proxy.asked == 0
 
 
-def test_find_schema__says_that_the_authority_is_no_certificate(bench: Bench) -> None:
+def test_find_schema__says_that_the_secret_is_no_certificate(bench: Bench) -> None:
     """A secret of another form is named by its setting."""
     pem = "-----BEGIN CERTIFICATE-----\nnone\n-----END CERTIFICATE-----"
     bench.secrets.change(bench.environ["SCHEMA_REGISTRY_CA_SECRET_ARN"], pem)

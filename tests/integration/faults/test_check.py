@@ -1,4 +1,4 @@
-"""The check's report waits for nothing that its checks have left behind."""
+"""The preflight check's report waits for nothing that its checks have left behind."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ LONG = 20.0
 
 @pytest.fixture
 def kafka() -> Iterator[MockKafka]:
-    """A cluster to let the check in."""
+    """A cluster for the check to connect to."""
     with run_mock_kafka() as running:
         yield running
 
@@ -24,5 +24,5 @@ def test_run_checks__waits_for_no_thread_of_the_client(kafka: MockKafka) -> None
     environ = {"KAFKA_BROKER_URL": kafka.bootstrap, "SCHEMA_ID": "7", "TOPIC_NAME": kafka.topic}
     with asking_producers(LONG) as end:
         report = run_checks(environ, Deadline(LONG))
-        assert {each["name"]: each["ok"] for each in report["checks"]}["sign-in"]
+        assert {each["name"]: each["ok"] for each in report["checks"]}["authentication"]
         assert end.came_after_the_return(LONG)

@@ -70,8 +70,8 @@ def test_publish__sends_one_request_per_partition(kafka: MockKafka) -> None:
 
 
 @pytest.mark.parametrize("code", [KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.NOT_ENOUGH_REPLICAS])
-def test_publish__waits_out_a_passing_fault(kafka: MockKafka, code: int) -> None:
-    """What the broker mends by itself is not reported."""
+def test_publish__waits_out_a_transient_fault(kafka: MockKafka, code: int) -> None:
+    """What the broker recovers from by itself is not reported."""
     publisher = to_publisher(kafka)
     kafka.fail(PRODUCE, code, code)
     deliveries = publisher.publish(to_messages(100), Deadline(LONG), Refusals())
@@ -303,7 +303,7 @@ def test_open__says_why_the_client_has_ended(monkeypatch: pytest.MonkeyPatch) ->
     """A fatal error that comes while the topic is asked for is told, whatever the client has told before."""
 
     class Ended:
-        """A client that has lost a broker first, and then may not write; it answers no question."""
+        """A client that has lost a broker first, and then must not write; it answers no question."""
 
         def __init__(self, properties: dict[str, Any]) -> None:
             properties["error_cb"](KafkaError(KafkaError._TRANSPORT))  # noqa: SLF001  # librdkafka's own code
@@ -323,7 +323,7 @@ def test_open__says_why_the_client_has_ended(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_publish__asks_for_metadata_once(kafka: MockKafka) -> None:
-    """A warm environment does not look the topic up again: were it asked, it would be told that it may not."""
+    """A warm environment does not look the topic up again: were it asked, it would be refused."""
     publisher = to_publisher(kafka)
     publisher.open(Deadline(LONG))
     kafka.fail(METADATA, *[KafkaError.TOPIC_AUTHORIZATION_FAILED] * 10)
@@ -337,7 +337,7 @@ def test_publish__asks_for_metadata_once(kafka: MockKafka) -> None:
 def test_open__names_a_property_that_librdkafka_refuses(kafka: MockKafka, properties: dict[str, str]) -> None:
     """A wrong property is a misconfiguration by its name; its value, which may be a secret, is not repeated."""
     publisher = Publisher(kafka.topic, {**DEFAULTS, "bootstrap.servers": kafka.bootstrap, **properties})
-    with pytest.raises(Misconfigured, match=f"does not take {next(iter(properties))}") as raised:
+    with pytest.raises(Misconfigured, match=f"librdkafka refuses {next(iter(properties))}") as raised:
         publisher.open(Deadline(LONG))
     assert "secret" not in str(raised.value)
 
