@@ -81,18 +81,15 @@ def test_to_properties__are_librdkafkas(
     assert set(reads) == {arn for arn in environ.values() if arn.startswith(ARN)}
 
 
-def test_renew__reads_secrets_again_only_when_refused(reads: Counter[str]) -> None:
-    """A secret is read once, until Kafka refuses it; to try again at once is worth while if it was taken before."""
+def test_forget__reads_secrets_again(reads: Counter[str]) -> None:
+    """A secret is read once, until it is forgotten."""
     authentication = to_authentication("scram", KAFKA_SECRET_ARN=f"{ARN}login", KAFKA_CA_SECRET_ARN=f"{ARN}ca")
     for _ in range(3):
         authentication.to_properties(TIME_LEFT)
     assert reads == {f"{ARN}login": 1, f"{ARN}ca": 1}
-    assert not authentication.renew()
+    authentication.forget()
     authentication.to_properties(TIME_LEFT)
     assert reads == {f"{ARN}login": 2, f"{ARN}ca": 2}
-    authentication.accept()
-    assert authentication.renew()
-    assert not authentication.renew()
 
 
 @pytest.mark.parametrize(

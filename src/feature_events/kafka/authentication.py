@@ -47,7 +47,6 @@ class Authentication:
         self._read_credentials = cache(partial(_read_credentials, settings.kafka_auth, settings.kafka_secret or ""))
         self._read_ca = cache(partial(_read_ca, settings))
         self._tokens = Tokens(now)
-        self._accepted = False
 
     @property
     def remedy(self) -> str:
@@ -80,20 +79,10 @@ class Authentication:
         """Whether a client can still authenticate with what it has; a token may have ended in a freeze."""
         return self._tokens.are_current()
 
-    def accept(self) -> None:
-        """Kafka has let a client in."""
-        self._accepted = True
-
-    def renew(self) -> bool:
-        """Forgets the secrets; whether it is worth while to sign in again at once.
-
-        That is when Kafka took them before: they have been changed since. What was read just now is not better when
-        it is read again; the next invocation does.
-        """
-        was_accepted, self._accepted = self._accepted, False
+    def forget(self) -> None:
+        """Forgets the secrets, so that the next client reads them again."""
         self._read_credentials.cache_clear()
         self._read_ca.cache_clear()
-        return was_accepted
 
     def _read_within(self, deadline: Deadline) -> None:
         """Reads the secrets that are not kept, so that nothing after it waits."""

@@ -100,13 +100,12 @@ def raise_if_misconfigured(error: KafkaError, topic: str | None) -> None:
         raise Misconfigured(f"Kafka refuses topic {topic}: {error.name()} ({error.str()}): {remedy}")
 
 
-def to_authentication_refusal(error: KafkaError | None, authentication: "Authentication | None") -> Misconfigured:
+def to_authentication_refusal(error: KafkaError, authentication: "Authentication | None") -> Misconfigured:
     """The error of a failed authentication, with what to look at."""
-    if error is not None and error.code() == KafkaError._SSL:  # noqa: SLF001
+    if error.code() == KafkaError._SSL:  # noqa: SLF001
         remedy = (
             "check the brokers' certificates, and the CA certificates that the function trusts (KAFKA_CA_SECRET_ARN)"
         )
     else:
         remedy = authentication.remedy if authentication else "set KAFKA_AUTH to what the brokers ask for"
-    reason = f"{error.name()} ({error.str()})" if error else "no reason given"
-    return Misconfigured(f"authentication to Kafka failed: {reason}: {remedy}")
+    return Misconfigured(f"authentication to Kafka failed: {error.name()} ({error.str()}): {remedy}")

@@ -127,7 +127,9 @@ class Publisher:
         if self._producer is not None and self._authentication is not None and not self._authentication.is_current():
             self._abandon()  # frozen for longer than its token lives
         if self._producer is None:
-            self._producer = self._connect(deadline)
+            self._errors = ClientErrors(self._stop_waiting)
+            self._producer = connect(self._properties, self._authentication, self._topic, deadline, self._errors)
+            logger.info("producer initialised", topic=self._topic, brokers=self._properties["bootstrap.servers"])
         return self._producer
 
     def publish(self, messages: Sequence[Message], deadline: Deadline, refuse: Refuse) -> Sequence[Delivery]:
@@ -152,6 +154,10 @@ class Publisher:
             self._publish_waves(messages, deliveries, deadline, refuse)
         except Undelivered as error:
             logger.error("kafka not reached", reason=str(error))
+        except Misconfigured:
+            if self._authentication is not None:
+                self._authentication.forget()  # a secret can be what has to change: the next invocation reads it again
+            raise
         finally:
             if Delivery.UNKNOWN in deliveries:
                 self._unanswered.append(hash(messages[deliveries.index(Delivery.UNKNOWN)].value))
@@ -187,64 +193,13 @@ class Publisher:
                 "deadline passed before all was sent", hint="raise DELIVERY_TIMEOUT_MS and the function's timeout"
             )
 
-    def _connect(self, deadline: Deadline) -> Producer:
-        """A new producer that has found its topic; with secrets read anew where Kafka no longer takes the former."""
-        try:
-            return self._connect_once(deadline)
-        except Misconfigured:
-            # Also where it was not Kafka that refused, the next try is to see what has been mended
-            if not self._renew_sign_in() or self._errors.refusal is None:
-                raise
-        return self._connect_once(deadline)
-
-    def _connect_once(self, deadline: Deadline) -> Producer:
-        self._errors = ClientErrors(self._stop_waiting)
-        producer = connect(self._properties, self._authentication, self._topic, deadline, self._errors)
-        if self._authentication:
-            self._authentication.accept()
-        logger.info("producer initialised", topic=self._topic, brokers=self._properties["bootstrap.servers"])
-        return producer
-
-    def _renew_sign_in(self) -> bool:
-        """Forgets the secrets; whether to sign in again at once."""
-        return self._authentication is not None and self._authentication.renew()
-
     def _stop_waiting(self) -> None:
         """Purges what waits for a connection; what is on its way over another is still waited for."""
         if self._producer is not None:
             self._producer.purge(in_flight=False)
 
     def _send(self, messages: Sequence[Message], deadline: Deadline) -> list[KafkaError | None]:
-        """Kafka's answers to one wave, None or an error each; fewer than messages where the producer is full.
-
-        Where Kafka refuses the sign-in meanwhile, as after its secret was changed, what it did not acknowledge is sent
-        once more by a new producer, in the same order.
-
-        Raises:
-            Misconfigured: Kafka refuses that too.
-
-        """
-        answers = self._send_once(messages, deadline)
-        missing = self._find_missing(answers)
-        if missing:
-            refusal = self._errors.refusal
-            self._abandon()
-            if not self._renew_sign_in():
-                raise to_authentication_refusal(refusal, self._authentication)
-            again = self._send_once([messages[index] for index in missing], deadline)
-            for index, error in zip(missing, again, strict=False):
-                answers[index] = error
-            if self._find_missing(answers):
-                raise to_authentication_refusal(self._errors.refusal, self._authentication)
-        return answers
-
-    def _find_missing(self, answers: Sequence[KafkaError | None]) -> list[int]:
-        """What is not acknowledged where Kafka has refused the sign-in."""
-        if self._errors.refusal is None:
-            return []
-        return [index for index, error in enumerate(answers) if error is not None]
-
-    def _send_once(self, messages: Sequence[Message], deadline: Deadline) -> list[KafkaError | None]:
+        """Kafka's answers to one wave, None or an error each; fewer than messages where the producer is full."""
         producer = self.open(deadline)
         self._errors.refusal = None
         outstanding: list[_Outstanding] = []
@@ -287,6 +242,8 @@ class Publisher:
             Misconfigured: it is.
 
         """
+        if self._errors.refusal is not None:
+            raise to_authentication_refusal(self._errors.refusal, self._authentication)
         raise_if_misconfigured(error, self._topic)
         client = self._errors.latest
         logger.error(

@@ -1,7 +1,7 @@
 """Signs the tokens by which the function authenticates to Amazon MSK as its IAM role (OAUTHBEARER).
 
 A token ends after 15 minutes and an execution environment lives for hours, part of them frozen: librdkafka asks for
-the next token by itself, and a token that cannot be signed at once must not fail what the one before still allows.
+the next token by itself, and where none can be signed just then, the one before still counts until it ends.
 """
 
 import os

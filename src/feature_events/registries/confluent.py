@@ -12,10 +12,10 @@ from urllib.parse import quote
 from feature_events.errors import Misconfigured, Undelivered
 from feature_events.events.codec import SHIPPED_SCHEMA, Schema
 from feature_events.logs import logger
-from feature_events.registries.transport import UNAUTHORIZED, Answer, Transport
+from feature_events.registries.transport import Answer, Transport
 from feature_events.settings import Settings
 
-_FORBIDDEN, _NOT_FOUND, _CONFLICT, _UNPROCESSABLE, _TOO_MANY = 403, 404, 409, 422, 429
+_UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _CONFLICT, _UNPROCESSABLE, _TOO_MANY = 401, 403, 404, 409, 422, 429
 _REDIRECTS, _SERVER_ERRORS = 300, 500
 
 _REASON_LENGTH = 1000
@@ -110,7 +110,7 @@ class ConfluentRegistry:
     def _read(self, answer: Answer) -> dict[str, Any]:
         """The answer's JSON object, where the registry did as asked."""
         status, body = answer
-        if status in (UNAUTHORIZED, _FORBIDDEN):
+        if status in (_UNAUTHORIZED, _FORBIDDEN):
             raise Misconfigured(
                 f"the schema registry at {self._url} refuses access to {self.subject} (HTTP {status}): grant it"
                 f"{' and check the secret in SCHEMA_REGISTRY_SECRET_ARN' if self._has_secret else ''}"

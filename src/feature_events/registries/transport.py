@@ -32,8 +32,6 @@ _HEADERS = {
     "Content-Type": "application/vnd.schemaregistry.v1+json",
 }
 
-UNAUTHORIZED = 401
-
 
 class Answer(NamedTuple):
     """What a registry answered, read to its end."""
@@ -53,23 +51,16 @@ class Transport:
         self._session: requests.Session | None = None
 
     def ask(self, method: str, path: str, schema: str | None = None) -> Answer:
-        """The registry's answer, whatever its status; where it no longer knows the login, to a second try.
+        """The registry's answer, whatever its status.
 
         Raises:
             Misconfigured: a secret or the registry's certificate is not as it should be.
             Undelivered: there was no answer within the limits.
 
         """
-        session = self._session = self._session or self._open()
-        answer = self._ask_once(session, method, path, schema)
-        if answer.status == UNAUTHORIZED and self._secret is not None:
-            session.auth = _read_basic(self._secret)
-            answer = self._ask_once(session, method, path, schema)
-        return answer
-
-    def _ask_once(self, session: "requests.Session", method: str, path: str, schema: str | None) -> Answer:
         import requests
 
+        session = self._session = self._session or self._open()
         try:
             return run_within(ANSWER_SECONDS, partial(self._request, session, method, path, schema))
         except TimeoutError:
