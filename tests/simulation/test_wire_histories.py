@@ -108,8 +108,16 @@ class _WatchedProducer(Producer):
         self._acknowledged = acknowledged
         self.left = 0
 
-    def produce(  # type: ignore[override]  # as the publisher calls it  # noqa: PLR0913
-        self, topic: str, *, value: bytes, key: bytes, on_delivery: OnDelivery, timestamp: int, headers: Headers
+    def produce(  # type: ignore[override]  # the publisher's way to call it  # noqa: PLR0913, PLR0917
+        self,
+        topic: str,
+        value: bytes,
+        key: bytes,
+        partition: int,
+        callback: OnDelivery,
+        on_delivery: None,
+        timestamp: int,
+        headers: Headers,
     ) -> None:
         """Produces, and watches the report."""
         message = Written(key, value, tuple(headers), timestamp)
@@ -118,9 +126,9 @@ class _WatchedProducer(Producer):
             self.left -= 1
             if error is None:
                 self._acknowledged.append(message)
-            on_delivery(error, report)
+            callback(error, report)
 
-        super().produce(topic, value, key, on_delivery=watch, timestamp=timestamp, headers=headers)  # type: ignore[arg-type]  # it only reads them
+        super().produce(topic, value, key, partition, watch, on_delivery, timestamp, headers)  # type: ignore[arg-type]  # it only reads them
         self._handed.append(message)
         self.left += 1
 

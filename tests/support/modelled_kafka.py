@@ -139,14 +139,22 @@ class ModelledProducer:
         error = None if self._kafka.topic_exists else KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART)
         return SimpleNamespace(topics={topic: SimpleNamespace(error=error)})
 
-    def produce(  # noqa: PLR0913  # as the client has it
-        self, topic: str, *, value: bytes, key: bytes, on_delivery: OnDelivery, timestamp: int, headers: Headers
+    def produce(  # noqa: PLR0913, PLR0917  # as the client has it
+        self,
+        topic: str,
+        value: bytes,
+        key: bytes,
+        partition: int,
+        callback: OnDelivery,
+        on_delivery: None,
+        timestamp: int,
+        headers: Headers,
     ) -> None:
         """Queues a message."""
-        del topic
+        del topic, partition, on_delivery
         if self._lost:
             raise KafkaException(KafkaError(KafkaError._FATAL))  # noqa: SLF001
-        queued = _Queued(Written(key, value, tuple(headers), timestamp), on_delivery)
+        queued = _Queued(Written(key, value, tuple(headers), timestamp), callback)
         if queued.size > int(self._properties["message.max.bytes"]):
             raise KafkaException(KafkaError(KafkaError.MSG_SIZE_TOO_LARGE))
         if sum(map(len, self._queues)) >= int(self._properties.get("queue.buffering.max.messages", 100_000)):

@@ -20,9 +20,8 @@ _REMEDIES = {
     KafkaError.TOPIC_AUTHORIZATION_FAILED: "grant the function WriteData and DescribeTopic on the topic",
     KafkaError.CLUSTER_AUTHORIZATION_FAILED: "grant the function Connect and WriteDataIdempotently on the cluster",
     KafkaError.UNKNOWN_TOPIC_OR_PART: "create the topic, or set TOPIC_NAME to one that exists",
-    # librdkafka's own codes begin with an underscore
-    KafkaError._UNKNOWN_TOPIC: "create the topic, or set TOPIC_NAME to one that exists",  # noqa: SLF001
-    KafkaError._UNKNOWN_PARTITION: "create the topic, or set TOPIC_NAME to one that exists",  # noqa: SLF001
+    KafkaError._UNKNOWN_TOPIC: "create the topic, or set TOPIC_NAME to one that exists",  # noqa: SLF001  # librdkafka's own code
+    KafkaError._UNKNOWN_PARTITION: "create the topic, or set TOPIC_NAME to one that exists",  # noqa: SLF001  # librdkafka's own code
     KafkaError.TOPIC_EXCEPTION: "set TOPIC_NAME to a name that Kafka allows",
     KafkaError.UNSUPPORTED_COMPRESSION_TYPE: "set KAFKA_COMPRESSION to one that the topic takes",
 }
@@ -30,8 +29,8 @@ _REMEDIES = {
 _AUTHENTICATION_REFUSED = frozenset(
     {
         KafkaError.SASL_AUTHENTICATION_FAILED,
-        KafkaError._AUTHENTICATION,  # noqa: SLF001
-        KafkaError._SSL,  # noqa: SLF001
+        KafkaError._AUTHENTICATION,  # noqa: SLF001  # librdkafka's own code
+        KafkaError._SSL,  # noqa: SLF001  # librdkafka's own code
     }
 )
 
@@ -69,7 +68,7 @@ class ClientErrors:
 
     def __call__(self, error: KafkaError) -> None:
         """Takes one error, as librdkafka's error_cb."""
-        if error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001
+        if error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001  # librdkafka's own code
             return  # it follows, many times, the error that says why
         self.latest = error
         if error.code() not in self._logged:
@@ -102,7 +101,7 @@ def raise_if_misconfigured(error: KafkaError, topic: str | None) -> None:
 
 def to_authentication_refusal(error: KafkaError, authentication: "Authentication | None") -> Misconfigured:
     """The error of a failed authentication, with what to look at."""
-    if error.code() == KafkaError._SSL:  # noqa: SLF001
+    if error.code() == KafkaError._SSL:  # noqa: SLF001  # librdkafka's own code
         remedy = (
             "check the brokers' certificates, and the CA certificates that the function trusts (KAFKA_CA_SECRET_ARN)"
         )
