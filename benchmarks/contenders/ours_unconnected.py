@@ -3,9 +3,9 @@
 No broker here can check a token of IAM, and none is asked to.
 """
 
-from feature_events.kafka import connection
+from feature_events.kafka import producer
 
-connection.OPEN_SECONDS = 0.0
+producer.OPEN_SECONDS = 0.0
 
 from feature_events.handler import handler  # noqa: E402  # its import is the start
 

@@ -31,7 +31,7 @@ TOPIC = os.environ["TOPIC_NAME"]
 SCHEMA = Path(__file__).parents[2] / "schemas" / "feature_trigger.avsc"
 
 
-def to_sign_in() -> dict[str, Any]:
+def to_authentication() -> dict[str, Any]:
     """The producer's properties for IAM, where the settings ask for it."""
     if os.environ.get("KAFKA_AUTH") != "iam":
         return {}
@@ -58,7 +58,7 @@ producer = Producer(
         "enable.idempotence": True,
         "compression.type": "zstd",
         "partitioner": "murmur2_random",
-        **to_sign_in(),
+        **to_authentication(),
     }
 )
 failures: list[str] = []

@@ -1,4 +1,4 @@
-"""One question of the preflight check: each part of the function brings those about itself.
+"""One question of the preflight check: each part of the function brings its own.
 
 A part knows best what can be wrong with it and what a person must change; the check only puts the questions in order.
 """
@@ -15,3 +15,14 @@ class Probe(NamedTuple):
     """Says what it has found; raises a FeatureEventsError that says what to change."""
     needs: Sequence[str] = ()
     """The names of probes without which it is not asked."""
+    needs_one: Sequence[str] = ()
+    """The names of probes of which one is enough; it is not asked where all of them have failed."""
+
+
+type Stages = Sequence[Sequence[Probe]]
+"""Probes in the order in which they are asked; those of one stage at the same time."""
+
+
+def to_secret_name(setting: str) -> str:
+    """The name of the probe of a secret, by the setting that holds its ARN."""
+    return f"secret {setting}"

@@ -4,7 +4,7 @@ Then a schema that the registry calls incompatible fails the deployment and not 
 the schema's id as a setting and needs no registry. Deleting the resource leaves the registry alone: what was written
 under the schema outlives the stack.
 
-What CloudFormation asks and wants to hear:
+What CloudFormation asks, and which answers it takes:
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-requesttypes.html
 """
 
@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from feature_events.deadline import Deadline, run_within
 from feature_events.errors import FeatureEventsError, Undelivered
 from feature_events.logs import logger
-from feature_events.registries.confluent import Registered, register_schema, to_subject
+from feature_events.registries.confluent import Registered, to_subject
+from feature_events.registries.schema import register_schema
 from feature_events.settings import DEFAULT_TOPIC, read_settings
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ _ANSWER_TIMEOUT = (1.0, 1.5)
 _TRY_SECONDS = 3.0
 """How long one try may take as a whole, also where a resolver hangs."""
 _END_SECONDS = 1.0
-"""Kept of the invocation's time to say that no answer was taken."""
+"""Kept of the invocation's time to say that no answer was accepted."""
 _REASON_LENGTH = 1500  # an answer may have 4096 bytes
 _OK = 200
 
@@ -70,7 +71,7 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> None:
     """Registers on Create and Update, does nothing on Delete, and answers whatever happens.
 
     Raises:
-        Undelivered: the answer was not taken; Lambda invokes again.
+        Undelivered: the answer was not accepted; Lambda invokes again.
 
     """
     seconds = context.get_remaining_time_in_millis() / 1000 - ANSWER_SECONDS
@@ -121,8 +122,8 @@ def _send(url: str, body: bytes, deadline: Deadline, sleep: Callable[[float], No
             return
         problem = f"HTTP {status}"
     raise Undelivered(
-        f"CloudFormation's answer was not taken ({problem}): check the way to S3 (in a VPC: a NAT gateway or a gateway "
-        "endpoint for s3, whose policy allows cloudformation-custom-resource-response buckets)"
+        f"CloudFormation did not accept its answer ({problem}): check the network path to S3 (in a VPC: a NAT "
+        "gateway or a gateway endpoint for s3, whose policy allows cloudformation-custom-resource-response buckets)"
     )
 
 

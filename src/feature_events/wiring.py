@@ -7,6 +7,7 @@ import contextlib
 import logging
 import os
 from functools import cache
+from typing import TYPE_CHECKING
 
 from feature_events.deadline import Deadline
 from feature_events.errors import Undelivered
@@ -14,13 +15,17 @@ from feature_events.events.codec import Codec
 from feature_events.events.wire_format import to_confluent_prefix
 from feature_events.failures.dead_letter_limit import DeadLetterLimit
 from feature_events.failures.dead_letters import DeadLetters
-from feature_events.kafka.connection import OPEN_SECONDS, SignIn, to_properties
+from feature_events.kafka.producer import OPEN_SECONDS
+from feature_events.kafka.properties import to_properties
 from feature_events.kafka.publisher import Publisher
 from feature_events.layouts.table_layout import DEFAULT_LAYOUT
 from feature_events.logs import logger
 from feature_events.pipeline import Pipeline
-from feature_events.registries.confluent import find_schema
+from feature_events.registries.schema import find_schema
 from feature_events.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from feature_events.kafka.authentication import Authentication
 
 START_SECONDS = 8.0
 """How long registry and Kafka may take at the start: Lambda gives it 10 seconds, of which the imports take some.
@@ -39,7 +44,7 @@ def wire() -> tuple[Settings, Pipeline]:
     start = Deadline(START_SECONDS)
     schema = find_schema(settings, start.remaining())
     log_each = logger.log_level == logging.DEBUG
-    publisher = Publisher(settings.topic, to_properties(settings), _to_sign_in(settings), log_each=log_each)
+    publisher = Publisher(settings.topic, to_properties(settings), _to_authentication(settings), log_each=log_each)
     pipeline = Pipeline(
         DEFAULT_LAYOUT,
         settings.features_mode,
@@ -55,10 +60,10 @@ def wire() -> tuple[Settings, Pipeline]:
     return settings, pipeline
 
 
-def _to_sign_in(settings: Settings) -> SignIn | None:
+def _to_authentication(settings: Settings) -> "Authentication | None":
     """How to authenticate to Kafka; where it asks nobody, what that would need is not imported."""
     if settings.kafka_auth == "none":
         return None
-    from feature_events.kafka import authentication
+    from feature_events.kafka.authentication import Authentication
 
-    return authentication.SignIn(settings)
+    return Authentication(settings)

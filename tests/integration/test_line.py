@@ -201,7 +201,7 @@ def test_line__completes_a_batch_that_lost_its_broker(
                 getattr(own_kafka, fault)()
             return super().flush(timeout)
 
-    monkeypatch.setattr("feature_events.kafka.connection.Producer", Producer)
+    monkeypatch.setattr("feature_events.kafka.producer.Producer", Producer)
     records = [to_record(number, entity=f"user-{number % 50}") for number in range(1000)]
     context_ms = 20_000
     [failure] = function(records, context_ms)["batchItemFailures"]

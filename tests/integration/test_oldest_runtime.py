@@ -32,7 +32,7 @@ TABLE = "oldest_runtime"
 PREFIX = "dead-letters/"
 
 SIGNING = """
-from feature_events.kafka.authentication import _sign_token
+from feature_events.kafka.tokens import _sign_token
 
 def handler(event, context):
     return _sign_token()

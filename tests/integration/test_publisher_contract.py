@@ -16,7 +16,7 @@ from confluent_kafka.admin import AdminClient
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured
 from feature_events.events.message import Message
-from feature_events.kafka.connection import DEFAULTS, to_properties
+from feature_events.kafka.properties import DEFAULTS, to_properties
 from feature_events.kafka.publisher import Delivery, Publisher
 from feature_events.pipeline import MessagePublisher
 from feature_events.preflight.check import run_checks
@@ -174,7 +174,7 @@ def test_publish__refuses_the_oversize_alone(bed: Bed) -> None:
 
 
 def test_publish__stops_where_a_refused_message_has_nowhere_to_go(bed: Bed) -> None:
-    """What cannot be set aside keeps its place: nothing behind it is sent."""
+    """What cannot be dead-lettered keeps its place: nothing behind it is sent."""
     messages = to_messages(9, entities=1)
     messages[4] = to_message(4, size=LIMIT + 1000)
     deliveries = bed.publisher.publish(messages, Deadline(LONG), Refusals(stored=False))

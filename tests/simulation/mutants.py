@@ -17,7 +17,7 @@ from feature_events.deadline import Deadline
 from feature_events.events.codec import Codec
 from feature_events.events.event import FeatureAvailabilityEvent, to_event
 from feature_events.failures.dead_letter_limit import DeadLetterLimit
-from feature_events.kafka import publisher
+from feature_events.kafka import client_errors, properties, publisher
 from feature_events.kafka.publisher import Publisher
 from feature_events.layouts.entity_features import EntityFeatures
 from feature_events.outcome import Outcome
@@ -154,7 +154,7 @@ MUTANTS = (
     Mutant(
         "each message is a record batch and expires by itself",
         "I2",
-        (put_item(publisher._FIXED, linger_ms=5, message_timeout_ms=5000),),  # noqa: SLF001
+        (put_item(properties.FIXED, linger_ms=5, message_timeout_ms=5000),),
     ),
     Mutant("an id is another at each delivery", "I3", (put(pipeline, "to_event", _to_event_with_new_id),)),
     Mutant(
@@ -177,7 +177,7 @@ MUTANTS = (
         ),
     ),
     Mutant("what is left over is not purged", "I5", (put(Publisher, "_abandon", lambda _: None),)),
-    Mutant("whatever fails is set aside", "I6", (put(publisher, "_REFUSED", Everything()),)),
+    Mutant("whatever fails is set aside", "I6", (put(client_errors, "_MESSAGE_REFUSED", Everything()),)),
     Mutant("no time is kept to answer", "I7", (put(handler, "ANSWER_SECONDS", 0.0),)),
     Mutant("a lost producer is kept", "I8", (put(Publisher, "_abandon", lambda _: None),)),
     Mutant("a delivered event gives nothing back", "I8", (put(DeadLetterLimit, "give_back", lambda *_: None),)),

@@ -7,8 +7,8 @@ import pytest
 
 from feature_events.deadline import Deadline
 from feature_events.events.message import Message
-from feature_events.kafka import connection as connection_module
-from feature_events.kafka.connection import DEFAULTS
+from feature_events.kafka import producer as producer_module
+from feature_events.kafka.properties import DEFAULTS
 from feature_events.kafka.publisher import Delivery, Publisher
 from feature_events.pipeline import MessagePublisher
 from tests.integration import test_publisher_contract as contract
@@ -60,7 +60,7 @@ class ModelledBed(contract.Bed):
 def bed(monkeypatch: pytest.MonkeyPatch) -> ModelledBed:
     """A publisher whose producers are the model's."""
     kafka = ModelledKafka(FakeClock())
-    monkeypatch.setattr(connection_module, "Producer", kafka.to_producer)
+    monkeypatch.setattr(producer_module, "Producer", kafka.to_producer)
     return ModelledBed(kafka)
 
 

@@ -19,9 +19,9 @@ from feature_events.deadline import Clock, Deadline
 from feature_events.errors import Misconfigured, PoisonRecord, Undelivered
 from feature_events.failures import dead_letter_limit as limit_module
 from feature_events.failures.dead_letter_limit import DeadLetterLimit
-from feature_events.kafka import connection as connection_module
+from feature_events.kafka import producer as producer_module
 from feature_events.kafka import publisher as publisher_module
-from feature_events.kafka.connection import to_properties
+from feature_events.kafka.properties import to_properties
 from feature_events.kafka.publisher import Publisher
 from feature_events.layouts.table_layout import DEFAULT_LAYOUT
 from feature_events.logs import logger
@@ -238,9 +238,9 @@ class World:
         """The world, as long as the function's ends lead into it."""
         with ExitStack() as stack:
             for module, name, value in (
-                (connection_module, "Producer", self.kafka.to_producer),
-                (connection_module, "let_go", lambda _: None),  # or each history would leave threads behind
-                (publisher_module, "let_go", lambda _: None),
+                (producer_module, "Producer", self.kafka.to_producer),
+                (producer_module, "close_in_background", lambda _: None),  # or each history would leave threads behind
+                (publisher_module, "close_in_background", lambda _: None),
                 (handler_module, "wire", self._wire),
                 (handler_module, "Deadline", partial(Deadline, clock=self._now)),
                 (pipeline_module, "_CHUNK", _CHUNK),

@@ -21,7 +21,7 @@ from tests.support.doubles import FakeClock
 
 type OnDelivery = Callable[[KafkaError | None, Any], None]
 
-_GAP = 61  # what a record weighs in a batch beyond its parts
+_GAP = 61  # bytes of a record in a batch beyond its parts
 
 
 class Fate(Enum):
@@ -33,7 +33,7 @@ class Fate(Enum):
     LOST = "written, and the acknowledgement is lost"
     LATE = "still on the wire at the deadline, and written later"
     FATAL = "the idempotent producer is lost by it"
-    DENIED = "the function may not write"
+    DENIED = "the function is not allowed to write"
     KILLED = "written, and then the process is killed"
 
 

@@ -1,4 +1,4 @@
-"""A way to a schema registry over TLS that asks for a user name and password, as registries in production do."""
+"""A proxy before a schema registry, over TLS, that asks for user name and password, as registries in production do."""
 
 import base64
 import http.client
@@ -27,7 +27,7 @@ class RegistryProxy:
         """How many requests there have been."""
 
     def to_authorization(self) -> str:
-        """The header of those who are let in."""
+        """The header that is accepted."""
         return "Basic " + base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
 
 

@@ -53,5 +53,5 @@ def asking_producers(seconds: float) -> Iterator[End]:
             end.in_time.append(end.returned.wait(seconds))
             end.ended.set()
 
-    with patch("feature_events.kafka.connection.Producer", Asking):
+    with patch("feature_events.kafka.producer.Producer", Asking):
         yield end

@@ -1,4 +1,4 @@
-"""What librdkafka is told of a sign-in, and when secrets are read."""
+"""How librdkafka is told to authenticate, and when secrets are read."""
 
 import base64
 import threading
@@ -12,7 +12,8 @@ import pytest
 from feature_events.aws import secret
 from feature_events.deadline import Deadline
 from feature_events.errors import Undelivered
-from feature_events.kafka.authentication import SignIn, Token
+from feature_events.kafka.authentication import Authentication
+from feature_events.kafka.tokens import Token
 from feature_events.settings import read_settings
 from tests.support.doubles import FakeClock
 from tests.support.iam import TokenProvider
@@ -53,9 +54,9 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     return counted
 
 
-def to_sign_in(auth: str, **environ: str) -> SignIn:
-    """The sign-in of these settings."""
-    return SignIn(read_settings({**LEAST, "KAFKA_AUTH": auth, **environ}))
+def to_authentication(auth: str, **environ: str) -> Authentication:
+    """The authentication of these settings."""
+    return Authentication(read_settings({**LEAST, "KAFKA_AUTH": auth, **environ}))
 
 
 @pytest.mark.parametrize(
@@ -75,23 +76,20 @@ def to_sign_in(auth: str, **environ: str) -> SignIn:
 def test_to_properties__are_librdkafkas(
     reads: Counter[str], auth: str, environ: dict[str, str], expected: dict[str, str]
 ) -> None:
-    """Each sign-in is a handful of properties; without an authority of one's own the public ones are trusted."""
-    assert to_sign_in(auth, **environ).to_properties(TIME_LEFT) == expected
+    """Each authentication is a handful of properties; without CA certificates in the settings the public ones count."""
+    assert to_authentication(auth, **environ).to_properties(TIME_LEFT) == expected
     assert set(reads) == {arn for arn in environ.values() if arn.startswith(ARN)}
 
 
-def test_renew__reads_secrets_again_only_when_refused(reads: Counter[str]) -> None:
-    """A secret is read once, until Kafka refuses it; to try again at once is worth while if it was taken before."""
-    sign_in = to_sign_in("scram", KAFKA_SECRET_ARN=f"{ARN}login", KAFKA_CA_SECRET_ARN=f"{ARN}ca")
+def test_forget__reads_secrets_again(reads: Counter[str]) -> None:
+    """A secret is read once, until it is forgotten."""
+    authentication = to_authentication("scram", KAFKA_SECRET_ARN=f"{ARN}login", KAFKA_CA_SECRET_ARN=f"{ARN}ca")
     for _ in range(3):
-        sign_in.to_properties(TIME_LEFT)
+        authentication.to_properties(TIME_LEFT)
     assert reads == {f"{ARN}login": 1, f"{ARN}ca": 1}
-    assert not sign_in.renew()
-    sign_in.to_properties(TIME_LEFT)
+    authentication.forget()
+    authentication.to_properties(TIME_LEFT)
     assert reads == {f"{ARN}login": 2, f"{ARN}ca": 2}
-    sign_in.accept()
-    assert sign_in.renew()
-    assert not sign_in.renew()
 
 
 @pytest.mark.parametrize(
@@ -101,11 +99,11 @@ def test_to_properties__keep_the_deadline(monkeypatch: pytest.MonkeyPatch, auth:
     """A secret that takes longer than the batch has left is waited for no longer; the next batch asks again."""
     released = threading.Event()
     monkeypatch.setattr(secret.Secret, "_read", lambda self: (released.wait(12), VALUES[self.arn])[1])
-    sign_in = to_sign_in(auth, **arn)
+    authentication = to_authentication(auth, **arn)
     with pytest.raises(Undelivered, match="before the secrets in KAFKA_SECRET_ARN"):
-        sign_in.to_properties(Deadline(0.1))
+        authentication.to_properties(Deadline(0.1))
     released.set()
-    assert sign_in.to_properties(TIME_LEFT)
+    assert authentication.to_properties(TIME_LEFT)
 
 
 @pytest.fixture
@@ -120,7 +118,7 @@ def provider(monkeypatch: pytest.MonkeyPatch) -> TokenProvider:
 
 def test_to_properties__have_a_source_of_tokens(provider: TokenProvider) -> None:
     """The first token is signed before the client asks, each further one when it does."""
-    properties = to_sign_in("iam").to_properties(TIME_LEFT)
+    properties = to_authentication("iam").to_properties(TIME_LEFT)
     assert (properties["security.protocol"], properties["sasl.mechanism"]) == ("SASL_SSL", "OAUTHBEARER")
     assert provider.given == 1
     for given in (1, 2, 3):
@@ -134,8 +132,8 @@ def test_source_of_tokens__gives_the_last_one_while_it_is_good(provider: TokenPr
     """A provider that fails when a token is to be renewed costs nothing until that token ends."""
     clock = FakeClock()
     provider.life = 900
-    sign_in = SignIn(read_settings({**LEAST, "KAFKA_AUTH": "iam"}), clock)
-    give = sign_in.to_properties(TIME_LEFT)["oauth_cb"]
+    authentication = Authentication(read_settings({**LEAST, "KAFKA_AUTH": "iam"}), clock)
+    give = authentication.to_properties(TIME_LEFT)["oauth_cb"]
     first = give("")
     provider.error = RuntimeError("hidden")
     assert give("") == first
@@ -159,7 +157,7 @@ def test_sign_token__is_signed_by_the_role(monkeypatch: pytest.MonkeyPatch) -> N
         "AWS_SESSION_TOKEN": "session",
     }.items():
         monkeypatch.setenv(name, value)
-    text, expires, _, _ = to_sign_in("iam").to_properties(TIME_LEFT)["oauth_cb"]("")
+    text, expires, _, _ = to_authentication("iam").to_properties(TIME_LEFT)["oauth_cb"]("")
     url = urlsplit(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode())
     query = parse_qs(url.query)
     assert url.hostname == "kafka.eu-central-1.amazonaws.com"

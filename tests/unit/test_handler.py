@@ -113,7 +113,7 @@ def test_handler__checks_what_cannot_start(load: Load) -> None:
     report = load(KAFKA_BROKER_URL="nowhere").handler({"check": True}, FakeContext())
     assert not report["ok"]
     assert "KAFKA_BROKER_URL must be host:port" in report["checks"][0]["detail"]
-    assert {each["detail"] for each in report["checks"][1:]} == {"not tried: mend first settings"}
+    assert {each["detail"] for each in report["checks"][1:]} == {"not tried: first fix settings"}
 
 
 def test_handler__checks_an_embedded_broker(load: Load) -> None:

@@ -1,4 +1,4 @@
-"""A property that librdkafka does not take, or that contradicts another, is refused at the start by its name."""
+"""A property that librdkafka refuses, or that contradicts another, is refused at the start by its name."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured, Undelivered
-from feature_events.kafka.connection import to_properties
+from feature_events.kafka.properties import to_properties
 from feature_events.kafka.publisher import Publisher
 from feature_events.kafka_properties import RESERVED_FAMILIES, RESERVED_PROPERTIES
 from feature_events.settings import read_settings

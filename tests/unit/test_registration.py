@@ -125,13 +125,13 @@ def test_handler__names_wrong_settings(cloudformation: ScriptedServer, monkeypat
 def test_handler__answers_until_it_is_heard(
     registry: ScriptedServer, cloudformation: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An answer that is not taken is given again, at last by a new invocation."""
+    """An answer that is not accepted is sent again, at last by a new invocation."""
     monkeypatch.setattr(registration, "_PAUSES", (0.0, 0.0, 0.0))
     registry.script = [Answer.of(200, {"id": 12, "version": 3})]
     cloudformation.script = [Answer(503, b""), Answer(500, b""), TAKEN]
     assert ask(cloudformation)["Status"] == "SUCCESS"
     cloudformation.script = [Answer(403, b"")]
-    with pytest.raises(Undelivered, match=r"not taken .HTTP 403.: check the way to S3") as raised:
+    with pytest.raises(Undelivered, match=r"not accept its answer .HTTP 403.: check the network path to S3") as raised:
         ask(cloudformation)
     assert "hidden" not in str(raised.value)
 
@@ -140,7 +140,7 @@ def test_handler__keeps_its_time_where_the_answer_finds_no_address() -> None:
     """A name that hangs does not use up the function's time: an error says that CloudFormation has no answer."""
     event = {"RequestType": "Delete", "ResponseURL": "https://s3.invalid/?signature=hidden"}
     with hanging_resolver() as ended:
-        with pytest.raises(Undelivered, match=r"answer was not taken .TimeoutError.") as raised:
+        with pytest.raises(Undelivered, match=r"did not accept its answer .TimeoutError.") as raised:
             registration.handler(event, FakeContext(1500))  # type: ignore[arg-type]  # the part that is used
         assert not ended.is_set()
     assert "hidden" not in str(raised.value)

@@ -1,4 +1,4 @@
-"""The registry is asked once, in three ways, and whatever it answers is told apart: mend it, or try again."""
+"""The registry is asked once, in three ways, and whatever it answers is told apart: fix it, or try again."""
 
 from collections.abc import Iterator
 
@@ -6,8 +6,8 @@ import pytest
 
 from feature_events.errors import FeatureEventsError, Misconfigured, Undelivered
 from feature_events.events.schema import SHIPPED_SCHEMA, Schema
-from feature_events.registries import confluent
-from feature_events.registries.confluent import find_schema
+from feature_events.registries import transport
+from feature_events.registries.schema import find_schema
 from feature_events.settings import Settings, read_settings
 from tests.support.resolver import hanging_resolver
 from tests.support.web_server import Answer, Request, ScriptedServer, run_scripted_server
@@ -104,8 +104,8 @@ def test_find_schema__tells_what_to_change_from_what_to_try_again(
 
 
 def test_find_schema__waits_for_no_registry_that_hangs(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An answer that does not come is given up."""
-    monkeypatch.setattr(confluent, "READ_SECONDS", 0.1)
+    """An answer that does not come is not waited for."""
+    monkeypatch.setattr(transport, "READ_SECONDS", 0.1)
     server.script = [Answer(200, b"{}", delay=1)]
     with pytest.raises(Undelivered, match=r"not reached .ReadTimeout."):
         find_schema(settings_for(server), LONG)
@@ -122,7 +122,7 @@ def test_find_schema__waits_for_no_registry_that_trickles(
     server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, seconds: float, answer_seconds: float, text: str
 ) -> None:
     """An answer has a limit as a whole, and so has all that is asked."""
-    monkeypatch.setattr(confluent, "ANSWER_SECONDS", answer_seconds)
+    monkeypatch.setattr(transport, "ANSWER_SECONDS", answer_seconds)
     server.script = [TRICKLE]
     with pytest.raises(Undelivered, match=rf"{server.url} was not reached .{text}.: check SCHEMA_REGISTRY"):
         find_schema(settings_for(server), seconds)
@@ -146,7 +146,7 @@ def test_find_schema__reads_no_endless_answer(
     server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:
     """Of an answer that is longer than any schema no more is read than that."""
-    monkeypatch.setattr(confluent, "MAX_ANSWER_BYTES", 1000)
+    monkeypatch.setattr(transport, "MAX_ANSWER_BYTES", 1000)
     server.script = [Answer(status, b'{"id": 12, "version": 3}'.ljust(1001))]
     with pytest.raises(Undelivered, match=r"answers with more than 1,000 bytes: check that SCHEMA_REGISTRY"):
         find_schema(settings_for(server), LONG)

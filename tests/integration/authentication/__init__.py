@@ -1,1 +1,1 @@
-"""Ways to sign in to Kafka and to the registry, against the real ones: what lets in, what does not, what recovers."""
+"""Authentication to Kafka and to the registry, the real ones: what is accepted, what is refused, what recovers."""

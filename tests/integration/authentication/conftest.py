@@ -1,4 +1,4 @@
-"""One broker with a listener for each way to sign in, and secrets to sign in with."""
+"""One broker with a listener for each way to authenticate, and secrets to authenticate with."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -13,8 +13,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported, i
     UserScramCredentialUpsertion,
 )
 
-from feature_events.kafka.authentication import SignIn
-from feature_events.kafka.connection import to_properties
+from feature_events.kafka.authentication import Authentication
+from feature_events.kafka.properties import to_properties
 from feature_events.kafka.publisher import Publisher
 from feature_events.logs import logger
 from feature_events.settings import KafkaAuth, read_settings
@@ -34,7 +34,7 @@ LIMIT = 30.0
 
 
 class Cluster(NamedTuple):
-    """The broker, its listeners, and the authority of its certificates."""
+    """The broker, its listeners, and the CA of its certificates."""
 
     kafka: Kafka
     authority: Authority
@@ -70,7 +70,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         to_oauth_listener("OAUTH", server),
     ]
     kafka = Kafka(
-        tmp_path_factory.mktemp("sign-in"),
+        tmp_path_factory.mktemp("authentication"),
         listeners=listeners,
         settings={
             "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
@@ -123,7 +123,7 @@ LISTENERS: dict[KafkaAuth, str] = {"none": "PLAIN", "tls": "TLS", "scram": "SCRA
 
 
 class Bench(NamedTuple):
-    """What a function with one way to sign in is made from: its environment and its secrets."""
+    """What a function with one way to authenticate is made from: its environment and its secrets."""
 
     environ: dict[str, str]
     secrets: Secrets
@@ -133,7 +133,7 @@ class Bench(NamedTuple):
     def to_publisher(self, **environ: str) -> Publisher:
         """The real publisher, as the function wires it."""
         settings = read_settings({**self.environ, **environ})
-        return Publisher(settings.topic, to_properties(settings), SignIn(settings))
+        return Publisher(settings.topic, to_properties(settings), Authentication(settings))
 
 
 type MakeBench = Callable[[KafkaAuth], Bench]
@@ -175,13 +175,13 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
 
 @pytest.fixture(scope="session")
 def registry_authority() -> Authority:
-    """The authority of the certificate of the registry's proxy."""
+    """The CA of the certificate of the registry's proxy."""
     return Authority("Registry's authority")
 
 
 @pytest.fixture
 def proxy(registry: Registry, registry_authority: Authority) -> Iterator[RegistryProxy]:
-    """The way to the registry by TLS and a password."""
+    """A proxy before the registry, with TLS and a password."""
     server = registry_authority.issue("registry")
     with run_registry_proxy(registry.url, server, LOGIN["username"], LOGIN["password"]) as running:
         yield running

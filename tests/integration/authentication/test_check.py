@@ -1,4 +1,4 @@
-"""The check from inside: green where everything is right, and each line made red by its own fault."""
+"""The preflight check from inside: green where everything is right, and each line made red by its own fault."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported, i
 
 from feature_events.deadline import Deadline
 from feature_events.preflight.check import Report, run_checks
-from feature_events.registries.confluent import register_schema
+from feature_events.registries.schema import register_schema
 from feature_events.settings import read_settings
 from local.servers.ports import take_port
 from tests.integration.authentication.conftest import LIMIT, LOGIN, Cluster, MakeBench
@@ -90,7 +90,7 @@ def test_run_checks__is_green_where_all_is_right(right: Bench, log: StringIO) ->
         "DNS",
         "TCP",
         "TLS",
-        "sign-in",
+        "authentication",
         "topic",
         "idempotent producer",
         "write to the topic",
@@ -109,8 +109,8 @@ def test_run_checks__is_green_where_all_is_right(right: Bench, log: StringIO) ->
 
 
 @pytest.mark.parametrize("auth", ["none", "tls", "mtls", "iam"])
-def test_run_checks__knows_every_sign_in(bench: MakeBench, secrets: Secrets, auth: Any) -> None:  # noqa: ANN401
-    """A function that signs in another way, and has its schema id pinned, is checked as well."""
+def test_run_checks__knows_every_authentication(bench: MakeBench, secrets: Secrets, auth: Any) -> None:  # noqa: ANN401
+    """A function that authenticates in another way, and has its schema id pinned, is checked as well."""
     assert secrets is not None
     boto3.client("s3").create_bucket(Bucket="failures")
     environ = {**bench(auth).environ, "DEAD_LETTER_BUCKET": "failures"}
@@ -173,7 +173,7 @@ def deny_producer_id(right: Bench) -> AbstractContextManager[None]:
 
 
 def listen_elsewhere(listener: str) -> Fault:
-    """Names a listener that signs in another way."""
+    """Names a listener with another authentication."""
     return lambda right: right.environ.update(KAFKA_BROKER_URL=right.cluster.address(listener))
 
 
@@ -194,14 +194,14 @@ OTHER = Authority("Other").certificate
         (["secret SCHEMA_REGISTRY_SECRET_ARN"], lose("SCHEMA_REGISTRY_SECRET_ARN"), "cannot be read"),
         (["secret KAFKA_CA_SECRET_ARN"], change("KAFKA_CA_SECRET_ARN", "none"), "secret in KAFKA_CA_SECRET_ARN"),
         (["secret SCHEMA_REGISTRY_CA_SECRET_ARN"], lose("SCHEMA_REGISTRY_CA_SECRET_ARN"), "cannot be read"),
-        ([f"DNS {NOWHERE}"], set_wrong("KAFKA_BROKER_URL", f"{NOWHERE}:9096"), "the name is not known"),
-        ([f"DNS {NOWHERE}"], set_wrong("SCHEMA_REGISTRY", f"https://{NOWHERE}"), "the name is not known"),
+        ([f"DNS {NOWHERE}"], set_wrong("KAFKA_BROKER_URL", f"{NOWHERE}:9096"), "the name does not resolve"),
+        ([f"DNS {NOWHERE}"], set_wrong("SCHEMA_REGISTRY", f"https://{NOWHERE}"), "the name does not resolve"),
         (["TCP"], lambda right: right.environ.update(KAFKA_BROKER_URL=f"127.0.0.1:{take_port()}"), "no connection"),
         (["TLS"], change("KAFKA_CA_SECRET_ARN", OTHER), "its certificate is refused"),
         (["TLS"], change("SCHEMA_REGISTRY_CA_SECRET_ARN", OTHER), "its certificate is refused"),
         (["TLS"], listen_elsewhere("EXPIRED"), "certificate has expired"),
         (["TLS"], listen_elsewhere("PLAIN"), "it does not speak TLS"),
-        (["sign-in"], change("KAFKA_SECRET_ARN", LOGIN), "check user name and password"),
+        (["authentication"], change("KAFKA_SECRET_ARN", LOGIN), "check user name and password"),
         (["topic"], set_wrong("TOPIC_NAME", "no-such-topic"), "create the topic"),
         (["topic"], allow_topic(AclOperation.ALTER_CONFIGS), "grant the function WriteData and DescribeTopic"),
         (["write to the topic"], allow_topic(AclOperation.DESCRIBE), "grant the function WriteData"),
@@ -216,7 +216,7 @@ def test_run_checks__finds_each_fault(right: Bench, names: list[str], fault: Fau
     """The part that is wrong is red and says what to change; what rests on it is not tried, and all else is green."""
     with fault(right) or nullcontext():
         report = right.run()
-    red = [each for each in report["checks"] if not each["ok"] and "not tried: mend first" not in each["detail"]]
+    red = [each for each in report["checks"] if not each["ok"] and "not tried: first fix" not in each["detail"]]
     if "no-such-topic" in right.environ.values():  # its schema's subject is another too
         red = red[:1]
     assert [each["name"].partition(" 127")[0] for each in red] == names

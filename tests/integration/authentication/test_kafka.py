@@ -1,4 +1,4 @@
-"""Signing in to real Kafka: each way delivers, each fault is one clear error, and nothing needs a new environment."""
+"""Authenticating to real Kafka: each way delivers, each fault is one clear error, no recovery needs a deployment."""
 
 import time
 from collections.abc import Callable
@@ -11,9 +11,9 @@ from confluent_kafka import Producer
 
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured
-from feature_events.kafka import authentication
-from feature_events.kafka.authentication import SignIn
-from feature_events.kafka.connection import to_properties
+from feature_events.kafka import tokens
+from feature_events.kafka.authentication import Authentication
+from feature_events.kafka.properties import to_properties
 from feature_events.kafka.publisher import Delivery, Publisher
 from feature_events.settings import KafkaAuth, read_settings
 from tests.integration.authentication.conftest import Bench, Cluster, MakeBench
@@ -50,23 +50,25 @@ def renew_certificate(bench: Bench, authority: Authority, life: timedelta = time
 
 
 @pytest.mark.parametrize("auth", ["tls", "scram", "mtls", "iam"])
-def test_publish__delivers_by_each_sign_in(bench: MakeBench, cluster: Cluster, topic: str, auth: KafkaAuth) -> None:
-    """Whichever way the broker asks for, events arrive."""
+def test_publish__delivers_by_each_authentication(
+    bench: MakeBench, cluster: Cluster, topic: str, auth: KafkaAuth
+) -> None:
+    """Whatever authentication the broker asks for, events arrive."""
     assert publish(bench(auth).to_publisher()) == DELIVERED
     assert numbers_in(cluster, topic) == list(range(10))
 
 
 @pytest.mark.parametrize("auth", ["scram", "iam"])
-def test_handler__signs_in(bench: MakeBench, monkeypatch: pytest.MonkeyPatch, auth: KafkaAuth) -> None:
-    """The settings alone make the function sign in."""
+def test_handler__authenticates(bench: MakeBench, monkeypatch: pytest.MonkeyPatch, auth: KafkaAuth) -> None:
+    """The settings alone make the function authenticate."""
     for name, value in bench(auth).environ.items():
         monkeypatch.setenv(name, value)
     module = start_environment()
     assert module.handler({"Records": [to_record()]}, FakeContext()) == {"batchItemFailures": []}
 
 
-def test_publish__sends_the_certificates_between(bench: MakeBench, cluster: Cluster) -> None:
-    """A client certificate of an authority under the trusted one is taken, and so is an encrypted key."""
+def test_publish__sends_intermediate_certificates(bench: MakeBench, cluster: Cluster) -> None:
+    """A client certificate of a CA under the trusted one is accepted, and so is an encrypted key."""
     mtls = bench("mtls")
     password = "key-secret"  # noqa: S105  # of a key that is made here
     client = Authority("Between", cluster.authority).issue("client", password=password)
@@ -80,13 +82,13 @@ def break_password(bench: Bench, _: Cluster) -> None:
     bench.secrets.change(bench.secret, {"username": "alice", "password": "wrong-secret"})
 
 
-def break_by_foreign_certificate(bench: Bench, _: Cluster) -> None:
-    """A client certificate of an authority that the broker does not trust."""
+def break_by_untrusted_certificate(bench: Bench, _: Cluster) -> None:
+    """A client certificate of a CA that the broker does not trust."""
     renew_certificate(bench, Authority("Other"))
 
 
 def break_by_expired_certificate(bench: Bench, cluster: Cluster) -> None:
-    """A client certificate whose time is over."""
+    """A client certificate that has expired."""
     renew_certificate(bench, cluster.authority, timedelta(days=-1))
 
 
@@ -96,26 +98,26 @@ def break_key(bench: Bench, cluster: Cluster) -> None:
     bench.secrets.change(bench.secret, {"certificate": one.certificate, "privateKey": other.private_key})
 
 
-def break_authorities(bench: Bench, _: Cluster) -> None:
-    """An authority that has not signed the broker's certificate."""
+def break_ca_certificates(bench: Bench, _: Cluster) -> None:
+    """A CA that has not issued the broker's certificate."""
     bench.secrets.change(bench.ca, Authority("Other").certificate)
 
 
 @pytest.mark.parametrize(
     ("auth", "fault", "text"),
     [
-        ("scram", break_password, "does not let the function in: _AUTHENTICATION .*check user name and password"),
-        ("mtls", break_by_foreign_certificate, "check certificate and privateKey"),
+        ("scram", break_password, "authentication to Kafka failed: _AUTHENTICATION .*check user name and password"),
+        ("mtls", break_by_untrusted_certificate, "check certificate and privateKey"),
         ("mtls", break_by_expired_certificate, "check certificate and privateKey"),
         ("mtls", break_key, "secret in KAFKA_SECRET_ARN holds what OpenSSL cannot use as ssl.key.pem"),
-        ("tls", break_authorities, "check the brokers' certificates, and the authorities"),
-        ("scram", break_authorities, "check the brokers' certificates, and the authorities"),
+        ("tls", break_ca_certificates, "check the brokers' certificates, and the CA certificates"),
+        ("scram", break_ca_certificates, "check the brokers' certificates, and the CA certificates"),
     ],
 )
 def test_publish__says_what_is_wrong_and_recovers(
     bench: MakeBench, cluster: Cluster, auth: KafkaAuth, fault: Fault, text: str
 ) -> None:
-    """A sign-in that is wrong from the start is a misconfiguration; when it is mended the same environment goes on."""
+    """A wrong authentication is a misconfiguration; when it is fixed the same environment goes on."""
     made, right = bench(auth), bench(auth)
     topic = made.environ["TOPIC_NAME"]
     fault(made, cluster)
@@ -141,7 +143,7 @@ def test_publish__says_what_is_wrong_and_recovers(
 def test_publish__says_what_is_wrong_with_the_broker(
     bench: MakeBench, cluster: Cluster, auth: KafkaAuth, listener: str, text: str
 ) -> None:
-    """A broker's expired certificate, or one that wants another way to sign in, is a misconfiguration."""
+    """A broker's expired certificate, or one that asks for another authentication, is a misconfiguration."""
     with pytest.raises(Misconfigured, match=text):
         publish(bench(auth).to_publisher(KAFKA_BROKER_URL=cluster.address(listener)))
 
@@ -165,10 +167,12 @@ def rotate(scram: Bench, cluster: Cluster) -> dict[str, str]:
 
 
 def test_publish__survives_a_rotated_password(scram: Bench, cluster: Cluster, topic: str) -> None:
-    """A password that was changed, here and there, costs no answer: the secret is read anew within the invocation."""
+    """A password that was rotated, here and there, costs one retry: the next invocation reads the secret again."""
     publisher = scram.to_publisher()
     assert publish(publisher) == DELIVERED
     scram.secrets.change(scram.secret, rotate(scram, cluster))
+    with pytest.raises(Misconfigured, match="check user name and password"):
+        publish(publisher, 10)
     assert publish(publisher, 10) == DELIVERED
     assert numbers_in(cluster, topic) == list(range(20))
 
@@ -189,7 +193,7 @@ def test_publish__reports_a_password_that_is_behind(scram: Bench, cluster: Clust
 
 
 def test_publish__survives_a_certificate_that_ends(bench: MakeBench, cluster: Cluster, topic: str) -> None:
-    """A client certificate that expires in a warm environment is replaced by the secret's new one."""
+    """A client certificate that expires in a warm environment is replaced by the secret's new one at the next retry."""
     mtls = bench("mtls")
     ending = timedelta(seconds=3)
     renew_certificate(mtls, cluster.authority, ending)
@@ -198,15 +202,17 @@ def test_publish__survives_a_certificate_that_ends(bench: MakeBench, cluster: Cl
     renew_certificate(mtls, cluster.authority)
     time.sleep(ending.total_seconds())
     cluster.cut("MTLS")
+    with pytest.raises(Misconfigured, match="check certificate and privateKey"):
+        publish(publisher, 10)
     assert publish(publisher, 10) == DELIVERED
     assert numbers_in(cluster, topic) == list(range(20))
 
 
-def test_publish__signs_in_anew_after_a_freeze(bench: MakeBench, provider: TokenProvider) -> None:
+def test_publish__authenticates_again_after_a_freeze(bench: MakeBench, provider: TokenProvider) -> None:
     """An environment that wakes up with a token that has ended signs another before it sends."""
     settings = read_settings(bench("iam").environ)
     clock = FakeClock(time.time())
-    publisher = Publisher(settings.topic, to_properties(settings), SignIn(settings, clock))
+    publisher = Publisher(settings.topic, to_properties(settings), Authentication(settings, clock))
     assert publish(publisher) == DELIVERED
     clock.seconds += 800
     assert publish(publisher) == DELIVERED
@@ -217,11 +223,11 @@ def test_publish__signs_in_anew_after_a_freeze(bench: MakeBench, provider: Token
     assert provider.given == 2
 
 
-def test_sign_in__renews_a_token_before_it_ends(
+def test_tokens__renew_a_token_before_it_ends(
     bench: MakeBench, provider: TokenProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between batches the client asks for the next token by itself, and a provider that fails then costs nothing."""
-    monkeypatch.setattr(authentication, "TOKEN_MARGIN_SECONDS", 0.0)
+    monkeypatch.setattr(tokens, "TOKEN_MARGIN_SECONDS", 0.0)
     provider.life = 5.0
     publisher = bench("iam").to_publisher()
     assert publish(publisher) == DELIVERED
@@ -238,7 +244,7 @@ def test_sign_in__renews_a_token_before_it_ends(
 @pytest.mark.parametrize(
     "fault", [{"error": ValueError("token-secret")}, {"delay": 0.5}, {"life": 1.0}], ids=["raises", "late", "ended"]
 )
-def test_publish__reports_a_token_that_is_not_to_be_had(
+def test_publish__reports_a_token_that_cannot_be_signed(
     bench: MakeBench,
     provider: TokenProvider,
     monkeypatch: pytest.MonkeyPatch,
@@ -246,7 +252,7 @@ def test_publish__reports_a_token_that_is_not_to_be_had(
     fault: dict[str, object],
 ) -> None:
     """Without a token nothing is sent and the batch goes back; when there is one, the same environment goes on."""
-    monkeypatch.setattr(authentication, "SIGNING_SECONDS", 0.2)
+    monkeypatch.setattr(tokens, "SIGNING_SECONDS", 0.2)
     publisher = bench("iam").to_publisher()
     right = {name: getattr(provider, name) for name in fault}
     vars(provider).update(fault)
@@ -258,7 +264,7 @@ def test_publish__reports_a_token_that_is_not_to_be_had(
 
 
 def test_publish__reports_a_token_that_kafka_refuses(bench: MakeBench, provider: TokenProvider) -> None:
-    """A role that may not connect is a misconfiguration which says what to grant."""
+    """A role that is not allowed to connect is a misconfiguration which says what to grant."""
     provider.taken = False
     publisher = bench("iam").to_publisher()
     with pytest.raises(Misconfigured, match="grant the function's role kafka-cluster:Connect"):
@@ -267,20 +273,20 @@ def test_publish__reports_a_token_that_kafka_refuses(bench: MakeBench, provider:
     assert publish(publisher) == DELIVERED
 
 
-def test_sign_in__does_not_sleep(bench: MakeBench) -> None:
-    """The flat second that a client with a source of tokens sleeps at its start is ended when the token is there."""
-    sign_in = SignIn(read_settings(bench("iam").environ))
+def test_tokens__do_not_make_a_client_sleep(bench: MakeBench) -> None:
+    """The full second that a client with a token callback sleeps at its start ends when the token is there."""
+    authentication = Authentication(read_settings(bench("iam").environ))
     taken = []
     for _ in range(3):
-        properties = {"bootstrap.servers": "127.0.0.1:1", "log_level": 0, **sign_in.to_properties(TIME_LEFT)}
+        properties = {"bootstrap.servers": "127.0.0.1:1", "log_level": 0, **authentication.to_properties(TIME_LEFT)}
         started = time.monotonic()
         Producer(properties)
         taken.append(time.monotonic() - started)
     assert min(taken) < 1
 
 
-def test_publish__takes_a_secret_that_is_gone_for_a_misconfiguration(bench: MakeBench, secrets: Secrets) -> None:
-    """A deleted secret is said by the setting that names it."""
+def test_publish__calls_a_deleted_secret_a_misconfiguration(bench: MakeBench, secrets: Secrets) -> None:
+    """The error names the setting of the deleted secret."""
     made = bench("scram")
     secrets.delete(made.secret)
     with pytest.raises(Misconfigured, match="the secret in KAFKA_SECRET_ARN cannot be read"):

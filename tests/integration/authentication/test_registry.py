@@ -1,4 +1,4 @@
-"""A registry behind TLS and a password: what is let in, what is said when it is not, and what comes after."""
+"""A registry behind TLS and a password: who is authenticated, what a refusal says, and how it recovers."""
 
 import json
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ import requests
 from feature_events import registration
 from feature_events.errors import Misconfigured
 from feature_events.events.schema import SHIPPED_SCHEMA, Schema
-from feature_events.registries.confluent import find_schema, register_schema
+from feature_events.registries.schema import find_schema, register_schema
 from feature_events.settings import Settings, read_settings
 from local.servers.registry import Registry
 from tests.integration.authentication.conftest import LOGIN
@@ -54,7 +54,7 @@ class Bench(NamedTuple):
         return f"{self.environ['TOPIC_NAME']}-value"
 
     def register(self, schema: str) -> int:
-        """Registers a schema by the registry's own way in; its id."""
+        """Registers a schema past the proxy; its id."""
         url = f"{self.registry.url}/subjects/{self.subject}/versions"
         return int(requests.post(url, json={"schema": schema}, timeout=10).json()["id"])
 
@@ -75,51 +75,46 @@ def bench(registry: Registry, registry_authority: Authority, proxy: RegistryProx
     return Bench(registry, proxy, secrets, environ)
 
 
-def test_find_schema__signs_in(bench: Bench) -> None:
-    """With the secrets' password and authority the schema is found."""
+def test_find_schema__authenticates(bench: Bench) -> None:
+    """With the secrets' password and CA certificate the schema is found."""
     schema_id = bench.register(SHIPPED_SCHEMA)
     assert find_schema(bench.settings, LONG) == Schema(schema_id, SHIPPED_SCHEMA)
 
 
 def test_find_schema__says_that_the_password_is_wrong(bench: Bench) -> None:
-    """A wrong password is tried once more with the secret read anew, and is then one clear error."""
+    """A wrong password is one clear error."""
     bench.proxy.password = "other-secret"  # noqa: S105  # the test's own
     with pytest.raises(Misconfigured, match=r"HTTP 401.* check the secret in SCHEMA_REGISTRY_SECRET_ARN") as raised:
         find_schema(bench.settings, LONG)
-    assert bench.proxy.asked == 2
+    assert bench.proxy.asked == 1
     assert "registry-secret" not in str(raised.value)
 
 
-def test_find_schema__survives_a_rotated_password(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A password that is changed between reading the secret and asking is read anew at once."""
+def test_find_schema__survives_a_rotated_password(bench: Bench) -> None:
+    """While the secret is behind the registry it is one clear error; with the secret changed the next call succeeds."""
     schema_id = bench.register(SHIPPED_SCHEMA)
-    opened = bench.proxy.to_authorization
-
-    def rotate() -> str:
-        login = {**LOGIN, "password": "second-secret"}
-        bench.secrets.change(bench.environ["SCHEMA_REGISTRY_SECRET_ARN"], login)
-        bench.proxy.password = login["password"]
-        return opened()
-
-    monkeypatch.setattr(bench.proxy, "to_authorization", rotate)
+    bench.proxy.password = "second-secret"  # noqa: S105  # the test's own
+    with pytest.raises(Misconfigured, match="HTTP 401"):
+        find_schema(bench.settings, LONG)
+    login = {**LOGIN, "password": bench.proxy.password}
+    bench.secrets.change(bench.environ["SCHEMA_REGISTRY_SECRET_ARN"], login)
     assert find_schema(bench.settings, LONG).id == schema_id
-    assert bench.proxy.asked == 2
 
 
 @pytest.mark.parametrize("ca", ["other", "public"])
-def test_find_schema__trusts_no_other_authority(bench: Bench, ca: str) -> None:
-    """A certificate of an authority that is not told of is a misconfiguration, and nobody is sent the password."""
+def test_find_schema__trusts_no_other_ca(bench: Bench, ca: str) -> None:
+    """A certificate of an unknown CA is a misconfiguration, and nobody is sent the password."""
     environ = {**bench.environ, "KAFKA_BROKER_URL": "b:9092"}
     if ca == "other":
         bench.secrets.change(environ["SCHEMA_REGISTRY_CA_SECRET_ARN"], Authority("Other").certificate)
     else:
         del environ["SCHEMA_REGISTRY_CA_SECRET_ARN"]
-    with pytest.raises(Misconfigured, match="is not trusted: check it, and the authorities"):
+    with pytest.raises(Misconfigured, match="is not trusted: check it, and the CA certificates"):
         find_schema(read_settings(environ), LONG)
     assert bench.proxy.asked == 0
 
 
-def test_find_schema__says_that_the_authority_is_no_certificate(bench: Bench) -> None:
+def test_find_schema__says_that_the_secret_is_no_certificate(bench: Bench) -> None:
     """A secret of another form is named by its setting."""
     pem = "-----BEGIN CERTIFICATE-----\nnone\n-----END CERTIFICATE-----"
     bench.secrets.change(bench.environ["SCHEMA_REGISTRY_CA_SECRET_ARN"], pem)

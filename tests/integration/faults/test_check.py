@@ -1,4 +1,4 @@
-"""The check's report waits for nothing that its checks have left behind."""
+"""The preflight check's report waits for nothing that its checks have left behind."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ LONG = 20.0
 
 @pytest.fixture
 def kafka() -> Iterator[MockKafka]:
-    """A cluster to let the check in."""
+    """A cluster for the check to connect to."""
     with run_mock_kafka() as running:
         yield running
 
@@ -24,5 +24,16 @@ def test_run_checks__waits_for_no_thread_of_the_client(kafka: MockKafka) -> None
     environ = {"KAFKA_BROKER_URL": kafka.bootstrap, "SCHEMA_ID": "7", "TOPIC_NAME": kafka.topic}
     with asking_producers(LONG) as end:
         report = run_checks(environ, Deadline(LONG))
-        assert {each["name"]: each["ok"] for each in report["checks"]}["sign-in"]
+        assert {each["name"]: each["ok"] for each in report["checks"]}["authentication"]
         assert end.came_after_the_return(LONG)
+
+
+@pytest.mark.parametrize(("brokers", "is_asked"), [("{up},{down}", True), ("{down}", False)])
+def test_run_checks__needs_one_broker_that_is_reached(kafka: MockKafka, brokers: str, is_asked: bool) -> None:  # noqa: FBT001  # pytest's way
+    """With one broker of several out of reach Kafka is asked all the same; with none reached it is not."""
+    address = brokers.format(up=kafka.bootstrap, down="127.0.0.1:1")
+    environ = {"KAFKA_BROKER_URL": address, "SCHEMA_ID": "7", "TOPIC_NAME": kafka.topic}
+    found = {each["name"]: each for each in run_checks(environ, Deadline(LONG))["checks"]}
+    assert not found["TCP 127.0.0.1:1"]["ok"]
+    assert found["authentication"]["ok"] is is_asked
+    assert is_asked or found["authentication"]["detail"] == "not tried: first fix TCP 127.0.0.1:1"

@@ -7,15 +7,17 @@ import threading
 import time
 from collections.abc import Iterator
 from itertools import chain
-from typing import Any
+from typing import Any, override
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured, Undelivered
-from feature_events.kafka.connection import DEFAULTS
+from feature_events.kafka.authentication import Authentication
+from feature_events.kafka.properties import DEFAULTS
 from feature_events.kafka.publisher import Delivery, Publisher
+from feature_events.settings import read_settings
 from tests.support.messages import Refusals, number_of, to_message, to_messages
 from tests.support.mock_kafka import INIT_PRODUCER_ID, METADATA, PRODUCE, MockKafka, run_mock_kafka
 from tests.support.topics import read_topic
@@ -68,8 +70,8 @@ def test_publish__sends_one_request_per_partition(kafka: MockKafka) -> None:
 
 
 @pytest.mark.parametrize("code", [KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.NOT_ENOUGH_REPLICAS])
-def test_publish__waits_out_a_passing_fault(kafka: MockKafka, code: int) -> None:
-    """What the broker mends by itself is not reported."""
+def test_publish__waits_out_a_transient_fault(kafka: MockKafka, code: int) -> None:
+    """What the broker recovers from by itself is not reported."""
     publisher = to_publisher(kafka)
     kafka.fail(PRODUCE, code, code)
     deliveries = publisher.publish(to_messages(100), Deadline(LONG), Refusals())
@@ -200,25 +202,16 @@ def test_open__says_that_no_broker_answers(kafka: MockKafka) -> None:
         to_publisher(kafka).open(Deadline(SHORT))
 
 
-class NoSecrets:
+class NoSecrets(Authentication):
     """A way to authenticate that needs nothing: what waits for Kafka waits as it does where it authenticates."""
 
-    remedy = ""
+    def __init__(self) -> None:
+        super().__init__(read_settings({"KAFKA_BROKER_URL": "b:1", "SCHEMA_ID": "7", "KAFKA_AUTH": "tls"}))
 
-    def to_properties(self, _: Deadline) -> dict[str, Any]:
-        """No properties."""
+    @override
+    def to_properties(self, deadline: Deadline) -> dict[str, Any]:
+        """No properties, since the mock cluster speaks no TLS."""
         return {}
-
-    def is_current(self) -> bool:
-        """Always."""
-        return True
-
-    def accept(self) -> None:
-        """Takes no note of it."""
-
-    def renew(self) -> bool:
-        """There is nothing to read again."""
-        return False
 
 
 @pytest.mark.parametrize(
@@ -276,7 +269,7 @@ def test_publish__sends_the_rest_behind_a_probe_that_is_refused(kafka: MockKafka
 def test_open__waits_for_no_question_that_hangs(kafka: MockKafka, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the client does not come back from a question at its time, the deadline holds all the same."""
     ended = threading.Event()
-    monkeypatch.setattr("feature_events.kafka.connection._ask", lambda *_: ended.wait(LONG))
+    monkeypatch.setattr("feature_events.kafka.producer._ask", lambda *_: ended.wait(LONG))
     with pytest.raises(Undelivered, match="no broker answered"):
         to_publisher(kafka).open(Deadline(0.2))
     ended.set()
@@ -310,7 +303,7 @@ def test_open__says_why_the_client_has_ended(monkeypatch: pytest.MonkeyPatch) ->
     """A fatal error that comes while the topic is asked for is told, whatever the client has told before."""
 
     class Ended:
-        """A client that has lost a broker first, and then may not write; it answers no question."""
+        """A client that has lost a broker first, and then must not write; it answers no question."""
 
         def __init__(self, properties: dict[str, Any]) -> None:
             properties["error_cb"](KafkaError(KafkaError._TRANSPORT))  # noqa: SLF001  # librdkafka's own code
@@ -323,14 +316,14 @@ def test_open__says_why_the_client_has_ended(monkeypatch: pytest.MonkeyPatch) ->
             """Tells of the end."""
             raise KafkaException(KafkaError(KafkaError.CLUSTER_AUTHORIZATION_FAILED, "no", fatal=True))
 
-    monkeypatch.setattr("feature_events.kafka.connection.Producer", Ended)
+    monkeypatch.setattr("feature_events.kafka.producer.Producer", Ended)
     publisher = Publisher("events", {**DEFAULTS, "bootstrap.servers": "127.0.0.1:1"})
     with pytest.raises(Misconfigured, match="WriteDataIdempotently"):
         publisher.open(Deadline(SHORT))
 
 
 def test_publish__asks_for_metadata_once(kafka: MockKafka) -> None:
-    """A warm environment does not look the topic up again: were it asked, it would be told that it may not."""
+    """A warm environment does not look the topic up again: were it asked, it would be refused."""
     publisher = to_publisher(kafka)
     publisher.open(Deadline(LONG))
     kafka.fail(METADATA, *[KafkaError.TOPIC_AUTHORIZATION_FAILED] * 10)
@@ -344,7 +337,7 @@ def test_publish__asks_for_metadata_once(kafka: MockKafka) -> None:
 def test_open__names_a_property_that_librdkafka_refuses(kafka: MockKafka, properties: dict[str, str]) -> None:
     """A wrong property is a misconfiguration by its name; its value, which may be a secret, is not repeated."""
     publisher = Publisher(kafka.topic, {**DEFAULTS, "bootstrap.servers": kafka.bootstrap, **properties})
-    with pytest.raises(Misconfigured, match=f"does not take {next(iter(properties))}") as raised:
+    with pytest.raises(Misconfigured, match=f"librdkafka refuses {next(iter(properties))}") as raised:
         publisher.open(Deadline(LONG))
     assert "secret" not in str(raised.value)
 

@@ -1,0 +1,44 @@
+"""Asks Secrets Manager for every secret that the settings name, so that the report names the setting of a wrong one.
+
+Kafka and the registry would only say that authentication failed.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from feature_events.aws.secret import Secret
+from feature_events.network import to_tls_context
+from feature_events.probe import Probe, to_secret_name
+from feature_events.settings import Settings
+
+
+def to_secret_probes(settings: Settings) -> Sequence[Probe]:
+    """One probe for each secret: it can be read and has its form."""
+    probes = []
+    if settings.kafka_secret:
+        kafka = Secret("KAFKA_SECRET_ARN", settings.kafka_secret)
+        read = kafka.read_client_certificate if settings.kafka_auth == "mtls" else kafka.read_login
+        probes.append(_to_probe(kafka, read))
+    if settings.registry_secret:
+        registry = Secret("SCHEMA_REGISTRY_SECRET_ARN", settings.registry_secret)
+        probes.append(_to_probe(registry, registry.read_login))
+    for setting, arn in (
+        ("KAFKA_CA_SECRET_ARN", settings.kafka_ca_secret),
+        ("SCHEMA_REGISTRY_CA_SECRET_ARN", settings.registry_ca_secret),
+    ):
+        if arn:
+            ca = Secret(setting, arn)
+            probes.append(_to_probe(ca, partial(_read_ca, ca)))
+    return probes
+
+
+def _to_probe(secret: Secret, read: Callable[[], object]) -> Probe:
+    def find() -> str:
+        read()
+        return "read, and of the right form"
+
+    return Probe(to_secret_name(secret.setting), find)
+
+
+def _read_ca(secret: Secret) -> None:
+    to_tls_context(secret.setting, secret.read_ca_certificates())

@@ -1,0 +1,69 @@
+"""Finds the schema to write by and its id, once per execution environment, before the first batch.
+
+The settings say which: a pinned id, a version of the registry's own, or the shipped schema, looked up or registered.
+With SCHEMA_ID no registry is asked, and `requests`, which costs more to import than the rest of the start, is not
+imported.
+"""
+
+import time
+from collections.abc import Callable
+from functools import partial
+
+from feature_events import metrics
+from feature_events.deadline import run_within
+from feature_events.errors import Undelivered
+from feature_events.events.schema import SHIPPED_SCHEMA, Schema
+from feature_events.logs import logger
+from feature_events.registries.confluent import ConfluentRegistry, Registered
+from feature_events.registries.transport import to_unreached
+from feature_events.settings import Settings
+
+
+def find_schema(settings: Settings, seconds: float, clock: Callable[[], float] = time.monotonic) -> Schema:
+    """The schema and id that the settings ask for: pinned, the registry's own, or the shipped one's.
+
+    Args:
+        settings: what is asked for, and where.
+        seconds: how long the registry may take, its secrets included.
+        clock: to measure that by.
+
+    Raises:
+        Misconfigured: the registry has no such schema, or refuses the function's authentication or request.
+        Undelivered: the registry did not answer in time, or not in its interface's form.
+
+    """
+    if settings.schema_id is not None:
+        logger.info("schema pinned", schema_id=settings.schema_id)
+        return Schema(settings.schema_id, SHIPPED_SCHEMA)
+    start = clock()
+    try:
+        return run_within(seconds, partial(_ask_registry, settings))
+    except TimeoutError:
+        raise to_unreached(settings.registry, f"no schema within {seconds:.1f} s") from None
+    finally:
+        metrics.emit_registry_latency((clock() - start) * 1000)
+
+
+def _ask_registry(settings: Settings) -> Schema:
+    registry = ConfluentRegistry(settings)
+    if settings.schema_version is not None:
+        return registry.read_version(settings.schema_version)
+    if settings.auto_register:
+        registry.register()
+    return registry.look_up()
+
+
+def register_schema(settings: Settings) -> Registered:
+    """Registers the shipped schema unless it is registered, and only where the registry calls it compatible.
+
+    Raises the same as `find_schema`; where the registry refuses, with its own reason.
+    """
+    registry = ConfluentRegistry(settings)
+    found = registry.find_registered()
+    if found is None:
+        registry.check_compatibility()
+        registry.register()  # where the check gave no reason, the registry refuses here, and says why
+        found = registry.find_registered()
+    if found is None:
+        raise Undelivered(f"the schema registry at {settings.registry} does not find what it has just registered")
+    return found
