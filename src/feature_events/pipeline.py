@@ -17,12 +17,12 @@ from feature_events.events.event import to_event
 from feature_events.events.headers import to_headers
 from feature_events.events.message import Message, to_message
 from feature_events.failures.dead_letter_limit import DeadLetterLimit
-from feature_events.kafka.publisher import Delivery, Refuse
-from feature_events.layouts.entity_features import read_entity_features
+from feature_events.kafka.delivery import Delivery, Refuse
+from feature_events.layouts.entity_features import EntityFeatures, read_entity_features
 from feature_events.layouts.table_layout import TableLayout
 from feature_events.logs import logger
 from feature_events.outcome import Outcome
-from feature_events.records.change import Skipped, read_change
+from feature_events.records.change import Change, Skipped, read_change
 from feature_events.records.position import StreamRecord, read_position
 from feature_events.settings import FeaturesMode, HeadersMode
 
@@ -101,24 +101,24 @@ class Pipeline(NamedTuple):
             Misconfigured: no record has a message until a setting is changed.
 
         """
-        prepared = Prepared({}, {}, {})
+        prepared = messages, skipped, bad = Prepared({}, {}, {})
         for position in positions:
             try:
                 change = read_change(records[position])
-                if isinstance(change, Skipped):
-                    prepared.skipped[position] = change
+                if not isinstance(change, Change):
+                    skipped[position] = change
                     continue
                 entity = read_entity_features(change, self.layout, self.features_mode)
-                if isinstance(entity, Skipped):
-                    prepared.skipped[position] = entity
+                if not isinstance(entity, EntityFeatures):
+                    skipped[position] = entity
                     continue
                 event = to_event(entity, change)
                 value = self.prefix + self.codec.encode(event)
                 headers = [] if self.headers_mode == "none" else to_headers(event, change)
-                prepared.messages[position] = to_message(event, change, value, headers)
+                messages[position] = to_message(event, change, value, headers)
             except PoisonRecord as poison:
                 # Its frames would be kept otherwise, and refer to this one
-                prepared.bad[position] = poison.with_traceback(None)
+                bad[position] = poison.with_traceback(None)
         return prepared
 
     def _run_chunks(self, outcome: Outcome, deadline: Deadline) -> None:

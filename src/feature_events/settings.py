@@ -64,6 +64,24 @@ class Settings(NamedTuple):
         return any(name.startswith("test.mock.") for name in self.kafka_properties)
 
 
+class _Values:
+    """Reads one variable after the other, and gathers what is wrong with them."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self.mistakes: list[str] = []
+
+    def read[T](self, name: str, to_value: Callable[[str], T], default: T) -> T:
+        text = self._environ.get(name, "").strip()
+        if not text:
+            return default
+        try:
+            return to_value(text)
+        except InvalidValue as invalid:
+            self.mistakes.append(f"{name} {invalid}")
+            return default
+
+
 def read_settings(environ: Mapping[str, str], *, registers: bool = False) -> Settings:
     """Reads the settings; an empty variable counts as absent.
 
@@ -75,18 +93,8 @@ def read_settings(environ: Mapping[str, str], *, registers: bool = False) -> Set
         Misconfigured: with one line for each mistake. No value is repeated, since it may be a secret in a wrong place.
 
     """
-    mistakes: list[str] = []
-
-    def read[T](name: str, to_value: Callable[[str], T], default: T) -> T:
-        text = environ.get(name, "").strip()
-        if not text:
-            return default
-        try:
-            return to_value(text)
-        except InvalidValue as invalid:
-            mistakes.append(f"{name} {invalid}")
-            return default
-
+    values = _Values(environ)
+    read = values.read
     settings = Settings(
         brokers=read("KAFKA_BROKER_URL", to_brokers, ""),
         registry=read("SCHEMA_REGISTRY", to_url, None),
@@ -108,7 +116,7 @@ def read_settings(environ: Mapping[str, str], *, registers: bool = False) -> Set
         registry_secret=read("SCHEMA_REGISTRY_SECRET_ARN", to_secret, None),
         registry_ca_secret=read("SCHEMA_REGISTRY_CA_SECRET_ARN", to_secret, None),
     )
-    mistakes += _find_contradictions(environ, registers=registers)
+    mistakes = [*values.mistakes, *_find_contradictions(environ, registers=registers)]
     mistakes += _find_authentication_contradictions(environ, settings)
     if mistakes:
         raise Misconfigured("\n- ".join([f"{len(mistakes)} of the function's settings are invalid:", *mistakes]))

@@ -17,7 +17,7 @@ from feature_events.deadline import Deadline
 from feature_events.events.codec import Codec
 from feature_events.events.event import FeatureAvailabilityEvent, to_event
 from feature_events.failures.dead_letter_limit import DeadLetterLimit
-from feature_events.kafka import client_errors, properties, publisher
+from feature_events.kafka import client_errors, delivery, properties
 from feature_events.kafka.publisher import Publisher
 from feature_events.layouts.entity_features import EntityFeatures
 from feature_events.outcome import Outcome
@@ -109,7 +109,7 @@ MUTANTS = (
             _put_quiet,
         ),
     ),
-    Mutant("no report counts as delivered", "I1", (put(publisher._Outstanding, "error", None),)),  # noqa: SLF001
+    Mutant("no report counts as delivered", "I1", (put(delivery.Outstanding, "error", None),)),
     Mutant(
         "goes on behind an unanswered wave",
         "I2",

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured, PoisonRecord, Undelivered
 from feature_events.events.message import Message
-from feature_events.kafka.publisher import Delivery, Refuse
+from feature_events.kafka.delivery import Delivery, Refuse
 from feature_events.records.position import StreamRecord
 
 

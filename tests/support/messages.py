@@ -42,4 +42,4 @@ class Refusals:
 
 def to_size(key: bytes, value: bytes, headers: Headers) -> int:
     """The most bytes that a message takes in a record batch: its parts, and what the format puts before each."""
-    return 80 + len(key) + len(value) + sum(10 + len(name) + len(text) for name, text in headers)
+    return 80 + len(key) + len(value) + sum(24 + len(text) for _, text in headers)

@@ -87,7 +87,8 @@ def test_forget__reads_secrets_again(reads: Counter[str]) -> None:
     for _ in range(3):
         authentication.to_properties(TIME_LEFT)
     assert reads == {f"{ARN}login": 1, f"{ARN}ca": 1}
-    authentication.forget()
+    authentication.accept()
+    assert [authentication.forget(), authentication.forget()] == [True, False]
     authentication.to_properties(TIME_LEFT)
     assert reads == {f"{ARN}login": 2, f"{ARN}ca": 2}
 

@@ -8,7 +8,7 @@ from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured
 from feature_events.events.message import Message
 from feature_events.failures.dead_letter_limit import EVENTS_PER_DEAD_LETTER, DeadLetterLimit
-from feature_events.kafka.publisher import Delivery, Refuse
+from feature_events.kafka.delivery import Delivery, Refuse
 from feature_events.pipeline import Pipeline
 from tests.support.doubles import FakeClock, FakeDeadLetters, FakePublisher
 from tests.support.lanes import Record

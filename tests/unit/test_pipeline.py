@@ -11,7 +11,7 @@ from feature_events import pipeline as pipeline_module
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured
 from feature_events.events.message import Message
-from feature_events.kafka.publisher import Delivery, Refuse
+from feature_events.kafka.delivery import Delivery, Refuse
 from tests.support.doubles import FakeClock, FakeDeadLetters, FakePublisher
 from tests.support.pipelines import to_pipeline
 from tests.support.records import Json, number_of, to_item, to_record, to_unreadable_record

@@ -9,7 +9,6 @@ https://avro.apache.org/docs/1.12.0/specification/#complex-types-1
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from io import BytesIO
-from itertools import groupby
 from operator import itemgetter
 from sys import getsizeof
 from typing import Any, NamedTuple
@@ -37,13 +36,13 @@ _LARGEST_KEPT_BYTES = 100_000
 
 
 class _Part(NamedTuple):
-    """Fields that are written together."""
+    """A field that differs in each event, and what stands behind it up to the next such field."""
 
-    read: Callable[[FeatureAvailabilityEvent], Any]
-    """Their values in an event."""
+    read: Callable[[FeatureAvailabilityEvent], str]
     schema: Any
-    kept: "_Kept | None"
-    """What has been written for other events; None for a field that differs in each."""
+    read_shared: Callable[[FeatureAvailabilityEvent], tuple[Any, ...]]
+    """The values of what stands behind it."""
+    kept: "_Kept"
 
 
 class Codec:
@@ -60,7 +59,10 @@ class Codec:
     def __init__(self, text: str) -> None:
         fields = _parse(text)
         _refuse_unfillable(fields)
-        self._parts = list(_to_parts(fields))
+        runs = list(_to_runs(fields))
+        self._starts_shared = bool(runs[0])
+        self._read_first, self._first = _to_shared(runs[0])
+        self._parts = [_to_part(run) for run in runs[1:]]
         self._has_all = {field["name"] for field in fields} >= set(_FIELDS)
 
     def encode(self, event: FeatureAvailabilityEvent) -> bytes:
@@ -72,11 +74,11 @@ class Codec:
         """
         avro = BytesIO()
         try:
-            for read, schema, kept in self._parts:
-                if kept is None:
-                    schemaless_writer(avro, schema, read(event))
-                else:
-                    avro.write(kept[read(event)])
+            if self._starts_shared:
+                avro.write(self._first[self._read_first(event)])
+            for read, schema, read_shared, kept in self._parts:
+                schemaless_writer(avro, schema, read(event))
+                avro.write(kept[read_shared(event)])
             if not self._has_all:
                 "".join(event[:-1]).encode()
         except UnicodeEncodeError:
@@ -153,19 +155,28 @@ def _refuse_unwritable(field: _Field) -> None:
         ) from None
 
 
-def _to_parts(fields: Sequence[_Field]) -> Iterator[_Part]:
-    """The fields in their order: each that differs by itself, and runs of those that do not; features by themselves."""
-    for name, run in groupby(fields, lambda field: field["name"] if field["name"] in (*_DIFFERING, "features") else ""):
-        together = list(run)
-        if name in _DIFFERING:
-            yield _Part(itemgetter(_FIELDS.index(name)), parse_schema(together[0]["type"]), None)
-            continue
-        names = [field["name"] for field in together if field["name"] in _FIELDS]
-        schema = _to_record(together)
-        yield _Part(_to_reader(names), schema, _Kept(names, schema))
+def _to_runs(fields: Sequence[_Field]) -> Iterator[list[_Field]]:
+    """The fields in their order, in runs: a new one begins with each field that differs, the first with none."""
+    run: list[_Field] = []
+    for field in fields:
+        if field["name"] in _DIFFERING:
+            yield run
+            run = []
+        run.append(field)
+    yield run
 
 
-def _to_reader(names: Sequence[str]) -> Callable[[FeatureAvailabilityEvent], Any]:
+def _to_part(run: Sequence[_Field]) -> _Part:
+    differing, *shared = run
+    return _Part(itemgetter(_FIELDS.index(differing["name"])), parse_schema(differing["type"]), *_to_shared(shared))
+
+
+def _to_shared(fields: Sequence[_Field]) -> tuple[Callable[[FeatureAvailabilityEvent], tuple[Any, ...]], _Kept]:
+    names = [field["name"] for field in fields if field["name"] in _FIELDS]
+    return _to_reader(names), _Kept(names, _to_record(fields))
+
+
+def _to_reader(names: Sequence[str]) -> Callable[[FeatureAvailabilityEvent], tuple[Any, ...]]:
     """Reads these fields of an event as a tuple, also of one or of none."""
     places = [_FIELDS.index(name) for name in names]
     if len(places) > 1:

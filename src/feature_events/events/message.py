@@ -7,10 +7,10 @@ from feature_events.events.event import FeatureAvailabilityEvent, to_epoch_ms
 from feature_events.events.headers import Headers
 from feature_events.records.change import Change
 
-# The most that Kafka's record format puts before a record's key, value and headers, and before a header's name and
-# value (https://kafka.apache.org/documentation/#record)
+# The most that Kafka's record format puts before a record's key, value and headers, and what a header takes beside its
+# value: its name, and what stands before both (https://kafka.apache.org/documentation/#record)
 _MESSAGE_OVERHEAD = 80
-_HEADER_OVERHEAD = 10
+_HEADER_OVERHEAD = 24
 
 
 class Message(NamedTuple):
@@ -39,7 +39,5 @@ def to_message(event: FeatureAvailabilityEvent, change: Change, value: bytes, he
         if timestamp_ms <= 0:
             raise PoisonRecord("its only time is before 1970")
     key = event.entity_id.encode()
-    size = len(key) + len(value) + _MESSAGE_OVERHEAD
-    for name, text in headers:
-        size += len(name) + len(text) + _HEADER_OVERHEAD
-    return Message(key, value, headers, timestamp_ms, size)
+    headers_size = sum([_HEADER_OVERHEAD + len(text) for _, text in headers])
+    return Message(key, value, headers, timestamp_ms, len(key) + len(value) + headers_size + _MESSAGE_OVERHEAD)

@@ -48,6 +48,7 @@ class Authentication:
         self._read_credentials = cache(partial(_read_credentials, settings.kafka_auth, settings.kafka_secret or ""))
         self._read_ca = cache(partial(_read_ca, settings))
         self._tokens = Tokens(now)
+        self._was_accepted = False
 
     @property
     def remedy(self) -> str:
@@ -80,10 +81,16 @@ class Authentication:
         """Whether a client can still authenticate with what it has; a token may have ended in a freeze."""
         return self._tokens.are_current()
 
-    def forget(self) -> None:
-        """Forgets the secrets, so that the next client reads them again."""
+    def accept(self) -> None:
+        """Kafka has accepted what these secrets hold."""
+        self._was_accepted = True
+
+    def forget(self) -> bool:
+        """Forgets the secrets, so that the next client reads them again; whether Kafka had accepted them."""
         self._read_credentials.cache_clear()
         self._read_ca.cache_clear()
+        was_accepted, self._was_accepted = self._was_accepted, False
+        return was_accepted
 
     def _read_within(self, deadline: Deadline) -> None:
         """Reads the secrets that are not kept, so that nothing after it waits."""

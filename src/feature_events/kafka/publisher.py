@@ -14,13 +14,11 @@ acknowledged; while that record's partition has no leader, the retries write not
 import contextlib
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from enum import Enum
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from confluent_kafka import KafkaError, KafkaException, Producer
-from confluent_kafka import Message as Report
 
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured, Undelivered
@@ -33,6 +31,7 @@ from feature_events.kafka.client_errors import (
     read_fatal,
     to_authentication_refusal,
 )
+from feature_events.kafka.delivery import Delivery, Outstanding, OutstandingLogged, Refuse
 from feature_events.kafka.producer import close_in_background, connect
 from feature_events.kafka.properties import FIXED
 from feature_events.kafka_properties import Properties
@@ -40,9 +39,6 @@ from feature_events.logs import logger
 
 if TYPE_CHECKING:
     from feature_events.kafka.authentication import Authentication
-
-type Refuse = Callable[[int, str], bool]
-"""Told of a message that Kafka will never take, by its position and why; answers whether it has been dead-lettered."""
 
 # Part of a batch that is kept free, since the estimate must never be below what librdkafka counts
 _BATCH_OVERHEAD = 10_000
@@ -55,39 +51,6 @@ _UNANSWERED_KEPT = 100
 
 # How long the reports of purged messages may take to come back
 _REPORT_SECONDS = 1.0
-
-_NO_REPORT = KafkaError(KafkaError._TIMED_OUT, "no report before the deadline")  # noqa: SLF001  # librdkafka's own code
-
-
-class Delivery(Enum):
-    """What became of a message."""
-
-    DELIVERED = "delivered"
-    """Acknowledged by all in-sync replicas."""
-    REFUSED = "refused"
-    """Kafka will never take it; it was tried alone and has been dead-lettered."""
-    UNKNOWN = "unknown"
-    """Everything else. It may have been written."""
-
-
-class _Outstanding:
-    """One message's delivery report; its bound method is the callback, so that a late report finds its own message."""
-
-    error: KafkaError | None = _NO_REPORT
-
-    def report(self, error: KafkaError | None, _: Report) -> None:
-        self.error = error
-
-
-class _OutstandingLogged(_Outstanding):
-    """The same, for those who want to see each delivery."""
-
-    def report(self, error: KafkaError | None, report: Report) -> None:
-        self.error = error
-        if error is None:
-            logger.debug(
-                "message delivered", topic=report.topic(), partition=report.partition(), offset=report.offset()
-            )
 
 
 class Publisher:
@@ -113,7 +76,7 @@ class Publisher:
         self._authentication = authentication
         self._properties = {**properties, **FIXED}
         self._wave_bytes = int(self._properties["message.max.bytes"]) - _BATCH_OVERHEAD
-        self._outstanding = _OutstandingLogged if log_each else _Outstanding
+        self._outstanding = OutstandingLogged if log_each else Outstanding
         self._errors = ClientErrors(self._stop_waiting)
         self._producer: Producer | None = None
         self._unanswered: deque[int] = deque(maxlen=_UNANSWERED_KEPT)
@@ -132,6 +95,8 @@ class Publisher:
         if self._producer is None:
             self._errors = ClientErrors(self._stop_waiting)
             self._producer = connect(self._properties, self._authentication, self._topic, deadline, self._errors)
+            if self._authentication is not None:
+                self._authentication.accept()
             logger.info("producer initialised", topic=self._topic, brokers=self._properties["bootstrap.servers"])
         return self._producer
 
@@ -157,10 +122,12 @@ class Publisher:
             self._publish_waves(messages, deliveries, deadline, refuse)
         except Undelivered as error:
             logger.error("kafka not reached", reason=str(error))
-        except Misconfigured:
-            if self._authentication is not None:
-                self._authentication.forget()  # a secret can be what has to change: the next invocation reads it again
-            raise
+        except Misconfigured as error:
+            # A secret can be what has to change, so the next invocation reads it again
+            was_accepted = self._authentication is not None and self._authentication.forget()
+            if not was_accepted or self._errors.refusal is None:
+                raise
+            logger.error("kafka not reached", reason=str(error), hint="the retry reads the secret, if it was rotated")
         finally:
             if Delivery.UNKNOWN in deliveries:
                 self._unanswered.append(hash(messages[deliveries.index(Delivery.UNKNOWN)].value))
@@ -208,7 +175,7 @@ class Publisher:
         """
         producer = self.open(deadline)
         self._errors.refusal = None
-        outstanding: list[_Outstanding] = []
+        outstanding: list[Outstanding] = []
         for message in messages:
             one = self._outstanding()
             try:
@@ -234,6 +201,11 @@ class Publisher:
                 outstanding += [one, *(self._outstanding() for _ in messages[len(outstanding) + 1 :])]
                 break
             outstanding.append(one)
+        self._flush(producer, deadline)
+        return [each.error for each in outstanding]
+
+    def _flush(self, producer: Producer, deadline: Deadline) -> None:
+        """Waits for Kafka's answers, and drops a producer that has come to its end meanwhile."""
         try:
             producer.flush(deadline.remaining())
         except LOST as exception:
@@ -241,7 +213,6 @@ class Publisher:
             fatal = read_fatal(exception)
             raise_if_misconfigured(fatal, self._topic)
             logger.error("kafka producer lost", code=fatal.name(), reason=fatal.str())
-        return [each.error for each in outstanding]
 
     def _explain(self, error: KafkaError) -> None:
         """Logs why messages were not acknowledged, unless that is for a person to change.

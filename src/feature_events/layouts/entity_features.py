@@ -12,7 +12,6 @@ from feature_events.records.change import Change, Item, Skipped
 from feature_events.settings import FeaturesMode
 
 _KEYS_KEPT = 64  # one function serves a few tables
-_FOUR_TEXTS = [str] * 4
 
 
 class EntityFeatures(NamedTuple):
@@ -32,40 +31,30 @@ class EntityFeatures(NamedTuple):
 def read_entity_features(change: Change, layout: TableLayout, mode: FeaturesMode) -> EntityFeatures | Skipped:
     """What the item of this change means, or why it means nothing.
 
-    Nearly every item has each part as text under its name, so that is looked for first, here; `_read_texts` reads what
-    may be there instead. Without the first look, a record would cost six more calls, 4 % of its CPU.
+    Nearly every item has each part as text under its name, and is read here in one go; any other is read part by part.
+    That saves six calls, 4 % of a record's CPU.
 
     Raises:
         PoisonRecord: the item is not as the layout says.
         Misconfigured: `changed` is asked for and the stream carries no old images.
 
     """
-    image, keys = change.new_image, change.keys
-    outer, inner = layout.features
+    image, keys, resource_key = change.new_image, change.keys, layout.resource_key
+    entity_type = _find_entity_key(tuple(keys), resource_key)
+    (outer, features), (other, metadata) = layout.features, layout.metadata
     try:
-        data = image[outer]["M"][inner]["M"]
+        data, about = image[outer]["M"][features]["M"], image[other]["M"][metadata]["M"]
+        entity_id, resource_name = keys[entity_type]["S"], keys[resource_key]["S"]
+        updated_at, compute_id = about[layout.updated_at]["S"], about[layout.compute_id]["S"]
+        are_texts = type(entity_id) is type(resource_name) is type(updated_at) is type(compute_id) is str
     except (KeyError, TypeError):
-        data = None
-    if type(data) is not dict:
-        data = read_features(image, layout)
-    if not data:
-        return Skipped.NO_FEATURES
-    features = tuple(data) if mode == "all" or change.is_insert else _find_changed(change, data, layout)
-    if not features:
+        are_texts = False
+    if not (are_texts and entity_id and resource_name and data and type(data) is dict) or compute_id == "None":
+        return _read_part_by_part(change, layout, mode)
+    names = tuple(data) if mode == "all" or change.is_insert else _find_changed(change, data, layout)
+    if not names:
         return Skipped.UNCHANGED
-    entity_type, resource_key = _find_entity_key(tuple(keys), layout.resource_key), layout.resource_key
-    outer, inner = layout.metadata
-    texts: tuple[str, ...] = ()
-    try:
-        metadata = image[outer]["M"][inner]["M"]
-        updated_at, compute_id = metadata[layout.updated_at]["S"], metadata[layout.compute_id]["S"]
-        texts = (keys[entity_type]["S"], keys[resource_key]["S"], updated_at, compute_id)
-    except (KeyError, TypeError):
-        pass
-    if [*map(type, texts)] != _FOUR_TEXTS or "" in texts or "None" in texts:
-        texts = _read_texts(change, entity_type, layout)
-    entity_id, resource_name, updated_at, compute_id = texts
-    return EntityFeatures(entity_type, entity_id, resource_name, features, updated_at, compute_id)
+    return EntityFeatures(entity_type, entity_id, resource_name, names, updated_at, compute_id)
 
 
 def read_features(item: Item, layout: TableLayout) -> Item | None:
@@ -93,16 +82,27 @@ def read_compute_id(value: Any) -> str:  # noqa: ANN401  # anything a record may
     return "" if text == "None" else text
 
 
-def _read_texts(change: Change, entity_type: str, layout: TableLayout) -> tuple[str, str, str, str]:
-    """Entity id, resource name, time and compute id, each by itself."""
+def _read_part_by_part(change: Change, layout: TableLayout, mode: FeaturesMode) -> EntityFeatures | Skipped:
+    """What `read_entity_features` gives, whatever an item may hold."""
+    data = read_features(change.new_image, layout)
+    if not data:
+        return Skipped.NO_FEATURES
+    names = tuple(data) if mode == "all" or change.is_insert else _find_changed(change, data, layout)
+    if not names:
+        return Skipped.UNCHANGED
     metadata = _read_map(change.new_image, layout.metadata)
     if metadata is None:
         metadata = _read_map(change.new_image, layout.older_metadata) or {}
+    entity_type, resource_key = _find_entity_key(tuple(change.keys), layout.resource_key), layout.resource_key
+    if not entity_type:
+        raise PoisonRecord(f"the item has not two key attributes of which one is {resource_key}")
     updated_at = metadata.get(layout.updated_at)
     text = updated_at.get("S") if type(updated_at) is dict else None
-    return (
+    return EntityFeatures(
+        entity_type,
         _read_key(entity_type, change.keys[entity_type]),
-        _read_key(layout.resource_key, change.keys[layout.resource_key]),
+        _read_key(resource_key, change.keys[resource_key]),
+        names,
         text if type(text) is str else "",
         read_compute_id(metadata.get(layout.compute_id)),
     )
@@ -136,11 +136,9 @@ def _read_key(name: str, value: Any) -> str:  # noqa: ANN401  # anything a recor
 
 @lru_cache(_KEYS_KEPT)
 def _find_entity_key(names: tuple[str, ...], resource_key: str) -> str:
-    """The key attribute that names the entity's type."""
+    """The key attribute that names the entity's type; empty where there are not two of which one is the resource's."""
     others = [name for name in names if name != resource_key]
-    if len(names) != 2 or len(others) != 1:  # noqa: PLR2004  # partition key and sort key
-        raise PoisonRecord(f"the item has not two key attributes of which one is {resource_key}")
-    return others[0]
+    return others[0] if len(names) == 2 and len(others) == 1 else ""  # noqa: PLR2004  # partition key and sort key
 
 
 def _find_changed(change: Change, data: Item, layout: TableLayout) -> tuple[str, ...]:

@@ -87,15 +87,9 @@ def read_change(record: StreamRecord) -> Change | Skipped:
         raise _explain(record)
     event_id, created = record.get("eventID"), body.get("ApproximateCreationDateTime")
     is_time = type(created) in _NUMBERS and 0 < created <= _LATEST  # NaN fails both comparisons
-    return Change(
-        stream=to_stream(stream_arn),
-        sequence_number=number,
-        event_id=event_id if type(event_id) is str else "",
-        keys=keys,
-        new_image=new_image,
-        created_ms=round(created * 1000) if is_time else None,
-        raw=record,
-    )
+    created_ms = round(created * 1000) if is_time else None
+    text = event_id if type(event_id) is str else ""
+    return Change(to_stream(stream_arn), number, text, keys, new_image, created_ms, record)
 
 
 def _explain(record: StreamRecord) -> Exception:  # noqa: PLR0911  # one for each defect

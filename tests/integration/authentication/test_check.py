@@ -189,7 +189,7 @@ OTHER = Authority("Other").certificate
 @pytest.mark.parametrize(
     ("names", "fault", "text"),
     [
-        (["settings"], set_wrong("TOPIC_NAME", "a topic"), "TOPIC_NAME is not a topic's name"),
+        (["settings"], set_wrong("TOPIC_NAME", "a topic"), "TOPIC_NAME must be a topic's name"),
         (["secret KAFKA_SECRET_ARN"], change("KAFKA_SECRET_ARN", "{}"), 'not of the form {"username": "..."'),
         (["secret SCHEMA_REGISTRY_SECRET_ARN"], lose("SCHEMA_REGISTRY_SECRET_ARN"), "cannot be read"),
         (["secret KAFKA_CA_SECRET_ARN"], change("KAFKA_CA_SECRET_ARN", "none"), "secret in KAFKA_CA_SECRET_ARN"),

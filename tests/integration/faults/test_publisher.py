@@ -15,8 +15,9 @@ from confluent_kafka import KafkaError, KafkaException
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured, Undelivered
 from feature_events.kafka.authentication import Authentication
+from feature_events.kafka.delivery import Delivery
 from feature_events.kafka.properties import DEFAULTS
-from feature_events.kafka.publisher import Delivery, Publisher
+from feature_events.kafka.publisher import Publisher
 from feature_events.settings import read_settings
 from tests.support.messages import Refusals, number_of, to_message, to_messages
 from tests.support.mock_kafka import INIT_PRODUCER_ID, METADATA, PRODUCE, MockKafka, run_mock_kafka

@@ -1,0 +1,54 @@
+"""The package keeps the order of its rooms: a record goes down the house, and a change reaches only what is above."""
+
+from local.paths import ROOT
+from tests.support.house import find_circles, find_long_functions, find_long_modules, find_unplaced, find_upward_imports
+
+PACKAGE = ROOT / "src" / "feature_events"
+ORDER = (
+    "errors",
+    "deadline",
+    "logs",
+    "metrics",
+    "setting_values",
+    "kafka_properties",
+    "settings",
+    "probe",
+    "network",
+    "aws",
+    "records",
+    "layouts",
+    "events",
+    "registries",
+    "kafka",
+    "failures",
+    "outcome",
+    "pipeline",
+    "redrives",
+    "preflight",
+    "wiring",
+    "handler",
+    "registration",
+    "redrive",
+)
+"""From low to high: a module imports nothing that stands above it."""
+
+
+def test_order__has_a_place_for_all() -> None:
+    """Every module has its place, and nothing else has one."""
+    assert find_unplaced(PACKAGE, ORDER) == []
+
+
+def test_imports__lead_downwards() -> None:
+    """No module imports from above, not even inside a function or for the type checker."""
+    assert find_upward_imports(PACKAGE, ORDER) == []
+
+
+def test_imports__go_in_no_circle() -> None:
+    """Within a room, too, modules can be read one after the other."""
+    assert find_circles(PACKAGE) == []
+
+
+def test_modules__are_short() -> None:
+    """No module and no function is longer than a reader takes in."""
+    assert find_long_modules(PACKAGE) == []
+    assert find_long_functions(PACKAGE) == []
