@@ -14,6 +14,7 @@ from benchmarks.environments import make_environments
 from benchmarks.memory import measure_growth, measure_peaks
 from benchmarks.one_record import measure_one_record
 from benchmarks.results import FOLDER, Results, describe_run
+from benchmarks.sizes import measure_sizes
 from benchmarks.throughput import ROUNDS, measure_throughput
 from local.commands import command
 
@@ -27,6 +28,7 @@ def bench(console: Console, *, rounds: int, compares_releases: bool) -> int:
         costs = measure_throughput(lambda text: status.update(f"CPU of one record, {text}"), rounds)
         status.update("one record")
         one_record = measure_one_record(brokers)
+        sizes = measure_sizes(brokers)
         status.update("memory over many invocations")
         growth = measure_growth(brokers)
         status.update("building")
@@ -47,6 +49,7 @@ def bench(console: Console, *, rounds: int, compares_releases: bool) -> int:
         growth=growth,
         one_record=one_record,
         end_to_end=end_to_end,
+        sizes=sizes,
         releases=releases,
     )
     results.write()

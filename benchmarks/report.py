@@ -31,6 +31,12 @@ _WORK = """\
 Counted, not timed, so the same on every machine; `make test` holds them to `benchmarks/bounds.json`. An
 invocation's are those of a batch of one record.
 """
+_SIZES = """\
+## Size of an event
+
+Bytes of one event with its wire-format prefix, beside the same fields as compact JSON; and what each takes on the wire
+in a batch of 1,000 events compressed by zstd, key and Kafka's own format included, headers not.
+"""
 _STARTS = """\
 ## Start
 
@@ -77,6 +83,7 @@ def to_markdown(results: Results) -> str:
             "",
             *_to_costs(results),
             *_to_work(results),
+            *_to_sizes(results),
             *_to_starts(results),
             *_to_memory(results),
             *_to_latency(results),
@@ -114,6 +121,25 @@ def _to_work(results: Results) -> Iterator[str]:
             [of, work.headers, str(work.features), *(f"{number:,.0f}" for number in work[2:])]
             for of, works in results.work.items()
             for work in works
+        ),
+    )
+    yield ""
+
+
+def _to_sizes(results: Results) -> Iterator[str]:
+    yield _SIZES
+    yield from _to_table(
+        ["features", "Avro", "compact JSON", "Avro / JSON", "Avro, in a batch", "JSON, in a batch"],
+        (
+            [
+                str(size.features),
+                f"{size.avro:,.0f}",
+                f"{size.json:,.0f}",
+                f"{size.avro / size.json:.2f}",
+                f"{size.avro_on_wire:.1f}",
+                f"{size.json_on_wire:.1f}",
+            ]
+            for size in results.sizes
         ),
     )
     yield ""

@@ -15,6 +15,7 @@ from benchmarks.counters import Work
 from benchmarks.end_to_end import EndToEnd
 from benchmarks.memory import Growth, Peak
 from benchmarks.one_record import OneRecord
+from benchmarks.sizes import Size
 from benchmarks.throughput import Cost
 from local.paths import ROOT
 
@@ -37,6 +38,7 @@ class Results(NamedTuple):
     growth: Growth
     one_record: OneRecord
     end_to_end: EndToEnd
+    sizes: Sequence[Size]
     releases: Mapping[str, float]
     """Milliseconds of CPU to start a producer, by release of confluent-kafka; empty where they were not compared."""
 
@@ -54,6 +56,7 @@ class Results(NamedTuple):
             growth=Growth(**found["growth"]),
             one_record=OneRecord(**found["one_record"]),
             end_to_end=EndToEnd(**found["end_to_end"]),
+            sizes=[Size(**each) for each in found["sizes"]],
             releases=found["releases"],
         )
 
