@@ -1,25 +1,25 @@
 """Measures how many bytes an event takes, in Avro and as compact JSON, alone and on the wire in a batch.
 
-On the wire is what librdkafka sent of one record batch of 1,000 messages compressed by zstd, for each message: its key and
-Kafka's own format included, headers not.
+A program, under the function's settings. On the wire is what librdkafka sent of one record batch of 1,000 messages
+compressed by zstd, for each message: its key and Kafka's own format included, headers not.
 """
 
+import importlib
 import json
+import os
 from collections.abc import Sequence
+from contextlib import redirect_stdout
+from io import BytesIO
 from typing import Any, NamedTuple
 
+import fastavro
 from confluent_kafka import Producer
 
+from benchmarks.programs import run_to_end, to_command
 from benchmarks.stream_events import to_stream_event
 from benchmarks.throughput import FEATURES
-from benchmarks.worker import SCHEMA_ID, TOPIC
-from feature_events.events.codec import Codec
-from feature_events.events.event import FeatureAvailabilityEvent, to_event
-from feature_events.events.schema import SHIPPED_SCHEMA
-from feature_events.events.wire_format import to_confluent_prefix
-from feature_events.layouts.entity_features import EntityFeatures, read_entity_features
-from feature_events.layouts.table_layout import DEFAULT_LAYOUT
-from feature_events.records.change import Change, read_change
+from benchmarks.worker import TOPIC, to_settings
+from local.paths import ROOT
 
 RECORDS = 1_000
 
@@ -35,32 +35,28 @@ class Size(NamedTuple):
 
 
 def measure_sizes(brokers: str) -> list[Size]:
-    """Every number of features, both ways."""
-    codec, prefix = Codec(SHIPPED_SCHEMA), to_confluent_prefix(SCHEMA_ID)
+    """Runs this module as a program."""
+    return [Size(*each) for each in json.loads(run_to_end(to_command("sizes"), to_settings(brokers)).text)]
+
+
+def _measure() -> list[Size]:
+    """Every number of features, both ways, of the messages that the function's own pipeline makes."""
+    _, pipeline = importlib.import_module("feature_events.wiring").wire()
+    schema = json.loads((ROOT / "schemas" / "feature_trigger.avsc").read_text())
+    brokers = os.environ["KAFKA_BROKER_URL"]
     sizes = []
     for features in FEATURES:
-        events = _read_events(features)
-        keys = [event.entity_id.encode() for event in events]
-        avro = [prefix + codec.encode(event) for event in events]
-        text = [_to_json(event) for event in events]
+        prepared = pipeline.prepare(to_stream_event(features, RECORDS).parse()["Records"], range(RECORDS))
+        keys, avro = zip(*[(message.key, message.value) for message in prepared.messages.values()], strict=True)
+        text = [_to_json(value[len(pipeline.prefix) :], schema) for value in avro]
         alone = _to_mean(avro), _to_mean(text)
         sizes.append(Size(features, *alone, _send(brokers, keys, avro), _send(brokers, keys, text)))
     return sizes
 
 
-def _read_events(features: int) -> list[FeatureAvailabilityEvent]:
-    events = []
-    for record in to_stream_event(features, RECORDS).parse()["Records"]:
-        change = read_change(record)
-        if isinstance(change, Change):
-            entity = read_entity_features(change, DEFAULT_LAYOUT, "all")
-            if isinstance(entity, EntityFeatures):
-                events.append(to_event(entity, change))
-    return events
-
-
-def _to_json(event: FeatureAvailabilityEvent) -> bytes:
-    return json.dumps(event._asdict(), separators=(",", ":"), ensure_ascii=False).encode()
+def _to_json(avro: bytes, schema: Any) -> bytes:  # noqa: ANN401  # fastavro's own
+    event = fastavro.schemaless_reader(BytesIO(avro), schema, None)
+    return json.dumps(event, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def _to_mean(values: Sequence[bytes]) -> float:
@@ -102,3 +98,14 @@ def _wait_for(producer: Producer, sent: list[int]) -> int:
     while not sent:
         producer.poll(1)
     return sent[-1]
+
+
+def main() -> None:
+    """Measures, and prints."""
+    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):  # noqa: PTH123  # a device, not a path
+        measured = _measure()
+    print(json.dumps(measured))  # noqa: T201  # it is what the program is for
+
+
+if __name__ == "__main__":
+    main()
