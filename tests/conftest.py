@@ -1,19 +1,22 @@
 """What tests of several directories share: things that take seconds to make are made once a session."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from local.application.artefacts import Artefacts, build
-from local.paths import HOME, ROOT
+from local.paths import DEFAULT_STACK, HOME, ROOT
 from local.servers.processes import Processes
-from local.servers.stack import Stack
+from local.servers.stack import RunningStack, Stack
 from local.servers.topic import create_topic
+from local.steps import Steps
 from tests.simulation.scale import FULL
 
 # Neither a slow machine nor luck may fail a test; `make prove` looks for what these examples do not show
@@ -41,18 +44,27 @@ def oldest_runtime() -> Path:
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
-    """Kafka, registry and AWS on this machine; tests share it, so each keeps to topics and names of its own."""
-    with Stack() as stack:
-        yield stack
+    """Kafka, registry and AWS on this machine; tests share it, so each keeps to topics and names of its own.
+
+    With STACK=up they are those of `make up`, for one test after the other; not for tests that stop a server.
+    """
+    if os.environ.get("STACK") != "up":
+        with Stack() as stack:
+            yield stack
+        return
+    running = RunningStack.find(DEFAULT_STACK, Steps())
+    assert running is not None, "no local stack is up: run `make up`"
+    with running:
+        yield running  # type: ignore[misc]  # it has no servers to stop
 
 
 @pytest.fixture(scope="session")
 def topic(stack: Stack) -> Callable[..., str]:
     """Makes a new topic, of one partition unless told otherwise, and gives its name."""
-    numbers = count()
+    numbers, session = count(), uuid4().hex[:8]
 
     def make(partitions: int = 1) -> str:
-        name = f"test-{next(numbers)}"
+        name = f"test-{session}-{next(numbers)}"
         create_topic(stack.kafka, name, partitions)
         return name
 
