@@ -1,8 +1,8 @@
 """Turns an event into Avro, under any schema that an event can fill; every byte is fastavro's.
 
 A record is its fields one after the other, so they can be written in parts. Most events of a table share all but three
-of their fields, and to write the whole record each time is a quarter of a record's CPU, or half where it has a hundred
-features: so what events share is written once and kept.
+of their fields, and to write the whole record each time would take a quarter more CPU, or three times as much where it
+has a hundred features: so what events share is written once and kept.
 https://avro.apache.org/docs/1.12.0/specification/#complex-types-1
 """
 
