@@ -56,7 +56,7 @@ VARIABLES = {
     "LogLevel": "POWERTOOLS_LOG_LEVEL",
 }
 """Parameter -> the variable that the function has it by."""
-SCHEMA = Path("feature_events") / "feature_trigger.avsc"
+SCHEMA = Path("feature_events") / "events" / "feature_trigger.avsc"
 WAIT = 30.0
 
 
