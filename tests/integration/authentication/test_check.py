@@ -208,7 +208,7 @@ OTHER = Authority("Other").certificate
         (["idempotent producer", "write to the topic"], deny_producer_id, "WriteDataIdempotently"),
         (["schema"], change_registry_password, "HTTP 401"),
         (["schema"], set_wrong("SCHEMA_VERSION", "7"), "no version 7"),
-        (["dead letters"], set_wrong("DEAD_LETTER_BUCKET", "elsewhere"), "S3 answers NoSuchBucket"),
+        (["dead letters"], set_wrong("DEAD_LETTER_BUCKET", "elsewhere"), "into elsewhere (NoSuchBucket): set"),
         (["dead letters"], set_wrong("DEAD_LETTER_BUCKET", ""), "set DEAD_LETTER_BUCKET"),
     ],
 )
