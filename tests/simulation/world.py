@@ -1,6 +1,6 @@
 """A small world for the whole function: a stream, the mapping, Kafka, S3 and a clock; and what must hold in it.
 
-The handler, the line and the publisher are the real ones. The invariants look at what is in the topic and in the
+The handler, the pipeline and the publisher are the real ones. The invariants look at what is in the topic and in the
 stores, never at what the code says of itself.
 """
 
@@ -44,10 +44,10 @@ INVARIANTS = {
     "I1": "every change is in the topic, in the dead letters, in the on-failure destination, or still in the stream",
     "I2": "the first appearances of an entity's changes in the topic are in stream order",
     "I3": "the same change has the same id and the same bytes, each time",
-    "I4": "what is reported is the first record that was neither acknowledged, set aside nor rightly skipped",
+    "I4": "what is reported is the first record that was neither acknowledged, dead-lettered nor rightly skipped",
     "I5": "nothing is sent after the function has returned",
-    "I6": "a good record is never set aside",
-    "I7": "the function answers before its time-out",
+    "I6": "a good record is never dead-lettered",
+    "I7": "the function answers before its timeout",
     "I8": "with the faults over, everything comes to its end without another failure",
     "I9": "no instance dead-letters more than the limit and its share of the events delivered",
     "I10": "nothing is dead-lettered before all that is ahead of it in its batch has come to an end",
@@ -57,7 +57,7 @@ INVARIANTS = {
 SLOW_STORE = 2.9
 """Seconds that the slowest put takes which is no failure."""
 
-# A message of a good record weighs about 600 bytes: a wave holds five, a record batch that the topic takes two
+# A message of a good record has about 600 bytes: a wave holds five, a record batch that the topic takes two
 _MESSAGE_MAX_BYTES = 13_000
 _TOPIC_MAX_BYTES = 1_500
 # Of a batch of twelve
@@ -194,7 +194,7 @@ class Instance:
         self.limit = settings.dead_letter_limit
         self.used = 0
         """Of the limit, in events: a dead letter takes as many as give one back."""
-        self.set_aside: set[int] = set()
+        self.dead_lettered: set[int] = set()
         self.unanswered: set[int] = set()
         """Of each attempt that failed, the first event without an answer."""
 
@@ -332,8 +332,8 @@ class World:
         self._check_nothing_lost({number for log in appearances for number, _ in log})
         for log in appearances:
             self._check_order(log)
-        aside = {_position(record) for record, _ in self.letters.letters}
-        self._break("I6", [number for number in aside if self.written[number][0] not in BAD])
+        stored = {_position(record) for record, _ in self.letters.letters}
+        self._break("I6", [number for number in stored if self.written[number][0] not in BAD])
         if self._broken:
             raise Broken(self._broken)
 
@@ -343,7 +343,7 @@ class World:
             self._broken.setdefault(invariant, str(found))
 
     def _check_nothing_lost(self, in_topic: set[int]) -> None:
-        aside = {_position(record) for record, _ in self.letters.letters}
+        stored = {_position(record) for record, _ in self.letters.letters}
         elsewhere = {
             _position(record)
             for record in (*self.mapping.pending(), *read_on_failure(self.on_failure), *self.mapping.filtered)
@@ -351,7 +351,7 @@ class World:
         lost = [
             number
             for number, (kind, _) in self.written.items()
-            if number not in in_topic and number not in aside and number not in elsewhere and kind != NOTHING
+            if number not in in_topic and number not in stored and number not in elsewhere and kind != NOTHING
         ]
         self._break("I1", lost or self.mapping.trimmed)
 
@@ -394,17 +394,17 @@ class World:
             raise
         finally:
             delivered = {_number_of(each) for each in self.kafka.acknowledged[acknowledged:]}
-            aside = {_position(record) for record, _ in self.letters.letters[letters:]}
+            stored = {_position(record) for record, _ in self.letters.letters[letters:]}
             if stopped and not instance.is_at_limit:
                 self._break("I8", "stopped by a limit that was not reached")
             sent = [_number_of(each) for each in self.kafka.handed[handed:]]
-            self._check_probe(instance, event["Records"], sent, delivered | aside)
-            instance.used += len(aside - instance.set_aside) * _EVENTS_PER_DEAD_LETTER
-            instance.set_aside |= aside
+            self._check_probe(instance, event["Records"], sent, delivered | stored)
+            instance.used += len(stored - instance.dead_lettered) * _EVENTS_PER_DEAD_LETTER
+            instance.dead_lettered |= stored
             if instance.used > instance.limit * _EVENTS_PER_DEAD_LETTER:
                 self._break("I9", f"{instance.used} of {instance.limit * _EVENTS_PER_DEAD_LETTER}")
-            first = self._find_first_undone(event["Records"], delivered | aside)
-            self._break("I10", [number for number in aside if first is not None and number > first])
+            first = self._find_first_undone(event["Records"], delivered | stored)
+            self._break("I10", [number for number in stored if first is not None and number > first])
             self._break("I7", max(0.0, self._now() - context.end))
             self._break("I5", self.kafka.held)
         settled = [number for number in delivered if first is None or number < first]

@@ -416,9 +416,9 @@ def test_one_stream_in_prod__leaves_its_failures(account: Account) -> None:
 
 
 SETS: Mapping[str, tuple[Parameters, set[str]]] = {
-    "sign-in-scram": (PINNED | {"KafkaAuth": "scram", "KafkaSecretArn": SECRET}, {"Secrets"}),
-    "sign-in-iam": (PINNED | {"KafkaAuth": "iam", "KafkaClusterArn": CLUSTER}, {"KafkaCluster", "KafkaTopic"}),
-    "sign-in-mtls": (
+    "authenticate-scram": (PINNED | {"KafkaAuth": "scram", "KafkaSecretArn": SECRET}, {"Secrets"}),
+    "authenticate-iam": (PINNED | {"KafkaAuth": "iam", "KafkaClusterArn": CLUSTER}, {"KafkaCluster", "KafkaTopic"}),
+    "authenticate-mtls": (
         PINNED | {"KafkaAuth": "mtls", "KafkaSecretArn": SECRET, "KafkaCaSecretArn": CA_SECRET},
         {"Secrets"},
     ),

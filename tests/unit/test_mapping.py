@@ -86,10 +86,10 @@ def test_step__takes_for_success(answer: object) -> None:
         ValueError("any exception"),
         TimedOut(),
     ],
-    ids=["empty", "null", "wrong key", "not in the batch", "one unknown", "no object", "exception", "time-out"],
+    ids=["empty", "null", "wrong key", "not in the batch", "one unknown", "no object", "exception", "timeout"],
 )
 def test_step__takes_for_a_failed_batch(answer: object) -> None:
-    """The answers that AWS lists as complete failure have the whole batch delivered again."""
+    """What AWS lists as complete failure has the whole batch retried."""
     driven = Driven(REPORTING, [answer])
     driven.put(range(3))
     assert driven.step().outcome is Outcome.FAILED
@@ -102,7 +102,7 @@ def test_step__takes_for_a_failed_batch(answer: object) -> None:
     [([0], ["0", "1", "2", "3"]), ([2], ["2", "3"]), ([3, 1], ["1", "2", "3"])],
     ids=["first", "one", "several"],
 )
-def test_step__delivers_again_from_the_lowest_reported(reported: list[int], again: list[str]) -> None:
+def test_step__retries_from_the_lowest_reported(reported: list[int], again: list[str]) -> None:
     """The lowest sequence number is the checkpoint, whatever the order in the answer."""
     driven = Driven(REPORTING, [failed(*reported)])
     driven.put(range(4))
@@ -127,7 +127,7 @@ def test_step__bisects_on_an_exception() -> None:
 
 
 def test_step__splits_at_a_partial_response() -> None:
-    """With bisect and a report, only what is left from the reported record on is delivered again."""
+    """With bisect and a report, only what is left from the reported record on is retried."""
     driven = Driven(replace(REPORTING, bisect_batch_on_function_error=True), [failed(3)])
     driven.put(range(4))
     driven.finish()
@@ -135,7 +135,7 @@ def test_step__splits_at_a_partial_response() -> None:
 
 
 def test_step__counts_partial_failures_towards_the_retries() -> None:
-    """What is reported again and again is given up, with everything behind it in the batch."""
+    """What is reported again and again goes to the on-failure destination, with everything behind it in the batch."""
     driven = Driven(replace(REPORTING, maximum_retry_attempts=2), [failed(1)] * 3)
     driven.put(range(3))
     assert [driven.step().outcome for _ in range(3)] == [Outcome.PARTIAL, Outcome.FAILED, Outcome.DISCARDED]
@@ -161,7 +161,7 @@ def test_step__retries_for_ever_when_told_so() -> None:
     assert len(driven.batches) == 51
 
 
-def test_step__gives_up_what_is_too_old() -> None:
+def test_step__discards_what_is_too_old() -> None:
     """Records over MaximumRecordAge go to the destination without another try; younger ones are delivered."""
     driven = Driven(replace(REPORTING, maximum_record_age_in_seconds=23 * 3600), [failed(0)])
     driven.put([0, 1])
@@ -186,7 +186,7 @@ def test_advance__trims_the_stream_after_a_day() -> None:
 
 
 def test_discard__writes_awss_document() -> None:
-    """The object in S3 says what was given up and why, and holds the records."""
+    """The object in S3 says what was discarded and why, and holds the records."""
     driven = Driven(replace(REPORTING, maximum_retry_attempts=0), [ValueError()])
     driven.put([4, 5])
     driven.step()

@@ -1,4 +1,4 @@
-"""The whole line on real Kafka, a real registry and an S3: what it is for, and what it does when they fail."""
+"""The whole pipeline on real Kafka, a real registry and an S3: what it is for, and what it does when they fail."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -57,7 +57,7 @@ class Function:
         return list(events.values())
 
     def dead_letters(self) -> list[Any]:
-        """What was set aside."""
+        """What was dead-lettered."""
         s3, bucket = self._stack.clients.s3, self.environ["DEAD_LETTER_BUCKET"]
         found = s3.list_objects_v2(Bucket=bucket).get("Contents", [])
         return [json.loads(s3.get_object(Bucket=bucket, Key=each["Key"])["Body"].read()) for each in found]
@@ -130,7 +130,7 @@ PUTS = [
 ]
 
 
-def test_line__sends_what_the_former_publisher_sent(function: Function) -> None:
+def test_pipeline__sends_what_the_former_publisher_sent(function: Function) -> None:
     """An item written by the former rules gives an event equal to the one that API code published for it."""
     assert function([put.record(number) for number, put in enumerate(PUTS)]) == DONE
     expected = [put.formerly_sent() for put in PUTS]
@@ -142,7 +142,7 @@ def test_line__sends_what_the_former_publisher_sent(function: Function) -> None:
         assert set(event["features"]) == former["features"]
 
 
-def test_line__repeats_itself_to_the_byte(function: Function) -> None:
+def test_pipeline__repeats_itself_to_the_byte(function: Function) -> None:
     """The same batch handled twice, in two execution environments, gives the same messages to the last header."""
     records = [to_record(number, entity=f"user-{number % 5}") for number in range(50)]
     for _ in range(2):
@@ -153,7 +153,7 @@ def test_line__repeats_itself_to_the_byte(function: Function) -> None:
     assert {message: whole.count(message) for message in whole} == dict.fromkeys(whole, 2)
 
 
-def test_line__sets_one_bad_record_of_a_thousand_aside(function: Function) -> None:
+def test_pipeline__dead_letters_one_bad_record_of_a_thousand(function: Function) -> None:
     """The 999 others are in Kafka, in order, and the bad one is in S3 with payload and reason; Lambda hears of none."""
     records = [to_record(number, entity=f"user-{number % 50}") for number in range(1000)]
     records[500] = to_unreadable_record(500)
@@ -180,10 +180,10 @@ def own_kafka(tmp_path: Path) -> Iterator[Kafka]:
 
 
 @pytest.mark.parametrize("fault", ["kill", "pause"])
-def test_line__completes_a_batch_that_lost_its_broker(
+def test_pipeline__completes_a_batch_that_lost_its_broker(
     function: Function, own_kafka: Kafka, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It answers with the first undelivered, sends nothing afterwards, and delivered again nothing is missing."""
+    """It answers with the first undelivered, sends nothing afterwards, and after the retry nothing is missing."""
     create_topic(own_kafka.bootstrap, "events", 4)
     function.environ |= {
         "KAFKA_BROKER_URL": own_kafka.bootstrap,
@@ -222,7 +222,7 @@ def test_line__completes_a_batch_that_lost_its_broker(
     assert all(each == sorted(each) for each in sequences.values())
 
 
-def test_line__registers_and_finds_its_schema(function: Function, stack: Stack) -> None:
+def test_pipeline__registers_and_finds_its_schema(function: Function, stack: Stack) -> None:
     """Registered once, the schema has one id, which a function that only looks it up finds, and by its version too."""
     assert function([to_record(0)]) == DONE
     client = SchemaRegistryClient({"url": stack.registry})
@@ -261,10 +261,10 @@ def without_images(view: str) -> Json:
         ({"FEATURES_MODE": "changed"}, to_record(kind="MODIFY", view="NEW_IMAGE"), Misconfigured, "NEW_AND_OLD_IMAGES"),
     ],
 )
-def test_line__fails_clearly_where_a_person_must_act(
+def test_pipeline__fails_clearly_where_a_person_must_act(
     function: Function, settings: dict[str, str], record: Json, error: type[Exception], text: str
 ) -> None:
-    """One clear error each; nothing is in the topic and nothing is set aside."""
+    """One clear error each; nothing is in the topic and nothing is dead-lettered."""
     topic = function.environ["TOPIC_NAME"]
     function.environ |= settings
     with pytest.raises(error, match=text):
@@ -291,7 +291,7 @@ def to_large_item() -> Json:
 
 
 @pytest.mark.parametrize("entity", [{"S": '🦊 "quoted" \n'}, {"B": "AAECAw=="}, {"N": "9" * 38}])
-def test_line__takes_whatever_dynamodb_takes(function: Function, entity: Json) -> None:
+def test_pipeline__takes_whatever_dynamodb_takes(function: Function, entity: Json) -> None:
     """Items at DynamoDB's limits, with names and keys of any kind, give events."""
     record = to_record(item=to_large_item())
     assert len(json.dumps(record, ensure_ascii=False).encode()) > 400_000
@@ -303,8 +303,8 @@ def test_line__takes_whatever_dynamodb_takes(function: Function, entity: Json) -
     assert function.dead_letters() == []
 
 
-def test_line__sets_aside_what_kafka_cannot_take(function: Function) -> None:
-    """A record whose names alone are more than a message may hold is set aside with the reason, and crashes nothing."""
+def test_pipeline__dead_letters_what_kafka_cannot_take(function: Function) -> None:
+    """A record whose names alone exceed a message is dead-lettered with the reason, and crashes nothing."""
     function.environ["KAFKA_PROPERTIES"] = '{"message.max.bytes": 100000}'
     records = [to_record(0), to_record(1, item=to_large_item()), to_record(2)]
     assert function(records) == DONE
