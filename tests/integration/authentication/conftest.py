@@ -23,7 +23,7 @@ from local.servers.registry import Registry
 from local.servers.topic import create_topic
 from tests.support.certificates import CertificateAuthority
 from tests.support.connections import cut_connections
-from tests.support.iam import TokenProvider
+from tests.support.iam import TokenProvider, replace_token_provider
 from tests.support.kafka_listeners import to_oauth_listener, to_scram_listener, to_tls_listener
 from tests.support.registry_proxy import RegistryProxy, run_registry_proxy
 from tests.support.secrets import Secrets, run_secrets
@@ -113,10 +113,7 @@ def log(monkeypatch: pytest.MonkeyPatch) -> StringIO:
 @pytest.fixture
 def provider(monkeypatch: pytest.MonkeyPatch) -> TokenProvider:
     """The provider of tokens, in the place of AWS's."""
-    provider = TokenProvider()
-    name = "aws_msk_iam_sasl_signer.MSKAuthTokenProvider.generate_auth_token"
-    monkeypatch.setattr(name, provider.generate_auth_token)
-    return provider
+    return replace_token_provider(monkeypatch)
 
 
 LISTENERS: dict[KafkaAuth, str] = {"none": "PLAIN", "tls": "TLS", "scram": "SCRAM", "mtls": "MTLS", "iam": "OAUTH"}
