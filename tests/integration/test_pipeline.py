@@ -1,7 +1,7 @@
 """The whole pipeline on real Kafka, a real registry and an S3: what it is for, and what it does when they fail."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from types import ModuleType
@@ -12,55 +12,17 @@ import confluent_kafka
 import pytest
 from boto3.dynamodb.types import TypeSerializer
 from confluent_kafka.schema_registry import SchemaRegistryClient
-from confluent_kafka.schema_registry.avro import AvroDeserializer
 
 from feature_events.errors import Misconfigured, Undelivered
 from local.servers.kafka import Kafka
 from local.servers.processes import Processes
 from local.servers.stack import Stack
-from local.servers.topic import Received, create_topic
-from tests.support.doubles import FakeContext
+from local.servers.topic import create_topic
 from tests.support.execution_environment import start_environment
+from tests.support.function import Function
 from tests.support.records import FIRST_NUMBER, Json, number_of, to_item, to_record, to_unreadable_record
-from tests.support.topics import read_topic
 
 DONE: dict[str, list[Any]] = {"batchItemFailures": []}
-
-
-class Function:
-    """The function in an execution environment of its own, and what it leaves behind."""
-
-    def __init__(self, stack: Stack, environ: dict[str, str], load: Callable[[dict[str, str]], ModuleType]) -> None:
-        self._stack = stack
-        self.environ = environ
-        self._load = load
-        self._module: ModuleType | None = None
-
-    def __call__(self, records: Sequence[object], milliseconds: int = 60_000) -> Any:  # noqa: ANN401  # Lambda's answer is JSON
-        """Invokes the function with a batch."""
-        if self._module is None:
-            self._module = self._load(self.environ)
-        return self._module.handler({"Records": records}, FakeContext(milliseconds))
-
-    def messages(self) -> list[Received]:
-        """What is in the topic."""
-        return read_topic(self.environ["KAFKA_BROKER_URL"], self.environ["TOPIC_NAME"])
-
-    def events(self) -> list[dict[str, Any]]:
-        """The events in the topic, decoded as a consumer would, each once, in order of appearance."""
-        deserialize = AvroDeserializer(SchemaRegistryClient({"url": self._stack.registry}))
-        events: dict[str, dict[str, Any]] = {}
-        for message in self.messages():
-            event = deserialize(message.value, None)
-            assert isinstance(event, dict)
-            events.setdefault(event["event_id"], event)
-        return list(events.values())
-
-    def dead_letters(self) -> list[Any]:
-        """What was dead-lettered."""
-        s3, bucket = self._stack.clients.s3, self.environ["DEAD_LETTER_BUCKET"]
-        found = s3.list_objects_v2(Bucket=bucket).get("Contents", [])
-        return [json.loads(s3.get_object(Bucket=bucket, Key=each["Key"])["Body"].read()) for each in found]
 
 
 @pytest.fixture
@@ -147,7 +109,7 @@ def test_pipeline__repeats_itself_to_the_byte(function: Function) -> None:
     records = [to_record(number, entity=f"user-{number % 5}") for number in range(50)]
     for _ in range(2):
         assert function(records) == DONE
-        function._module = None  # noqa: SLF001  # the next one is another environment
+        function.restart()
     whole = [(each.key, each.value, each.headers, each.timestamp_ms) for each in function.messages()]
     assert len(whole) == 100
     assert {message: whole.count(message) for message in whole} == dict.fromkeys(whole, 2)
@@ -229,7 +191,7 @@ def test_pipeline__registers_and_finds_its_schema(function: Function, stack: Sta
     latest = client.get_latest_version(f"{function.environ['TOPIC_NAME']}-value")
     for settings in ({}, {"SCHEMA_VERSION": "latest"}, {"SCHEMA_VERSION": "1"}, {"SCHEMA_ID": str(latest.schema_id)}):
         function.environ |= {"AUTO_REGISTER_SCHEMAS": "false", "SCHEMA_VERSION": "", "SCHEMA_ID": "", **settings}
-        function._module = None  # noqa: SLF001  # each in an environment of its own
+        function.restart()
         assert function([to_record(1)]) == DONE
     ids = {int.from_bytes(message.value[1:5]) for message in function.messages()}
     assert ids == {latest.schema_id}
@@ -269,7 +231,7 @@ def test_pipeline__fails_clearly_where_a_person_must_act(
     function.environ |= settings
     with pytest.raises(error, match=text):
         function([record])
-    function.environ |= {"TOPIC_NAME": topic, "KAFKA_BROKER_URL": function._stack.kafka}  # noqa: SLF001  # to look
+    function.environ |= {"TOPIC_NAME": topic, "KAFKA_BROKER_URL": function.stack.kafka}  # to look
     assert (function.messages(), function.dead_letters()) == ([], [])
 
 

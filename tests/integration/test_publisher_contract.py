@@ -1,6 +1,6 @@
 """What every publisher promises: the double, the real one on librdkafka's own broker, and the real one on real Kafka.
 
-The tests of the line trust the double; these tests are why they may.
+The tests of the pipeline trust the double; these tests are why.
 """
 
 from abc import ABC, abstractmethod

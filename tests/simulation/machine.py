@@ -8,7 +8,8 @@ import hypothesis.strategies as st
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
-from tests.simulation.world import BAD, GOOD, INVARIANTS, KINDS, SLOW_STORE, World
+from tests.simulation.invariants import INVARIANTS
+from tests.simulation.world import BAD, GOOD, KINDS, SLOW_STORE, World
 from tests.support.modelled_kafka import Fate
 from tests.support.on_failure import read_on_failure
 

@@ -1,4 +1,4 @@
-"""Whatever comes, the line keeps its word: the promises on generated input."""
+"""Whatever comes, the pipeline keeps its promises, on generated input."""
 
 import re
 from collections import Counter
