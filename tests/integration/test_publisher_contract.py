@@ -163,7 +163,7 @@ def test_publish__has_nothing_to_do_for_nothing(bed: Bed) -> None:
 
 
 def test_publish__refuses_the_oversize_alone(bed: Bed) -> None:
-    """A message over the limit is refused in its turn; its mates are delivered, in order."""
+    """A message over the limit is refused in its turn; the others are delivered, in order."""
     messages = to_messages(9, entities=2)
     messages[4] = to_message(4, entity="entity-0", size=LIMIT + 1000)
     refusals = Refusals()

@@ -209,10 +209,10 @@ def test_take__keeps_to_size_and_bytes() -> None:
     """A batch has at most BatchSize records and 6 MB; a record is never left out for its size."""
     driven = Driven(replace(REPORTING, batch_size=3))
     driven.put(range(4))
-    heavy = to_record(4, entity="user-4")
-    heavy["dynamodb"]["NewImage"]["text"] = {"S": "x" * 4_000_000}
-    driven.mapping.put("shard-1", heavy)
-    driven.mapping.put("shard-1", {**heavy, "eventID": "other"})
+    large = to_record(4, entity="user-4")
+    large["dynamodb"]["NewImage"]["text"] = {"S": "x" * 4_000_000}
+    driven.mapping.put("shard-1", large)
+    driven.mapping.put("shard-1", {**large, "eventID": "other"})
     driven.finish()
     assert driven.batches == [["0", "1", "2"], ["3", "4"], ["4"]]
 

@@ -69,7 +69,7 @@ def test_publish__waits_out_a_transient_fault(kafka: MockKafka, code: int) -> No
     "code", [KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE, KafkaError.INVALID_RECORD]
 )
 def test_publish__tries_a_refused_batch_again_in_parts(kafka: MockKafka, code: int) -> None:
-    """A batch that is refused for one message's sake costs its mates nothing, not even their order."""
+    """A batch that is refused for one message's sake costs the others nothing, not even their order."""
     publisher = to_publisher(kafka)
     kafka.fail(PRODUCE, code)
     refusals = Refusals()

@@ -1,6 +1,6 @@
 """The account that stacks are deployed to.
 
-MiniStack stands in for AWS. It makes everything that the template names, but enforces no IAM and reckons no alarm on
+MiniStack stands in for AWS. It makes everything that the template names, but enforces no IAM and evaluates no alarm on
 metric math; what the policies say is tried in test_least_privilege.py.
 """
 
@@ -24,7 +24,7 @@ from tests.template.document import (
     Parameters,
 )
 
-PINNED = {"SchemaRegistry": "", "SchemaId": "7", "AutoRegisterSchemas": "false"}
+NO_REGISTRY = {"SchemaRegistry": "", "SchemaId": "7", "AutoRegisterSchemas": "false"}
 """Parameters under which no registry is asked."""
 WAIT = 30.0
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from local.application.deployment import Deployment
-from tests.template.deployment.account import PINNED, Account
+from tests.template.deployment.account import NO_REGISTRY, Account
 from tests.template.document import (
     CA_SECRET,
     CLUSTER,
@@ -31,10 +31,13 @@ VARIABLES = {
 }
 """Parameter -> the variable that the function has it by."""
 SETS: Mapping[str, tuple[Parameters, set[str]]] = {
-    "authenticate-scram": (PINNED | {"KafkaAuth": "scram", "KafkaSecretArn": SECRET}, {"Secrets"}),
-    "authenticate-iam": (PINNED | {"KafkaAuth": "iam", "KafkaClusterArn": CLUSTER}, {"KafkaCluster", "KafkaTopic"}),
+    "authenticate-scram": (NO_REGISTRY | {"KafkaAuth": "scram", "KafkaSecretArn": SECRET}, {"Secrets"}),
+    "authenticate-iam": (
+        NO_REGISTRY | {"KafkaAuth": "iam", "KafkaClusterArn": CLUSTER},
+        {"KafkaCluster", "KafkaTopic"},
+    ),
     "authenticate-mtls": (
-        PINNED | {"KafkaAuth": "mtls", "KafkaSecretArn": SECRET, "KafkaCaSecretArn": CA_SECRET},
+        NO_REGISTRY | {"KafkaAuth": "mtls", "KafkaSecretArn": SECRET, "KafkaCaSecretArn": CA_SECRET},
         {"Secrets"},
     ),
     "registry-at-run-time": (

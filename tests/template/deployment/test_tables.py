@@ -9,7 +9,7 @@ from local.environment import REGION
 from local.errors import LocalError
 from tests.support.topics import wait_for_topic
 from tests.support.web_client import read_json
-from tests.template.deployment.account import PINNED, Account, read_gone
+from tests.template.deployment.account import NO_REGISTRY, Account, read_gone
 
 
 def test_own_tables__are_made_changed_and_removed(account: Account, topic: Callable[..., str]) -> None:
@@ -159,7 +159,7 @@ def test_table_with_a_key_of_its_own__is_read(
 def test_one_stream_in_prod__leaves_its_failures(account: Account) -> None:
     """In prod the failure bucket outlives the stack, and a stream of another team is left as it was."""
     ((table, stream),) = account.make_tables(1).items()
-    made = account.deploy("one-stream", PINNED | {"StreamArns": stream, "Stage": "prod", "KafkaAuth": "tls"})
+    made = account.deploy("one-stream", NO_REGISTRY | {"StreamArns": stream, "Stage": "prod", "KafkaAuth": "tls"})
     assert list(account.read_mappings(made)) == [stream]
     assert account.read_function(made.function)["Environment"]["Variables"]["KAFKA_AUTH"] == "tls"
     bucket = made.outputs["FailureBucketName"]
