@@ -11,7 +11,7 @@ from local.errors import LocalError
 from tests.support.web_client import read_json
 from tests.template.deployment.account import Account
 
-SCHEMA = Path("feature_events") / "feature_trigger.avsc"
+SCHEMA = Path("feature_events") / "events" / "feature_trigger.avsc"
 
 
 @pytest.fixture
