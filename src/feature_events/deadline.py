@@ -1,6 +1,6 @@
 """Counts down to the moment by which an invocation must have stopped waiting.
 
-Lambda ends a function at its time-out without asking, and what it had found out is lost: whatever waits, waits against
+Lambda ends a function at its timeout without asking, and what it had found out is lost: whatever waits, waits against
 one of these.
 """
 

@@ -105,6 +105,6 @@ def _find_mistake(name: str, value: object) -> str | None:
     if type(value) not in (str, int, float, bool):
         return f"{name} with anything but text, a number, true or false"
     if name == "message.max.bytes" and (type(value) is not int or not MIN_BATCH_BYTES <= value <= MAX_BATCH_BYTES):
-        # The publisher reckons with it
+        # The publisher calculates with it
         return f"{name} with anything but a whole number from {MIN_BATCH_BYTES} to {MAX_BATCH_BYTES}"
     return None

@@ -1,6 +1,6 @@
 """What a record and a batch may cost, in counts that no machine's load changes: `benchmarks/bounds.json` has them.
 
-Where a change needs more, the bound is raised in the same commit, so that it is seen and weighed.
+Where a change needs more, the bound is raised in the same commit, so that it is seen and judged.
 """
 
 import json

@@ -49,7 +49,7 @@ def test_encode__gives_the_golden_bytes(example: Example) -> None:
 
 @EXAMPLE
 def test_value__is_read_by_confluents_deserializer(example: Example) -> None:
-    """A consumer on confluent-kafka gets the event by the id in the frame."""
+    """A consumer on confluent-kafka gets the event by the id in the wire-format prefix."""
     client = SchemaRegistryClient.new_client({"url": "mock://registry"})
     schema_id = client.register_schema("events-value", RegisteredSchema(SHIPPED_SCHEMA, "AVRO"))
     read = AvroDeserializer(client)(to_value(example, schema_id), SerializationContext("events", MessageField.VALUE))

@@ -14,7 +14,7 @@ import pytest
 
 from local.paths import ROOT
 
-PLACES = ("*.md", "Makefile", "samconfig.toml", "*.in", "schemas", "events", "tests/docs", ":!docs/benchmarks")
+PLACES = (".",)
 """What is looked at, as git's pathspecs."""
 
 NOT_OURS = (":!LICENSE", ":!requirements/*.txt", ":!*.lock", ":!*.svg", ":!tests/docs/test_words.py")
@@ -37,10 +37,10 @@ OLD_WORDS = (
     OldWord(
         r"(give|gives|given|gave|giving)([-_ ]+\w+?){0,2}[-_ ]+up", "gives the batch up", "send to the destination"
     ),
-    OldWord(r"deliver(s|ed|ing)?( +\w+){0,2} +(again|anew)", "delivers it again", "retry"),
+    OldWord(r"deliver(s|ed|ing)?([-_ ]+\w+?){0,2}[-_ ]+(again|anew)", "delivers it again", "retry"),
     OldWord(r"anew", "read anew", "again"),
     OldWord(r"mend(s|ed|ing)?", "once it is mended", "fix"),
-    OldWord(r"test_line|the +whole +line +on", "test_line__sends", "pipeline"),
+    OldWord(r"test_line|the +whole +line +on|down +the +line", "test_line__sends", "pipeline"),
     OldWord(r"way +to +(it|S3|DynamoDB|Kafka|the +(brokers?|bucket|registry|cluster))", "a way to S3", "network path"),
     OldWord(r"Confluent('s)?[- ]+frame[ds]?", "Confluent's frame", "wire-format prefix"),
     OldWord(r"(?<!font-)weigh(s|ed|ing|t|ts)?", "its weight", "size"),

@@ -1,6 +1,6 @@
 """What every publisher promises: the double, the real one on librdkafka's own broker, and the real one on real Kafka.
 
-The tests of the line trust the double; these tests are why they may.
+The tests of the pipeline trust the double; these tests are why.
 """
 
 from abc import ABC, abstractmethod
@@ -163,7 +163,7 @@ def test_publish__has_nothing_to_do_for_nothing(bed: Bed) -> None:
 
 
 def test_publish__refuses_the_oversize_alone(bed: Bed) -> None:
-    """A message over the limit is refused in its turn; its mates are delivered, in order."""
+    """A message over the limit is refused in its turn; the others are delivered, in order."""
     messages = to_messages(9, entities=2)
     messages[4] = to_message(4, entity="entity-0", size=LIMIT + 1000)
     refusals = Refusals()

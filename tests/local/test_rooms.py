@@ -36,7 +36,7 @@ def test_imports__go_in_no_circle() -> None:
     assert find_circles(LOCAL) == []
 
 
-@pytest.mark.parametrize("directory", ["local", "benchmarks"])
+@pytest.mark.parametrize("directory", ["local", "benchmarks", "tests"])
 def test_modules__are_short(directory: str) -> None:
     """No module and no function is longer than a reader takes in."""
     assert find_long_modules(ROOT / directory) == []

@@ -56,7 +56,7 @@ def start(home: Path, prefix: Sequence[str] = ()) -> subprocess.Popen[str]:
 
 
 def test_set_up__says_that_a_checkout_is_read_only(checkout: Path) -> None:
-    """One line with what to do, for a user who may not write there."""
+    """One line with what to do, for a user who has no permission to write there."""
     checkout.chmod(0o555)
     with start(checkout, UNPRIVILEGED) as running:
         output, _ = running.communicate()

@@ -8,7 +8,8 @@ import hypothesis.strategies as st
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
-from tests.simulation.world import BAD, GOOD, INVARIANTS, KINDS, SLOW_STORE, World
+from tests.simulation.invariants import INVARIANTS
+from tests.simulation.world import BAD, GOOD, KINDS, SLOW_STORE, World
 from tests.support.modelled_kafka import Fate
 from tests.support.on_failure import read_on_failure
 
@@ -29,8 +30,8 @@ class Tally:
     invocations: int = 0
     failures: int = 0
     acknowledged: int = 0
-    set_aside: int = 0
-    given_up: int = 0
+    dead_lettered: int = 0
+    on_failure: int = 0
 
     def add(self, world: World) -> None:
         """Counts one history."""
@@ -39,8 +40,8 @@ class Tally:
         self.invocations += world.invocations
         self.failures += world.failures
         self.acknowledged += len(world.kafka.acknowledged)
-        self.set_aside += len(world.letters.letters)
-        self.given_up += len(read_on_failure(world.on_failure))
+        self.dead_lettered += len(world.letters.letters)
+        self.on_failure += len(read_on_failure(world.on_failure))
 
     def __str__(self) -> str:
         return (

@@ -177,7 +177,7 @@ MUTANTS = (
         ),
     ),
     Mutant("what is left over is not purged", "I5", (put(Publisher, "_abandon", lambda _: None),)),
-    Mutant("whatever fails is set aside", "I6", (put(client_errors, "_MESSAGE_REFUSED", Everything()),)),
+    Mutant("whatever fails is dead-lettered", "I6", (put(client_errors, "_MESSAGE_REFUSED", Everything()),)),
     Mutant("no time is kept to answer", "I7", (put(handler, "ANSWER_SECONDS", 0.0),)),
     Mutant("a lost producer is kept", "I8", (put(Publisher, "_abandon", lambda _: None),)),
     Mutant("a delivered event gives nothing back", "I8", (put(DeadLetterLimit, "give_back", lambda *_: None),)),

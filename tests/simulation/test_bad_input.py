@@ -90,7 +90,7 @@ def find_culprit(monkeypatch: pytest.MonkeyPatch, records: list[Any], mode: Feat
 
 
 def test_handler__brings_every_record_to_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Delivered, skipped, set aside or misconfigured, and no other exception, for every generated record."""
+    """Delivered, skipped, dead-lettered or misconfigured, and no other exception, for every generated record."""
     random = Random(SEED)  # noqa: S311  # to be repeatable
     ended = 0
     for number in range(0, RECORDS, BATCH):
@@ -151,5 +151,5 @@ def outcome_of(
 def test_handler__brings_what_was_found_to_an_end(
     monkeypatch: pytest.MonkeyPatch, file: Path, mode: FeaturesMode
 ) -> None:
-    """Each case of the corpus stays mended."""
+    """Each case of the corpus stays fixed."""
     check(monkeypatch, [json.loads(file.read_text())], mode)

@@ -163,7 +163,7 @@ def kill_one_after_the_other(kafka: Kafka, topic: str, until: threading.Event) -
 
 
 @pytest.mark.parametrize("run", range(scaled(1, 3)))
-def test_line__loses_and_reorders_nothing_while_brokers_die(kafka: Kafka, run: int) -> None:
+def test_pipeline__loses_and_reorders_nothing_while_brokers_die(kafka: Kafka, run: int) -> None:
     """Every change is in the topic once the brokers are back; each entity's first appearances are in stream order."""
     topic = f"kill-test-{run}"
     create_topic(kafka.bootstrap, topic, PARTITIONS)

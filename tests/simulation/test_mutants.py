@@ -2,10 +2,10 @@
 
 import pytest
 
+from tests.simulation.invariants import INVARIANTS, Broken
 from tests.simulation.machine import run_machine
 from tests.simulation.mutants import MUTANTS, Mutant
 from tests.simulation.scale import report
-from tests.simulation.world import INVARIANTS, Broken
 
 RUNS = 2000
 """Four times what the one that lives longest needs."""

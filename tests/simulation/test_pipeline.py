@@ -1,4 +1,4 @@
-"""Whatever comes, the line keeps its word: the promises on generated input."""
+"""Whatever comes, the pipeline keeps its promises, on generated input."""
 
 import re
 from collections import Counter
@@ -71,7 +71,7 @@ def test_read_change__gives_a_change_a_skip_or_poison(record: Any) -> None:  # n
 
 @given(st.lists(json_like | mutated_records(), max_size=5), st.sampled_from(["all", "changed"]))
 def test_run__brings_every_record_to_an_end(records: list[Any], mode: Any) -> None:  # noqa: ANN401  # a Literal, to Hypothesis text
-    """Any batch is delivered, skipped or set aside, record by record."""
+    """Any batch is delivered, skipped or dead-lettered, record by record."""
     publisher, letters = FakePublisher(), FakeDeadLetters()
     try:
         outcome = to_pipeline(publisher, letters, features_mode=mode).run(records, TIME_LEFT)
@@ -122,8 +122,8 @@ def test_response__is_always_the_first_undelivered(ends: list[str], stores: bool
 
 
 @given(st.lists(st.sampled_from(ENDS), max_size=12))
-def test_redelivery__completes_in_order_with_recognisable_duplicates(ends: list[str]) -> None:
-    """A batch that failed, delivered again from the reported record on, leaves nothing out and nothing out of order."""
+def test_retry__completes_in_order_with_recognisable_duplicates(ends: list[str]) -> None:
+    """A batch that failed, retried from the reported record on, leaves nothing out and nothing out of order."""
     publisher, letters = FakePublisher(message_max_bytes=1000), FakeDeadLetters()
     publisher.loses = lambda message: message.key == b"lost"
     pipeline = to_pipeline(publisher, letters)

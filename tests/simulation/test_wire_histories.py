@@ -93,10 +93,10 @@ class WireKafka:
         return producer
 
     def catch_up(self) -> None:
-        """Takes no telling: sockets do it by themselves."""
+        """Does nothing: sockets do it by themselves."""
 
     def thaw(self) -> None:
-        """Takes no telling: the client's threads have never stopped."""
+        """Does nothing: the client's threads have never stopped."""
 
 
 class _WatchedProducer(Producer):

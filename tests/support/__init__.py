@@ -1,1 +1,1 @@
-"""What tests of several kinds stand on."""
+"""What tests of several kinds stand on, with its own tests beside it."""

@@ -1,6 +1,6 @@
-"""A private certificate authority, and certificates of it for servers and clients on the loopback interface.
+"""A certificate authority, and the certificates that it issues to servers and clients on the loopback interface.
 
-Authentication over TLS is tried against real certificates, also expired ones and those of another authority. They are
+Authentication over TLS is tried against real certificates, also expired ones and those of another issuer. They are
 made where they are needed and are worth nothing elsewhere.
 """
 
@@ -30,10 +30,10 @@ class Identity(NamedTuple):
     private_key: str
 
 
-class Authority:
+class CertificateAuthority:
     """Signs certificates that are trusted by whoever trusts `certificate`, which is PEM."""
 
-    def __init__(self, name: str = "Local authority", issuer: "Authority | None" = None) -> None:
+    def __init__(self, name: str = "Local authority", issuer: "CertificateAuthority | None" = None) -> None:
         self._key = generate_private_key(SECP256R1())
         self._name = _to_name(name)
         signer = issuer or self

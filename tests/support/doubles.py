@@ -1,4 +1,4 @@
-"""Stand-ins for what the line meets at its ends; each passes the same tests as the real thing where it has promises."""
+"""Stand-ins for the ends of the pipeline; each passes the same tests as the real thing where it has promises."""
 
 from collections.abc import Callable, Sequence
 

@@ -5,6 +5,8 @@ import json
 import time
 from collections.abc import Mapping
 
+import pytest
+
 
 class TokenProvider:
     """What stands in for MSKAuthTokenProvider.generate_auth_token: the same form of answer, by the same call."""
@@ -31,6 +33,14 @@ class TokenProvider:
         age = 0.0 if self.taken else 2 * self.life
         claims = {"sub": "feature-events", "iat": now - age, "exp": now - age + self.life}
         return f"{_encode({'alg': 'none'})}.{_encode(claims)}.", int((now + self.life) * 1000)
+
+
+def replace_token_provider(monkeypatch: pytest.MonkeyPatch) -> TokenProvider:
+    """A provider in the place of AWS's, as long as the test runs."""
+    provider = TokenProvider()
+    name = "aws_msk_iam_sasl_signer.MSKAuthTokenProvider.generate_auth_token"
+    monkeypatch.setattr(name, provider.generate_auth_token)
+    return provider
 
 
 def _encode(part: Mapping[str, object]) -> str:

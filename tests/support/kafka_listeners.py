@@ -7,19 +7,19 @@ from local.servers.kafka import Listener
 from tests.support.certificates import Identity
 
 
-def to_tls_listener(name: str, server: Identity, *, client_authority: str | None = None) -> Listener:
-    """TLS under this certificate; with an authority (PEM), clients need a certificate of it."""
+def to_tls_listener(name: str, server: Identity, *, client_ca: str | None = None) -> Listener:
+    """TLS under this certificate; with a CA certificate (PEM), clients need one that it issued."""
     prefix = f"listener.name.{name.lower()}.ssl."
     settings = {
         f"{prefix}keystore.type": "PEM",
         f"{prefix}keystore.certificate.chain": _to_line(server.certificate),
         f"{prefix}keystore.key": _to_line(server.private_key),
     }
-    if client_authority is not None:
+    if client_ca is not None:
         settings |= {
             f"{prefix}client.auth": "required",
             f"{prefix}truststore.type": "PEM",
-            f"{prefix}truststore.certificates": _to_line(client_authority),
+            f"{prefix}truststore.certificates": _to_line(client_ca),
         }
     return Listener(name, "SSL", settings)
 

@@ -229,7 +229,7 @@ class EventSourceMapping:
         self._on_failure.put(to_key(end, next(self._numbers)), document)
 
     def _may_begin(self, shard: str) -> bool:
-        """Whether the shard's forebears have come to their end."""
+        """Whether all that the shard was split from has come to its end."""
         parent = self._parents[shard]
         return parent is None or (
             parent not in self._lanes or (all(lane.idle for lane in self._lanes[parent]) and self._may_begin(parent))

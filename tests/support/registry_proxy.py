@@ -4,14 +4,15 @@ import base64
 import http.client
 import ssl
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import override
 from urllib.parse import urlsplit
 
 from tests.support.certificates import Identity
+from tests.support.web_server import serving
 
 REFUSAL = b'{"error_code": 40101, "message": "Unauthorized"}'
 
@@ -19,7 +20,8 @@ REFUSAL = b'{"error_code": 40101, "message": "Unauthorized"}'
 class RegistryProxy:
     """The proxy; its user and password may be changed while it runs."""
 
-    def __init__(self, url: str, username: str, password: str) -> None:
+    def __init__(self, registry: str, url: str, username: str, password: str) -> None:
+        self.registry = urlsplit(registry)
         self.url = url
         self.username = username
         self.password = password
@@ -31,56 +33,62 @@ class RegistryProxy:
         return "Basic " + base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
 
 
+class _Server(ThreadingHTTPServer):
+    """A server on a free port of the loopback with this certificate."""
+
+    daemon_threads = True
+
+    def __init__(self, certificate: Identity, registry: str, username: str, password: str) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.socket = _to_context(certificate).wrap_socket(self.socket, server_side=True)
+        url = f"https://127.0.0.1:{self.server_port}{urlsplit(registry).path}"
+        self.proxy = RegistryProxy(registry, url, username, password)
+
+    @override
+    def handle_error(self, *_: object) -> None:
+        """Keeps quiet of clients that do not trust the certificate."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """Passes each request on that has user name and password."""
+
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def pass_on(self) -> None:
+        proxy = self.server.proxy
+        proxy.asked += 1
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self.headers.get("Authorization") != proxy.to_authorization():
+            self.answer(401, REFUSAL)
+            return
+        connection = http.client.HTTPConnection(proxy.registry.hostname or "", proxy.registry.port, timeout=30)
+        headers = {"Content-Type": self.headers.get("Content-Type", ""), "Accept": self.headers.get("Accept", "")}
+        connection.request(self.command, self.path, body or None, headers)
+        response = connection.getresponse()
+        self.answer(response.status, response.read())
+        connection.close()
+
+    def answer(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_POST = do_PUT = pass_on  # noqa: N815  # the names that the library calls
+
+    @override
+    def log_message(self, format: str, *args: object) -> None:  # the library's name
+        """Keeps quiet."""
+
+
 @contextmanager
-def run_registry_proxy(backend: str, server: Identity, username: str, password: str) -> Iterator[RegistryProxy]:
+def run_registry_proxy(registry: str, certificate: Identity, username: str, password: str) -> Iterator[RegistryProxy]:
     """A proxy with this certificate in front of this registry, for as long as the context lasts."""
-    behind = urlsplit(backend)
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def pass_on(self) -> None:
-            proxy.asked += 1
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            if self.headers.get("Authorization") != proxy.to_authorization():
-                self.answer(401, REFUSAL)
-                return
-            connection = http.client.HTTPConnection(behind.hostname or "", behind.port, timeout=30)
-            headers = {"Content-Type": self.headers.get("Content-Type", ""), "Accept": self.headers.get("Accept", "")}
-            connection.request(self.command, self.path, body or None, headers)
-            response = connection.getresponse()
-            self.answer(response.status, response.read())
-            connection.close()
-
-        def answer(self, status: int, body: bytes) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        do_GET = do_POST = do_PUT = pass_on  # noqa: N815  # the names that the library calls
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the library's name
-            """Keeps quiet."""
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-
-        def handle_error(self, *_: object) -> None:
-            """Keeps quiet of clients that do not trust the certificate."""
-
-    web = Server(("127.0.0.1", 0), Handler)
-    web.socket = _to_context(server).wrap_socket(web.socket, server_side=True)
-    proxy = RegistryProxy(f"https://127.0.0.1:{web.server_port}{behind.path}", username, password)
-    thread = threading.Thread(target=web.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield proxy
-    finally:
-        web.shutdown()
-        thread.join()
-        web.server_close()
+    server = _Server(certificate, registry, username, password)
+    with serving(server):
+        yield server.proxy
 
 
 def _to_context(server: Identity) -> ssl.SSLContext:

@@ -82,10 +82,17 @@ def run_scripted_server() -> Iterator[ScriptedServer]:
 
     web = _Web(("127.0.0.1", 0), Handler)
     server = ScriptedServer(f"http://127.0.0.1:{web.server_port}")
+    with serving(web):
+        yield server
+
+
+@contextmanager
+def serving(web: ThreadingHTTPServer) -> Iterator[None]:
+    """Lets a server answer in a thread of its own, and closes it at the end."""
     thread = threading.Thread(target=web.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        yield server
+        yield
     finally:
         web.shutdown()
         thread.join()

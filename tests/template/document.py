@@ -31,6 +31,7 @@ KEY = f"arn:aws:kms:{ACCOUNT}:key/11111111-aaaa-bbbb-cccc-000000000002"
 TABLE_KEY = f"arn:aws:kms:{ACCOUNT}:key/11111111-aaaa-bbbb-cccc-000000000003"
 CLUSTER = f"arn:aws:kafka:{ACCOUNT}:cluster/features/0f0f0f0f-1111-2222-3333-444444444444-1"
 REGISTRY = "https://registry.example.com"
+PINNED = {"SchemaId": "7"}
 
 EVERYTHING = {
     "StreamArns": ",".join(STREAMS),

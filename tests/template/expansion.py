@@ -25,6 +25,7 @@ from tests.template.document import (
     BROKERS,
     CLUSTER,
     EVERYTHING,
+    PINNED,
     REGISTRY,
     SECRET,
     STREAMS,
@@ -46,7 +47,6 @@ PSEUDO = PseudoParameterValues(
     stack_name=STACK,
     stack_id=f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{STACK}/00000000-0000-0000-0000-000000000000",
 )
-PINNED = {"SchemaId": "7"}
 NETWORK = {"SubnetIds": "subnet-0a1b2c3d,subnet-1a1b2c3d", "SecurityGroupIds": "sg-0a1b2c3d"}
 
 SETS: Mapping[str, Parameters] = {

@@ -21,6 +21,7 @@ from local.environment import REGION, to_aws_environment, to_tool_environment
 from local.paths import ROOT
 from local.servers.stack import Stack
 from local.servers.topic import TOPIC, create_topic
+from tests.support.tables import create_table
 from tests.support.topics import read_topic, wait_for_topic
 
 GUIDE = (ROOT / "docs" / "deploying.md").read_text()
@@ -130,15 +131,7 @@ def clone(tmp_path: Path) -> Path:
 def account(stack: Stack) -> str:
     """A table without a stream, a topic in Kafka, and a topic for alarms, whose ARN it gives."""
     create_topic(stack.kafka)
-    stack.clients.dynamodb.create_table(
-        TableName=TABLE,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in ("bright_uid", "category")],
-        KeySchema=[
-            {"AttributeName": "bright_uid", "KeyType": "HASH"},
-            {"AttributeName": "category", "KeyType": "RANGE"},
-        ],
-    )
+    create_table(stack.clients.dynamodb, TABLE)
     keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
     sns: Any = boto3.client("sns", endpoint_url=stack.aws, region_name=REGION, **keys)  # type: ignore[call-overload]
     return str(sns.create_topic(Name="pages")["TopicArn"])

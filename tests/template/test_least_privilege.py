@@ -12,6 +12,7 @@ from tests.template.document import (
     CA_SECRET,
     CLUSTER,
     EVERYTHING,
+    PINNED,
     REGISTRY,
     REGISTRY_CA_SECRET,
     REGISTRY_SECRET,
@@ -27,7 +28,6 @@ from tests.template.document import (
 
 type Statement = Mapping[str, Any]
 
-PINNED = {"SchemaId": "7"}
 SETS: Mapping[str, Parameters] = {
     "own tables": {"SchemaRegistry": REGISTRY},
     "streams": PINNED | {"StreamArns": ",".join(STREAMS)},

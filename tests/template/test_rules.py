@@ -16,6 +16,7 @@ from tests.template.document import (
     CA_SECRET,
     CLUSTER,
     EVERYTHING,
+    PINNED,
     REGISTRY,
     SECRET,
     STREAMS,
@@ -27,7 +28,6 @@ from tests.template.document import (
 from tests.template.rule_functions import find_refusals
 
 TEMPLATE = read_template()
-PINNED = {"SchemaId": "7"}
 GIVEN = {"SchemaRegistry": REGISTRY}
 LATEST = {**GIVEN, "SchemaVersion": "latest", "RegisterSchema": "false"}
 

@@ -1,1 +1,1 @@
-"""One module at a time, on examples."""
+"""One module at a time, on examples, in the rooms that the modules have."""

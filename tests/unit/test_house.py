@@ -52,3 +52,10 @@ def test_modules__are_short() -> None:
     """No module and no function is longer than a reader takes in."""
     assert find_long_modules(PACKAGE) == []
     assert find_long_functions(PACKAGE) == []
+
+
+def test_unit_tests__stand_as_their_modules_do() -> None:
+    """A module's tests are in one file, which is found by the module's name and room."""
+    unit = ROOT / "tests" / "unit"
+    files = [file.relative_to(unit) for file in unit.rglob("test_*.py") if file != unit / "test_house.py"]
+    assert [file for file in files if not (PACKAGE / file.with_name(file.name.removeprefix("test_"))).is_file()] == []

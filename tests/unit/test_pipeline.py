@@ -1,4 +1,4 @@
-"""A batch goes down the line, and every record of it comes to an end that is told."""
+"""A batch goes down the pipeline, and every record of it comes to an end that is told."""
 
 import contextlib
 import gc
@@ -192,7 +192,7 @@ def test_run__publishes_no_chunk_behind_an_undelivered_record(kind: str, bad: in
 
 @pytest.mark.usefixtures("chunks_of_two")
 def test_run__dead_letters_in_each_chunk_what_there_is_time_for() -> None:
-    """What earlier chunks took is not taken from the time to set a record aside."""
+    """What earlier chunks took is not taken from the time to dead-letter a record."""
     clock, publisher, letters = FakeClock(), FakePublisher(), FakeDeadLetters()
 
     def take_time(_: Message) -> bool:

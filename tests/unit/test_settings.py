@@ -8,6 +8,26 @@ from feature_events.settings import Settings, read_settings
 
 ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:"
 LEAST = {"KAFKA_BROKER_URL": "b-1.msk:9092", "SCHEMA_ID": "7"}
+GIVEN = {
+    "KAFKA_BROKER_URL": "b-1.msk:9092, 10.0.0.1:9094,[::1]:9092",
+    "SCHEMA_REGISTRY": "https://registry.example:8081/apis/ccompat/v7/",
+    "TOPIC_NAME": "features.v1",
+    "SCHEMA_VERSION": "3",
+    "AUTO_REGISTER_SCHEMAS": "false",
+    "FEATURES_MODE": "changed",
+    "EVENT_HEADERS": "none",
+    "KAFKA_COMPRESSION": "lz4",
+    "KAFKA_PROPERTIES": '{"client.rack": "use1-az1", "socket.nagle.disable": true, "reconnect.backoff.ms": 10}',
+    "DELIVERY_TIMEOUT_MS": "5000",
+    "DEAD_LETTER_BUCKET": "failures-123",
+    "DEAD_LETTER_PREFIX": "letters",
+    "DEAD_LETTER_LIMIT": "7",
+    "KAFKA_AUTH": "scram",
+    "KAFKA_SECRET_ARN": f"{ARN}kafka",
+    "KAFKA_CA_SECRET_ARN": f"{ARN}kafka-ca",
+    "SCHEMA_REGISTRY_SECRET_ARN": f"{ARN}registry",
+    "SCHEMA_REGISTRY_CA_SECRET_ARN": f"{ARN}registry-ca",
+}
 
 
 def test_read_settings__has_defaults_for_all_but_the_addresses() -> None:
@@ -38,26 +58,6 @@ def test_read_settings__has_defaults_for_all_but_the_addresses() -> None:
 
 def test_read_settings__takes_what_is_given() -> None:
     """Every setting arrives in its own type."""
-    given = {
-        "KAFKA_BROKER_URL": "b-1.msk:9092, 10.0.0.1:9094,[::1]:9092",
-        "SCHEMA_REGISTRY": "https://registry.example:8081/apis/ccompat/v7/",
-        "TOPIC_NAME": "features.v1",
-        "SCHEMA_VERSION": "3",
-        "AUTO_REGISTER_SCHEMAS": "false",
-        "FEATURES_MODE": "changed",
-        "EVENT_HEADERS": "none",
-        "KAFKA_COMPRESSION": "lz4",
-        "KAFKA_PROPERTIES": '{"client.rack": "use1-az1", "socket.nagle.disable": true, "reconnect.backoff.ms": 10}',
-        "DELIVERY_TIMEOUT_MS": "5000",
-        "DEAD_LETTER_BUCKET": "failures-123",
-        "DEAD_LETTER_PREFIX": "letters",
-        "DEAD_LETTER_LIMIT": "7",
-        "KAFKA_AUTH": "scram",
-        "KAFKA_SECRET_ARN": f"{ARN}kafka",
-        "KAFKA_CA_SECRET_ARN": f"{ARN}kafka-ca",
-        "SCHEMA_REGISTRY_SECRET_ARN": f"{ARN}registry",
-        "SCHEMA_REGISTRY_CA_SECRET_ARN": f"{ARN}registry-ca",
-    }
     expected = Settings(
         brokers="b-1.msk:9092,10.0.0.1:9094,[::1]:9092",
         registry="https://registry.example:8081/apis/ccompat/v7",
@@ -79,7 +79,7 @@ def test_read_settings__takes_what_is_given() -> None:
         registry_secret=f"{ARN}registry",
         registry_ca_secret=f"{ARN}registry-ca",
     )
-    assert read_settings(given) == expected
+    assert read_settings(GIVEN) == expected
 
 
 @pytest.mark.parametrize(

@@ -21,9 +21,9 @@ from feature_events.settings import KafkaAuth, read_settings
 from local.servers.kafka import PLAIN, Kafka, Listener
 from local.servers.registry import Registry
 from local.servers.topic import create_topic
-from tests.support.certificates import Authority
+from tests.support.certificates import CertificateAuthority
 from tests.support.connections import cut_connections
-from tests.support.iam import TokenProvider
+from tests.support.iam import TokenProvider, replace_token_provider
 from tests.support.kafka_listeners import to_oauth_listener, to_scram_listener, to_tls_listener
 from tests.support.registry_proxy import RegistryProxy, run_registry_proxy
 from tests.support.secrets import Secrets, run_secrets
@@ -37,7 +37,7 @@ class Cluster(NamedTuple):
     """The broker, its listeners, and the CA of its certificates."""
 
     kafka: Kafka
-    authority: Authority
+    authority: CertificateAuthority
     listeners: dict[str, Listener]
 
     def address(self, name: str) -> str:
@@ -59,13 +59,13 @@ class Cluster(NamedTuple):
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """The broker; tests share it, so each keeps to topics and users of its own."""
-    authority = Authority()
+    authority = CertificateAuthority()
     server = authority.issue("broker")
     listeners = [
         PLAIN,
         to_tls_listener("TLS", server),
         to_tls_listener("EXPIRED", authority.issue("broker", life=timedelta(days=-1))),
-        to_tls_listener("MTLS", server, client_authority=authority.certificate),
+        to_tls_listener("MTLS", server, client_ca=authority.certificate),
         to_scram_listener("SCRAM", server),
         to_oauth_listener("OAUTH", server),
     ]
@@ -113,10 +113,7 @@ def log(monkeypatch: pytest.MonkeyPatch) -> StringIO:
 @pytest.fixture
 def provider(monkeypatch: pytest.MonkeyPatch) -> TokenProvider:
     """The provider of tokens, in the place of AWS's."""
-    provider = TokenProvider()
-    name = "aws_msk_iam_sasl_signer.MSKAuthTokenProvider.generate_auth_token"
-    monkeypatch.setattr(name, provider.generate_auth_token)
-    return provider
+    return replace_token_provider(monkeypatch)
 
 
 LISTENERS: dict[KafkaAuth, str] = {"none": "PLAIN", "tls": "TLS", "scram": "SCRAM", "mtls": "MTLS", "iam": "OAUTH"}
@@ -174,13 +171,13 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
 
 
 @pytest.fixture(scope="session")
-def registry_authority() -> Authority:
+def registry_authority() -> CertificateAuthority:
     """The CA of the certificate of the registry's proxy."""
-    return Authority("Registry's authority")
+    return CertificateAuthority("Registry's authority")
 
 
 @pytest.fixture
-def proxy(registry: Registry, registry_authority: Authority) -> Iterator[RegistryProxy]:
+def proxy(registry: Registry, registry_authority: CertificateAuthority) -> Iterator[RegistryProxy]:
     """A proxy before the registry, with TLS and a password."""
     server = registry_authority.issue("registry")
     with run_registry_proxy(registry.url, server, LOGIN["username"], LOGIN["password"]) as running:

@@ -1,4 +1,4 @@
-"""The preflight check from inside: green where everything is right, and each line made red by its own fault."""
+"""The preflight check from inside: green where everything is right, and each check made red by its own fault."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ from feature_events.registries.schema import register_schema
 from feature_events.settings import read_settings
 from local.servers.ports import take_port
 from tests.integration.authentication.conftest import LIMIT, LOGIN, Cluster, MakeBench
-from tests.support.certificates import Authority
+from tests.support.certificates import CertificateAuthority
 from tests.support.registry_proxy import RegistryProxy
 from tests.support.secrets import Secrets
 from tests.support.topics import read_topic
@@ -57,7 +57,7 @@ def right(
     bench: MakeBench,
     cluster: Cluster,
     secrets: Secrets,
-    registry_authority: Authority,
+    registry_authority: CertificateAuthority,
     proxy: RegistryProxy,
 ) -> Bench:
     """The bench, with the schema registered and a bucket."""
@@ -183,7 +183,7 @@ def change_registry_password(right: Bench) -> None:
 
 
 NOWHERE = "name.invalid"
-OTHER = Authority("Other").certificate
+OTHER = CertificateAuthority("Other").certificate
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from feature_events.kafka.properties import to_properties
 from feature_events.kafka.publisher import Publisher
 from feature_events.settings import KafkaAuth, read_settings
 from tests.integration.authentication.conftest import Bench, Cluster, MakeBench
-from tests.support.certificates import Authority
+from tests.support.certificates import CertificateAuthority
 from tests.support.doubles import FakeClock, FakeContext
 from tests.support.execution_environment import start_environment
 from tests.support.iam import TokenProvider
@@ -44,7 +44,7 @@ def numbers_in(cluster: Cluster, topic: str) -> list[int]:
     return sorted(number_of(message.value) for message in read_topic(cluster.kafka.bootstrap, topic))
 
 
-def renew_certificate(bench: Bench, authority: Authority, life: timedelta = timedelta(days=1)) -> None:
+def renew_certificate(bench: Bench, authority: CertificateAuthority, life: timedelta = timedelta(days=1)) -> None:
     """Puts a new client certificate into the secret."""
     client = authority.issue("client", life=life)
     bench.secrets.change(bench.secret, {"certificate": client.certificate, "privateKey": client.private_key})
@@ -72,7 +72,7 @@ def test_publish__sends_intermediate_certificates(bench: MakeBench, cluster: Clu
     """A client certificate of a CA under the trusted one is accepted, and so is an encrypted key."""
     mtls = bench("mtls")
     password = "key-secret"  # noqa: S105  # of a key that is made here
-    client = Authority("Between", cluster.authority).issue("client", password=password)
+    client = CertificateAuthority("Between", cluster.authority).issue("client", password=password)
     secret = {"certificate": client.certificate, "privateKey": client.private_key, "privateKeyPassword": password}
     mtls.secrets.change(mtls.secret, secret)
     assert publish(mtls.to_publisher()) == DELIVERED
@@ -85,7 +85,7 @@ def break_password(bench: Bench, _: Cluster) -> None:
 
 def break_by_untrusted_certificate(bench: Bench, _: Cluster) -> None:
     """A client certificate of a CA that the broker does not trust."""
-    renew_certificate(bench, Authority("Other"))
+    renew_certificate(bench, CertificateAuthority("Other"))
 
 
 def break_by_expired_certificate(bench: Bench, cluster: Cluster) -> None:
@@ -101,7 +101,7 @@ def break_key(bench: Bench, cluster: Cluster) -> None:
 
 def break_ca_certificates(bench: Bench, _: Cluster) -> None:
     """A CA that has not issued the broker's certificate."""
-    bench.secrets.change(bench.ca, Authority("Other").certificate)
+    bench.secrets.change(bench.ca, CertificateAuthority("Other").certificate)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from feature_events.registries.schema import find_schema, register_schema
 from feature_events.settings import Settings, read_settings
 from local.servers.registry import Registry
 from tests.integration.authentication.conftest import LOGIN
-from tests.support.certificates import Authority
+from tests.support.certificates import CertificateAuthority
 from tests.support.doubles import FakeContext
 from tests.support.registry_proxy import RegistryProxy
 from tests.support.secrets import Secrets
@@ -64,7 +64,9 @@ class Bench(NamedTuple):
 
 
 @pytest.fixture
-def bench(registry: Registry, registry_authority: Authority, proxy: RegistryProxy, secrets: Secrets) -> Bench:
+def bench(
+    registry: Registry, registry_authority: CertificateAuthority, proxy: RegistryProxy, secrets: Secrets
+) -> Bench:
     """A bench on which everything is right."""
     environ = {
         "SCHEMA_REGISTRY": proxy.url,
@@ -106,7 +108,7 @@ def test_find_schema__trusts_no_other_ca(bench: Bench, ca: str) -> None:
     """A certificate of an unknown CA is a misconfiguration, and nobody is sent the password."""
     environ = {**bench.environ, "KAFKA_BROKER_URL": "b:9092"}
     if ca == "other":
-        bench.secrets.change(environ["SCHEMA_REGISTRY_CA_SECRET_ARN"], Authority("Other").certificate)
+        bench.secrets.change(environ["SCHEMA_REGISTRY_CA_SECRET_ARN"], CertificateAuthority("Other").certificate)
     else:
         del environ["SCHEMA_REGISTRY_CA_SECRET_ARN"]
     with pytest.raises(Misconfigured, match="is not trusted: check it, and the CA certificates"):

@@ -3,41 +3,26 @@
 The faults are the mock cluster's, so that a lost leader or a refused batch happens exactly when a test says so.
 """
 
-import threading
 import time
-from collections.abc import Iterator
 from itertools import chain
 from typing import Any, override
 
 import pytest
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError
 
 from feature_events.deadline import Deadline
-from feature_events.errors import Misconfigured, Undelivered
+from feature_events.errors import Misconfigured
 from feature_events.kafka.authentication import Authentication
 from feature_events.kafka.delivery import Delivery
 from feature_events.kafka.properties import DEFAULTS
 from feature_events.kafka.publisher import Publisher
 from feature_events.settings import read_settings
+from tests.integration.faults.publishers import LONG, SHORT, to_publisher
 from tests.support.messages import Refusals, number_of, to_message, to_messages
 from tests.support.mock_kafka import INIT_PRODUCER_ID, METADATA, PRODUCE, MockKafka, run_mock_kafka
 from tests.support.topics import read_topic
 
-LONG, SHORT = 20.0, 1.0
 DELIVERED = Delivery.DELIVERED
-
-
-@pytest.fixture
-def kafka() -> Iterator[MockKafka]:
-    """One mock broker with a topic of four partitions."""
-    with run_mock_kafka() as cluster:
-        yield cluster
-
-
-def to_publisher(kafka: MockKafka, **properties: str | int) -> Publisher:
-    """The real publisher to this cluster."""
-    given = {name.replace("_", "."): value for name, value in properties.items()}
-    return Publisher(kafka.topic, {**DEFAULTS, "bootstrap.servers": kafka.bootstrap, **given})
 
 
 def numbers_in(kafka: MockKafka) -> dict[bytes, list[int]]:
@@ -51,10 +36,10 @@ def numbers_in(kafka: MockKafka) -> dict[bytes, list[int]]:
     return found
 
 
-def assert_complete_and_in_order(kafka: MockKafka, count: int, *, without: frozenset[int] = frozenset()) -> None:
+def assert_complete_and_in_order(kafka: MockKafka, count: int) -> None:
     """Every number is in the topic, each entity's in order."""
     found = numbers_in(kafka)
-    assert sorted(chain.from_iterable(found.values())) == [number for number in range(count) if number not in without]
+    assert sorted(chain.from_iterable(found.values())) == [*range(count)]
     assert all(numbers == sorted(numbers) for numbers in found.values())
 
 
@@ -84,7 +69,7 @@ def test_publish__waits_out_a_transient_fault(kafka: MockKafka, code: int) -> No
     "code", [KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE, KafkaError.INVALID_RECORD]
 )
 def test_publish__tries_a_refused_batch_again_in_parts(kafka: MockKafka, code: int) -> None:
-    """A batch that is refused for one message's sake costs its mates nothing, not even their order."""
+    """A batch that is refused for one message's sake costs the others nothing, not even their order."""
     publisher = to_publisher(kafka)
     kafka.fail(PRODUCE, code)
     refusals = Refusals()
@@ -181,28 +166,6 @@ def test_publish__makes_a_new_producer_after_a_fatal_error(kafka: MockKafka) -> 
     assert_complete_and_in_order(kafka, 100)
 
 
-@pytest.mark.parametrize(
-    ("code", "remedy"),
-    [
-        (KafkaError.TOPIC_AUTHORIZATION_FAILED, "grant the function WriteData"),
-        (KafkaError.UNKNOWN_TOPIC_OR_PART, "create the topic"),
-        (KafkaError.TOPIC_EXCEPTION, "set TOPIC_NAME"),
-    ],
-)
-def test_open__says_what_is_wrong_with_the_topic(kafka: MockKafka, code: int, remedy: str) -> None:
-    """A topic that is not there or not ours is a misconfiguration, before anything is sent."""
-    kafka.fail_topic(code)
-    with pytest.raises(Misconfigured, match=remedy):
-        to_publisher(kafka).open(Deadline(LONG))
-
-
-def test_open__says_that_no_broker_answers(kafka: MockKafka) -> None:
-    """Brokers out of reach may come back: undelivered, with where to look."""
-    kafka.stop()
-    with pytest.raises(Undelivered, match=r"no broker answered .* check KAFKA_BROKER_URL"):
-        to_publisher(kafka).open(Deadline(SHORT))
-
-
 class NoSecrets(Authentication):
     """A way to authenticate that needs nothing: what waits for Kafka waits as it does where it authenticates."""
 
@@ -267,25 +230,6 @@ def test_publish__sends_the_rest_behind_a_probe_that_is_refused(kafka: MockKafka
     assert (refusals.seen, deliveries) == ([0], [Delivery.REFUSED, *[Delivery.DELIVERED] * 19])
 
 
-def test_open__waits_for_no_question_that_hangs(kafka: MockKafka, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the client does not come back from a question at its time, the deadline holds all the same."""
-    ended = threading.Event()
-    monkeypatch.setattr("feature_events.kafka.producer._ask", lambda *_: ended.wait(LONG))
-    with pytest.raises(Undelivered, match="no broker answered"):
-        to_publisher(kafka).open(Deadline(0.2))
-    ended.set()
-
-
-def test_open__tries_again_after_a_failure(kafka: MockKafka) -> None:
-    """The next invocation is not bound to what the last one found."""
-    publisher = to_publisher(kafka)
-    kafka.stop()
-    with pytest.raises(Undelivered):
-        publisher.open(Deadline(0.2))
-    kafka.start()
-    assert publisher.publish([to_message(0)], Deadline(LONG), Refusals()) == [Delivery.DELIVERED]
-
-
 def test_publish__waits_for_a_slow_producer_id(kafka: MockKafka) -> None:
     """A coordinator that is still loading delays, and is not reported."""
     kafka.fail(INIT_PRODUCER_ID, KafkaError.COORDINATOR_LOAD_IN_PROGRESS)
@@ -300,29 +244,6 @@ def test_publish__says_that_it_may_not_write_idempotently(kafka: MockKafka) -> N
         to_publisher(kafka).publish(to_messages(10), Deadline(LONG), Refusals())
 
 
-def test_open__says_why_the_client_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A fatal error that comes while the topic is asked for is told, whatever the client has told before."""
-
-    class Ended:
-        """A client that has lost a broker first, and then must not write; it answers no question."""
-
-        def __init__(self, properties: dict[str, Any]) -> None:
-            properties["error_cb"](KafkaError(KafkaError._TRANSPORT))  # noqa: SLF001  # librdkafka's own code
-
-        def list_topics(self, _: str, timeout: float) -> None:
-            """Takes all the time."""
-            time.sleep(timeout)
-
-        def poll(self, _: float) -> None:
-            """Tells of the end."""
-            raise KafkaException(KafkaError(KafkaError.CLUSTER_AUTHORIZATION_FAILED, "no", fatal=True))
-
-    monkeypatch.setattr("feature_events.kafka.producer.Producer", Ended)
-    publisher = Publisher("events", {**DEFAULTS, "bootstrap.servers": "127.0.0.1:1"})
-    with pytest.raises(Misconfigured, match="WriteDataIdempotently"):
-        publisher.open(Deadline(SHORT))
-
-
 def test_publish__asks_for_metadata_once(kafka: MockKafka) -> None:
     """A warm environment does not look the topic up again: were it asked, it would be refused."""
     publisher = to_publisher(kafka)
@@ -330,17 +251,6 @@ def test_publish__asks_for_metadata_once(kafka: MockKafka) -> None:
     kafka.fail(METADATA, *[KafkaError.TOPIC_AUTHORIZATION_FAILED] * 10)
     for _ in range(3):
         assert set(publisher.publish(to_messages(10), Deadline(LONG), Refusals())) == {Delivery.DELIVERED}
-
-
-@pytest.mark.parametrize(
-    "properties", [{"no.such.property": "secret"}, {"security.protocol": "secret"}, {"socket.timeout.ms": "secret"}]
-)
-def test_open__names_a_property_that_librdkafka_refuses(kafka: MockKafka, properties: dict[str, str]) -> None:
-    """A wrong property is a misconfiguration by its name; its value, which may be a secret, is not repeated."""
-    publisher = Publisher(kafka.topic, {**DEFAULTS, "bootstrap.servers": kafka.bootstrap, **properties})
-    with pytest.raises(Misconfigured, match=f"librdkafka refuses {next(iter(properties))}") as raised:
-        publisher.open(Deadline(LONG))
-    assert "secret" not in str(raised.value)
 
 
 def test_publish__goes_on_in_waves_when_the_queue_is_full(kafka: MockKafka) -> None:

@@ -1,1 +1,1 @@
-"""What is deployed beside the code."""
+"""The layer that is deployed beside the code, as Lambda has it."""

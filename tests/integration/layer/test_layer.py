@@ -103,7 +103,7 @@ MODULES = [path.stem for path in sorted(Path("src/feature_events").glob("*.py"))
 LAZY = ["fastavro", "requests", "boto3", "aws_msk_iam_sasl_signer", "confluent_kafka.admin"]
 
 
-def test_line__is_complete_on_runtime_and_layer(artefacts: Artefacts) -> None:
+def test_pipeline__is_complete_on_runtime_and_layer(artefacts: Artefacts) -> None:
     """Every module of the function, and all that it imports late, is found in code, layer and runtime alone."""
     names = [*(f"feature_events.{stem}" for stem in MODULES if stem != "__init__"), *LAZY]
     code = f"import importlib, json; print(json.dumps([importlib.import_module(n).__name__ for n in {names!r}]))"

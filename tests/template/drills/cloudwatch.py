@@ -56,7 +56,7 @@ class Metrics:
         return self.points[series, until]
 
     def count(self, series: Series, until: int) -> list[Point]:
-        """The same, reckoned."""
+        """The same, evaluated."""
         points: list[Point] = [None] * (until // series.minutes)
         periods: defaultdict[int, list[Minute]] = defaultdict(list)
         for minute, each in self.minutes.get(series.metric, {}).items():

@@ -6,9 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from samcli.yamlhelper import yaml_parse  # type: ignore[import-untyped]
 
-from local.paths import ROOT
 from tests.support.doubles import FakeClock
 from tests.support.mapping import EventSourceMapping, Invocation, MappingSettings, Outcome, TimedOut, matches
 from tests.support.on_failure import MemoryStore, read_on_failure
@@ -86,10 +84,10 @@ def test_step__takes_for_success(answer: object) -> None:
         ValueError("any exception"),
         TimedOut(),
     ],
-    ids=["empty", "null", "wrong key", "not in the batch", "one unknown", "no object", "exception", "time-out"],
+    ids=["empty", "null", "wrong key", "not in the batch", "one unknown", "no object", "exception", "timeout"],
 )
 def test_step__takes_for_a_failed_batch(answer: object) -> None:
-    """The answers that AWS lists as complete failure have the whole batch delivered again."""
+    """What AWS lists as complete failure has the whole batch retried."""
     driven = Driven(REPORTING, [answer])
     driven.put(range(3))
     assert driven.step().outcome is Outcome.FAILED
@@ -102,7 +100,7 @@ def test_step__takes_for_a_failed_batch(answer: object) -> None:
     [([0], ["0", "1", "2", "3"]), ([2], ["2", "3"]), ([3, 1], ["1", "2", "3"])],
     ids=["first", "one", "several"],
 )
-def test_step__delivers_again_from_the_lowest_reported(reported: list[int], again: list[str]) -> None:
+def test_step__retries_from_the_lowest_reported(reported: list[int], again: list[str]) -> None:
     """The lowest sequence number is the checkpoint, whatever the order in the answer."""
     driven = Driven(REPORTING, [failed(*reported)])
     driven.put(range(4))
@@ -127,7 +125,7 @@ def test_step__bisects_on_an_exception() -> None:
 
 
 def test_step__splits_at_a_partial_response() -> None:
-    """With bisect and a report, only what is left from the reported record on is delivered again."""
+    """With bisect and a report, only what is left from the reported record on is retried."""
     driven = Driven(replace(REPORTING, bisect_batch_on_function_error=True), [failed(3)])
     driven.put(range(4))
     driven.finish()
@@ -135,7 +133,7 @@ def test_step__splits_at_a_partial_response() -> None:
 
 
 def test_step__counts_partial_failures_towards_the_retries() -> None:
-    """What is reported again and again is given up, with everything behind it in the batch."""
+    """What is reported again and again goes to the on-failure destination, with everything behind it in the batch."""
     driven = Driven(replace(REPORTING, maximum_retry_attempts=2), [failed(1)] * 3)
     driven.put(range(3))
     assert [driven.step().outcome for _ in range(3)] == [Outcome.PARTIAL, Outcome.FAILED, Outcome.DISCARDED]
@@ -161,7 +159,7 @@ def test_step__retries_for_ever_when_told_so() -> None:
     assert len(driven.batches) == 51
 
 
-def test_step__gives_up_what_is_too_old() -> None:
+def test_step__discards_what_is_too_old() -> None:
     """Records over MaximumRecordAge go to the destination without another try; younger ones are delivered."""
     driven = Driven(replace(REPORTING, maximum_record_age_in_seconds=23 * 3600), [failed(0)])
     driven.put([0, 1])
@@ -186,7 +184,7 @@ def test_advance__trims_the_stream_after_a_day() -> None:
 
 
 def test_discard__writes_awss_document() -> None:
-    """The object in S3 says what was given up and why, and holds the records."""
+    """The object in S3 says what was discarded and why, and holds the records."""
     driven = Driven(replace(REPORTING, maximum_retry_attempts=0), [ValueError()])
     driven.put([4, 5])
     driven.step()
@@ -211,10 +209,10 @@ def test_take__keeps_to_size_and_bytes() -> None:
     """A batch has at most BatchSize records and 6 MB; a record is never left out for its size."""
     driven = Driven(replace(REPORTING, batch_size=3))
     driven.put(range(4))
-    heavy = to_record(4, entity="user-4")
-    heavy["dynamodb"]["NewImage"]["text"] = {"S": "x" * 4_000_000}
-    driven.mapping.put("shard-1", heavy)
-    driven.mapping.put("shard-1", {**heavy, "eventID": "other"})
+    large = to_record(4, entity="user-4")
+    large["dynamodb"]["NewImage"]["text"] = {"S": "x" * 4_000_000}
+    driven.mapping.put("shard-1", large)
+    driven.mapping.put("shard-1", {**large, "eventID": "other"})
     driven.finish()
     assert driven.batches == [["0", "1", "2"], ["3", "4"], ["4"]]
 
@@ -277,33 +275,3 @@ def test_put__leaves_out_what_the_filter_does_not_want() -> None:
     driven.mapping.put("shard-1", to_record(1, kind="REMOVE"))
     driven.finish()
     assert driven.batches == [["0"]]
-
-
-def read_mappings() -> list[MappingSettings]:
-    """What the template's loops make mappings of, with every parameter at its default."""
-    template = yaml_parse((ROOT / "template.yaml").read_text())
-
-    def resolve(value: Any) -> Any:  # noqa: ANN401  # a part of the template
-        parameter = template["Parameters"].get(value.get("Ref")) if isinstance(value, dict) else None
-        return parameter["Default"] if parameter else value
-
-    loops = [each for each in template["Resources"].values() if isinstance(each, list)]
-    return [
-        MappingSettings.of_template({name: resolve(value) for name, value in resource["Properties"].items()})
-        for _, _, made in loops
-        for resource in made.values()
-        if resource["Type"] == "AWS::Lambda::EventSourceMapping"
-    ]
-
-
-def test_settings__are_those_of_the_template() -> None:
-    """What is proved is proved for the mapping that is deployed."""
-    expected = MappingSettings(
-        batch_size=1000,
-        bisect_batch_on_function_error=True,
-        report_batch_item_failures=True,
-        maximum_record_age_in_seconds=23 * 3600,
-        filters=({"eventName": ["INSERT", "MODIFY"]},),
-    )
-    mappings = read_mappings()
-    assert mappings == [expected] * 2

@@ -6,7 +6,7 @@ import pytest
 
 from feature_events.errors import Misconfigured, PoisonRecord
 from feature_events.records.change import Change, Skipped, read_change
-from feature_events.records.stream import Stream, to_stream
+from feature_events.records.stream import to_stream
 from tests.support.records import CREATED, STREAM_ARN, Json, to_item, to_record
 
 
@@ -132,9 +132,3 @@ def test_read_change__takes_times_between_1970_and_9999(seconds: object, millise
     change = read_change(with_value("dynamodb.ApproximateCreationDateTime", seconds))
     assert isinstance(change, Change)
     assert change.created_ms == milliseconds
-
-
-def test_to_stream__cuts_the_arn_up() -> None:
-    """A stream's ARN names its table."""
-    table = "arn:aws:dynamodb:eu-west-1:123456789012:table/user_feature_store"
-    assert to_stream(STREAM_ARN) == Stream(STREAM_ARN, table, "user_feature_store")

@@ -1,7 +1,7 @@
-"""The whole line on real Kafka, a real registry and an S3: what it is for, and what it does when they fail."""
+"""The whole pipeline on real Kafka, a real registry and an S3: what it is for, and what it does when they fail."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from types import ModuleType
@@ -12,55 +12,17 @@ import confluent_kafka
 import pytest
 from boto3.dynamodb.types import TypeSerializer
 from confluent_kafka.schema_registry import SchemaRegistryClient
-from confluent_kafka.schema_registry.avro import AvroDeserializer
 
 from feature_events.errors import Misconfigured, Undelivered
 from local.servers.kafka import Kafka
 from local.servers.processes import Processes
 from local.servers.stack import Stack
-from local.servers.topic import Received, create_topic
-from tests.support.doubles import FakeContext
+from local.servers.topic import create_topic
 from tests.support.execution_environment import start_environment
+from tests.support.function import Function
 from tests.support.records import FIRST_NUMBER, Json, number_of, to_item, to_record, to_unreadable_record
-from tests.support.topics import read_topic
 
 DONE: dict[str, list[Any]] = {"batchItemFailures": []}
-
-
-class Function:
-    """The function in an execution environment of its own, and what it leaves behind."""
-
-    def __init__(self, stack: Stack, environ: dict[str, str], load: Callable[[dict[str, str]], ModuleType]) -> None:
-        self._stack = stack
-        self.environ = environ
-        self._load = load
-        self._module: ModuleType | None = None
-
-    def __call__(self, records: Sequence[object], milliseconds: int = 60_000) -> Any:  # noqa: ANN401  # Lambda's answer is JSON
-        """Invokes the function with a batch."""
-        if self._module is None:
-            self._module = self._load(self.environ)
-        return self._module.handler({"Records": records}, FakeContext(milliseconds))
-
-    def messages(self) -> list[Received]:
-        """What is in the topic."""
-        return read_topic(self.environ["KAFKA_BROKER_URL"], self.environ["TOPIC_NAME"])
-
-    def events(self) -> list[dict[str, Any]]:
-        """The events in the topic, decoded as a consumer would, each once, in order of appearance."""
-        deserialize = AvroDeserializer(SchemaRegistryClient({"url": self._stack.registry}))
-        events: dict[str, dict[str, Any]] = {}
-        for message in self.messages():
-            event = deserialize(message.value, None)
-            assert isinstance(event, dict)
-            events.setdefault(event["event_id"], event)
-        return list(events.values())
-
-    def dead_letters(self) -> list[Any]:
-        """What was set aside."""
-        s3, bucket = self._stack.clients.s3, self.environ["DEAD_LETTER_BUCKET"]
-        found = s3.list_objects_v2(Bucket=bucket).get("Contents", [])
-        return [json.loads(s3.get_object(Bucket=bucket, Key=each["Key"])["Body"].read()) for each in found]
 
 
 @pytest.fixture
@@ -130,7 +92,7 @@ PUTS = [
 ]
 
 
-def test_line__sends_what_the_former_publisher_sent(function: Function) -> None:
+def test_pipeline__sends_what_the_former_publisher_sent(function: Function) -> None:
     """An item written by the former rules gives an event equal to the one that API code published for it."""
     assert function([put.record(number) for number, put in enumerate(PUTS)]) == DONE
     expected = [put.formerly_sent() for put in PUTS]
@@ -142,18 +104,18 @@ def test_line__sends_what_the_former_publisher_sent(function: Function) -> None:
         assert set(event["features"]) == former["features"]
 
 
-def test_line__repeats_itself_to_the_byte(function: Function) -> None:
+def test_pipeline__repeats_itself_to_the_byte(function: Function) -> None:
     """The same batch handled twice, in two execution environments, gives the same messages to the last header."""
     records = [to_record(number, entity=f"user-{number % 5}") for number in range(50)]
     for _ in range(2):
         assert function(records) == DONE
-        function._module = None  # noqa: SLF001  # the next one is another environment
+        function.restart()
     whole = [(each.key, each.value, each.headers, each.timestamp_ms) for each in function.messages()]
     assert len(whole) == 100
     assert {message: whole.count(message) for message in whole} == dict.fromkeys(whole, 2)
 
 
-def test_line__sets_one_bad_record_of_a_thousand_aside(function: Function) -> None:
+def test_pipeline__dead_letters_one_bad_record_of_a_thousand(function: Function) -> None:
     """The 999 others are in Kafka, in order, and the bad one is in S3 with payload and reason; Lambda hears of none."""
     records = [to_record(number, entity=f"user-{number % 50}") for number in range(1000)]
     records[500] = to_unreadable_record(500)
@@ -180,10 +142,10 @@ def own_kafka(tmp_path: Path) -> Iterator[Kafka]:
 
 
 @pytest.mark.parametrize("fault", ["kill", "pause"])
-def test_line__completes_a_batch_that_lost_its_broker(
+def test_pipeline__completes_a_batch_that_lost_its_broker(
     function: Function, own_kafka: Kafka, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It answers with the first undelivered, sends nothing afterwards, and delivered again nothing is missing."""
+    """It answers with the first undelivered, sends nothing afterwards, and after the retry nothing is missing."""
     create_topic(own_kafka.bootstrap, "events", 4)
     function.environ |= {
         "KAFKA_BROKER_URL": own_kafka.bootstrap,
@@ -222,14 +184,14 @@ def test_line__completes_a_batch_that_lost_its_broker(
     assert all(each == sorted(each) for each in sequences.values())
 
 
-def test_line__registers_and_finds_its_schema(function: Function, stack: Stack) -> None:
+def test_pipeline__registers_and_finds_its_schema(function: Function, stack: Stack) -> None:
     """Registered once, the schema has one id, which a function that only looks it up finds, and by its version too."""
     assert function([to_record(0)]) == DONE
     client = SchemaRegistryClient({"url": stack.registry})
     latest = client.get_latest_version(f"{function.environ['TOPIC_NAME']}-value")
     for settings in ({}, {"SCHEMA_VERSION": "latest"}, {"SCHEMA_VERSION": "1"}, {"SCHEMA_ID": str(latest.schema_id)}):
         function.environ |= {"AUTO_REGISTER_SCHEMAS": "false", "SCHEMA_VERSION": "", "SCHEMA_ID": "", **settings}
-        function._module = None  # noqa: SLF001  # each in an environment of its own
+        function.restart()
         assert function([to_record(1)]) == DONE
     ids = {int.from_bytes(message.value[1:5]) for message in function.messages()}
     assert ids == {latest.schema_id}
@@ -261,15 +223,15 @@ def without_images(view: str) -> Json:
         ({"FEATURES_MODE": "changed"}, to_record(kind="MODIFY", view="NEW_IMAGE"), Misconfigured, "NEW_AND_OLD_IMAGES"),
     ],
 )
-def test_line__fails_clearly_where_a_person_must_act(
+def test_pipeline__fails_clearly_where_a_person_must_act(
     function: Function, settings: dict[str, str], record: Json, error: type[Exception], text: str
 ) -> None:
-    """One clear error each; nothing is in the topic and nothing is set aside."""
+    """One clear error each; nothing is in the topic and nothing is dead-lettered."""
     topic = function.environ["TOPIC_NAME"]
     function.environ |= settings
     with pytest.raises(error, match=text):
         function([record])
-    function.environ |= {"TOPIC_NAME": topic, "KAFKA_BROKER_URL": function._stack.kafka}  # noqa: SLF001  # to look
+    function.environ |= {"TOPIC_NAME": topic, "KAFKA_BROKER_URL": function.stack.kafka}  # to look
     assert (function.messages(), function.dead_letters()) == ([], [])
 
 
@@ -291,7 +253,7 @@ def to_large_item() -> Json:
 
 
 @pytest.mark.parametrize("entity", [{"S": '🦊 "quoted" \n'}, {"B": "AAECAw=="}, {"N": "9" * 38}])
-def test_line__takes_whatever_dynamodb_takes(function: Function, entity: Json) -> None:
+def test_pipeline__takes_whatever_dynamodb_takes(function: Function, entity: Json) -> None:
     """Items at DynamoDB's limits, with names and keys of any kind, give events."""
     record = to_record(item=to_large_item())
     assert len(json.dumps(record, ensure_ascii=False).encode()) > 400_000
@@ -303,8 +265,8 @@ def test_line__takes_whatever_dynamodb_takes(function: Function, entity: Json) -
     assert function.dead_letters() == []
 
 
-def test_line__sets_aside_what_kafka_cannot_take(function: Function) -> None:
-    """A record whose names alone are more than a message may hold is set aside with the reason, and crashes nothing."""
+def test_pipeline__dead_letters_what_kafka_cannot_take(function: Function) -> None:
+    """A record whose names alone exceed a message is dead-lettered with the reason, and crashes nothing."""
     function.environ["KAFKA_PROPERTIES"] = '{"message.max.bytes": 100000}'
     records = [to_record(0), to_record(1, item=to_large_item()), to_record(2)]
     assert function(records) == DONE

@@ -11,7 +11,6 @@ from feature_events.errors import Misconfigured, PoisonRecord
 from feature_events.events.codec import Codec
 from feature_events.events.event import FeatureAvailabilityEvent
 from feature_events.events.schema import SHIPPED_SCHEMA
-from feature_events.events.wire_format import to_confluent_prefix
 from tests.support.avro import read_avro
 
 EVENT = FeatureAvailabilityEvent(
@@ -23,11 +22,6 @@ FIELDS = json.loads(SHIPPED_SCHEMA)["fields"]
 def to_schema(*fields: object) -> str:
     """A schema with these fields."""
     return json.dumps({"type": "record", "name": "E", "fields": list(fields)})
-
-
-def test_confluent_prefix__has_the_schemas_id() -> None:
-    """One zero byte and the id in four bytes, big-endian, come before the Avro."""
-    assert to_confluent_prefix(0x01020304) == bytes([0, 1, 2, 3, 4])
 
 
 @pytest.mark.parametrize("count", [1, 2, 63, 64, 2000])
@@ -131,21 +125,3 @@ def test_encode__refuses_such_text_also_where_the_schema_has_not_its_field(event
     """The message's key and headers have it."""
     with pytest.raises(PoisonRecord, match="Unicode"):
         Codec(to_schema({"name": "event_id", "type": "string"})).encode(event)
-
-
-def test_shipped_schema__is_the_contract() -> None:
-    """The schema is exactly what consumers were promised."""
-    strings = ["event_id", "event_type", "timestamp", "entity_type", "entity_id"]
-    strings += ["resource_type", "resource_name", "compute_id"]
-    expected = {
-        "type": "record",
-        "name": "FeatureAvailabilityEvent",
-        "namespace": "com.featurestore.events",
-        "fields": [
-            *({"name": name, "type": "string"} for name in strings),
-            {"name": "features", "type": {"type": "array", "items": "string"}},
-        ],
-    }
-    assert json.loads(SHIPPED_SCHEMA) == expected
-    assert tuple(FeatureAvailabilityEvent._fields) == (*strings, "features")
-    assert fastavro.parse_schema(expected)

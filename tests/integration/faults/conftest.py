@@ -1,0 +1,14 @@
+"""A mock broker for each test."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.mock_kafka import MockKafka, run_mock_kafka
+
+
+@pytest.fixture
+def kafka() -> Iterator[MockKafka]:
+    """One mock broker with a topic of four partitions."""
+    with run_mock_kafka() as cluster:
+        yield cluster

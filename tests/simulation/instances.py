@@ -1,0 +1,79 @@
+"""Execution environments of the function, and the ends that each of them has in the world.
+
+They have small limits, so that short histories reach them.
+"""
+
+from typing import override
+
+from feature_events.deadline import Clock, Deadline
+from feature_events.errors import PoisonRecord, Undelivered
+from feature_events.failures.dead_letter_limit import DeadLetterLimit
+from feature_events.kafka.properties import to_properties
+from feature_events.kafka.publisher import Publisher
+from feature_events.layouts.table_layout import DEFAULT_LAYOUT
+from feature_events.pipeline import Pipeline
+from feature_events.records.position import StreamRecord
+from feature_events.settings import Settings
+from tests.support.doubles import FakeClock, FakeContext, FakeDeadLetters
+from tests.support.pipelines import CODEC, PREFIX
+
+MESSAGE_MAX_BYTES = 13_000
+"""Of a producer's waves: a message of a good record has about 600 bytes, so that a wave holds five."""
+EVENTS_PER_DEAD_LETTER = 2
+"""Fewer than by default."""
+
+
+class Store(FakeDeadLetters):
+    """The dead-letter store, which takes its time."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__()
+        self._clock = clock
+        self.seconds = 0.0
+
+    @override
+    def put(self, record: StreamRecord, poison: PoisonRecord, deadline: Deadline) -> str:
+        if not deadline.remaining():
+            raise Undelivered("there was no time left")
+        self._clock.seconds += self.seconds
+        if not self.works:
+            raise Undelivered("S3 answered SlowDown")
+        self.letters.append((record, str(poison)))
+        return f"dead-letters/{len(self.letters)}.json"
+
+
+class Context(FakeContext):
+    """Lambda's context on a clock of ours."""
+
+    def __init__(self, clock: Clock, seconds: float) -> None:
+        super().__init__()
+        self._clock = clock
+        self.end = clock() + seconds
+
+    @override
+    def get_remaining_time_in_millis(self) -> int:
+        return int((self.end - self._clock()) * 1000)
+
+
+class Instance:
+    """One execution environment of the function: what `handler.wire` makes, and what it has used of the limit."""
+
+    def __init__(self, settings: Settings, letters: Store, clock: Clock) -> None:
+        publisher = Publisher(
+            settings.topic, {**to_properties(settings), "message.max.bytes": MESSAGE_MAX_BYTES}, log_each=False
+        )
+        limit = DeadLetterLimit(settings.dead_letter_limit)
+        modes = settings.features_mode, settings.headers
+        pipeline = Pipeline(DEFAULT_LAYOUT, *modes, PREFIX, CODEC, publisher, letters, limit, clock)
+        self.wired = settings, pipeline
+        self.limit = settings.dead_letter_limit
+        self.used = 0
+        """Of the limit, in events: a dead letter takes as many as give one back."""
+        self.dead_lettered: set[int] = set()
+        self.unanswered: set[int] = set()
+        """Of each attempt that failed, the first event without an answer."""
+
+    @property
+    def is_at_limit(self) -> bool:
+        """Whether no dead letter is left to it."""
+        return self.used > (self.limit - 1) * EVENTS_PER_DEAD_LETTER

@@ -1,0 +1,1 @@
+"""The unmodified `sam deploy` makes, changes and removes the stack, and events come through."""

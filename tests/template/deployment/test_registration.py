@@ -1,0 +1,64 @@
+"""The schema is registered as it changes, while the stack is deployed."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.errors import LocalError
+from tests.support.web_client import read_json
+from tests.template.deployment.account import Account
+
+SCHEMA = Path("feature_events") / "events" / "feature_trigger.avsc"
+
+
+@pytest.fixture
+def schema(account: Account) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """Adds a field to the schema in what was built, and takes it out again afterwards."""
+    built = [
+        account.stack.directory / "build" / function / SCHEMA
+        for function in ("FeatureEventsFunction", "RedriveFunction", "RegistrationFunction")
+    ]
+    shipped: dict[Path, str] = {}
+
+    def add(field: dict[str, Any]) -> None:
+        for file in built:
+            changed = json.loads(shipped.setdefault(file, file.read_text()))
+            changed["fields"].append(field)
+            file.write_text(json.dumps(changed))
+
+    yield add
+    for file, text in shipped.items():
+        file.write_text(text)
+
+
+def test_registration__follows_the_schema(
+    account: Account, topic: Callable[..., str], remove: Callable[[str], None], schema: Callable[[dict[str, Any]], None]
+) -> None:
+    """A compatible change of the schema is registered by the next deployment; an incompatible one fails it."""
+    name = topic()
+    remove("registration")
+    versions = f"{account.stack.registry}/subjects/{name}-value/versions"
+    (stream,) = account.make_tables(1).values()
+    parameters = {"TopicName": name, "StreamArns": stream}
+    first = account.deploy("registration", parameters)
+    assert read_json(versions) == [1]
+
+    schema({"name": "note", "type": "string", "default": ""})
+    second = account.deploy("registration", parameters)
+    assert read_json(versions) == [1, 2]
+    assert second.outputs["RegisteredSchemaId"] != first.outputs["RegisteredSchemaId"]
+    variables = account.read_function(second.function)["Environment"]["Variables"]
+    assert variables["SCHEMA_ID"] == second.outputs["RegisteredSchemaId"]
+
+    schema({"name": "must", "type": "string"})
+    with pytest.raises(
+        LocalError, match=r"SchemaRegistration \(Custom::SchemaRegistration\) UPDATE_FAILED: the registry refuses"
+    ):
+        account.deploy("registration", parameters)
+    events = account.stack.clients.cloudformation.describe_stack_events(StackName="registration")["StackEvents"]
+    reasons = [each.get("ResourceStatusReason", "") for each in events if "FAILED" in each["ResourceStatus"]]
+    assert [reason for reason in reasons if "incompatible" in reason] != []
+    assert read_json(versions) == [1, 2]

@@ -1,0 +1,1 @@
+"""The event, its Avro and its message."""

@@ -1,0 +1,1 @@
+"""What failed: kept whole, read again, and limited."""

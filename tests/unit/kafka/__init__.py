@@ -1,0 +1,1 @@
+"""How the function authenticates to Kafka."""

@@ -1,0 +1,172 @@
+"""An item means these features of this entity under the default layout, or it is said why not."""
+
+from typing import Any
+
+import pytest
+
+from feature_events.errors import Misconfigured, PoisonRecord
+from feature_events.layouts.entity_features import EntityFeatures, read_compute_id, read_entity_features
+from feature_events.layouts.table_layout import DEFAULT_LAYOUT
+from feature_events.records.change import Change, Skipped, read_change
+from feature_events.settings import FeaturesMode
+from tests.support.records import WRITTEN, Json, to_item, to_record
+
+
+def read(record: Json, mode: FeaturesMode = "all") -> EntityFeatures | Skipped:
+    """What the item of a record that is a change means."""
+    change = read_change(record)
+    assert isinstance(change, Change)
+    return read_entity_features(change, DEFAULT_LAYOUT, mode)
+
+
+def features_of(record: Json, mode: FeaturesMode = "all") -> tuple[str, ...]:
+    """The features that are available."""
+    entity = read(record, mode)
+    assert isinstance(entity, EntityFeatures)
+    return entity.features
+
+
+def test_read_entity_features__reads_older_rows() -> None:
+    """An older row keeps its time and compute id in `metadata`."""
+    entity = read(to_record(item=to_item(metadata_name="metadata")))
+    assert isinstance(entity, EntityFeatures)
+    assert (entity.updated_at, entity.compute_id) == (WRITTEN, "spark-job-0007")
+
+
+def test_read_entity_features__prefers_meta_to_metadata() -> None:
+    """Where a row has both, `meta` is the newer."""
+    item = to_item(compute_id="new")
+    item["features"]["M"]["metadata"] = {"M": {"compute_id": {"S": "old"}}}
+    entity = read(to_record(item=item))
+    assert isinstance(entity, EntityFeatures)
+    assert entity.compute_id == "new"
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {},
+        {"features": {"NULL": True}},
+        {"features": {"M": {}}},
+        {"features": {"M": {"data": {"NULL": True}}}},
+        {"features": {"M": {"data": {"M": {}}}}},
+    ],
+)
+def test_read_entity_features__skips_an_item_without_features(item: Json) -> None:
+    """Nothing is available where there is nothing."""
+    assert read(to_record(item=item)) is Skipped.NO_FEATURES
+
+
+@pytest.mark.parametrize(
+    ("item", "reason"),
+    [
+        ({"features": {"S": "age"}}, "features.data: features is not a map"),
+        ({"features": []}, "features.data: features is not an attribute value"),
+        ({"features": {"M": []}}, "features.data: features is not a map"),
+        ({"features": {"M": {"data": {"L": []}}}}, "features.data: data is not a map"),
+        ({"features": {"M": {"data": {"M": {"a": 1}}, "meta": {"S": "x"}}}}, "features.meta: meta is not a map"),
+    ],
+)
+def test_read_entity_features__refuses_an_item_of_another_layout(item: Json, reason: str) -> None:
+    """What is there but of another type is said, not guessed at."""
+    with pytest.raises(PoisonRecord, match=reason):
+        read(to_record(item=item))
+
+
+@pytest.mark.parametrize(
+    ("keys", "key", "resource"),
+    [
+        ({"account_pid": {"S": "a-1"}, "category": {"S": "loans"}}, ("account_pid", "a-1"), "loans"),
+        ({"category": {"N": "7"}, "shop": {"N": "0.10"}}, ("shop", "0.10"), "7"),
+        ({"device": {"B": "AAEC"}, "category": {"B": "Aw=="}}, ("device", "AAEC"), "Aw=="),
+    ],
+)
+def test_read_entity_features__finds_entity_and_resource(keys: Json, key: tuple[str, str], resource: str) -> None:
+    """The partition key's name and value are the entity, the sort key's value is the resource."""
+    record = to_record()
+    record["dynamodb"]["Keys"] = keys
+    entity = read(record)
+    assert isinstance(entity, EntityFeatures)
+    assert (entity.entity_type, entity.entity_id, entity.resource_name) == (*key, resource)
+
+
+@pytest.mark.parametrize(
+    ("keys", "reason"),
+    [
+        ({}, "not two key attributes of which one is category"),
+        ({"bright_uid": {"S": "u"}}, "not two key attributes of which one is category"),
+        ({"bright_uid": {"S": "u"}, "b": {"S": "b"}}, "not two key attributes of which one is category"),
+        ({"category": {"S": "c"}}, "not two key attributes of which one is category"),
+        ({"category": {"S": "c"}, "a": {"S": "a"}, "b": {"S": "b"}}, "not two key attributes"),
+        ({"category": {"BOOL": True}, "a": {"S": "a"}}, "key attribute category "),
+        ({"category": {"S": "c"}, "a": {"M": {}}}, "key attribute a "),
+        ({"category": {"S": "c"}, "a": {"S": 1}}, "key attribute a "),
+        ({"category": {"S": "c"}, "a": {"S": ""}}, "key attribute a "),
+        ({"category": {"S": "c"}, "a": "x"}, "key attribute a "),
+    ],
+)
+def test_read_entity_features__refuses_other_keys(keys: Json, reason: str) -> None:
+    """A table with other keys is of another layout."""
+    record = to_record()
+    record["dynamodb"]["Keys"] = keys
+    with pytest.raises(PoisonRecord, match=reason):
+        read(record)
+
+
+def test_read_entity_features__names_features_in_the_records_order() -> None:
+    """All of the item's features are named, whatever changed."""
+    record = to_record(kind="MODIFY", item=to_item(("z", "a", "")), old=to_item(("z", "a", "")))
+    assert features_of(record) == ("z", "a", "")
+
+
+@pytest.mark.parametrize(
+    ("kind", "new", "old", "expected"),
+    [
+        ("INSERT", to_item(("a", "b")), None, ("a", "b")),
+        ("MODIFY", to_item(("a", "b"), value=2), to_item(("a", "b"), value=1), ("a", "b")),
+        ("MODIFY", to_item(("a", "b", "c")), to_item(("b",)), ("a", "c")),
+        ("MODIFY", to_item(("a",)), {}, ("a",)),
+        ("MODIFY", to_item(("a",)), {"features": {"S": "of another layout"}}, ("a",)),
+    ],
+)
+def test_read_entity_features__names_what_changed(
+    kind: str, new: Json, old: Json | None, expected: tuple[str, ...]
+) -> None:
+    """Under `changed`, a feature is named where its stored value is another than before."""
+    assert features_of(to_record(kind=kind, item=new, old=old), "changed") == expected
+
+
+def test_read_entity_features__skips_what_did_not_change() -> None:
+    """Under `changed`, a write of the same values, or one that takes a feature away, makes nothing new available."""
+    record = to_record(kind="MODIFY", item=to_item(("a",), updated_at="2026-01-01"), old=to_item(("a", "b")))
+    assert read(record, "changed") is Skipped.UNCHANGED
+
+
+def test_read_entity_features__needs_old_images_for_changes() -> None:
+    """Under `changed`, a stream of new images only is a misconfiguration that says what to set."""
+    with pytest.raises(Misconfigured, match="NEW_AND_OLD_IMAGES"):
+        read(to_record(kind="MODIFY"), "changed")
+
+
+@pytest.mark.parametrize(
+    ("stored", "expected"),
+    [
+        (None, ""),
+        ({"NULL": True}, ""),
+        ({"S": "None"}, ""),
+        ({"S": ""}, ""),
+        ({"S": "null"}, "null"),
+        ({"S": "job-1"}, "job-1"),
+        ({"N": "007"}, "007"),
+    ],
+)
+def test_read_compute_id__is_as_stored(stored: object, expected: str) -> None:
+    """A compute id that older writers left as no value is empty."""
+    assert read_compute_id(stored) == expected
+
+
+@pytest.mark.parametrize("stored", ["job-1", {}, {"BOOL": True}, {"S": 1}, {"L": []}])
+def test_read_compute_id__refuses_other_types(stored: Any) -> None:  # noqa: ANN401  # anything at all
+    """A compute id of another type is not guessed at."""
+    with pytest.raises(PoisonRecord, match="compute_id"):
+        read_compute_id(stored)

@@ -1,0 +1,92 @@
+"""The schema and its id are found once, in three ways, within the time of a start."""
+
+from collections.abc import Callable
+
+import pytest
+
+from feature_events.errors import Misconfigured, Undelivered
+from feature_events.events.schema import SHIPPED_SCHEMA, Schema
+from feature_events.registries.schema import find_schema
+from feature_events.settings import Settings, read_settings
+from tests.support.resolver import hanging_resolver
+from tests.support.web_server import Answer, Request, ScriptedServer
+
+type ToSettings = Callable[..., Settings]
+
+LONG = 20.0
+SUBJECT = "/subjects/FEATURE_AVAILABILITY_EVENTS-value"
+FOUND = Answer.of(200, {"subject": "s", "id": 12, "version": 3, "schema": "{}"})
+
+
+def test_find_schema__asks_nobody_with_a_pinned_id(server: ScriptedServer, to_settings: ToSettings) -> None:
+    """SCHEMA_ID needs no registry, even where one is named."""
+    assert find_schema(to_settings(SCHEMA_ID="7"), LONG) == Schema(7, SHIPPED_SCHEMA)
+    assert server.requests == []
+
+
+def test_find_schema__looks_the_shipped_schema_up(server: ScriptedServer, to_settings: ToSettings) -> None:
+    """By default the schema must be registered already; its id is found by its content."""
+    server.script = [FOUND]
+    assert find_schema(to_settings(), LONG) == Schema(12, SHIPPED_SCHEMA)
+    assert server.requests == [Request("POST", SUBJECT, {"schema": SHIPPED_SCHEMA})]
+
+
+def test_find_schema__registers_when_told_to(server: ScriptedServer, to_settings: ToSettings) -> None:
+    """With AUTO_REGISTER_SCHEMAS the schema is registered, then found with its version."""
+    server.script = [Answer.of(200, {"id": 12}), FOUND]
+    assert find_schema(to_settings(AUTO_REGISTER_SCHEMAS="true"), LONG) == Schema(12, SHIPPED_SCHEMA)
+    assert [request.path for request in server.requests] == [SUBJECT + "/versions", SUBJECT]
+
+
+@pytest.mark.parametrize("version", ["latest", "3"])
+def test_find_schema__takes_a_version(server: ScriptedServer, to_settings: ToSettings, version: str) -> None:
+    """With SCHEMA_VERSION the registry's text counts, not ours."""
+    server.script = [FOUND]
+    assert find_schema(to_settings(SCHEMA_VERSION=version), LONG) == Schema(12, "{}")
+    assert server.requests == [Request("GET", f"{SUBJECT}/versions/{version}", None)]
+
+
+@pytest.mark.parametrize(
+    ("environ", "text"),
+    [
+        ({}, "is not registered .* AUTO_REGISTER_SCHEMAS=true"),
+        ({"SCHEMA_VERSION": "latest"}, "no version latest"),
+        ({"AUTO_REGISTER_SCHEMAS": "true"}, "base URL"),
+    ],
+)
+def test_find_schema__says_that_there_is_none(
+    server: ScriptedServer, to_settings: ToSettings, environ: dict[str, str], text: str
+) -> None:
+    """Each of the three ways has its own words for an answer of 404."""
+    server.script = [Answer.of(404, {"error_code": 40403, "message": "Schema not found"})]
+    with pytest.raises(Misconfigured, match=text):
+        find_schema(to_settings(**environ), LONG)
+
+
+def test_find_schema__waits_for_no_registry_that_trickles(server: ScriptedServer, to_settings: ToSettings) -> None:
+    """All that is asked has a limit together."""
+    server.script = [FOUND._replace(pause=1.0)]
+    with pytest.raises(
+        Undelivered, match=rf"{server.url} was not reached .no schema within 0.2 s.: check SCHEMA_REGISTRY"
+    ):
+        find_schema(to_settings(), 0.2)
+
+
+@pytest.mark.parametrize(
+    "environ", [{}, {"SCHEMA_REGISTRY_SECRET_ARN": "arn:aws:secretsmanager:x:123456789012:secret:s"}]
+)
+def test_find_schema__waits_for_no_resolver(monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]) -> None:
+    """A name that hangs keeps neither the registry's limit waiting, nor that of its secret."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://secrets.invalid")
+    url = {"KAFKA_BROKER_URL": "b:9092", "SCHEMA_REGISTRY": "https://registry.invalid"}
+    with hanging_resolver() as ended:
+        with pytest.raises(Undelivered, match=r"registry.invalid was not reached .no schema within 0.2 s."):
+            find_schema(read_settings(url | environ), 0.2)
+        assert not ended.is_set()
+
+
+def test_find_schema__says_that_nobody_is_there() -> None:
+    """A registry that is down may come back, and the message says where to look meanwhile."""
+    settings = read_settings({"KAFKA_BROKER_URL": "b:9092", "SCHEMA_REGISTRY": "http://127.0.0.1:1"})
+    with pytest.raises(Undelivered, match=r"127.0.0.1:1 was not reached .ConnectionError.: check SCHEMA_REGISTRY"):
+        find_schema(settings, LONG)
