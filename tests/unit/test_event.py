@@ -121,6 +121,7 @@ def test_to_event__takes_entity_and_resource_from_the_keys(keys: Json, entity: t
         ({"bright_uid": {"S": "u"}, "b": {"S": "b"}}, "not two key attributes of which one is category"),
         ({"category": {"S": "c"}}, "not two key attributes of which one is category"),
         ({"category": {"S": "c"}, "a": {"S": "a"}, "b": {"S": "b"}}, "not two key attributes"),
+        ({"category": {"S": "c"}, "a": {"S": "a"}, "": {"S": "b"}}, "not two key attributes"),
         ({"category": {"BOOL": True}, "a": {"S": "a"}}, "key attribute category "),
         ({"category": {"S": "c"}, "a": {"M": {}}}, "key attribute a "),
         ({"category": {"S": "c"}, "a": {"S": 1}}, "key attribute a "),
@@ -268,6 +269,7 @@ def test_to_epoch_ms__reads_our_own_form(text: str, expected: int) -> None:
         ({"S": "null"}, "null"),
         ({"S": "job-1"}, "job-1"),
         ({"N": "007"}, "007"),
+        ({"S": "job-1", "NULL": True}, "job-1"),
     ],
 )
 def test_read_compute_id__is_as_stored(stored: object, expected: str) -> None:
