@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from aws_lambda_powertools.metrics import Metrics, MetricUnit, single_metric
+from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
 _NAMESPACE = os.environ.get("POWERTOOLS_METRICS_NAMESPACE", "FeatureEvents")
 _SERVICE = os.environ.get("POWERTOOLS_SERVICE_NAME", "feature-events")
@@ -34,13 +34,14 @@ METRICS: Mapping[str, Metric] = {
 }
 
 _metrics = Metrics(namespace=_NAMESPACE, service=_SERVICE)
+"""For all of them: Powertools' `single_metric` ignores POWERTOOLS_METRICS_DISABLED."""
 
 
 def emit(measured: Mapping[str, float], skipped: Mapping[Any, int]) -> None:
     """Emits one invocation's figures, by the names in METRICS, and how many records were skipped for which reason."""
     for name, value in measured.items():
         _metrics.add_metric(name, METRICS[name].unit, value)
-    _metrics.flush_metrics()
+    _flush()
     for reason, count in skipped.items():
         _emit_one("RecordsSkipped", count, reason=reason)
 
@@ -52,6 +53,13 @@ def emit_registry_latency(milliseconds: float) -> None:
 
 def _emit_one(name: str, value: float, **dimensions: str) -> None:
     """Emits one figure by itself, with these dimensions beside the service."""
-    unit, _ = METRICS[name]
-    with single_metric(name, unit, value, namespace=_NAMESPACE, default_dimensions={"service": _SERVICE, **dimensions}):
-        pass
+    for dimension, text in {"service": _SERVICE, **dimensions}.items():
+        _metrics.add_dimension(dimension, text)
+    _metrics.add_metric(name, METRICS[name].unit, value)
+    _flush()
+
+
+def _flush() -> None:
+    """Emits what was added, as one line; with POWERTOOLS_METRICS_DISABLED, Powertools would only keep it."""
+    _metrics.flush_metrics()
+    _metrics.clear_metrics()

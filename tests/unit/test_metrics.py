@@ -62,6 +62,17 @@ def test_emit__knows_every_metric(capsys: pytest.CaptureFixture[str]) -> None:
     assert emitted == set(METRICS)
 
 
+def test_emit__emits_nothing_where_powertools_is_told_so(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """POWERTOOLS_METRICS_DISABLED ends all metrics, also those with a dimension of their own."""
+    monkeypatch.setenv("POWERTOOLS_METRICS_DISABLED", "true")
+    for _ in range(100):  # so many values Powertools writes whatever it is told
+        emit_registry_latency(12.5)
+        to_pipeline(FakePublisher(), FakeDeadLetters()).run([to_record(), to_record(1, kind="REMOVE")], Deadline(1e9))
+    assert read_emf(capsys.readouterr().out) == []
+
+
 def test_logs__hold_no_payload(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither what is dead-lettered nor what is delivered leaves a key, a value or a feature's name in the log."""
     log = io.StringIO()

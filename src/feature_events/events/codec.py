@@ -14,7 +14,7 @@ from sys import getsizeof
 from typing import Any, NamedTuple
 
 from fastavro import parse_schema, schemaless_writer
-from fastavro.schema import SchemaParseException, expand_schema
+from fastavro.schema import SchemaParseException
 from fastavro.validation import validate
 
 from feature_events.errors import Misconfigured, PoisonRecord
@@ -22,6 +22,9 @@ from feature_events.events.event import FeatureAvailabilityEvent
 
 type _Field = Mapping[str, Any]
 """A field of an Avro record, as its schema has it."""
+
+type _Named = Mapping[str, Any]
+"""The types that a schema defines, by their names: a field may use one that a field before it defines."""
 
 _FIELDS = FeatureAvailabilityEvent._fields
 _DIFFERING = ("event_id", "timestamp", "entity_id")
@@ -57,12 +60,12 @@ class Codec:
     """
 
     def __init__(self, text: str) -> None:
-        fields = _parse(text)
-        _refuse_unfillable(fields)
+        fields, named = _parse(text)
+        _refuse_unfillable(fields, named)
         runs = list(_to_runs(fields))
         self._starts_shared = bool(runs[0])
-        self._read_first, self._first = _to_shared(runs[0])
-        self._parts = [_to_part(run) for run in runs[1:]]
+        self._read_first, self._first = _to_shared(runs[0], named)
+        self._parts = [_to_part(run, named) for run in runs[1:]]
         self._has_all = {field["name"] for field in fields} >= set(_FIELDS)
 
     def encode(self, event: FeatureAvailabilityEvent) -> bytes:
@@ -115,39 +118,40 @@ class _Kept(dict[tuple[Any, ...], bytes]):
         return written
 
 
-def _parse(text: str) -> Sequence[_Field]:
-    """The fields of the schema, which stands for itself wherever it names another."""
+def _parse(text: str) -> tuple[Sequence[_Field], _Named]:
+    """The fields of the schema, and the types that it defines."""
+    named: dict[str, Any] = {}
     try:
-        parsed: Any = expand_schema(parse_schema(json.loads(text)))
+        parsed: Any = parse_schema(json.loads(text), named)
     except (ValueError, KeyError, TypeError, AttributeError, SchemaParseException) as error:
         raise Misconfigured(f"the schema is not valid Avro: {type(error).__name__}") from None
     if type(parsed) is not dict or parsed.get("type") != "record" or not parsed["fields"]:
         raise Misconfigured("the schema is not an Avro record with fields")
-    return list(parsed["fields"])
+    return list(parsed["fields"]), named
 
 
-def _refuse_unfillable(fields: Sequence[_Field]) -> None:
+def _refuse_unfillable(fields: Sequence[_Field], named: _Named) -> None:
     """Refuses a schema that asks for more than an event has."""
-    unfillable = [field["name"] for field in fields if not _can_fill(field)]
+    unfillable = [field["name"] for field in fields if not _can_fill(field, named)]
     if unfillable:
         raise Misconfigured(
             f"a FeatureAvailabilityEvent cannot fill these fields of the registry's schema: {', '.join(unfillable)}; "
             "give them a default or another type there, or choose another SCHEMA_VERSION"
         )
     for field in fields:
-        _refuse_unwritable(field)
+        _refuse_unwritable(field, named)
 
 
-def _can_fill(field: _Field) -> bool:
+def _can_fill(field: _Field, named: _Named) -> bool:
     if field["name"] not in _SAMPLE:
         return "default" in field
-    return bool(validate(_SAMPLE[field["name"]], field["type"], raise_errors=False))
+    return bool(validate(_SAMPLE, _to_record([field], named), raise_errors=False))
 
 
-def _refuse_unwritable(field: _Field) -> None:
+def _refuse_unwritable(field: _Field, named: _Named) -> None:
     """Refuses a default that fastavro cannot write, as it cannot one of bytes."""
     try:
-        schemaless_writer(BytesIO(), _to_record([field]), _SAMPLE)
+        schemaless_writer(BytesIO(), _to_record([field], named), _SAMPLE)
     except Exception as error:  # noqa: BLE001  # whatever fastavro raises
         raise Misconfigured(
             f"the default of field {field['name']} in the registry's schema cannot be written "
@@ -166,14 +170,18 @@ def _to_runs(fields: Sequence[_Field]) -> Iterator[list[_Field]]:
     yield run
 
 
-def _to_part(run: Sequence[_Field]) -> _Part:
+def _to_part(run: Sequence[_Field], named: _Named) -> _Part:
     differing, *shared = run
-    return _Part(itemgetter(_FIELDS.index(differing["name"])), parse_schema(differing["type"]), *_to_shared(shared))
+    # A type that stands by itself has to hold what it names
+    schema = parse_schema(differing["type"], dict(named), expand=True)
+    return _Part(itemgetter(_FIELDS.index(differing["name"])), schema, *_to_shared(shared, named))
 
 
-def _to_shared(fields: Sequence[_Field]) -> tuple[Callable[[FeatureAvailabilityEvent], tuple[Any, ...]], _Kept]:
+def _to_shared(
+    fields: Sequence[_Field], named: _Named
+) -> tuple[Callable[[FeatureAvailabilityEvent], tuple[Any, ...]], _Kept]:
     names = [field["name"] for field in fields if field["name"] in _FIELDS]
-    return _to_reader(names), _Kept(names, _to_record(fields))
+    return _to_reader(names), _Kept(names, _to_record(fields, named))
 
 
 def _to_reader(names: Sequence[str]) -> Callable[[FeatureAvailabilityEvent], tuple[Any, ...]]:
@@ -184,5 +192,6 @@ def _to_reader(names: Sequence[str]) -> Callable[[FeatureAvailabilityEvent], tup
     return itemgetter(slice(places[0], places[0] + 1) if places else slice(0))
 
 
-def _to_record(fields: Sequence[_Field]) -> Any:  # noqa: ANN401  # fastavro's own
-    return parse_schema({"type": "record", "name": "Part", "fields": list(fields)})
+def _to_record(fields: Sequence[_Field], named: _Named) -> Any:  # noqa: ANN401  # fastavro's own
+    """A record of some of the schema's fields, under a name that the schema has not."""
+    return parse_schema({"type": "record", "name": "FeatureEventsCodecPart", "fields": list(fields)}, dict(named))

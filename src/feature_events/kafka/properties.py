@@ -36,7 +36,7 @@ FIXED: Properties = {
     "batch.num.messages": 1_000_000,
     "message.timeout.ms": 0,
 }
-"""What the order of events stands on (see `publisher`); `settings.RESERVED_PROPERTIES` refuses each of them."""
+"""What the order of events stands on (see `publisher`); `kafka_properties` refuses each of them."""
 
 
 def to_properties(settings: Settings) -> Properties:

@@ -95,8 +95,6 @@ class Publisher:
         if self._producer is None:
             self._errors = ClientErrors(self._stop_waiting)
             self._producer = connect(self._properties, self._authentication, self._topic, deadline, self._errors)
-            if self._authentication is not None:
-                self._authentication.accept()
             logger.info("producer initialised", topic=self._topic, brokers=self._properties["bootstrap.servers"])
         return self._producer
 
@@ -132,6 +130,8 @@ class Publisher:
             if Delivery.UNKNOWN in deliveries:
                 self._unanswered.append(hash(messages[deliveries.index(Delivery.UNKNOWN)].value))
                 self._abandon()
+        if messages and Delivery.UNKNOWN not in deliveries and self._authentication is not None:
+            self._authentication.accept()  # a connection alone says nothing of the brokers that have the partitions
         return deliveries
 
     def _publish_waves(

@@ -41,6 +41,8 @@ def read_entity_features(change: Change, layout: TableLayout, mode: FeaturesMode
     """
     image, keys, resource_key = change.new_image, change.keys, layout.resource_key
     entity_type = _find_entity_key(tuple(keys), resource_key)
+    if entity_type is None:
+        return _read_part_by_part(change, layout, mode)
     (outer, features), (other, metadata) = layout.features, layout.metadata
     try:
         data, about = image[outer]["M"][features]["M"], image[other]["M"][metadata]["M"]
@@ -74,12 +76,12 @@ def read_compute_id(value: Any) -> str:  # noqa: ANN401  # anything a record may
         PoisonRecord: it is neither text nor a number.
 
     """
+    text = (value.get("S") if "S" in value else value.get("N")) if type(value) is dict else None
+    if type(text) is str:
+        return "" if text == "None" else text
     if value is None or (type(value) is dict and "NULL" in value):
         return ""
-    text = (value.get("S") if "S" in value else value.get("N")) if type(value) is dict else None
-    if type(text) is not str:
-        raise PoisonRecord("compute_id is neither a string, a number nor NULL")
-    return "" if text == "None" else text
+    raise PoisonRecord("compute_id is neither a string, a number nor NULL")
 
 
 def _read_part_by_part(change: Change, layout: TableLayout, mode: FeaturesMode) -> EntityFeatures | Skipped:
@@ -94,7 +96,7 @@ def _read_part_by_part(change: Change, layout: TableLayout, mode: FeaturesMode) 
     if metadata is None:
         metadata = _read_map(change.new_image, layout.older_metadata) or {}
     entity_type, resource_key = _find_entity_key(tuple(change.keys), layout.resource_key), layout.resource_key
-    if not entity_type:
+    if entity_type is None:
         raise PoisonRecord(f"the item has not two key attributes of which one is {resource_key}")
     updated_at = metadata.get(layout.updated_at)
     text = updated_at.get("S") if type(updated_at) is dict else None
@@ -135,10 +137,10 @@ def _read_key(name: str, value: Any) -> str:  # noqa: ANN401  # anything a recor
 
 
 @lru_cache(_KEYS_KEPT)
-def _find_entity_key(names: tuple[str, ...], resource_key: str) -> str:
-    """The key attribute that names the entity's type; empty where there are not two of which one is the resource's."""
+def _find_entity_key(names: tuple[str, ...], resource_key: str) -> str | None:
+    """The key attribute that names the entity's type; None where there are not two of which one is the resource's."""
     others = [name for name in names if name != resource_key]
-    return others[0] if len(names) == 2 and len(others) == 1 else ""  # noqa: PLR2004  # partition key and sort key
+    return others[0] if len(names) == 2 and len(others) == 1 else None  # noqa: PLR2004  # partition key and sort key
 
 
 def _find_changed(change: Change, data: Item, layout: TableLayout) -> tuple[str, ...]:

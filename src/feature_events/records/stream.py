@@ -3,7 +3,7 @@
 from functools import lru_cache
 from typing import NamedTuple
 
-from feature_events.aws.arn import to_table_arn, to_table_name
+from feature_events.aws.arn import to_table_arn
 
 _STREAMS_KEPT = 64  # one function serves a few tables
 
@@ -13,10 +13,9 @@ class Stream(NamedTuple):
 
     arn: str
     table_arn: str
-    table_name: str
 
 
 @lru_cache(_STREAMS_KEPT)
 def to_stream(arn: str) -> Stream:
     """The stream of this ARN."""
-    return Stream(arn, to_table_arn(arn), to_table_name(arn))
+    return Stream(arn, to_table_arn(arn))

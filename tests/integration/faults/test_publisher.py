@@ -13,6 +13,7 @@ from confluent_kafka import KafkaError
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured
 from feature_events.kafka.authentication import Authentication
+from feature_events.kafka.client_errors import ClientErrors
 from feature_events.kafka.delivery import Delivery
 from feature_events.kafka.properties import DEFAULTS
 from feature_events.kafka.publisher import Publisher
@@ -188,6 +189,40 @@ def test_publish__gets_through_to_a_slow_cluster(
     kafka.delay(milliseconds)
     publisher = Publisher(kafka.topic, {**DEFAULTS, "bootstrap.servers": kafka.bootstrap}, authentication)
     assert set(publisher.publish(to_messages(40), Deadline(LONG), Refusals())) == {Delivery.DELIVERED}
+
+
+class RefusedByLeader:
+    """A client that finds its topic, since one broker accepts it, and that the partitions' leader refuses."""
+
+    def __init__(self, errors: ClientErrors) -> None:
+        self._errors = errors
+        self._reports: list[Any] = []
+
+    def produce(self, *arguments: Any) -> None:  # noqa: ANN401  # as the client's own
+        """Takes a message."""
+        self._reports.append(arguments[4])
+
+    def purge(self, **_: bool) -> None:
+        """Reports what is purged at the next flush."""
+
+    def flush(self, _: float) -> None:
+        """Says that the leader refuses, and reports what that purges."""
+        self._errors(KafkaError(KafkaError._SSL, "certificate verify failed"))  # noqa: SLF001  # librdkafka's own code
+        while self._reports:
+            self._reports.pop()(KafkaError(KafkaError._PURGE_QUEUE), None)  # noqa: SLF001  # librdkafka's own code
+
+
+def test_publish__raises_where_each_attempt_is_refused(kafka: MockKafka, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only a refusal of what was accepted before is left to the retry, also where another broker still accepts it."""
+    publisher = Publisher(kafka.topic, {**DEFAULTS, "bootstrap.servers": kafka.bootstrap}, NoSecrets())
+    assert publisher.publish([to_message(0)], Deadline(LONG), Refusals()) == [Delivery.DELIVERED]
+    kafka.stop()
+    assert publisher.publish([to_message(1)], Deadline(SHORT), Refusals()) == [Delivery.UNKNOWN]
+    monkeypatch.setattr("feature_events.kafka.publisher.connect", lambda *given: RefusedByLeader(given[-1]))
+    assert publisher.publish([to_message(1)], Deadline(LONG), Refusals()) == [Delivery.UNKNOWN]
+    for _ in range(2):
+        with pytest.raises(Misconfigured, match="authentication to Kafka failed"):
+            publisher.publish([to_message(1)], Deadline(LONG), Refusals())
 
 
 def test_publish__writes_little_twice_while_a_partition_has_no_leader() -> None:

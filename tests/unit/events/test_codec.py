@@ -48,6 +48,41 @@ def test_encode__fills_the_registrys_own_schema(schema: str) -> None:
     assert read_avro(schema).read(Codec(schema).encode(EVENT)) == {name: wanted[name] for name in names}
 
 
+COLOR = {"type": "enum", "name": "Color", "symbols": ["RED", "GREEN"]}
+INNER = {"type": "record", "name": "Inner", "fields": [{"name": "color", "type": COLOR, "default": "RED"}]}
+NODE = {"type": "record", "name": "Node", "fields": [{"name": "next", "type": ["null", "Node"], "default": None}]}
+
+
+@pytest.mark.parametrize("place", [0, 4, len(FIELDS)])
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ((COLOR, "RED"), ("Color", "GREEN")),
+        ((["null", COLOR], None), (["null", "Color"], None)),
+        ((INNER, {"color": "GREEN"}), ("Color", "GREEN")),
+        ((["null", NODE], None), (["null", "Node"], None)),
+        ((["null", "E"], None), ({"type": "array", "items": "E"}, [])),
+    ],
+)
+def test_encode__fills_a_schema_that_uses_a_type_by_its_name(
+    first: tuple[object, object], second: tuple[object, object], place: int
+) -> None:
+    """A type that one field defines, or the record itself, can be used by others, wherever they stand."""
+    extra = [
+        {"name": name, "type": kind, "default": default}
+        for name, (kind, default) in zip("xy", (first, second), strict=True)
+    ]
+    schema = to_schema(*FIELDS[:place], extra[0], *FIELDS[place:], extra[1])
+    assert Codec(schema).encode(EVENT) == read_avro(schema).write({**EVENT._asdict(), "features": list(EVENT.features)})
+
+
+def test_encode__fills_a_union_that_uses_a_type_by_its_name() -> None:
+    """Also in a field that is written by itself, since every event has another value there."""
+    extra, union = {"name": "x", "type": COLOR, "default": "RED"}, {"name": "event_id", "type": ["Color", "string"]}
+    schema = to_schema(extra, union, *FIELDS[1:])
+    assert Codec(schema).encode(EVENT) == read_avro(schema).write({**EVENT._asdict(), "features": list(EVENT.features)})
+
+
 def test_codec__names_the_fields_that_it_cannot_fill() -> None:
     """A schema that asks for more than an event has is refused at the start, with every such field."""
     schema = to_schema(*FIELDS[1:], {"name": "event_id", "type": "int"}, {"name": "tenant", "type": "string"})

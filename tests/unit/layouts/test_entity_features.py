@@ -98,6 +98,7 @@ def test_read_entity_features__finds_entity_and_resource(keys: Json, key: tuple[
         ({"bright_uid": {"S": "u"}, "b": {"S": "b"}}, "not two key attributes of which one is category"),
         ({"category": {"S": "c"}}, "not two key attributes of which one is category"),
         ({"category": {"S": "c"}, "a": {"S": "a"}, "b": {"S": "b"}}, "not two key attributes"),
+        ({"category": {"S": "c"}, "a": {"S": "a"}, "": {"S": "b"}}, "not two key attributes"),
         ({"category": {"BOOL": True}, "a": {"S": "a"}}, "key attribute category "),
         ({"category": {"S": "c"}, "a": {"M": {}}}, "key attribute a "),
         ({"category": {"S": "c"}, "a": {"S": 1}}, "key attribute a "),
@@ -158,6 +159,7 @@ def test_read_entity_features__needs_old_images_for_changes() -> None:
         ({"S": "null"}, "null"),
         ({"S": "job-1"}, "job-1"),
         ({"N": "007"}, "007"),
+        ({"S": "job-1", "NULL": True}, "job-1"),
     ],
 )
 def test_read_compute_id__is_as_stored(stored: object, expected: str) -> None:

@@ -7,4 +7,4 @@ from tests.support.records import STREAM_ARN
 def test_to_stream__cuts_the_arn_up() -> None:
     """A stream's ARN names its table."""
     table = "arn:aws:dynamodb:eu-west-1:123456789012:table/user_feature_store"
-    assert to_stream(STREAM_ARN) == Stream(STREAM_ARN, table, "user_feature_store")
+    assert to_stream(STREAM_ARN) == Stream(STREAM_ARN, table)
