@@ -1,1 +1,1 @@
-"""The redrive: what still stands is sent and moved, the rest stays."""
+"""What a redrive is asked for."""

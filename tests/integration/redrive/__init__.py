@@ -1,0 +1,1 @@
+"""The redrive on an AWS in memory."""
