@@ -96,7 +96,8 @@ def raise_if_misconfigured(error: KafkaError, topic: str | None) -> None:
     """Raises Misconfigured where only a person can fix this error of Kafka, with what to do."""
     remedy = _REMEDIES.get(error.code())
     if remedy:
-        raise Misconfigured(f"Kafka refuses topic {topic}: {error.name()} ({error.str()}): {remedy}")
+        refused = "the function" if topic is None else f"topic {topic}"
+        raise Misconfigured(f"Kafka refuses {refused}: {error.name()} ({error.str()}): {remedy}")
 
 
 def to_authentication_refusal(error: KafkaError, authentication: "Authentication | None") -> Misconfigured:

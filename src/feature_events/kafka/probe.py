@@ -1,4 +1,4 @@
-"""Asks Kafka whether the function reaches it, may authenticate, and may write to its topic; nothing is written.
+"""Asks Kafka whether the function reaches it, can authenticate, and is allowed to write; nothing is written.
 
 Each answer is Kafka's own, to a client with the function's own properties: what a policy or an ACL allows, only who
 decides it can say.
@@ -17,7 +17,7 @@ from confluent_kafka.admin import AclOperation, AdminClient  # type: ignore[attr
 from feature_events.deadline import Deadline
 from feature_events.errors import FeatureEventsError, Misconfigured, Undelivered
 from feature_events.kafka.authentication import Authentication
-from feature_events.kafka.client_errors import ClientErrors, raise_if_misconfigured, read_fatal
+from feature_events.kafka.client_errors import LOST, ClientErrors, raise_if_misconfigured, read_fatal
 from feature_events.kafka.producer import close_in_background, connect
 from feature_events.kafka.properties import to_properties
 from feature_events.kafka_properties import CA_PROPERTY
@@ -80,18 +80,12 @@ class _Kafka:
     def __init__(self, settings: Settings, authentication: Authentication | None) -> None:
         self._settings = settings
         self._authentication = authentication
-        self._errors = ClientErrors(lambda: None)
         self._producer: Producer | None = None
         self._idempotence = ""
 
     def authenticate(self) -> str:
-        properties: dict[str, Any] = {
-            **to_properties(self._settings),
-            "enable.idempotence": "true",
-            "statistics.interval.ms": 100,
-            "stats_cb": self._read_statistics,
-        }
-        self._producer = connect(properties, self._authentication, None, Deadline(_ANSWER_SECONDS), self._errors)
+        properties, errors = to_properties(self._settings), ClientErrors(lambda: None)
+        self._producer = connect(properties, self._authentication, None, Deadline(_ANSWER_SECONDS), errors)
         return f"connected with KAFKA_AUTH={self._settings.kafka_auth}"
 
     def find_topic(self) -> str:
@@ -126,19 +120,29 @@ class _Kafka:
         return "allowed, as Kafka says; nothing was written"
 
     def get_producer_id(self) -> str:
-        """Waits until the producer has its id, which it asks for by itself and tells of only in its statistics."""
-        deadline = Deadline(_ANSWER_SECONDS)
-        producer = self._to_producer()
-        while deadline.remaining():
-            try:
+        """Waits until a producer has its id, which it asks for by itself and tells of only in its statistics.
+
+        It is a producer of its own: one that is refused an id is at its end, and answers nothing else.
+        """
+        deadline, errors = Deadline(_ANSWER_SECONDS), ClientErrors(lambda: None)
+        properties: dict[str, Any] = {
+            **to_properties(self._settings),
+            "enable.idempotence": "true",
+            "statistics.interval.ms": 100,
+            "stats_cb": self._read_statistics,
+        }
+        producer = connect(properties, self._authentication, None, deadline, errors)
+        try:
+            while deadline.remaining():
                 producer.poll(0.1)
-            except (KafkaException, SystemError) as exception:
-                raise self._to_error(read_fatal(exception)) from None
-            if self._idempotence == "Assigned":
-                return "given"
-        latest = self._errors.latest
-        if latest is not None:
-            raise self._to_error(latest)
+                if self._idempotence == "Assigned":
+                    return "given"
+        except LOST as exception:
+            raise self._to_error(read_fatal(exception)) from None
+        finally:
+            close_in_background(producer)
+        if errors.latest is not None:
+            raise self._to_error(errors.latest)
         raise Undelivered(f"Kafka gave no producer id within {_ANSWER_SECONDS:.0f} s")
 
     def close(self) -> None:
