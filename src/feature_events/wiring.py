@@ -16,7 +16,7 @@ from feature_events.events.wire_format import to_confluent_prefix
 from feature_events.failures.dead_letter_limit import DeadLetterLimit
 from feature_events.failures.dead_letters import DeadLetters
 from feature_events.kafka.producer import OPEN_SECONDS
-from feature_events.kafka.properties import to_properties
+from feature_events.kafka.producer_properties import to_properties
 from feature_events.kafka.publisher import Publisher
 from feature_events.layouts.table_layout import DEFAULT_LAYOUT
 from feature_events.logs import logger

@@ -17,7 +17,7 @@ from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured
 from feature_events.events.message import Message
 from feature_events.kafka.delivery import Delivery
-from feature_events.kafka.properties import DEFAULTS, to_properties
+from feature_events.kafka.producer_properties import DEFAULTS, to_properties
 from feature_events.kafka.publisher import Publisher
 from feature_events.pipeline import MessagePublisher
 from feature_events.preflight.check import run_checks

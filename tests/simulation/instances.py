@@ -8,7 +8,7 @@ from typing import override
 from feature_events.deadline import Clock, Deadline
 from feature_events.errors import PoisonRecord, Undelivered
 from feature_events.failures.dead_letter_limit import DeadLetterLimit
-from feature_events.kafka.properties import to_properties
+from feature_events.kafka.producer_properties import to_properties
 from feature_events.kafka.publisher import Publisher
 from feature_events.layouts.table_layout import DEFAULT_LAYOUT
 from feature_events.pipeline import Pipeline

@@ -7,7 +7,7 @@ import pytest
 
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured, Undelivered
-from feature_events.kafka.properties import to_properties
+from feature_events.kafka.producer_properties import to_properties
 from feature_events.kafka.publisher import Publisher
 from feature_events.kafka_properties import RESERVED_FAMILIES, RESERVED_PROPERTIES
 from feature_events.settings import read_settings

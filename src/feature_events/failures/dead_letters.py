@@ -41,7 +41,7 @@ class DeadLetters:
         if self._bucket is None:
             raise Undelivered("there is no dead-letter store: set DEAD_LETTER_BUCKET")
         if not deadline.remaining():
-            raise Undelivered("there was no time left")
+            raise Undelivered("there was no time left to write it: see how long Kafka and S3 take")
         letter = to_dead_letter(record, poison, self._prefix)
         action = Action("s3:PutObject", f"{letter.key} cannot be written")
         try:

@@ -19,7 +19,7 @@ from feature_events.errors import FeatureEventsError, Misconfigured, Undelivered
 from feature_events.kafka.authentication import Authentication
 from feature_events.kafka.client_errors import LOST, ClientErrors, raise_if_misconfigured, read_fatal
 from feature_events.kafka.producer import close_in_background, connect
-from feature_events.kafka.properties import to_properties
+from feature_events.kafka.producer_properties import to_properties
 from feature_events.kafka_properties import CA_PROPERTY
 from feature_events.network import to_address, to_network_stages, to_tls_context
 from feature_events.probe import Probe, Stages, to_secret_name

@@ -133,7 +133,7 @@ def _find(
             error = error if error.fatal() else errors.latest or error
         raise_if_misconfigured(error, topic)
         if error.fatal():
-            raise Undelivered(f"Kafka has ended the producer: {error.name()} ({error.str()})")
+            raise Undelivered(f"Kafka has ended the producer: {error.name()} ({error.str()}); the retry makes another")
         if not deadline.remaining():
             raise Undelivered(
                 f"no broker answered within {seconds:.1f} s: {error.str()}; check KAFKA_BROKER_URL and the network "

@@ -5,7 +5,7 @@ librdkafka goes on with the batches behind it, so that a newer change of an enti
 is not. Therefore messages go out in *waves*: a wave is smaller than one record batch, so each partition's share of it
 is one batch, which Kafka writes wholly or not at all, and the next wave leaves only when the one before has been
 answered in full. librdkafka must neither split a batch nor expire a part of it, so it is given no linger, size or
-timeout of its own to do so (`properties.FIXED`): `flush()` sends, and `purge()` ends the waiting.
+timeout of its own to do so (`producer_properties.FIXED`): `flush()` sends, and `purge()` ends the waiting.
 
 A batch that is retried begins with a *probe*: its first message alone. Lambda retries from the record that was not
 acknowledged; while that record's partition has no leader, the retries write nothing of what is behind it again.
@@ -33,7 +33,7 @@ from feature_events.kafka.client_errors import (
 )
 from feature_events.kafka.delivery import Delivery, Outstanding, OutstandingLogged, Refuse
 from feature_events.kafka.producer import close_in_background, connect
-from feature_events.kafka.properties import FIXED
+from feature_events.kafka.producer_properties import FIXED
 from feature_events.kafka_properties import Properties
 from feature_events.logs import logger
 

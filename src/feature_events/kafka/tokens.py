@@ -89,7 +89,9 @@ class Tokens:
         try:
             text, expires_ms = run_within(seconds, _sign_token)
         except TimeoutError:
-            raise Undelivered(f"no IAM token was signed within {seconds:.1f} s") from None
+            raise Undelivered(
+                f"no IAM token was signed within {seconds:.1f} s: check the function's credentials"
+            ) from None
         except Exception as error:  # noqa: BLE001  # a provider of credentials may raise anything
             raise Undelivered(f"no IAM token was signed ({type(error).__name__}): check the function's role") from None
         token = self._latest = Token(text, expires_ms / 1000)

@@ -116,14 +116,19 @@ class ConfluentRegistry:
                 f"{' and check the secret in SCHEMA_REGISTRY_SECRET_ARN' if self._has_secret else ''}"
             )
         if status == _TOO_MANY or status >= _SERVER_ERRORS:
-            raise Undelivered(f"the schema registry at {self._url} answers HTTP {status}")
+            raise Undelivered(
+                f"the schema registry at {self._url} answers HTTP {status}: check the registry; Lambda retries"
+            )
         if status >= _REDIRECTS:
             raise Misconfigured(
                 f"the schema registry at {self._url} answers HTTP {status}: check that SCHEMA_REGISTRY is the base URL "
                 "of its Confluent interface"
             )
         if type(body) is not dict:
-            raise Undelivered(f"the schema registry at {self._url} answers something that is no JSON object")
+            raise Undelivered(
+                f"the schema registry at {self._url} answers something that is no JSON object: check "
+                "that SCHEMA_REGISTRY is the base URL of its Confluent interface"
+            )
         return body
 
     def _to_schema(self, body: dict[str, Any], message: str, text: object) -> Schema:

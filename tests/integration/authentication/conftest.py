@@ -14,7 +14,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported, i
 )
 
 from feature_events.kafka.authentication import Authentication
-from feature_events.kafka.properties import to_properties
+from feature_events.kafka.producer_properties import to_properties
 from feature_events.kafka.publisher import Publisher
 from feature_events.logs import logger
 from feature_events.settings import KafkaAuth, read_settings

@@ -14,7 +14,7 @@ from feature_events.errors import Misconfigured
 from feature_events.kafka import tokens
 from feature_events.kafka.authentication import Authentication
 from feature_events.kafka.delivery import Delivery
-from feature_events.kafka.properties import to_properties
+from feature_events.kafka.producer_properties import to_properties
 from feature_events.kafka.publisher import Publisher
 from feature_events.settings import KafkaAuth, read_settings
 from tests.integration.authentication.conftest import Bench, Cluster, MakeBench

@@ -10,7 +10,7 @@ from confluent_kafka import KafkaError, KafkaException
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured, Undelivered
 from feature_events.kafka.delivery import Delivery
-from feature_events.kafka.properties import DEFAULTS
+from feature_events.kafka.producer_properties import DEFAULTS
 from feature_events.kafka.publisher import Publisher
 from tests.integration.faults.publishers import LONG, SHORT, to_publisher
 from tests.support.messages import Refusals, to_message

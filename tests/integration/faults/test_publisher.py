@@ -15,7 +15,7 @@ from feature_events.errors import Misconfigured
 from feature_events.kafka.authentication import Authentication
 from feature_events.kafka.client_errors import ClientErrors
 from feature_events.kafka.delivery import Delivery
-from feature_events.kafka.properties import DEFAULTS
+from feature_events.kafka.producer_properties import DEFAULTS
 from feature_events.kafka.publisher import Publisher
 from feature_events.settings import read_settings
 from tests.integration.faults.publishers import LONG, SHORT, to_publisher
