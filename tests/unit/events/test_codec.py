@@ -1,6 +1,7 @@
 """Events become Avro under any schema that they can fill, and no other is taken."""
 
 import json
+import tracemalloc
 from io import BytesIO
 from typing import Any
 
@@ -160,3 +161,16 @@ def test_encode__refuses_such_text_also_where_the_schema_has_not_its_field(event
     """The message's key and headers have it."""
     with pytest.raises(PoisonRecord, match="Unicode"):
         Codec(to_schema({"name": "event_id", "type": "string"})).encode(event)
+
+
+def test_encode__keeps_a_bounded_number_of_bytes() -> None:
+    """Of events that share nothing no more is kept than two million bytes, however many there are."""
+    codec = Codec(SHIPPED_SCHEMA)
+    tracemalloc.start()
+    try:
+        for number in range(150):
+            codec.encode(EVENT._replace(features=tuple(f"{number:03}_{name:04}".ljust(60, "x") for name in range(500))))
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 3_000_000

@@ -4,10 +4,12 @@ import pytest
 
 from feature_events.errors import PoisonRecord
 from feature_events.events.message import Message
+from feature_events.events.schema import SHIPPED_SCHEMA
 from feature_events.settings import HeadersMode
+from tests.support.avro import read_avro
 from tests.support.doubles import FakeDeadLetters, FakePublisher
 from tests.support.messages import to_size
-from tests.support.pipelines import to_pipeline
+from tests.support.pipelines import PREFIX, to_pipeline
 from tests.support.records import CREATED, Json, to_item, to_record
 
 
@@ -22,6 +24,13 @@ def message_of(record: Json, headers: HeadersMode = "cloudevents") -> Message:
 def test_to_message__is_keyed_by_the_entity() -> None:
     """The key is the entity's id in UTF-8."""
     assert message_of(to_record(entity="användare 🦊")).key == "användare 🦊".encode()
+
+
+def test_prepare__puts_the_wire_format_prefix_before_the_avro() -> None:
+    """The value is the prefix, by which a consumer finds the schema, and then nothing but Avro."""
+    value = message_of(to_record()).value
+    assert value.startswith(PREFIX)
+    assert read_avro(SHIPPED_SCHEMA).read(value[len(PREFIX) :])["entity_id"] == "user-1"
 
 
 def test_to_message__carries_cloudevents_attributes() -> None:

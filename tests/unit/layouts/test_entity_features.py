@@ -163,8 +163,13 @@ def test_read_entity_features__needs_old_images_for_changes() -> None:
     ],
 )
 def test_read_compute_id__is_as_stored(stored: object, expected: str) -> None:
-    """A compute id that older writers left as no value is empty."""
+    """A compute id that older writers left as no value is empty, in an item like any other too."""
     assert read_compute_id(stored) == expected
+    record = to_record()
+    record["dynamodb"]["NewImage"]["features"]["M"]["meta"]["M"]["compute_id"] = stored
+    entity = read(record)
+    assert isinstance(entity, EntityFeatures)
+    assert entity.compute_id == expected
 
 
 @pytest.mark.parametrize("stored", ["job-1", {}, {"BOOL": True}, {"S": 1}, {"L": []}])
