@@ -15,13 +15,13 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
 from benchmarks.contenders import Context
-from benchmarks.programs import run_to_end, to_command
+from benchmarks.programs import run_to_end, silence, to_command
 from benchmarks.stream_events import to_stream_event
 from benchmarks.worker import to_settings
 
@@ -158,7 +158,7 @@ def main() -> None:
     gc.disable()  # what the collector calls is nobody's work
     work: dict[str, list[Work]] = {"record": [], "batch": []}
     text = []
-    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):  # noqa: PTH123  # a device, not a path
+    with silence():
         for headers in HEADERS:
             for features in FEATURES:
                 counted = dict(zip(work, count_handler(headers, features), strict=True))

@@ -9,11 +9,11 @@ import importlib
 import json
 import os
 import sys
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.contenders import Context
+from benchmarks.programs import silence
 from benchmarks.stream_events import Json, to_stream_event
 
 _FEATURES = 20
@@ -63,7 +63,7 @@ def main() -> None:
     invocations, warm, *kind = sys.argv[1:]
     event = to_stream_event(_FEATURES, _RECORDS).parse()
     samples = []
-    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):  # noqa: PTH123  # a device, not a path
+    with silence():
         function: Any = importlib.import_module("feature_events.handler")
         for invocation in range(int(invocations)):
             if invocation == int(warm):

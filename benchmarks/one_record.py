@@ -9,13 +9,12 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from contextlib import redirect_stdout
 from typing import Any, NamedTuple
 
 from confluent_kafka import Producer
 
 from benchmarks.contenders import Context
-from benchmarks.programs import run_to_end, to_command
+from benchmarks.programs import run_to_end, silence, to_command
 from benchmarks.stream_events import to_stream_event
 from benchmarks.worker import TOPIC, to_settings
 from local.demo.verdict import to_percentile
@@ -78,7 +77,7 @@ def _measure(times: int) -> OneRecord:
 
 def main() -> None:
     """Measures, and prints."""
-    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):  # noqa: PTH123  # a device, not a path
+    with silence():
         measured = _measure(int(sys.argv[1]))
     print(json.dumps(measured))  # noqa: T201  # it is what the program is for
 

@@ -1,9 +1,10 @@
 """Runs modules of this package as programs, each in a process of its own: an interpreter and a heap to itself."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from tempfile import gettempdir
 from types import MappingProxyType
@@ -42,6 +43,13 @@ class Program:
         if not line:
             raise RuntimeError("the program has ended: see its error above")
         return line.strip()
+
+
+@contextmanager
+def silence() -> Iterator[None]:
+    """What a program prints meanwhile, as the function does its metrics and its log, goes to nowhere."""
+    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):  # noqa: PTH123  # a device, not a path
+        yield
 
 
 @contextmanager

@@ -8,14 +8,13 @@ import importlib
 import json
 import os
 from collections.abc import Sequence
-from contextlib import redirect_stdout
 from io import BytesIO
 from typing import Any, NamedTuple
 
 import fastavro
 from confluent_kafka import Producer
 
-from benchmarks.programs import run_to_end, to_command
+from benchmarks.programs import run_to_end, silence, to_command
 from benchmarks.stream_events import to_stream_event
 from benchmarks.throughput import FEATURES
 from benchmarks.worker import TOPIC, to_settings
@@ -102,7 +101,7 @@ def _wait_for(producer: Producer, sent: list[int]) -> int:
 
 def main() -> None:
     """Measures, and prints."""
-    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):  # noqa: PTH123  # a device, not a path
+    with silence():
         measured = _measure()
     print(json.dumps(measured))  # noqa: T201  # it is what the program is for
 

@@ -10,11 +10,10 @@ import os
 import re
 import sys
 from collections import Counter
-from contextlib import redirect_stdout
 from typing import Any, NamedTuple
 
 from benchmarks.contenders import Context
-from benchmarks.programs import run_to_end, to_command
+from benchmarks.programs import run_to_end, silence, to_command
 from benchmarks.stream_events import to_stream_event
 from benchmarks.worker import to_settings
 from tests.support.web_server import Answer, run_scripted_server
@@ -69,7 +68,7 @@ def _invoke_all() -> list[int]:
 
 def main() -> None:
     """Invokes and prints."""
-    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):  # noqa: PTH123  # a device, not a path
+    with silence():
         counts = _invoke_all()
     print(json.dumps(counts))  # noqa: T201  # it is what the program is for
 

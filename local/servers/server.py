@@ -43,23 +43,14 @@ class Program:
         return self._process
 
 
-class Server(Program, ABC):
-    """A server with a directory and a port of its own; it forgets everything when it ends."""
+class Started(ABC):
+    """What runs while a context lasts, and leaves no process where it does not start."""
 
-    def __init__(self, name: str, directory: Path, processes: Processes | None = None) -> None:
-        super().__init__(name)
-        self._directory = directory / name
-        self._processes = processes or Processes(directory)
-        self._port = take_port()
+    _processes: Processes
 
     @abstractmethod
     def start(self) -> None:
         """Starts it and waits until it answers."""
-
-    def restart(self) -> None:
-        """Starts an empty one on the same port."""
-        self.kill()
-        self.start()
 
     def __enter__(self) -> Self:
         try:
@@ -71,3 +62,18 @@ class Server(Program, ABC):
 
     def __exit__(self, *_: object) -> None:
         self._processes.end()
+
+
+class Server(Program, Started):
+    """A server with a directory and a port of its own; it forgets everything when it ends."""
+
+    def __init__(self, name: str, directory: Path, processes: Processes | None = None) -> None:
+        super().__init__(name)
+        self._directory = directory / name
+        self._processes = processes or Processes(directory)
+        self._port = take_port()
+
+    def restart(self) -> None:
+        """Starts an empty one on the same port."""
+        self.kill()
+        self.start()
