@@ -19,7 +19,7 @@ from feature_events.events.message import Message, to_message
 from feature_events.failures.dead_letter_limit import DeadLetterLimit
 from feature_events.kafka.delivery import Delivery, Refuse
 from feature_events.layouts.entity_features import EntityFeatures, read_entity_features
-from feature_events.layouts.table_layout import TableLayout
+from feature_events.layouts.table_layouts import TableLayouts
 from feature_events.logs import logger
 from feature_events.outcome import Outcome
 from feature_events.records.change import Change, Skipped, read_change
@@ -58,7 +58,7 @@ class Prepared(NamedTuple):
 class Pipeline(NamedTuple):
     """The pipeline, with everything that it needs from outside."""
 
-    layout: TableLayout
+    layouts: TableLayouts
     features_mode: FeaturesMode
     headers_mode: HeadersMode
     prefix: bytes
@@ -108,7 +108,7 @@ class Pipeline(NamedTuple):
                 if not isinstance(change, Change):
                     skipped[position] = change
                     continue
-                entity = read_entity_features(change, self.layout, self.features_mode)
+                entity = read_entity_features(change, self.layouts, self.features_mode)
                 if not isinstance(entity, EntityFeatures):
                     skipped[position] = entity
                     continue

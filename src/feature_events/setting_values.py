@@ -15,7 +15,7 @@ MAX_SCHEMA_ID = 2**31 - 1
 
 
 class InvalidValue(Exception):
-    """What is wrong with a value; its text follows the setting's name."""
+    """What is wrong with a value, one text for each mistake; each follows the setting's name."""
 
 
 def to_brokers(text: str) -> str:

@@ -8,6 +8,8 @@ from typing import Literal, NamedTuple, cast
 
 from feature_events.errors import Misconfigured
 from feature_events.kafka_properties import CA_PROPERTY, Properties, to_kafka_properties
+from feature_events.layout_language.reading import DEFAULT, to_table_layouts
+from feature_events.layout_language.table_layout import TableLayout
 from feature_events.setting_values import (
     MAX_SCHEMA_ID,
     InvalidValue,
@@ -44,6 +46,7 @@ class Settings(NamedTuple):
     schema_id: int | None
     schema_version: SchemaVersion
     auto_register: bool
+    table_layouts: tuple[TableLayout, ...]
     features_mode: FeaturesMode
     headers: HeadersMode
     compression: str
@@ -78,7 +81,7 @@ class _Values:
         try:
             return to_value(text)
         except InvalidValue as invalid:
-            self.mistakes.append(f"{name} {invalid}")
+            self.mistakes += [f"{name} {what}" for what in invalid.args]
             return default
 
 
@@ -102,6 +105,7 @@ def read_settings(environ: Mapping[str, str], *, registers: bool = False) -> Set
         schema_id=read("SCHEMA_ID", to_number(1, MAX_SCHEMA_ID), None),
         schema_version=read("SCHEMA_VERSION", to_version, None),
         auto_register=read("AUTO_REGISTER_SCHEMAS", one_of("true", "false"), "false") == "true",
+        table_layouts=read("TABLE_LAYOUTS", to_table_layouts, ()) or to_table_layouts(DEFAULT),
         features_mode=cast("FeaturesMode", read("FEATURES_MODE", one_of("all", "changed"), "all")),
         headers=cast("HeadersMode", read("EVENT_HEADERS", one_of("cloudevents", "none"), "cloudevents")),
         compression=read("KAFKA_COMPRESSION", one_of("zstd", "lz4", "snappy", "gzip", "none"), "zstd"),

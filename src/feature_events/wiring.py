@@ -18,7 +18,7 @@ from feature_events.failures.dead_letters import DeadLetters
 from feature_events.kafka.producer import OPEN_SECONDS
 from feature_events.kafka.producer_properties import to_properties
 from feature_events.kafka.publisher import Publisher
-from feature_events.layouts.table_layout import DEFAULT_LAYOUT
+from feature_events.layouts.table_layouts import TableLayouts
 from feature_events.logs import logger
 from feature_events.pipeline import Pipeline
 from feature_events.registries.schema import find_schema
@@ -46,7 +46,7 @@ def wire() -> tuple[Settings, Pipeline]:
     log_each = logger.log_level == logging.DEBUG
     publisher = Publisher(settings.topic, to_properties(settings), _to_authentication(settings), log_each=log_each)
     pipeline = Pipeline(
-        DEFAULT_LAYOUT,
+        TableLayouts(settings.table_layouts),
         settings.features_mode,
         settings.headers,
         to_confluent_prefix(schema.id),

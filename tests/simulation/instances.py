@@ -10,11 +10,11 @@ from feature_events.errors import PoisonRecord, Undelivered
 from feature_events.failures.dead_letter_limit import DeadLetterLimit
 from feature_events.kafka.producer_properties import to_properties
 from feature_events.kafka.publisher import Publisher
-from feature_events.layouts.table_layout import DEFAULT_LAYOUT
 from feature_events.pipeline import Pipeline
 from feature_events.records.position import StreamRecord
 from feature_events.settings import Settings
 from tests.support.doubles import FakeClock, FakeContext, FakeDeadLetters
+from tests.support.layouts import to_layouts
 from tests.support.pipelines import CODEC, PREFIX
 
 MESSAGE_MAX_BYTES = 13_000
@@ -64,7 +64,7 @@ class Instance:
         )
         limit = DeadLetterLimit(settings.dead_letter_limit)
         modes = settings.features_mode, settings.headers
-        pipeline = Pipeline(DEFAULT_LAYOUT, *modes, PREFIX, CODEC, publisher, letters, limit, clock)
+        pipeline = Pipeline(to_layouts(), *modes, PREFIX, CODEC, publisher, letters, limit, clock)
         self.wired = settings, pipeline
         self.limit = settings.dead_letter_limit
         self.used = 0

@@ -4,10 +4,10 @@ from feature_events.events.codec import Codec
 from feature_events.events.schema import SHIPPED_SCHEMA
 from feature_events.events.wire_format import to_confluent_prefix
 from feature_events.failures.dead_letter_limit import DeadLetterLimit
-from feature_events.layouts.table_layout import DEFAULT_LAYOUT
 from feature_events.pipeline import DeadLetterStore, MessagePublisher, Pipeline
 from feature_events.settings import FeaturesMode, HeadersMode
 from tests.support.doubles import FakeClock
+from tests.support.layouts import to_layouts
 
 PREFIX = to_confluent_prefix(7)
 CODEC = Codec(SHIPPED_SCHEMA)
@@ -24,4 +24,4 @@ def to_pipeline(
     """The pipeline under the default layout, with a clock that stands."""
     clock = FakeClock(1760100000.0)
     letters_left = DeadLetterLimit(limit)
-    return Pipeline(DEFAULT_LAYOUT, features_mode, headers, PREFIX, CODEC, publisher, dead_letters, letters_left, clock)
+    return Pipeline(to_layouts(), features_mode, headers, PREFIX, CODEC, publisher, dead_letters, letters_left, clock)

@@ -6,11 +6,13 @@ from tests.support.house import find_circles, find_long_functions, find_long_mod
 PACKAGE = ROOT / "src" / "feature_events"
 ORDER = (
     "errors",
+    "epoch",
     "deadline",
     "logs",
     "metrics",
     "setting_values",
     "kafka_properties",
+    "layout_language",
     "settings",
     "probe",
     "network",

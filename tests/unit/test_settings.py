@@ -4,6 +4,7 @@ import pytest
 
 from feature_events.errors import Misconfigured
 from feature_events.kafka_properties import RESERVED_PROPERTIES
+from feature_events.layout_language.reading import to_table_layouts
 from feature_events.settings import Settings, read_settings
 
 ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:"
@@ -39,6 +40,7 @@ def test_read_settings__has_defaults_for_all_but_the_addresses() -> None:
         schema_id=7,
         schema_version=None,
         auto_register=False,
+        table_layouts=to_table_layouts("default"),
         features_mode="all",
         headers="cloudevents",
         compression="zstd",
@@ -65,6 +67,7 @@ def test_read_settings__takes_what_is_given() -> None:
         schema_id=None,
         schema_version=3,
         auto_register=False,
+        table_layouts=to_table_layouts("default"),
         features_mode="changed",
         headers="none",
         compression="lz4",

@@ -9,9 +9,10 @@ import uuid
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from feature_events.epoch import to_iso
 from feature_events.errors import PoisonRecord
 from feature_events.layouts.entity_features import EntityFeatures
-from feature_events.records.change import LATEST_MS, Change
+from feature_events.records.change import Change
 
 EVENT_TYPE = "feature_available"
 RESOURCE_TYPE = "feature"
@@ -95,6 +96,9 @@ def to_timestamp(updated_at: str, created_ms: int | None) -> str:
     """
     if _is_plain_time(updated_at):
         return updated_at[:_TO_MILLISECONDS] + "Z"
+    with_t = updated_at.replace(" ", "T", 1)  # as Python writes a time, and so Feast
+    if _is_plain_time(with_t):
+        return with_t[:_TO_MILLISECONDS] + "Z"
     try:
         time = datetime.fromisoformat(updated_at)
         in_utc = time if time.tzinfo is None else time.astimezone(UTC)
@@ -103,15 +107,9 @@ def to_timestamp(updated_at: str, created_ms: int | None) -> str:
         pass  # no time
     if created_ms is None:
         raise PoisonRecord("neither updated_at nor ApproximateCreationDateTime is a time")
-    return _to_iso(created_ms)
+    return to_iso(created_ms)
 
 
 def to_epoch_ms(timestamp: str) -> int:
     """An event's timestamp as milliseconds since the epoch; negative before 1970."""
     return round(datetime.fromisoformat(timestamp).timestamp() * 1000)
-
-
-def _to_iso(epoch_ms: int) -> str:
-    """Milliseconds since the epoch as ISO-8601 text, without a float in between."""
-    seconds, milliseconds = divmod(min(epoch_ms, LATEST_MS), 1000)
-    return f"{datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat()}.{milliseconds:03}Z"

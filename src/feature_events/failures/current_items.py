@@ -20,6 +20,8 @@ type Attribute = Any
 # There is no such table, or its keys are others
 _ABSENT = ("ResourceNotFoundException", "ValidationException")
 
+_SETS = ("SS", "NS", "BS")
+
 
 class CurrentItems:
     """The tables that the records came from."""
@@ -68,9 +70,14 @@ def _to_comparable(value: Attribute) -> Attribute:
     if type(value) is bytes:
         return base64.b64encode(value).decode()
     if type(value) is dict:
-        return {name: _to_comparable(part) for name, part in value.items()}
+        return {
+            name: _sort(_to_comparable(part)) if name in _SETS else _to_comparable(part) for name, part in value.items()
+        }
     if type(value) is list:
-        parts = [_to_comparable(part) for part in value]
-        # Members of a list are attributes, so objects; only members of a set are text
-        return sorted(parts) if all(type(part) is str for part in parts) else parts
+        return [_to_comparable(part) for part in value]
     return value
+
+
+def _sort(members: Attribute) -> Attribute:
+    """A set's members in one order, whatever a record may hold in their place."""
+    return sorted(members, key=repr) if type(members) is list else members

@@ -10,15 +10,13 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from feature_events.epoch import LATEST_MS
 from feature_events.errors import Misconfigured, PoisonRecord
 from feature_events.records.position import StreamRecord, read_position
 from feature_events.records.stream import Stream, to_stream
 
 type Item = Mapping[str, Any]
 """Attributes by name, each in DynamoDB's JSON: `{"S": "text"}`, `{"N": "1"}`, `{"M": {...}}` and so on."""
-
-LATEST_MS = 253_402_300_799_999
-"""The last millisecond of the year 9999, the latest time that ISO-8601 text can name."""
 
 _KINDS = ("INSERT", "MODIFY")
 _NUMBERS = (int, float)
@@ -30,6 +28,7 @@ class Skipped(StrEnum):
 
     REMOVE = "remove"
     NO_FEATURES = "no_features"
+    OTHER_ITEM = "other_item"
     UNCHANGED = "unchanged"
 
 

@@ -143,7 +143,7 @@ class Redrive:
             candidate.become(End.UNCHECKED, "there was no time left to ask its table")
             return
         try:
-            reason = find_staleness(change, self._tables, self._pipeline.layout, self._pipeline.features_mode)
+            reason = find_staleness(change, self._tables, self._pipeline.layouts, self._pipeline.features_mode)
         except FeatureEventsError as error:
             candidate.become(End.UNCHECKED, str(error))
             return

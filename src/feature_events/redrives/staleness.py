@@ -7,8 +7,9 @@ from typing import Protocol, cast
 
 from feature_events.errors import PoisonRecord
 from feature_events.failures.current_items import are_equal
-from feature_events.layouts.entity_features import EntityFeatures, read_entity_features, read_features
-from feature_events.layouts.table_layout import TableLayout
+from feature_events.layouts.available_features import read_features
+from feature_events.layouts.entity_features import EntityFeatures, read_entity_features
+from feature_events.layouts.table_layouts import ChosenLayout, TableLayouts
 from feature_events.records.change import Change, Item
 from feature_events.settings import FeaturesMode
 
@@ -21,7 +22,7 @@ class Tables(Protocol):
         ...
 
 
-def find_staleness(change: Change, tables: Tables, layout: TableLayout, mode: FeaturesMode) -> str | None:
+def find_staleness(change: Change, tables: Tables, layouts: TableLayouts, mode: FeaturesMode) -> str | None:
     """Why this change is stale; None where its table still has what it left.
 
     Raises:
@@ -32,19 +33,21 @@ def find_staleness(change: Change, tables: Tables, layout: TableLayout, mode: Fe
     item = tables.find_item(change)
     if item is None:
         return "its item is no longer there"
-    is_current = are_equal(item, change.new_image) if mode == "all" else _has_features(item, change, layout)
+    is_current = are_equal(item, change.new_image) if mode == "all" else _has_features(item, change, layouts)
     return None if is_current else "its item was written since"
 
 
-def _has_features(item: Item, change: Change, layout: TableLayout) -> bool:
+def _has_features(item: Item, change: Change, layouts: TableLayouts) -> bool:
     """Whether the item still has the features that the change's event names, with their values.
 
     A later write that left them as they were has announced none of them.
     """
-    entity = cast("EntityFeatures", read_entity_features(change, layout, "changed"))  # its message was made
-    then = read_features(change.new_image, layout) or {}
+    # Its message was made, so it has a layout and features
+    entity = cast("EntityFeatures", read_entity_features(change, layouts, "changed"))
+    chosen = cast("ChosenLayout", layouts.choose(change))
+    then = read_features(change.new_image, chosen) or {}
     try:
-        now = read_features(item, layout) or {}
+        now = read_features(item, chosen) or {}
     except PoisonRecord:
         return False
     return all(name in now and are_equal(now[name], then[name]) for name in entity.features)

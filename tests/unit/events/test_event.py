@@ -10,8 +10,8 @@ from feature_events.events.event import (
     to_timestamp,
 )
 from feature_events.layouts.entity_features import EntityFeatures, read_entity_features
-from feature_events.layouts.table_layout import DEFAULT_LAYOUT
 from feature_events.records.change import Change, read_change
+from tests.support.layouts import to_layouts
 from tests.support.records import Json, to_record
 
 
@@ -19,7 +19,7 @@ def event_of(record: Json) -> FeatureAvailabilityEvent:
     """The event of a record that is a change of features."""
     change = read_change(record)
     assert isinstance(change, Change)
-    entity = read_entity_features(change, DEFAULT_LAYOUT, "all")
+    entity = read_entity_features(change, to_layouts(), "all")
     assert isinstance(entity, EntityFeatures)
     return to_event(entity, change)
 

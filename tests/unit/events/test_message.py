@@ -86,4 +86,4 @@ def test_to_message__refuses_a_time_that_kafka_cannot_hold() -> None:
 def test_to_message__refuses_a_table_name_that_is_not_unicode() -> None:
     """A lone surrogate in the ARN is poison and not a crash."""
     with pytest.raises(PoisonRecord, match="eventSourceARN"):
-        message_of({**to_record(), "eventSourceARN": "arn:\ud800"})
+        message_of({**to_record(), "eventSourceARN": "arn:aws:dynamodb:eu-west-1:1:table/\ud800/stream/1"})

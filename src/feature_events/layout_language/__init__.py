@@ -1,0 +1,1 @@
+"""The language in which a table's layout is written down."""

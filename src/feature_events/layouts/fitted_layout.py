@@ -1,0 +1,145 @@
+"""Fits a layout to a table: what its name and its key attributes decide is found once, and not at each record."""
+
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from itertools import zip_longest
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+from feature_events.epoch import Unit
+from feature_events.errors import PoisonRecord
+from feature_events.layout_language.pattern import Pattern
+from feature_events.layout_language.table_layout import AttributeNames, JsonNames, MapNames, Path, TableLayout
+from feature_events.records.change import Item
+
+type Holes = Mapping[str, str]
+"""What the holes of a layout have caught, by name."""
+
+
+class FittedKey(NamedTuple):
+    """A key attribute of the table."""
+
+    name: str
+    hole: str
+    """What it fills, where that is one hole; otherwise empty."""
+    match: Callable[[str], re.Match[str] | None] | None
+    """What its value must be; None where it can be anything."""
+
+
+class About(NamedTuple):
+    """A map that tells when the features were written, by which job, or both."""
+
+    path: Path
+    """Empty for the item itself."""
+    updated_at: str
+    """The name of the time; empty where it is not here."""
+    unit: Unit | None
+    compute_id: str
+    """The name of the compute id; empty where it is not here."""
+
+
+class FittedLayout(NamedTuple):
+    """A layout for one table."""
+
+    layout: TableLayout
+    keys: tuple[FittedKey, ...]
+    caught: Holes
+    """In the names of the table and of its key attributes."""
+    to_entity_type: Callable[[Holes], str]
+    to_entity_id: Callable[[Holes], str]
+    to_resource_name: Callable[[Holes], str]
+    about: tuple[About, ...]
+    """In the order in which they are to be looked into."""
+    not_features: frozenset[str]
+    """The item's attributes that are known to be something else: its keys, and where the layout's paths begin."""
+
+    def catch(self, keys: Item) -> Holes | None:
+        """What all holes catch of a record; None where its keys are another kind of item's.
+
+        Raises:
+            PoisonRecord: a key's value is of no type that keys have.
+
+        """
+        holes = dict(self.caught)
+        for name, hole, match in self.keys:
+            text = _to_text(name, keys[name])
+            if match is None:
+                holes[hole] = text
+                continue
+            found = match(text)
+            if found is None:
+                return None
+            if hole:
+                holes[hole] = found[hole]
+            else:
+                holes |= found.groupdict()
+        return holes
+
+
+def fit_layout(layout: TableLayout, table: str, key_names: Collection[str]) -> FittedLayout | None:
+    """The layout for a table of this name with these key attributes; None where it is for others."""
+    caught = layout.table.catch(table)
+    if caught is None or len(layout.keys) != len(key_names):
+        return None
+    holes, keys, free = dict(caught), [], set(key_names)
+    for key in sorted(layout.keys, key=lambda key: not key.name.is_plain):  # the name with holes takes what is left
+        name = key.name.text if key.name.is_plain else next(iter(free))
+        found = key.name.catch(name)
+        if name not in free or found is None:
+            return None
+        free.remove(name)
+        keys.append(_fit_key(name, key.value))
+        holes.update(found)
+    return FittedLayout(
+        layout,
+        tuple(keys),
+        holes,
+        _to_filling(layout.entity_type, holes),
+        _to_filling(layout.entity_id, holes),
+        _to_filling(layout.resource_name, holes),
+        tuple(_find_about(layout)),
+        _find_not_features(layout, key_names),
+    )
+
+
+def _fit_key(name: str, value: Pattern) -> FittedKey:
+    hole = value.holes[0] if len(value.holes) == 1 else ""
+    return FittedKey(name, hole, None if value.takes_all else value.form.fullmatch)
+
+
+def _to_filling(text: Pattern, caught: Holes) -> Callable[[Holes], str]:
+    """Fills a text with what a record's keys catch; what the table decides is filled already."""
+    if caught.keys() >= set(text.holes):
+        constant = text.fill(caught)
+        return lambda _: constant
+    return itemgetter(*text.holes) if text.takes_all else text.fill
+
+
+def _find_about(layout: TableLayout) -> Iterator[About]:
+    """Where to look: the first place of each, the second of each and so on, once where both are in the same map."""
+    for time, compute_id in zip_longest(layout.updated_at, layout.compute_id):
+        if time and compute_id and time.path[:-1] == compute_id[:-1]:
+            yield About(time.path[:-1], time.path[-1], time.unit, compute_id[-1])
+            continue
+        if time:
+            yield About(time.path[:-1], time.path[-1], time.unit, "")
+        if compute_id:
+            yield About(compute_id[:-1], "", None, compute_id[-1])
+
+
+def _find_not_features(layout: TableLayout, key_names: Collection[str]) -> frozenset[str]:
+    features = layout.features
+    paths = [*[each.path for each in layout.updated_at], *layout.compute_id]
+    if isinstance(features, MapNames | JsonNames):
+        paths.append(features.path)
+    without = features.without if isinstance(features, AttributeNames) else frozenset[str]()
+    return without.union(key_names, [path[0] for path in paths])
+
+
+def _to_text(name: str, value: Any) -> str:  # noqa: ANN401  # anything a record may hold
+    """A key attribute's value as text: S and N as written, B as the record's base64."""
+    if type(value) is dict:
+        text = value.get("S") or value.get("N") or value.get("B")
+        if type(text) is str:
+            return text
+    raise PoisonRecord(f"key attribute {name} is not a string, a number or binary")
