@@ -20,6 +20,7 @@ STORES: Mapping[str, Store] = {
     "former-service": Store("former_service"),
     "json-text": Store("json_text"),
     "latest-and-archive": Store("latest_and_archive"),
+    "mlforge": Store("mlforge", "3.13"),
     "one-feature-per-item": Store("one_feature_per_item"),
     "single-table": Store("single_table"),
     "tenants": Store("tenants"),
