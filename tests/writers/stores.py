@@ -15,6 +15,7 @@ class Store(NamedTuple):
 
 
 STORES: Mapping[str, Store] = {
+    "databricks": Store("databricks", "3.13"),
     "feast-0.40": Store("feast", "3.11"),  # its NumPy is older than Python 3.13
     "feast-0.67": Store("feast", "3.13"),
     "featureform": Store("featureform"),
