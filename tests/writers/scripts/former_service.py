@@ -1,0 +1,60 @@
+"""The rows of the former service: current ones, older ones, and those from before 2025-10-13 that it serialised twice.
+
+It made an item's attribute values by itself, and a client that makes them too; so the item holds the text of types
+(`M`, `S`) as names of maps.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+from boto3.dynamodb.types import TypeSerializer
+
+from tests.writers.scripts.account import Account, run
+from tests.writers.scripts.tables import create_table
+
+TABLES = {"bright_uid": "user_feature_store", "account_pid": "account_feature_store"}
+FIRST, SECOND = datetime(2025, 10, 10, 12, 34, 56, 789000, UTC), datetime(2025, 10, 14, 12, 34, 56, 789000, UTC)
+LAYOUT = {
+    "keys": {"{entity_type}": "{entity_id}", "category": "{resource_name}"},
+    "features": "features.data",
+    "updated_at": ["features.meta.updated_at", "features.metadata.updated_at"],
+    "compute_id": ["features.meta.compute_id", "features.metadata.compute_id"],
+}
+serialize = TypeSerializer().serialize
+
+
+def to_metadata(time: datetime, job: str | None) -> dict[str, Any]:
+    """What the former service wrote about a computation."""
+    return {"created_at": time.isoformat(), "updated_at": time.isoformat(), "compute_id": job}
+
+
+def write() -> Account:
+    """One row of each age, then the same user's row serialised twice and, at last, a current one over it."""
+    account = Account(f"boto3 {boto3.__version__}", "Table.put_item", [LAYOUT])
+    tables = {entity: create_table(name, {entity: "S", "category": "S"}) for entity, name in TABLES.items()}
+
+    def put(entity: str, category: str, features: dict[str, Any]) -> None:
+        kind = "account_pid" if entity.startswith("account") else "bright_uid"
+        tables[kind].put_item(Item={kind: entity, "category": category, "features": features})
+
+    data: dict[str, Any] = {"age": 34, "city": "Gdańsk", "tags": ["a", "b"], "empty": None}
+    meta = to_metadata(FIRST, "spark-job-0007")
+    names = list(data)
+    put("account-1", "account_features", {"data": data, "meta": meta})
+    account.add("account_pid", "account-1", "account_features", names, FIRST, "spark-job-0007")
+    put("user-1", "user_features", {"data": data, "metadata": to_metadata(FIRST, None)})
+    account.add("bright_uid", "user-1", "user_features", names, FIRST)
+    put("user-2", "user_features", {"data": serialize(data), "meta": serialize(meta)})
+    account.add("bright_uid", "user-2", "user_features", names, FIRST, "spark-job-0007")
+    put("user-3", "user_features", {"data": serialize(data)})
+    account.add("bright_uid", "user-3", "user_features", names)
+    put("user-4", "user_features", {"data": serialize(data), "meta": meta})
+    account.add("bright_uid", "user-4", "user_features", names, FIRST, "spark-job-0007")
+    put("user-2", "user_features", {"data": {**data, "age": 35}, "meta": to_metadata(SECOND, "spark-job-0008")})
+    account.add("bright_uid", "user-2", "user_features", names, SECOND, "spark-job-0008")
+    return account
+
+
+if __name__ == "__main__":
+    run(write)
