@@ -62,7 +62,7 @@ def to_bad_record(random: Random, number: int) -> Any:  # noqa: ANN401  # anythi
         del record["dynamodb"]["NewImage"]
         record["dynamodb"]["StreamViewType"] = random.choice(("KEYS_ONLY", "OLD_IMAGE"))
     for _ in range(random.randrange(5)):
-        _spoil(random, record)
+        spoil(random, record)
     return record
 
 
@@ -73,7 +73,7 @@ def keep(name: str, record: Any) -> Path:  # noqa: ANN401  # anything at all
     return file
 
 
-def _spoil(random: Random, part: Any) -> None:  # noqa: ANN401  # a part of a record
+def spoil(random: Random, part: Any) -> None:  # noqa: ANN401  # a part of a record
     """Replaces, leaves out, renames or adds one thing, at a random depth."""
     while True:
         names = [*part]

@@ -74,4 +74,4 @@ class TableLayout(NamedTuple):
     def __str__(self) -> str:
         """What a table must be for this layout to fit it."""
         keys = " and ".join(key.name.text for key in self.keys)
-        return f"tables {self.table.text} with {'keys' if self.keys[1:] else 'the key'} {keys}"
+        return f"tables {self.table.text} with the {'keys' if self.keys[1:] else 'key'} {keys}"

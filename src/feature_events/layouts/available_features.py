@@ -41,7 +41,7 @@ def _read_json(item: Item, path: Path) -> Features | None:
     value = None if within is None else within.get(path[-1])
     if is_absent(value):
         return None
-    text = value.get("S") if type(value) is dict else value
+    text = value.get("S") if type(value) is dict else None
     if type(text) is not str:
         raise PoisonRecord(f"{'.'.join(path)} is not text")
     try:

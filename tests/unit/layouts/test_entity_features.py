@@ -180,3 +180,39 @@ def test_read_entity_features__refuses_compute_ids_of_other_types(stored: Any) -
     """A compute id of another type is not guessed at."""
     with pytest.raises(PoisonRecord, match="compute_id"):
         compute_id_of(stored)
+
+
+TIMES = {
+    "table": "{}",
+    "keys": {"pk": "{entity_id}", "sk": "{compute_id}@{updated_at}"},
+    "entity_type": "user",
+    "resource_name": "r",
+    "features": "features.data",
+    "updated_at": ["a.at", {"path": "b.ms", "unit": "ms"}, "at"],
+    "compute_id": ["a.job", "job"],
+}
+KEYS = {"pk": {"S": "u"}, "sk": {"S": "run-0@2020-01-01"}}
+
+
+@pytest.mark.parametrize(
+    ("item", "updated_at", "compute_id"),
+    [
+        ({}, "2020-01-01", "run-0"),
+        ({"at": {"S": "2021-01-01"}, "job": {"S": "run-1"}}, "2021-01-01", "run-1"),
+        ({"a": {"M": {"at": {"S": "2022"}, "job": {"N": "2"}}}, "at": {"S": "x"}, "job": {"S": "x"}}, "2022", "2"),
+        ({"a": {"M": {"at": {"NULL": True}, "job": {"NULL": True}}}, "at": {"S": "x"}, "job": {"S": "y"}}, "x", "y"),
+        ({"a": {"NULL": True}, "b": {"M": {"ms": {"N": "1000"}}}}, "1970-01-01T00:00:01.000Z", "run-0"),
+        ({"b": {"M": {"ms": {"S": "1000"}}}, "at": {"S": "x"}}, "2020-01-01", "run-0"),
+        ({"a": {"M": {"at": {"N": "5"}}}, "at": {"S": "x"}}, "2020-01-01", "run-0"),
+        ({"a": {"M": {"at": {"S": "2022"}}}, "b": {"S": "no map"}, "job": {"S": "y"}}, "2022", "y"),
+    ],
+    ids=["neither", "last", "first", "null", "unit", "text with a unit", "number without", "not looked into"],
+)
+def test_read_entity_features__takes_the_first_that_is_there(item: Json, updated_at: str, compute_id: str) -> None:
+    """Of the paths of a time and a compute id in order, and behind them what a key holds."""
+    record = to_record()
+    record["dynamodb"] |= {"Keys": KEYS, "NewImage": KEYS | to_item(("age",), metadata_name="x") | item}
+    change = read_change(record)
+    assert isinstance(change, Change)
+    found = read_entity_features(change, to_layouts(TIMES), "all")
+    assert found == EntityFeatures("user", "u", "r", ("age",), updated_at, compute_id)

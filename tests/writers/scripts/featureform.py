@@ -2,7 +2,7 @@
 
 The provider is a Go package inside Featureform's server, and no registry of packages has it; so its requests are
 repeated here: `CreateTable`, `BatchSet` and `Set` of provider/dynamodb.go in github.com/featureform/featureform at
-dc8b9fc, with values by `serializerV1`.
+b228768, with values by `serializerV1`.
 """
 
 from typing import Any
@@ -49,7 +49,7 @@ def set_one(table: str, feature: str, entity: str, value: dict[str, Any]) -> Non
 
 def write() -> Account:
     """A batch of a float feature, one of them NULL; a changed value; and a vector of another feature."""
-    account = Account("featureform dc8b9fc, serialization version 1", "BatchWriteItem, UpdateItem", [LAYOUT])
+    account = Account("featureform b228768, serialization version 1", "BatchWriteItem, UpdateItem", [LAYOUT])
     spend = create("avg_spend", "v1")
     # strconv.FormatFloat(value, 'e', -1, 64) writes the exponent with two digits
     set_batch(spend, "avg_spend", {"C-1": {"N": "4.125e+01"}, "C-2": {"NULL": True}})

@@ -1,0 +1,154 @@
+"""A table gets the layouts that fit its name and keys, and an item the first of them whose patterns fit."""
+
+import tracemalloc
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from feature_events.errors import Misconfigured, PoisonRecord
+from feature_events.layouts.table_layouts import TableLayouts
+from feature_events.records.change import Change, read_change
+from tests.support.layouts import to_layouts
+from tests.support.records import to_record
+
+type Json = dict[str, Any]
+
+STREAM = "arn:aws:dynamodb:eu-west-1:123456789012:table/{}/stream/2026-01-01T00:00:00.000"
+USERS = {
+    "table": "app",
+    "keys": {"pk": "USER#{entity_id}", "sk": "FEATURES#{resource_name}"},
+    "entity_type": "user",
+    "features": "features",
+}
+MERCHANTS = {**USERS, "keys": {"pk": "MERCHANT#{entity_id}", "sk": "{resource_name}"}, "entity_type": "merchant"}
+CATCH_ALL = {**USERS, "keys": {"pk": "{entity_id}", "sk": "{resource_name}"}, "entity_type": "anything"}
+FLAT = {
+    "table": "{resource_name}_v{}",
+    "keys": {"id": "{entity_id}"},
+    "entity_type": "id",
+    "features": {"except": []},
+}
+NAMED = {
+    "table": "ff_{}",
+    "keys": {"{resource_name}": "{entity_id}"},
+    "entity_type": "x",
+    "features": ["{resource_name}"],
+}
+
+
+def to_change(table: str, keys: Json) -> Change:
+    """A change of an item with these keys."""
+    record = to_record()
+    record["dynamodb"]["Keys"] = keys
+    change = read_change({**record, "eventSourceARN": STREAM.format(table)})
+    assert isinstance(change, Change)
+    return change
+
+
+def choose(layouts: TableLayouts, table: str, **keys: str) -> dict[str, str] | None:
+    """The event's texts of an item with these keys; None where no layout is for it."""
+    chosen = layouts.choose(to_change(table, {name: {"S": text} for name, text in keys.items()}))
+    if chosen is None:
+        return None
+    fitted, holes = chosen
+    return {
+        "type": fitted.to_entity_type(holes),
+        "id": fitted.to_entity_id(holes),
+        "resource": fitted.to_resource_name(holes),
+    }
+
+
+@pytest.mark.parametrize(
+    ("layouts", "table", "keys", "expected"),
+    [
+        ([USERS, MERCHANTS], "app", {"pk": "USER#u", "sk": "FEATURES#r"}, ("user", "u", "r")),
+        ([USERS, MERCHANTS], "app", {"sk": "FEATURES#r", "pk": "USER#u"}, ("user", "u", "r")),
+        ([USERS, MERCHANTS], "app", {"pk": "MERCHANT#m", "sk": "r"}, ("merchant", "m", "r")),
+        ([USERS, MERCHANTS], "app", {"pk": "ORDER#o", "sk": "r"}, None),
+        ([USERS, MERCHANTS], "app", {"pk": "USER#u", "sk": "PROFILE"}, None),
+        ([USERS, CATCH_ALL], "app", {"pk": "USER#u", "sk": "FEATURES#r"}, ("user", "u", "r")),
+        ([CATCH_ALL, USERS], "app", {"pk": "USER#u", "sk": "FEATURES#r"}, ("anything", "USER#u", "FEATURES#r")),
+        ([USERS, FLAT], "scores_v2", {"id": "7"}, ("id", "7", "scores")),
+        ([FLAT, NAMED], "ff_1", {"age": "7"}, ("x", "7", "age")),
+        ([], "any", {"bright_uid": "u", "category": "c"}, ("bright_uid", "u", "c")),
+        ([], "any", {"category": "c", "category2": "u"}, ("category2", "u", "c")),
+    ],
+)
+def test_choose__takes_the_first_that_fits(
+    layouts: list[Json], table: str, keys: dict[str, str], expected: tuple[str, str, str] | None
+) -> None:
+    """By the table's name and its key names, and then by the keys' values; the order of the keys counts for nothing."""
+    found = choose(to_layouts(*layouts), table, **keys)
+    assert found == (None if expected is None else dict(zip(("type", "id", "resource"), expected, strict=True)))
+
+
+@pytest.mark.parametrize(
+    ("layouts", "table", "keys"),
+    [
+        ([USERS, FLAT], "orders", ["order_id"]),
+        ([USERS, FLAT], "app", ["id"]),
+        ([USERS, FLAT], "app", ["pk"]),
+        ([USERS, FLAT], "app", ["pk", "sk2"]),
+        ([USERS, FLAT], "scores_v2", ["id", "at"]),
+        ([NAMED], "ff_1", ["a", "b"]),
+        ([], "any", ["bright_uid"]),
+        ([], "any", ["a", "b"]),
+    ],
+)
+def test_choose__says_both_sides_where_none_fits(layouts: list[Json], table: str, keys: list[str]) -> None:
+    """The table's name and keys, and what each layout wants; at each record, since none of them can be handled."""
+    table_layouts = to_layouts(*layouts)
+    for _ in range(2):
+        with pytest.raises(Misconfigured) as caught:
+            table_layouts.choose(to_change(table, {name: {"S": "x"} for name in keys}))
+        message = str(caught.value)
+        assert message.startswith(f"no layout fits the table {table} with the key")
+        assert [name for name in keys if name not in message] == []
+        for number, layout in enumerate(layouts, 1):
+            assert f"layout {number} is for tables {layout['table']} with the key" in message
+            assert [name for name in layout["keys"] if name not in message] == []
+
+
+def test_choose__takes_other_keys_of_a_known_stream_for_a_bad_record() -> None:
+    """A table's keys never change, so it is the record that is wrong, and it stops nobody."""
+    layouts = to_layouts(USERS)
+    assert choose(layouts, "app", pk="USER#u", sk="FEATURES#r")
+    with pytest.raises(PoisonRecord, match="not its table's"):
+        choose(layouts, "app", pk="USER#u", sk2="FEATURES#r")
+    assert choose(layouts, "app", pk="USER#u", sk="FEATURES#r")
+
+
+@pytest.mark.parametrize("keys", [{}, {"a": {"S": "1"}, "b": {"S": "1"}, "c": {"S": "1"}}])
+def test_choose__takes_a_number_of_keys_that_no_table_has_for_a_bad_record(keys: Json) -> None:
+    """A table has one key attribute or two."""
+    with pytest.raises(PoisonRecord, match="not its table's"):
+        to_layouts(USERS).choose(to_change("app", keys))
+
+
+def test_choose__needs_the_arn_of_a_table() -> None:
+    """A record of no table's stream is a bad one."""
+    change = read_change({**to_record(), "eventSourceARN": "arn:aws:kinesis:eu-west-1:1:stream/x"})
+    assert isinstance(change, Change)
+    with pytest.raises(PoisonRecord, match="eventSourceARN"):
+        to_layouts().choose(change)
+
+
+@pytest.fixture
+def traced() -> Iterator[None]:
+    """Memory is counted."""
+    tracemalloc.start()
+    yield
+    tracemalloc.stop()
+
+
+@pytest.mark.usefixtures("traced")
+def test_choose__forgets_streams_and_goes_on() -> None:
+    """What is known of streams stays small, however many there are."""
+    layouts = to_layouts(CATCH_ALL | {"table": "{}"})
+    for number in range(1000):
+        assert choose(layouts, f"t{number}", pk="a", sk="b")
+    before = tracemalloc.get_traced_memory()[0]
+    for number in range(1000):
+        assert choose(layouts, f"u{number}", pk="a", sk="b")
+    assert tracemalloc.get_traced_memory()[0] - before < 100_000
