@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 from feature_events.epoch import Unit, read_number
 from feature_events.errors import Misconfigured, PoisonRecord
 from feature_events.layouts.available_features import Features, read_features
-from feature_events.layouts.fitted_layout import About
+from feature_events.layouts.fitted_layout import About, FittedLayout
 from feature_events.layouts.item_path import find_map, is_absent
-from feature_events.layouts.table_layouts import TableLayouts
+from feature_events.layouts.table_layouts import TableLayouts, choose_layout
 from feature_events.records.change import Change, Item, Skipped
 from feature_events.settings import FeaturesMode
 
@@ -43,9 +43,9 @@ def read_entity_features(change: Change, layouts: TableLayouts, mode: FeaturesMo
 
     """
     image, keys = change.new_image, change.keys
-    plain = layouts.find_plain(change.stream, tuple(keys))
+    plain, fits = layouts.fit(change.stream, tuple(keys))
     if plain is None:
-        return _read_part_by_part(change, layouts, mode)
+        return _read_part_by_part(change, fits, mode)
     entity_type, entity_key, resource_key, outer, features, other, metadata, time_name, compute_name = plain
     try:
         data, about = image[outer]["M"][features]["M"], image[other]["M"][metadata]["M"]
@@ -59,7 +59,7 @@ def read_entity_features(change: Change, layouts: TableLayouts, mode: FeaturesMo
         or compute_id == "None"
         or "M" in data  # perhaps serialized twice
     ):
-        return _read_part_by_part(change, layouts, mode)
+        return _read_part_by_part(change, fits, mode)
     names = tuple(data)
     if mode == "changed" and not change.is_insert:
         names = _find_changed(change, data, partial(find_map, path=(outer, features)))
@@ -68,9 +68,9 @@ def read_entity_features(change: Change, layouts: TableLayouts, mode: FeaturesMo
     return EntityFeatures(entity_type, entity_id, resource_name, names, updated_at, compute_id)
 
 
-def _read_part_by_part(change: Change, layouts: TableLayouts, mode: FeaturesMode) -> EntityFeatures | Skipped:
+def _read_part_by_part(change: Change, fits: Sequence[FittedLayout], mode: FeaturesMode) -> EntityFeatures | Skipped:
     """What `read_entity_features` gives, whatever an item may hold and whichever layout it has."""
-    chosen = layouts.choose(change)
+    chosen = choose_layout(fits, change.keys)
     if chosen is None:
         return Skipped.OTHER_ITEM
     features = read_features(change.new_image, chosen)

@@ -9,21 +9,44 @@ from typing import Any, NamedTuple
 from feature_events.epoch import Unit
 from feature_events.errors import PoisonRecord
 from feature_events.layout_language.pattern import Pattern
-from feature_events.layout_language.table_layout import AttributeNames, JsonNames, MapNames, Path, TableLayout
+from feature_events.layout_language.table_layout import AttributeNames, JsonNames, MapNames, Path, TableLayout, TimePath
 from feature_events.records.change import Item
 
 type Holes = Mapping[str, str]
 """What the holes of a layout have caught, by name."""
 
 
+_PLAIN = [2, 3, 3]
+"""How long the paths are in an item of the commonest kind."""
+
+
+class PlainItem(NamedTuple):
+    """Where everything is in an item of the commonest kind: each part is text under a name that the layout has.
+
+    The entity's id and the resource's name are the values of keys, and the time and the compute id stand in one map.
+    """
+
+    entity_type: str
+    entity_key: str
+    resource_key: str
+    outer: str
+    features: str
+    other: str
+    metadata: str
+    updated_at: str
+    compute_id: str
+
+
 class FittedKey(NamedTuple):
     """A key attribute of the table."""
 
     name: str
+    prefix: str
+    """What its value begins with."""
     hole: str
-    """What it fills, where that is one hole; otherwise empty."""
+    """What the rest of the value fills, where the value's pattern is this simple."""
     match: Callable[[str], re.Match[str] | None] | None
-    """What its value must be; None where it can be anything."""
+    """Otherwise what the value must be."""
 
 
 class About(NamedTuple):
@@ -61,18 +84,20 @@ class FittedLayout(NamedTuple):
 
         """
         holes = dict(self.caught)
-        for name, hole, match in self.keys:
-            text = _to_text(name, keys[name])
-            if match is None:
-                holes[hole] = text
-                continue
-            found = match(text)
-            if found is None:
-                return None
-            if hole:
-                holes[hole] = found[hole]
-            else:
+        for name, prefix, hole, match in self.keys:
+            value = keys[name]
+            text = value.get("S") if type(value) is dict else None
+            if type(text) is not str or not text:
+                text = _to_text(name, value)
+            if match is not None:
+                found = match(text)
+                if found is None:
+                    return None
                 holes |= found.groupdict()
+            elif not text.startswith(prefix) or text == prefix:
+                return None
+            else:
+                holes[hole] = text.removeprefix(prefix)
         return holes
 
 
@@ -102,9 +127,34 @@ def fit_layout(layout: TableLayout, table: str, key_names: Collection[str]) -> F
     )
 
 
+def to_plain(fitted: FittedLayout) -> PlainItem | None:
+    """Where everything is, if the layout takes all items of its table and all of them are of the commonest kind."""
+    layout, fitted_keys, caught = fitted[:3]
+    keys = {f"{{{key.hole}}}": key.name for key in fitted_keys if key.match is None and not key.prefix}
+    entity_key, resource_key = keys.get(layout.entity_id.text), keys.get(layout.resource_name.text)
+    features = layout.features.path if isinstance(layout.features, MapNames) else ()
+    updated_at = layout.updated_at[0] if layout.updated_at else TimePath((), None)
+    compute_id = layout.compute_id[0] if layout.compute_id else ()
+    if (
+        entity_key is None
+        or resource_key is None
+        or len(keys) < len(fitted_keys)
+        or not caught.keys() >= set(layout.entity_type.holes)
+        or updated_at.unit is not None
+        or [len(features), len(updated_at.path), len(compute_id)] != _PLAIN
+        or updated_at.path[:2] != compute_id[:2]
+    ):
+        return None
+    entity_type = layout.entity_type.fill(caught)
+    (outer, name), (other, metadata, time_name) = features, updated_at.path
+    return PlainItem(entity_type, entity_key, resource_key, outer, name, other, metadata, time_name, compute_id[-1])
+
+
 def _fit_key(name: str, value: Pattern) -> FittedKey:
-    hole = value.holes[0] if len(value.holes) == 1 else ""
-    return FittedKey(name, hole, None if value.takes_all else value.form.fullmatch)
+    prefix, _, rest = value.text.partition("{")
+    hole, _, behind = rest.partition("}")
+    is_simple = "{" in value.text and not behind
+    return FittedKey(name, prefix, hole, None if is_simple else value.form.fullmatch)
 
 
 def _to_filling(text: Pattern, caught: Holes) -> Callable[[Holes], str]:
@@ -137,9 +187,9 @@ def _find_not_features(layout: TableLayout, key_names: Collection[str]) -> froze
 
 
 def _to_text(name: str, value: Any) -> str:  # noqa: ANN401  # anything a record may hold
-    """A key attribute's value as text: S and N as written, B as the record's base64."""
+    """The value of a key attribute that is no text: N as written, B as the record's base64."""
     if type(value) is dict:
-        text = value.get("S") or value.get("N") or value.get("B")
+        text = value.get("N") or value.get("B")
         if type(text) is str:
             return text
     raise PoisonRecord(f"key attribute {name} is not a string, a number or binary")

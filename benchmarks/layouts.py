@@ -1,0 +1,84 @@
+"""Measures what a record costs from stream record to message under each layout, beside its twin of the default layout.
+
+A program. The records are real writers'; a twin has the same features in an item of the default layout. Both take
+turns, and the least of all rounds counts. It prints the costs as JSON.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from benchmarks.programs import run_to_end, to_command
+from feature_events.pipeline import Pipeline
+from tests.support.captures import Capture, list_stores, read_capture
+from tests.support.doubles import FakeDeadLetters, FakePublisher
+from tests.support.layouts import to_layouts
+from tests.support.pipelines import to_pipeline
+from tests.support.records import to_item, to_record
+
+ROUNDS = 100
+RECORDS = 1_000
+
+type Json = dict[str, Any]
+
+
+class LayoutCost(NamedTuple):
+    """Microseconds of CPU of one record."""
+
+    store: str
+    features: float
+    """Of a record, on average."""
+    cpu_us: float
+    default_us: float
+    """Of the twin."""
+
+
+def measure_layouts() -> Sequence[LayoutCost]:
+    """Runs this module as a program."""
+    output = run_to_end(to_command("layouts", str(ROUNDS)))
+    return [LayoutCost(*each) for each in json.loads(output.text)]
+
+
+def _to_twin(event: Json) -> Json:
+    """The record of an item of the default layout as they usually are, with the features of this event."""
+    return to_record(item=to_item(tuple(event["features"])), entity=event["entity_id"])
+
+
+def _fill(records: Sequence[Json]) -> list[Json]:
+    """As many records as a batch has, parsed one by one as Lambda parses them."""
+    texts = [json.dumps(record) for record in records]
+    return [json.loads(texts[number % len(texts)]) for number in range(RECORDS)]
+
+
+def _time_us(pipeline: Pipeline, records: Sequence[Json]) -> float:
+    start = time.process_time()
+    prepared = pipeline.prepare(records, range(RECORDS))
+    taken = time.process_time() - start
+    if len(prepared.messages) < RECORDS:
+        raise RuntimeError("not every record gives an event")
+    return taken / RECORDS * 1e6
+
+
+def _measure(capture: Capture, rounds: int) -> LayoutCost:
+    default = to_pipeline(FakePublisher(), FakeDeadLetters())
+    pipeline = default._replace(layouts=to_layouts(*capture.layouts))
+    pairs = [pair for pair in zip(capture.records, capture.events, strict=True) if "skipped" not in pair[1]]
+    records = _fill([record for record, _ in pairs])
+    twins = _fill([_to_twin(event) for _, event in pairs])
+    features = sum(len(event["features"]) for _, event in pairs) / len(pairs)
+    turns = [(_time_us(pipeline, records), _time_us(default, twins)) for _ in range(rounds)]
+    cpu_us, default_us = (min(each) for each in zip(*turns, strict=True))
+    return LayoutCost(capture.store, features, cpu_us, default_us)
+
+
+def main() -> None:
+    """Measures, and prints."""
+    rounds = int(sys.argv[1])
+    costs = [_measure(read_capture(store), rounds) for store in list_stores()]
+    print(json.dumps(costs))  # noqa: T201  # it is what the program is for
+
+
+if __name__ == "__main__":
+    main()
