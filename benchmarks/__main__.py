@@ -11,6 +11,7 @@ from benchmarks.cold_start import compare_releases, measure_first_invocations, m
 from benchmarks.counters import measure_counters
 from benchmarks.end_to_end import measure_end_to_end
 from benchmarks.environments import make_environments
+from benchmarks.layouts import measure_layouts
 from benchmarks.memory import measure_growth, measure_peaks
 from benchmarks.one_record import measure_one_record
 from benchmarks.results import FOLDER, Results, describe_run
@@ -25,6 +26,8 @@ def bench(console: Console, *, rounds: int, compares_releases: bool) -> int:
         end_to_end = measure_end_to_end(status.update)  # first, since it finds out soonest that something does not work
         status.update("counting")
         work = measure_counters()
+        status.update("the layouts")
+        layouts = measure_layouts()
         costs = measure_throughput(lambda text: status.update(f"CPU of one record, {text}"), rounds)
         status.update("one record")
         one_record = measure_one_record(brokers)
@@ -42,6 +45,7 @@ def bench(console: Console, *, rounds: int, compares_releases: bool) -> int:
     results = Results(
         made=describe_run(),
         costs=costs,
+        layouts=layouts,
         work=work,
         starts=starts,
         first_invocations=first_invocations,

@@ -13,6 +13,7 @@ import confluent_kafka
 from benchmarks.cold_start import FirstInvocation, Start
 from benchmarks.counters import Work
 from benchmarks.end_to_end import EndToEnd
+from benchmarks.layouts import LayoutCost
 from benchmarks.memory import Growth, Peak
 from benchmarks.one_record import OneRecord
 from benchmarks.sizes import Size
@@ -31,6 +32,7 @@ class Results(NamedTuple):
     made: Mapping[str, str]
     """The date, and the versions of what was measured."""
     costs: Sequence[Cost]
+    layouts: Sequence[LayoutCost]
     work: Mapping[str, Sequence[Work]]
     starts: Sequence[Start]
     first_invocations: Sequence[FirstInvocation]
@@ -49,6 +51,7 @@ class Results(NamedTuple):
         return cls(
             made=found["made"],
             costs=[Cost(**each) for each in found["costs"]],
+            layouts=[LayoutCost(**each) for each in found["layouts"]],
             work={of: [Work(**each) for each in work] for of, work in found["work"].items()},
             starts=[Start(**each) for each in found["starts"]],
             first_invocations=[FirstInvocation(**each) for each in found["first_invocations"]],

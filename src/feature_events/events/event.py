@@ -4,6 +4,7 @@ Everything in an event comes from the record, nothing from a clock or a generato
 give the same event.
 """
 
+import contextlib
 import re
 import uuid
 from datetime import UTC, datetime
@@ -99,12 +100,11 @@ def to_timestamp(updated_at: str, created_ms: int | None) -> str:
     with_t = updated_at.replace(" ", "T", 1)  # as Python writes a time, and so Feast
     if _is_plain_time(with_t):
         return with_t[:_TO_MILLISECONDS] + "Z"
-    try:
-        time = datetime.fromisoformat(updated_at)
-        in_utc = time if time.tzinfo is None else time.astimezone(UTC)
-        return in_utc.isoformat(timespec="milliseconds")[:_TO_MILLISECONDS] + "Z"
-    except (ValueError, OverflowError):
-        pass  # no time
+    if updated_at:
+        with contextlib.suppress(ValueError, OverflowError):  # it is no time
+            time = datetime.fromisoformat(updated_at)
+            in_utc = time if time.tzinfo is None else time.astimezone(UTC)
+            return in_utc.isoformat(timespec="milliseconds")[:_TO_MILLISECONDS] + "Z"
     if created_ms is None:
         raise PoisonRecord("neither updated_at nor ApproximateCreationDateTime is a time")
     return to_iso(created_ms)
