@@ -1,4 +1,4 @@
-"""CONTRIBUTING names functions that are where it says."""
+"""CONTRIBUTING names the modules that are there, and functions that are where it says."""
 
 import ast
 import re
@@ -7,6 +7,14 @@ from local.paths import ROOT
 
 PACKAGE = ROOT / "src" / "feature_events"
 STEP = re.compile(r"^\| (\d+)\. [^|]+ \| `(\w+)` \| `([\w/]+\.py)` \|$", re.MULTILINE)
+
+
+def test_map__names_each_module() -> None:
+    """Every folder and module of the package is in the map, and nothing that is not there."""
+    table = (ROOT / "CONTRIBUTING.md").read_text().split("| where | what is in it |")[1].split("\n\n")[0]
+    named = re.findall(r"`(\w+)/?`", "".join(re.findall(r"^\|([^|]+)\|", table, re.MULTILINE)))
+    there = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    assert sorted(named) == sorted(there - {"__init__"})
 
 
 def test_walk__leads_through_functions_that_exist() -> None:
