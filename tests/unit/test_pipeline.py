@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import json
+from collections import Counter
 from collections.abc import Sequence
 
 import pytest
@@ -13,6 +14,7 @@ from feature_events.errors import Misconfigured
 from feature_events.events.message import Message
 from feature_events.kafka.delivery import Delivery, Refuse
 from tests.support.doubles import FakeClock, FakeDeadLetters, FakePublisher
+from tests.support.layouts import to_layouts
 from tests.support.pipelines import to_pipeline
 from tests.support.records import Json, number_of, to_item, to_record, to_unreadable_record
 
@@ -242,6 +244,31 @@ def test_run__leaves_nothing_that_refers_to_itself(case: str) -> None:
         assert gc.collect() < 200  # not one for each; what other tests left running may leave a few
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        {"table": "another_table", "keys": {"bright_uid": "{entity_id}", "category": "{resource_name}"}},
+        {"table": "user_feature_store", "keys": {"user_id": "{entity_id}", "category": "{resource_name}"}},
+        {"table": "user_feature_store", "keys": {"bright_uid": "{entity_id}"}, "resource_name": "r"},
+    ],
+    ids=["another table", "another key", "one key"],
+)
+def test_run__sends_skips_and_dead_letters_nothing_of_a_table_without_a_layout(layout: Json) -> None:
+    """One error names the table, its keys and what the layouts want; all of it stays in the stream."""
+    publisher, letters, counts = FakePublisher(), FakeDeadLetters(), Counter[str]()
+    records = [to_record(0, kind="REMOVE"), {**to_record(1), "eventName": "?"}, to_record(2), to_record(3, item={})]
+    layouts = to_layouts(layout | {"entity_type": "user", "features": "features.data"})
+    pipeline = to_pipeline(publisher, letters)._replace(layouts=layouts)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("feature_events.metrics.emit", lambda measured, skipped: counts.update(measured | skipped))
+        with pytest.raises(Misconfigured) as caught:
+            pipeline.run(records, TIME_LEFT)
+    sides = ["user_feature_store", "bright_uid and category", layout["table"], " and ".join(layout["keys"])]
+    assert [side for side in sides if side not in str(caught.value)] == []
+    assert (publisher.log, letters.letters) == ([], [])
+    assert +counts == {"RecordsUndelivered": len(records)}
 
 
 def test_run__counts_every_record_once() -> None:
