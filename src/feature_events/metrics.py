@@ -30,6 +30,8 @@ METRICS: Mapping[str, Metric] = {
     "EndToEndLatency": Metric(MetricUnit.Milliseconds, "From the batch's oldest item written to its acknowledgement."),
     "SerializationTime": Metric(MetricUnit.Milliseconds, "From stream records to messages, for the whole batch."),
     "EventBytes": Metric(MetricUnit.Bytes, "Size of the batch's message values before compression."),
+    "ItemsScanned": Metric(MetricUnit.Count, "Items that a backfill has read."),
+    "EventsAgain": Metric(MetricUnit.Count, "Events that a backfill sent once more, since their items had changed."),
     "RegistryLatency": Metric(MetricUnit.Milliseconds, "What the schema registry took, once per cold start."),
 }
 

@@ -38,13 +38,20 @@ ANSWER_SECONDS = 5.0
 
 
 @cache
-def wire() -> tuple[Settings, Pipeline]:
-    """The settings and their pipeline; an error is not remembered, so that the next invocation tries again."""
+def wire(client: str = "") -> tuple[Settings, Pipeline]:
+    """The settings and their pipeline; an error is not remembered, so that the next invocation tries again.
+
+    Args:
+        client: what Kafka's client id ends with.
+
+    """
     settings = read_settings(os.environ)
     start = Deadline(START_SECONDS)
     schema = find_schema(settings, start.remaining())
     log_each = logger.log_level == logging.DEBUG
-    publisher = Publisher(settings.topic, to_properties(settings), _to_authentication(settings), log_each=log_each)
+    properties = to_properties(settings)
+    properties = {**properties, "client.id": f"{properties['client.id']}{client}"}
+    publisher = Publisher(settings.topic, properties, _to_authentication(settings), log_each=log_each)
     pipeline = Pipeline(
         TableLayouts(settings.table_layouts),
         settings.features_mode,

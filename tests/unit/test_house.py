@@ -26,11 +26,13 @@ ORDER = (
     "outcome",
     "pipeline",
     "redrives",
+    "backfills",
     "preflight",
     "wiring",
     "handler",
     "registration",
     "redrive",
+    "backfill",
 )
 """From low to high: a module imports nothing that stands above it."""
 

@@ -1,0 +1,1 @@
+"""Announces what a table already holds, beside its live stream."""

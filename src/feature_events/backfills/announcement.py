@@ -1,0 +1,136 @@
+"""Announces the items of one page, and again what was written meanwhile.
+
+A write between the scan and the sending has a live event, which the older one that is sent here may be behind. So what
+was sent is read again, consistently, and what differs is sent again, until nothing does: then the item was still so
+after its event was acknowledged, and the live event of any later write comes behind it.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from feature_events.backfills.checkpoints import Plan
+from feature_events.backfills.source_table import SourceTable
+from feature_events.deadline import Deadline
+from feature_events.errors import PoisonRecord, Undelivered
+from feature_events.events.backfilled import to_backfilled_event, to_backfilled_headers
+from feature_events.events.message import Message, to_message
+from feature_events.failures.current_items import are_equal
+from feature_events.kafka.delivery import Delivery
+from feature_events.layouts.entity_features import EntityFeatures, read_entity_features
+from feature_events.pipeline import Pipeline
+from feature_events.records.change import Item
+from feature_events.records.scanned_item import to_change
+
+_CHUNK = 1_000
+_FILTERED = "filtered"
+
+
+class Announced(NamedTuple):
+    """What became of the items of a page."""
+
+    delivered: int
+    again: int
+    skipped: Counter[str]
+    poison: Counter[str]
+
+
+class Announcer:
+    """Announces pages of one table.
+
+    Args:
+        plan: what the run does.
+        pipeline: how items become messages, and where they go.
+        table: where the items are.
+
+    """
+
+    def __init__(self, plan: Plan, pipeline: Pipeline, table: SourceTable) -> None:
+        self._plan = plan
+        self._pipeline = pipeline
+        self._table = table
+
+    def announce(self, items: Sequence[Item], deadline: Deadline) -> Announced:
+        """Announces these items; all that can be is acknowledged, and still so, when this returns.
+
+        Raises:
+            Misconfigured: nothing can be announced until a person changes something.
+            Undelivered: Kafka or DynamoDB did not answer in time.
+
+        """
+        announced = Announced(0, 0, Counter(), Counter())
+        sent = self._send(items, deadline, announced)
+        delivered, again = len(sent), 0
+        while sent and not self._plan.request.dry_run:
+            if not deadline.remaining():
+                raise Undelivered("the items of a page are written faster than they can be announced: try again later")
+            changed = self._find_changed(sent)
+            sent = self._send(changed, deadline, announced._replace(skipped=Counter(), poison=Counter()))
+            again += len(sent)
+        return announced._replace(delivered=delivered + again, again=again)
+
+    def _send(self, items: Sequence[Item], deadline: Deadline, counts: Announced) -> Sequence[Item]:
+        """Publishes the events of these items, and gives those that were acknowledged; counts the others."""
+        messages: list[Message] = []
+        sources: list[Item] = []
+        for item in items:
+            message = self._to_message(item, counts)
+            if message is not None:
+                messages.append(message)
+                sources.append(item)
+        if self._plan.request.dry_run:
+            return sources
+        delivered: list[Item] = []
+        for start in range(0, len(messages), _CHUNK):
+            delivered += self._publish(messages[start : start + _CHUNK], sources[start:], deadline, counts)
+        return delivered
+
+    def _publish(
+        self, messages: Sequence[Message], sources: Sequence[Item], deadline: Deadline, counts: Announced
+    ) -> Sequence[Item]:
+        def refuse(_: int, reason: str) -> bool:
+            counts.poison[f"Kafka refuses it: {reason}"] += 1
+            return True
+
+        deliveries = self._pipeline.publisher.publish(messages, deadline, refuse)
+        if Delivery.UNKNOWN in deliveries:
+            raise Undelivered("Kafka did not acknowledge all events of a page: the log says why; try again later")
+        return [item for item, each in zip(sources, deliveries, strict=False) if each is Delivery.DELIVERED]
+
+    def _to_message(self, item: Item, counts: Announced) -> Message | None:
+        plan, pipeline = self._plan, self._pipeline
+        try:
+            change = to_change(item, plan.table_arn, plan.key_names, plan.as_of_ms)
+            entity = read_entity_features(change, pipeline.layouts, "all")
+            if not isinstance(entity, EntityFeatures):
+                counts.skipped[entity] += 1
+                return None
+            if not _is_wanted(entity, plan.request.filter):
+                counts.skipped[_FILTERED] += 1
+                return None
+            event = to_backfilled_event(entity, change)
+            value = pipeline.prefix + pipeline.codec.encode(event)
+            headers = [] if pipeline.headers_mode == "none" else to_backfilled_headers(event, change)
+            return to_message(event, change, value, headers)
+        except PoisonRecord as poison:
+            counts.poison[str(poison)] += 1
+            return None
+
+    def _find_changed(self, sent: Sequence[Item]) -> Sequence[Item]:
+        """The items that are others now than when they were sent, as they are now."""
+        names = self._plan.key_names
+        now = {_to_key(item, names): item for item in self._table.read([_to_keys(item, names) for item in sent])}
+        pairs = [(item, now.get(_to_key(item, names))) for item in sent]
+        return [current for item, current in pairs if current is not None and not are_equal(item, current)]
+
+
+def _is_wanted(entity: EntityFeatures, wanted: Mapping[str, str] | None) -> bool:
+    return wanted is None or all(getattr(entity, name) == text for name, text in wanted.items())
+
+
+def _to_keys(item: Item, names: Sequence[str]) -> Item:
+    return {name: item[name] for name in names}
+
+
+def _to_key(item: Item, names: Sequence[str]) -> str:
+    return repr([item[name] for name in names])

@@ -1,0 +1,77 @@
+"""Works on a segment, page by page, and keeps how far it is after each.
+
+A checkpoint says that everything before it is acknowledged, so whoever goes on from it leaves nothing out.
+"""
+
+from collections import Counter
+from typing import NamedTuple
+
+from feature_events import metrics
+from feature_events.backfills.announcement import Announcer
+from feature_events.backfills.checkpoints import Checkpoints, Plan, Progress
+from feature_events.backfills.pace import Pace
+from feature_events.backfills.source_table import SourceTable
+from feature_events.deadline import Clock, Deadline
+from feature_events.logs import logger
+from feature_events.pipeline import Pipeline
+
+WORK_SECONDS = 600.0
+"""How long one invocation works: then the state machine starts the next, and sees that it goes on."""
+
+_PAGE_ITEMS = 1_000
+_PAGE_SECONDS = 5.0
+
+
+class Worker(NamedTuple):
+    """What works on a run's segments, with everything that it needs from outside."""
+
+    plan: Plan
+    pipeline: Pipeline
+    table: SourceTable
+    checkpoints: Checkpoints
+    pace: Pace
+    clock: Clock
+    delivery_seconds: float
+    """The longest to wait for Kafka."""
+
+    def work(self, segment: int, deadline: Deadline) -> bool:
+        """Announces the segment from where it is; whether it is complete.
+
+        Raises:
+            Misconfigured: nothing goes on until a person changes something.
+            Undelivered: Kafka, DynamoDB or S3 did not answer. What was checkpointed stays done.
+
+        """
+        progress = self.checkpoints.read(segment)
+        while not progress.is_complete and deadline.remaining():
+            progress = self._announce_page(segment, progress)
+        return progress.is_complete
+
+    def _announce_page(self, segment: int, progress: Progress) -> Progress:
+        """Announces the next page of the segment, and then checkpoints it."""
+        started, request = self.clock(), self.plan.request
+        rate = request.events_per_second / request.workers
+        limit = max(1, min(_PAGE_ITEMS, int(rate * _PAGE_SECONDS)))
+        page = self.table.scan(segment, request.segments, progress.after, limit)
+        announcer = Announcer(self.plan, self.pipeline, self.table)
+        announced = announcer.announce(page.items, Deadline(self.delivery_seconds, self.clock))
+        self.pace.wait(len(page.items) + announced.again)
+        progress = Progress(
+            after=page.after,
+            is_complete=page.after is None,
+            items=progress.items + len(page.items),
+            delivered=progress.delivered + announced.delivered,
+            again=progress.again + announced.again,
+            skipped=Counter(progress.skipped) + announced.skipped,
+            poison=Counter(progress.poison) + announced.poison,
+            seconds=progress.seconds + self.clock() - started,
+        )
+        self.checkpoints.write(segment, progress)
+        counts = {
+            "ItemsScanned": len(page.items),
+            "EventsDelivered": announced.delivered,
+            "EventsAgain": announced.again,
+        }
+        metrics.emit(counts, announced.skipped)
+        logger.info("page announced", segment=segment, poison=announced.poison.total(), extra=counts)
+        return progress
