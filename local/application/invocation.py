@@ -7,7 +7,6 @@ import importlib
 import io
 import json
 import os
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -71,7 +70,6 @@ class Function:
         self._kafka = kafka
         self._schema = fastavro.parse_schema(json.loads(SCHEMA.read_text()))
         _set_environment(kafka.address)
-        sys.path.insert(0, str(ROOT / "src"))
         self._handler = importlib.import_module("feature_events.handler").handler
         self._error = importlib.import_module("feature_events.errors").FeatureEventsError
 
