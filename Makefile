@@ -5,6 +5,8 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export SAM_CLI_TELEMETRY := 0
 
+LAYOUTS ?= default,single_table
+
 # Whether an option was given, and not to say no: KEEP=1, but not KEEP=0
 is-on = $(filter-out 0 no off false,$(1))
 
@@ -39,7 +41,7 @@ invoke: setup ## one event through the real function in one process (EVENT=event
 	@python -S local invoke '$(or $(EVENT),events/insert.json)' $(if $(call is-on,$(README)),--readme)
 
 layout: setup ## table layouts tried on records, or on a few items of a real table (LAYOUTS=FILE; RECORDS=FILE or TABLE=NAME)
-	@python -S local layout '$(or $(LAYOUTS),default,single_table)' $(if $(RECORDS),'$(RECORDS)') \
+	@python -S local layout '$(LAYOUTS)' $(if $(RECORDS),'$(RECORDS)') \
 	  $(if $(TABLE),--table '$(TABLE)') $(if $(FEATURES_MODE),--features-mode '$(FEATURES_MODE)')
 
 check: setup ## the inner loop: style, types and unit tests

@@ -124,4 +124,4 @@ def _to_summary(trials: Sequence[Trial]) -> str:
     events = sum(isinstance(result, FeatureAvailabilityEvent) for result in results)
     errors = sum(isinstance(result, Exception) for result in results)
     skipped = len(results) - events - errors
-    return f"{len(results)} records: {events} with an event, {skipped} skipped, {errors} with an error"
+    return f"records {len(results)}: events {events}, skipped {skipped}, errors {errors}"
