@@ -1,10 +1,11 @@
 """Reads a few items of a real table, and makes of each the record that its insertion would have given.
 
-It has the caller's own credentials and region, as `aws` has, and only reads: the table's description and one page of a
-scan. This is the one place of `local` that reaches a real account, and it does so only where a table is named.
+It has the caller's own credentials and region, as the AWS CLI has, and only reads: the table's description and one page
+of a scan. This is the one place of `local` that reaches a real account, and it does so only where a table is named.
 """
 
 import base64
+import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -14,11 +15,12 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
 
 from local.errors import LocalError
+from local.trials.records_file import Record
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-type Record = Mapping[str, Any]
+_CONFIG = Config(retries={"total_max_attempts": 2}, connect_timeout=5, read_timeout=20)
 
 _ADVICE = {
     "ResourceNotFoundException": "there is none of this name in this account and region: see AWS_PROFILE, AWS_REGION",
@@ -35,9 +37,8 @@ def read_items(table: str, limit: int) -> list[Record]:
 
     """
     try:
-        client = boto3.client(
-            "dynamodb", config=Config(retries={"total_max_attempts": 2}, connect_timeout=5, read_timeout=20)
-        )
+        region = os.environ.get("AWS_REGION") or None  # which boto3 by itself does not read
+        client = boto3.client("dynamodb", region_name=region, config=_CONFIG)
         records = _scan(client, table, limit)
     except NoRegionError as error:
         raise LocalError("no AWS region: set AWS_REGION, or AWS_PROFILE to a profile that has one") from error

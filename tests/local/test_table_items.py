@@ -141,9 +141,10 @@ def test_table__that_gives_no_items_is_told_in_one_line(table: str, told: str) -
     ("given", "told"),
     [
         (
-            ("AWS_REGION", "AWS_DEFAULT_REGION"),
+            ("AWS_REGION",),
             "no AWS credentials: set AWS_PROFILE, or authenticate as for the AWS CLI",
         ),
+        (("AWS_DEFAULT_REGION",), "no AWS credentials: set AWS_PROFILE, or authenticate as for the AWS CLI"),
         ((), "no AWS region: set AWS_REGION, or AWS_PROFILE to a profile that has one"),
     ],
 )
