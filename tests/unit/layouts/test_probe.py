@@ -24,7 +24,9 @@ LAYOUTS = [
     {"table": "app", "keys": {"pk": "SHOP#{entity_id}", "sk": "{resource_name}"}, "entity_type": "shop"}
     | {"features": "data"},
 ]
-EXPECTED = "layout 1 is for tables users with keys {entity_type} and category; layout 2 is for tables app with keys"
+EXPECTED = (
+    "layout 1 is for tables users with the keys {entity_type} and category; layout 2 is for tables app with the keys"
+)
 STREAM = "arn:aws:dynamodb:us-east-1:123456789012:table/app/stream/2026-01-01T00:00:00.000"
 
 
@@ -74,10 +76,10 @@ def test_probes__say_which_layouts_each_table_gets(dynamodb: "DynamoDBClient") -
     users = make_table(dynamodb, "users", ("user_id", "category"), "NEW_IMAGE")
     app = make_table(dynamodb, "app", ("pk", "sk"))
     assert find(users, app) == {
-        "layout of users": "gets layout 1 (tables users with keys {entity_type} and category); "
+        "layout of users": "gets layout 1 (tables users with the keys {entity_type} and category); "
         "its keys are user_id and category, its stream's view type is NEW_IMAGE",
-        "layout of app": "gets layout 2 (tables app with keys pk and sk) and "
-        "layout 3 (tables app with keys pk and sk); "
+        "layout of app": "gets layout 2 (tables app with the keys pk and sk) and "
+        "layout 3 (tables app with the keys pk and sk); "
         "its keys are pk and sk, its stream's view type is NEW_AND_OLD_IMAGES",
     }
 
