@@ -5,10 +5,12 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export SAM_CLI_TELEMETRY := 0
 
+LAYOUTS ?= default,single_table
+
 # Whether an option was given, and not to say no: KEEP=1, but not KEEP=0
 is-on = $(filter-out 0 no off false,$(1))
 
-.PHONY: help setup demo up down tail put redrive invoke check test prove soak drills bench capture lint format lock clean
+.PHONY: help setup demo up down tail put redrive invoke layout check test prove soak drills bench capture lint format lock clean
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
@@ -37,6 +39,10 @@ redrive: setup ## send the local stack's dead letters again (PREFIX=aws/lambda/,
 
 invoke: setup ## one event through the real function in one process (EVENT=events/insert.json; FEATURES_MODE=changed)
 	@python -S local invoke '$(or $(EVENT),events/insert.json)' $(if $(call is-on,$(README)),--readme)
+
+layout: setup ## table layouts tried on records, or on a few items of a real table (LAYOUTS=FILE; RECORDS=FILE or TABLE=NAME)
+	@python -S local layout '$(LAYOUTS)' $(if $(RECORDS),'$(RECORDS)') \
+	  $(if $(TABLE),--table '$(TABLE)') $(if $(FEATURES_MODE),--features-mode '$(FEATURES_MODE)')
 
 check: setup ## the inner loop: style, types and unit tests
 	@ruff check .

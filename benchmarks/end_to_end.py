@@ -12,8 +12,9 @@ from typing import NamedTuple
 from benchmarks.stream_events import NAMES
 from benchmarks.worker import run_worker, to_settings
 from local.application.deployment import build, set_up
+from local.application.feature_tables import USERS
 from local.demo.events import EventReader, ReceivedEvent
-from local.demo.feature_writes import USERS, to_item
+from local.demo.feature_writes import to_item
 from local.demo.verdict import to_percentile
 from local.servers.stack import Stack
 from local.servers.topic import TOPIC, create_topic

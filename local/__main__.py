@@ -18,6 +18,7 @@ COMMANDS = {
     "put": "local.commands.put",
     "redrive": "local.commands.redrive",
     "invoke": "local.commands.invoke",
+    "layout": "local.commands.layout",
 }
 """Each command, and the module whose main() does it."""
 INTERRUPTED = 130
@@ -36,7 +37,8 @@ def main() -> None:
 
     if sys.flags.no_site:
         site.main()
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+    root = Path(__file__).resolve().parent.parent
+    sys.path[:0] = [str(root), str(root / "src")]
     module = COMMANDS.get(sys.argv[1] if len(sys.argv) > 1 else "")
     if module is None:
         sys.exit(f"use: python -S local {'|'.join(COMMANDS)}")

@@ -14,6 +14,7 @@ from confluent_kafka import KafkaException
 
 from local.application import artefacts
 from local.application.artefacts import ARCHITECTURE, CONFIG, SAM
+from local.application.feature_tables import KEYS, LAYOUTS, make_tables
 from local.environment import REGION, to_aws_environment, to_tool_environment
 from local.errors import LocalError
 from local.paths import ROOT, TOOLS
@@ -75,15 +76,23 @@ def deploy(
     return deployment
 
 
+def deploy_to_tables(stack: Stack | RunningStack) -> Deployment:
+    """Deploys the application so that it reads the streams of the feature tables."""
+    with stack.steps.step("tables") as step:
+        streams = make_tables(stack.clients.dynamodb)
+        step.detail = ", ".join(KEYS)
+    return deploy(stack, {"StreamArns": ",".join(streams), "TableLayouts": LAYOUTS})
+
+
 def set_up(stack: Stack) -> Deployment:
-    """Makes the topic and deploys the application."""
+    """Makes the topic and the feature tables, and deploys the application."""
     with stack.steps.step("topic") as step:
         try:
             stack.attend(lambda: create_topic(stack.kafka))
         except (KafkaException, TimeoutError) as error:
             raise LocalError(f"the topic {TOPIC} could not be made: {error}") from error
         step.detail = TOPIC
-    return deploy(stack)
+    return deploy_to_tables(stack)
 
 
 def find_deployment(stack: Stack | RunningStack, name: str = APPLICATION) -> Deployment:

@@ -7,7 +7,6 @@ import importlib
 import io
 import json
 import os
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,7 +21,7 @@ from local.servers.topic import TOPIC, Received
 
 SETTINGS = ROOT / "events" / "env.json"
 SCHEMA = ROOT / "schemas" / "feature_trigger.avsc"
-CHOSEN = {"FEATURES_MODE", "EVENT_HEADERS", "POWERTOOLS_LOG_LEVEL"}
+CHOSEN = {"TABLE_LAYOUTS", "FEATURES_MODE", "EVENT_HEADERS", "POWERTOOLS_LOG_LEVEL"}
 """What of the shell's variables the function is given; anything else of it could lead to a real cluster."""
 FOREIGN = ("AWS_", "AUTO_REGISTER", "DEAD_LETTER_", "DELIVERY_", "KAFKA_", "POWERTOOLS_", "SCHEMA_", "TOPIC_NAME")
 PREFIX_BYTES = 5
@@ -71,7 +70,6 @@ class Function:
         self._kafka = kafka
         self._schema = fastavro.parse_schema(json.loads(SCHEMA.read_text()))
         _set_environment(kafka.address)
-        sys.path.insert(0, str(ROOT / "src"))
         self._handler = importlib.import_module("feature_events.handler").handler
         self._error = importlib.import_module("feature_events.errors").FeatureEventsError
 

@@ -18,7 +18,7 @@ def up(console: Console) -> int:
         if running is not None:
             with running:
                 deployment.build(running)
-                deployment.deploy(running)
+                deployment.deploy_to_tables(running)
         else:
             with Stack(DEFAULT_STACK, steps, beside=[deployment.build]) as stack:
                 deployment.set_up(stack)

@@ -9,12 +9,11 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from local.application.feature_tables import ACCOUNTS, APP, KEYS, USERS
+
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBServiceResource
 
-USERS = "user_feature_store"
-ACCOUNTS = "account_feature_store"
-ENTITY_KEYS = {USERS: "bright_uid", ACCOUNTS: "account_pid"}
 SPENDING = {
     "avg_spend_30d": Decimal("412.75"),
     "txn_count_30d": 18,
@@ -57,6 +56,9 @@ def plan_writes() -> list[FeatureWrite]:
     return [
         _put(USERS, ("u-1001", "spending"), SPENDING, "run-1"),
         _put(ACCOUNTS, ("a-77", "balance"), {"balance": Decimal("1034.20")}, "run-2"),
+        _put_app(("user", "u-1001", "activity"), {"logins_7d": 5, "sessions_7d": 9}, "run-6"),
+        _put_order("u-1001", "2025-10-10#17"),
+        _put_app(("merchant", "m-9", "refunds"), {"refund_share_30d": Decimal("0.02")}, "run-7"),
         _update(USERS, "u-1001", "spending", "avg_spend_30d", Decimal("398.10")),
         _put_batch(USERS, "run-3"),
         _put(USERS, ("u-1002", "spending"), SPENDING, None),
@@ -69,8 +71,8 @@ def plan_writes() -> list[FeatureWrite]:
 
 
 def to_item(table: str, entity: str, category: str, features: Mapping[str, Any]) -> dict[str, Any]:
-    """An item of a feature table, as boto3's resource interface takes it."""
-    return {ENTITY_KEYS[table]: entity, "category": category, "features": dict(features)}
+    """An item of a table of the default layout, as boto3's resource interface takes it."""
+    return {**_to_key(table, entity, category), "features": dict(features)}
 
 
 def to_features(data: Mapping[str, Any], compute_id: str | None, metadata: str = "meta") -> dict[str, Any]:
@@ -85,10 +87,18 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def _to_key(table: str, partition_value: str, sort_value: str) -> dict[str, str]:
+    return dict(zip(KEYS[table], (partition_value, sort_value), strict=True))
+
+
 def _expect(
     table: str, entity: str, category: str, features: Sequence[str] | Mapping[str, Any], compute_id: str
 ) -> ExpectedEvent:
-    subject = Subject(ENTITY_KEYS[table], entity, category)
+    """The event of an item of the default layout: its entity type is the name of the partition key."""
+    return _to_expected(Subject(KEYS[table][0], entity, category), features, compute_id)
+
+
+def _to_expected(subject: Subject, features: Sequence[str] | Mapping[str, Any], compute_id: str) -> ExpectedEvent:
     return ExpectedEvent(subject, "feature_available", "feature", compute_id, frozenset(features))
 
 
@@ -105,7 +115,7 @@ def _update(table: str, entity: str, category: str, feature: str, value: Decimal
 
     def send(tables: "DynamoDBServiceResource") -> object:
         return tables.Table(table).update_item(
-            Key={ENTITY_KEYS[table]: entity, "category": category},
+            Key=_to_key(table, entity, category),
             UpdateExpression="SET features.#data.#feature = :value, features.meta.updated_at = :now",
             ExpressionAttributeNames={"#data": "data", "#feature": feature},
             ExpressionAttributeValues={":value": value, ":now": _now()},
@@ -132,10 +142,25 @@ def _put_batch(table: str, compute_id: str) -> FeatureWrite:
 
 
 def _put_without_features(table: str, entity: str, category: str) -> FeatureWrite:
-    item = {ENTITY_KEYS[table]: entity, "category": category, "note": "no features yet"}
+    item = {**_to_key(table, entity, category), "note": "no features yet"}
     return FeatureWrite("put_item", lambda tables: tables.Table(table).put_item(Item=item), [], {"no_features": 1})
 
 
 def _delete(table: str, entity: str, category: str) -> FeatureWrite:
-    key = {ENTITY_KEYS[table]: entity, "category": category}
+    key = _to_key(table, entity, category)
     return FeatureWrite("delete_item", lambda tables: tables.Table(table).delete_item(Key=key), [], {"remove": 1})
+
+
+def _put_app(subject: tuple[str, str, str], features: Mapping[str, Any], compute_id: str) -> FeatureWrite:
+    """Features in the single-table design: what they are of stands in front of the keys' values."""
+    entity_type, entity, resource = subject
+    key = _to_key(APP, f"{entity_type.upper()}#{entity}", f"FEATURES#{resource}")
+    item: dict[str, Any] = {**key, "features": dict(features), "updated_at": _now(), "compute_id": compute_id}
+    expected = _to_expected(Subject(*subject), features, compute_id)
+    return FeatureWrite("put_item", lambda tables: tables.Table(APP).put_item(Item=item), [expected])
+
+
+def _put_order(user: str, number: str) -> FeatureWrite:
+    """An item of another kind in the same table."""
+    item: dict[str, Any] = {**_to_key(APP, f"USER#{user}", f"ORDER#{number}"), "total": Decimal("30.10")}
+    return FeatureWrite("put_item", lambda tables: tables.Table(APP).put_item(Item=item), [], {"other_item": 1})

@@ -93,6 +93,15 @@ def to_secret(text: str) -> str:
     return text
 
 
+def to_streams(text: str) -> tuple[str, ...]:
+    """ARNs of DynamoDB streams."""
+    streams = tuple(each.strip() for each in text.split(","))
+    form = r"arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:[0-9]{12}:table/[A-Za-z0-9_.-]+/stream/[0-9TZ:.-]+"
+    if not all(re.fullmatch(form, each) for each in streams):
+        raise InvalidValue("must be ARNs of DynamoDB streams (table/NAME/stream/TIME), with commas between several")
+    return streams
+
+
 def to_bucket(text: str) -> str:
     """A bucket's name."""
     if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", text):

@@ -20,6 +20,7 @@ from feature_events.setting_values import (
     to_number,
     to_prefix,
     to_secret,
+    to_streams,
     to_topic,
     to_url,
     to_version,
@@ -47,6 +48,8 @@ class Settings(NamedTuple):
     schema_version: SchemaVersion
     auto_register: bool
     table_layouts: tuple[TableLayout, ...]
+    streams: tuple[str, ...]
+    """ARNs of the streams that the function reads, for the preflight check alone."""
     features_mode: FeaturesMode
     headers: HeadersMode
     compression: str
@@ -106,6 +109,7 @@ def read_settings(environ: Mapping[str, str], *, registers: bool = False) -> Set
         schema_version=read("SCHEMA_VERSION", to_version, None),
         auto_register=read("AUTO_REGISTER_SCHEMAS", one_of("true", "false"), "false") == "true",
         table_layouts=read("TABLE_LAYOUTS", to_table_layouts, ()) or to_table_layouts(DEFAULT),
+        streams=read("STREAM_ARNS", to_streams, ()),
         features_mode=cast("FeaturesMode", read("FEATURES_MODE", one_of("all", "changed"), "all")),
         headers=cast("HeadersMode", read("EVENT_HEADERS", one_of("cloudevents", "none"), "cloudevents")),
         compression=read("KAFKA_COMPRESSION", one_of("zstd", "lz4", "snappy", "gzip", "none"), "zstd"),
@@ -120,14 +124,13 @@ def read_settings(environ: Mapping[str, str], *, registers: bool = False) -> Set
         registry_secret=read("SCHEMA_REGISTRY_SECRET_ARN", to_secret, None),
         registry_ca_secret=read("SCHEMA_REGISTRY_CA_SECRET_ARN", to_secret, None),
     )
-    mistakes = [*values.mistakes, *_find_contradictions(environ, registers=registers)]
-    mistakes += _find_authentication_contradictions(environ, settings)
+    mistakes = values.mistakes + _find_contradictions(environ, settings, registers=registers)
     if mistakes:
         raise Misconfigured("\n- ".join([f"{len(mistakes)} of the function's settings are invalid:", *mistakes]))
     return settings
 
 
-def _find_contradictions(environ: Mapping[str, str], *, registers: bool) -> list[str]:
+def _find_contradictions(environ: Mapping[str, str], settings: Settings, *, registers: bool) -> list[str]:
     """Mistakes that lie in no single setting."""
     given = {name for name, text in environ.items() if text.strip()}
     found = []
@@ -143,7 +146,7 @@ def _find_contradictions(environ: Mapping[str, str], *, registers: bool) -> list
         found.append(
             "AUTO_REGISTER_SCHEMAS registers the shipped schema: set neither SCHEMA_ID nor SCHEMA_VERSION with it"
         )
-    return found
+    return found + _find_authentication_contradictions(environ, settings)
 
 
 def _find_authentication_contradictions(environ: Mapping[str, str], settings: Settings) -> list[str]:

@@ -56,11 +56,12 @@ def test_demo__gets_exactly_the_expected_events(tmp_path: Path) -> None:
 
 
 FIGURES = """
-requests sent    10: 6×put_item, 2×update_item,{}1×batch_write_item,{}1×delete_item
-items changed    34, of which 2 give no event
-events expected  32
+requests sent    13: 9×put_item, 2×update_item,{}1×batch_write_item,{}1×delete_item
+items changed    37, of which 3 give no event
+events expected  34
 events received  0, and 0 duplicates by event_id
-without event    no_features 1: the function's metrics say 1
+without event    other_item 1: the function's metrics say 1
+                 no_features 1: the function's metrics say 1
                  remove 1: dropped by the mapping's filter
 write to read    p50 153 ms, p99 201 ms
 cold start       1746 ms from the first write to its event
@@ -74,7 +75,7 @@ def test_summary__breaks_no_phrase_on_a_narrow_terminal(width: int, gaps: list[s
     arrivals = Arrivals({})
     arrivals.waits = [1746.0, 153.0, 201.0]
     console = Console(width=width, file=io.StringIO())
-    show_summary(console, plan_writes(), arrivals, Counter(no_features=1))
+    show_summary(console, plan_writes(), arrivals, Counter(no_features=1, other_item=1))
     assert isinstance(console.file, io.StringIO)
     lines = [line.rstrip() for line in console.file.getvalue().splitlines()]
     assert lines == FIGURES.format(*gaps).splitlines()

@@ -58,6 +58,14 @@ def test_invoke__takes_the_mode_from_the_shell() -> None:
     assert unchanged.splitlines()[-1].split() == ["events", "0"]
 
 
+def test_invoke__takes_the_layouts_from_the_shell() -> None:
+    """Samples have the layouts that they need, and TABLE_LAYOUTS in the shell takes their place."""
+    sample = "events/single-table.json"
+    assert run("-S", "local", "invoke", sample).stdout.splitlines()[-1].split() == ["features", "share_30d"]
+    told = run("-S", "local", "invoke", sample, TABLE_LAYOUTS="default").stdout
+    assert "no layout fits the table app with the key attributes pk and sk" in told
+
+
 def test_invoke__stops_at_a_breakpoint() -> None:
     """The function runs in this very process, so that a breakpoint in it takes what a person types."""
     done = run("-c", STOP, "events/insert.json", typed="p record['eventName']\ncontinue\n")

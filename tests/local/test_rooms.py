@@ -15,8 +15,10 @@ ORDER = (
     "servers",
     "application",
     "demo",
+    "trials",
     "commands",
     "__main__",
+    "layout",
 )
 """From low to high: a module imports nothing that stands above it."""
 

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Literal
 
-from local.demo.feature_writes import ENTITY_KEYS, USERS
+from local.application.feature_tables import KEYS, USERS
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -10,7 +10,8 @@ if TYPE_CHECKING:
 
 def create_table(dynamodb: "DynamoDBClient", name: str) -> None:
     """Makes a table of users' features, without a stream."""
-    keys: dict[str, Literal["HASH", "RANGE"]] = {ENTITY_KEYS[USERS]: "HASH", "category": "RANGE"}
+    partition_key, sort_key = KEYS[USERS]
+    keys: dict[str, Literal["HASH", "RANGE"]] = {partition_key: "HASH", sort_key: "RANGE"}
     dynamodb.create_table(
         TableName=name,
         BillingMode="PAY_PER_REQUEST",

@@ -164,7 +164,9 @@ def test_guide__leads_to_the_first_event_and_back(
     assert resources == []
 
     follower.follow(commands[looking + 1 :])
-    assert json.loads(follower.read("sam remote invoke"))["ok"] is True
+    report = json.loads(follower.read("sam remote invoke"))
+    assert report["ok"] is True
+    assert f"layout of {TABLE}" in [each["name"] for each in report["checks"]]
     assert [event.key for event in wait_for_topic(stack.kafka, TOPIC, 1)] == [b"try-1"]
 
     bucket = follower_bucket(stack)

@@ -1,6 +1,7 @@
 """The roles may do what the functions need, on what they need it, and nothing else."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -76,7 +77,8 @@ def read_statements(template: Template, *roles: str) -> Iterator[Statement]:
 def is_policy(resource: Mapping[str, Any]) -> bool:
     """Whether it is an inline policy that stands apart from its role, and is made under these parameters.
 
-    The redrive function's role has one for each existing stream, since a loop makes resources, and no list's members.
+    The roles of the publisher and of the redrive function have one for each existing stream, since a loop makes
+    resources, and no list's members.
     """
     return resource["Type"] == "AWS::IAM::Policy" and bool(resource["Properties"]["Roles"])
 
@@ -131,8 +133,9 @@ def test_roles__have_nothing_from_elsewhere(parameters: Parameters) -> None:
         "AWS::IAM::Policy",
     }
     policies = [each["Properties"] for each in apart.values() if is_policy(each)]
-    assert len(policies) == (len(STREAMS) if "StreamArns" in parameters else 0)
-    assert {str(each["Roles"]) for each in policies} <= {str([{"Ref": "RedriveRole"}])}
+    assert Counter(role["Ref"] for each in policies for role in each["Roles"]) == (
+        {"FunctionRole": len(STREAMS), "RedriveRole": len(STREAMS)} if "StreamArns" in parameters else {}
+    )
     assert {"Users", "Groups"} & {name for each in policies for name in each} == set()
 
 
@@ -230,13 +233,29 @@ def test_items__are_read_by_the_redrive_function_alone_and_of_the_streams_tables
         assert read_resources(template, "FunctionRole", "dynamodb:GetItem") == []
 
 
+def test_tables__are_described_by_the_publisher_alone_and_are_those_of_the_streams() -> None:
+    """The preflight check describes exactly the tables whose streams are read, and nothing of their data is read."""
+    streams, own = transform(SETS["streams"]), transform(SETS["own tables"])
+    tables = [stream.partition("/stream/")[0] for stream in STREAMS]
+    assert read_resources(streams, "FunctionRole", "dynamodb:DescribeTable") == tables
+    assert read_resources(own, "FunctionRole", "dynamodb:DescribeTable") == [
+        {"Fn::GetAtt": [table, "Arn"]} for table in ("UserFeatureStore", "AccountFeatureStore")
+    ]
+    for template in (streams, own):
+        statements = [each for each in read_statements(template, "FunctionRole") if each["Sid"] == "DescribeTables"]
+        assert {each["Action"] for each in statements} == {"dynamodb:DescribeTable"}
+        for role in set(read_functions(template).values()) - {"FunctionRole"}:
+            assert read_resources(template, role, "dynamodb:DescribeTable") == []
+
+
 def test_items__can_be_read_while_a_table_has_a_new_stream() -> None:
     """A role knows its policies by their names: a former stream's, when it goes, must not be the new one's."""
     former = STREAMS[0]
     new = former.partition("/stream/")[0] + "/stream/2026-02-03T04:05:06.789"
     template = transform(PINNED | {"StreamArns": f"{former},{new}"})
-    names = [each["Properties"]["PolicyName"] for each in template["Resources"].values() if is_policy(each)]
-    assert len(set(names)) == 2
+    policies = [each["Properties"] for each in template["Resources"].values() if is_policy(each)]
+    names = [each["PolicyName"] for each in policies]
+    assert len({(name, str(each["Roles"])) for name, each in zip(names, policies, strict=True)}) == 4
     assert [name for name in names if not re.fullmatch(r"[\w+=,.@-]{1,128}", name)] == []
 
 
@@ -255,7 +274,7 @@ def test_redrive__takes_failures_and_puts_what_it_redrove() -> None:
 
 def test_redrive__reaches_kafka_as_the_function_does() -> None:
     """Authentication, secrets, key, network and tracing are the same for both."""
-    apart = {"Log", "ReadStreams", "ListStreams", "PutFailures", "OnFailureBucket"}
+    apart = {"Log", "ReadStreams", "ListStreams", "DescribeTables", "PutFailures", "OnFailureBucket"}
     apart |= {"ListFailures", "TakeFailures", "PutRedriven", "ReadItems"}
     for parameters in SETS.values():
         template = transform(parameters)

@@ -113,7 +113,7 @@ def test_prod__has_what_some_teams_need_ready_to_be_uncommented() -> None:
     given = tomllib.loads(text)["prod"]["deploy"]["parameters"]["parameter_overrides"]
     ready = [each for each in given if each not in CONFIG["prod"]["deploy"]["parameters"]["parameter_overrides"]]
     overrides: dict[str, str] = CfnParameterOverridesType().convert(ready, None, None)
-    assert set(overrides) == {"TableKmsKeyArns", "KafkaSecretArn", "SecretsKmsKeyArn", "AlarmEmail"}
+    assert set(overrides) == {"TableLayouts", "TableKmsKeyArns", "KafkaSecretArn", "SecretsKmsKeyArn", "AlarmEmail"}
     assert set(overrides) <= set(TEMPLATE["Parameters"])
     assert find_misfits(overrides) == list(overrides)
 
@@ -129,6 +129,9 @@ def test_limits__take_defaults_and_every_option() -> None:
     [
         ("StreamArns", "arn:aws:dynamodb:us-east-1:123456789012:table/user_feature_store"),
         ("StreamArns", "user_feature_store"),
+        ("TableLayouts", '{"keys": {}}'),
+        ("TableLayouts", "default;app"),
+        ("TableLayouts", ""),
         ("KafkaBrokerUrl", "b-1.example.com"),
         ("KafkaBrokerUrl", "b-1.example.com:9098, b-2.example.com:9098"),
         ("KafkaAuth", "sasl"),

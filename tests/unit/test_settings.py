@@ -8,6 +8,7 @@ from feature_events.layout_language.reading import to_table_layouts
 from feature_events.settings import Settings, read_settings
 
 ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:"
+STREAM = "arn:aws:dynamodb:eu-west-1:123456789012:table/users.v1/stream/"
 LEAST = {"KAFKA_BROKER_URL": "b-1.msk:9092", "SCHEMA_ID": "7"}
 GIVEN = {
     "KAFKA_BROKER_URL": "b-1.msk:9092, 10.0.0.1:9094,[::1]:9092",
@@ -15,6 +16,7 @@ GIVEN = {
     "TOPIC_NAME": "features.v1",
     "SCHEMA_VERSION": "3",
     "AUTO_REGISTER_SCHEMAS": "false",
+    "STREAM_ARNS": f"{STREAM}2026-01-01T00:00:00.000, {STREAM}2026-01-02T00:00:00.000",
     "FEATURES_MODE": "changed",
     "EVENT_HEADERS": "none",
     "KAFKA_COMPRESSION": "lz4",
@@ -41,6 +43,7 @@ def test_read_settings__has_defaults_for_all_but_the_addresses() -> None:
         schema_version=None,
         auto_register=False,
         table_layouts=to_table_layouts("default"),
+        streams=(),
         features_mode="all",
         headers="cloudevents",
         compression="zstd",
@@ -68,6 +71,7 @@ def test_read_settings__takes_what_is_given() -> None:
         schema_version=3,
         auto_register=False,
         table_layouts=to_table_layouts("default"),
+        streams=(f"{STREAM}2026-01-01T00:00:00.000", f"{STREAM}2026-01-02T00:00:00.000"),
         features_mode="changed",
         headers="none",
         compression="lz4",
@@ -112,6 +116,9 @@ def test_read_settings__takes_what_is_given() -> None:
         ("SCHEMA_VERSION", "newest"),
         ("SCHEMA_VERSION", "0"),
         ("AUTO_REGISTER_SCHEMAS", "yes"),
+        ("STREAM_ARNS", "users"),
+        ("STREAM_ARNS", "arn:aws:dynamodb:eu-west-1:123456789012:table/users.v1"),
+        ("STREAM_ARNS", f"{STREAM}2026-01-01T00:00:00.000,"),
         ("FEATURES_MODE", "some"),
         ("EVENT_HEADERS", "all"),
         ("KAFKA_COMPRESSION", "zip"),

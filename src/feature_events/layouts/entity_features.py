@@ -8,12 +8,13 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from feature_events.epoch import Unit, read_number
-from feature_events.errors import Misconfigured, PoisonRecord
+from feature_events.errors import PoisonRecord
 from feature_events.layouts.available_features import Features, read_features
 from feature_events.layouts.fitted_layout import About, FittedLayout
 from feature_events.layouts.item_path import find_map, is_absent
 from feature_events.layouts.table_layouts import TableLayouts, choose_layout
 from feature_events.records.change import Change, Item, Skipped
+from feature_events.records.stream import to_old_images_error
 from feature_events.settings import FeaturesMode
 
 
@@ -96,10 +97,7 @@ def _read_part_by_part(change: Change, fits: Sequence[FittedLayout], mode: Featu
 def _find_changed(change: Change, features: Features, read: Callable[[Item], Features | None]) -> tuple[str, ...]:
     """The features whose stored value is not what the old image has."""
     if change.old_image is None:
-        raise Misconfigured(
-            "FEATURES_MODE is changed, which needs the old image of each MODIFY: "
-            "set the stream's StreamViewType to NEW_AND_OLD_IMAGES, or FEATURES_MODE to all"
-        )
+        raise to_old_images_error()
     try:
         old = read(change.old_image) or {}
         return tuple([name for name, value in features.items() if name not in old or value != old[name]])

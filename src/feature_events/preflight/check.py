@@ -7,6 +7,7 @@ registers no schema. Each part brings its own probes; here they are put in order
 | probe | proves |
 |---|---|
 | settings | the environment is understood and free of contradictions |
+| layout of ... | a layout fits the table of a stream, and the stream carries the images that are needed |
 | secret ... | it can be read and has its form |
 | DNS, TCP, TLS ... | a broker or the registry is found and reached, and the function trusts its certificate |
 | authentication | Kafka authenticates the function |
@@ -26,6 +27,7 @@ from feature_events.deadline import Deadline, run_within
 from feature_events.errors import FeatureEventsError
 from feature_events.failures.probe import DEAD_LETTERS, to_dead_letter_probe
 from feature_events.kafka.probe import AUTHENTICATION, PRODUCER_ID, TOPIC, WRITE, open_probes
+from feature_events.layouts.probe import TABLE_LAYOUTS, to_layout_probes
 from feature_events.logs import logger
 from feature_events.preflight.secrets import to_secret_probes
 from feature_events.probe import Probe
@@ -61,6 +63,7 @@ def run_checks(environ: Mapping[str, str], deadline: Deadline) -> Report:
     findings.ask(Probe(_SETTINGS, lambda: _read_settings(environ, read)))
     if read:
         [settings] = read
+        findings.ask(*to_layout_probes(settings))
         findings.ask(*to_secret_probes(settings))
         with open_probes(settings) as stages:
             for stage in stages:
@@ -69,7 +72,7 @@ def run_checks(environ: Mapping[str, str], deadline: Deadline) -> Report:
             findings.ask(*stage)
         findings.ask(to_dead_letter_probe(settings))
     else:
-        names = (AUTHENTICATION, TOPIC, WRITE, PRODUCER_ID, SCHEMA, DEAD_LETTERS)
+        names = (TABLE_LAYOUTS, AUTHENTICATION, TOPIC, WRITE, PRODUCER_ID, SCHEMA, DEAD_LETTERS)
         findings.ask(*[Probe(name, lambda: "", [_SETTINGS]) for name in names])
     report = Report(ok=all(each["ok"] for each in findings.all), checks=findings.all)
     logger.info("checked", extra=dict(report))

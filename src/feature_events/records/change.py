@@ -11,9 +11,9 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from feature_events.epoch import LATEST_MS
-from feature_events.errors import Misconfigured, PoisonRecord
+from feature_events.errors import PoisonRecord
 from feature_events.records.position import StreamRecord, read_position
-from feature_events.records.stream import Stream, to_stream
+from feature_events.records.stream import WITHOUT_NEW_IMAGES, Stream, to_new_images_error, to_stream
 
 type Item = Mapping[str, Any]
 """Attributes by name, each in DynamoDB's JSON: `{"S": "text"}`, `{"N": "1"}`, `{"M": {...}}` and so on."""
@@ -101,11 +101,8 @@ def _explain(record: StreamRecord) -> Exception:  # noqa: PLR0911  # one for eac
     if type(body) is not dict:
         return PoisonRecord("dynamodb is not an object")
     view = body.get("StreamViewType")
-    if type(body.get("NewImage")) is not dict and view in ("KEYS_ONLY", "OLD_IMAGE"):
-        return Misconfigured(
-            f"the table's stream has view type {view}, which carries no new images: "
-            "set StreamViewType to NEW_IMAGE or NEW_AND_OLD_IMAGES"
-        )
+    if type(body.get("NewImage")) is not dict and view in WITHOUT_NEW_IMAGES:
+        return to_new_images_error(view)
     for name in ("NewImage", "Keys"):
         if type(body.get(name)) is not dict:
             return PoisonRecord(f"dynamodb.{name} is not an object")

@@ -83,6 +83,7 @@ def test_run_checks__is_green_where_all_is_right(right: Bench, log: StringIO) ->
     report = right.run()
     assert [each["name"].partition(" 127")[0] for each in report["checks"]] == [
         "settings",
+        "table layouts",
         "secret KAFKA_SECRET_ARN",
         "secret SCHEMA_REGISTRY_SECRET_ARN",
         "secret KAFKA_CA_SECRET_ARN",

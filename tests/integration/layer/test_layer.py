@@ -122,3 +122,12 @@ def test_schema__is_deployed_as_it_is(artefacts: Artefacts) -> None:
     deployed = artefacts.code / "feature_events" / "events" / "feature_trigger.avsc"
     assert not deployed.is_symlink()
     assert deployed.read_text() == Path("schemas/feature_trigger.avsc").read_text()
+
+
+def test_table_layouts__are_deployed_as_they_are(artefacts: Artefacts) -> None:
+    """Every file that TABLE_LAYOUTS can name is deployed, as files of their own and no link."""
+    folder = artefacts.code / "feature_events" / "layout_language" / "table_layouts"
+    assert not folder.is_symlink()
+    deployed = {file.name: file.read_text() for file in folder.iterdir()}
+    assert deployed == {file.name: file.read_text() for file in Path("schemas/table_layouts").iterdir()}
+    assert "default.json" in deployed

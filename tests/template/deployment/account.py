@@ -43,20 +43,18 @@ class Account:
         keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
         return boto3.client(service, endpoint_url=self.stack.aws, region_name=REGION, **keys)  # type: ignore[call-overload]
 
-    def make_tables(self, number: int) -> dict[str, str]:
-        """New tables of another team: name -> the ARN of the stream."""
+    def make_tables(self, number: int, keys: tuple[str, str] = ("device_id", "category")) -> dict[str, str]:
+        """New tables of another team, with these keys: name -> the ARN of the stream."""
         made = {}
         for _ in range(number):
             name = f"team_table_{next(self._numbers)}"
             table = self.stack.clients.dynamodb.create_table(
                 TableName=name,
                 BillingMode="PAY_PER_REQUEST",
-                AttributeDefinitions=[
-                    {"AttributeName": key, "AttributeType": "S"} for key in ("device_id", "category")
-                ],
+                AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
                 KeySchema=[
-                    {"AttributeName": "device_id", "KeyType": "HASH"},
-                    {"AttributeName": "category", "KeyType": "RANGE"},
+                    {"AttributeName": keys[0], "KeyType": "HASH"},
+                    {"AttributeName": keys[1], "KeyType": "RANGE"},
                 ],
                 StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
             )

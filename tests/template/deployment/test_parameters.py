@@ -24,6 +24,7 @@ VARIABLES = {
     "KafkaProperties": "KAFKA_PROPERTIES",
     "DeliveryTimeoutMs": "DELIVERY_TIMEOUT_MS",
     "SchemaId": "SCHEMA_ID",
+    "TableLayouts": "TABLE_LAYOUTS",
     "FeaturesMode": "FEATURES_MODE",
     "EventHeaders": "EVENT_HEADERS",
     "DeadLetterLimit": "DEAD_LETTER_LIMIT",
@@ -53,7 +54,7 @@ SETS: Mapping[str, tuple[Parameters, set[str]]] = {
     ),
 }
 """A stack's name -> its parameters, and the statements that its role has besides those that every role has."""
-ALWAYS = {"Log", "ReadStreams", "ListStreams", "PutFailures", "OnFailureBucket"}
+ALWAYS = {"Log", "ReadStreams", "ListStreams", "DescribeTables", "PutFailures", "OnFailureBucket"}
 ALWAYS_TO_REDRIVE = {"Log", "ListFailures", "TakeFailures", "PutRedriven", "ReadItems"}
 
 
@@ -63,10 +64,12 @@ def check(account: Account, made: Deployment, parameters: Parameters, statements
     for function in (made.function, made.outputs["RedriveFunctionName"]):
         variables = account.read_function(function)["Environment"]["Variables"]
         assert {variable: variables[variable] for variable in expected} == expected
-    assert set(account.read_statements(made.outputs["RoleArn"])) == ALWAYS | statements
+    publisher = account.read_statements(made.outputs["RoleArn"])
+    assert set(publisher) == ALWAYS | statements
     redrive = account.read_statements(made.outputs["RedriveRoleArn"])
     assert set(redrive) == ALWAYS_TO_REDRIVE | statements
-    assert redrive["ReadItems"]["Resource"] == parameters["StreamArns"].partition("/stream/")[0]
+    table = parameters["StreamArns"].partition("/stream/")[0]
+    assert (publisher["DescribeTables"]["Resource"], redrive["ReadItems"]["Resource"]) == (table, table)
     alarms = account.alarms.describe_alarms(AlarmNamePrefix=f"{made.name} ")["MetricAlarms"]
     assert len(alarms) == account.read_types(made.name).count("AWS::CloudWatch::Alarm")
     assert {tuple(alarm["AlarmActions"]) for alarm in alarms} == {(made.outputs["AlarmsTopicArn"],)}

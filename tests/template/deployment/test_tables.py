@@ -1,6 +1,8 @@
 """Tables, own and existing, and their streams: made, read, left and removed as the parameters say."""
 
+import json
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -31,7 +33,9 @@ def test_own_tables__are_made_changed_and_removed(account: Account, topic: Calla
     assert {event.key.decode() for event in events} == set(tables)
     assert {int.from_bytes(event.value[1:5]) for event in events} == {registered["id"]}
 
-    assert account.check(APPLICATION)["ok"] is True
+    report = account.check(APPLICATION)
+    assert report["ok"] is True
+    assert {f"layout of {table}" for table in tables} <= {each["name"] for each in report["checks"]}
 
     changed = account.deploy(APPLICATION, parameters | {"LogLevel": "DEBUG", "BatchSize": "10"})
     assert {each["BatchSize"] for each in account.read_mappings(changed).values()} == {10}
@@ -68,6 +72,36 @@ def test_three_streams__each_have_a_mapping(account: Account, topic: Callable[..
     assert len(alarms) == len(after)
     account.delete("three-streams")
     assert read_gone(account, "three-streams") == ["function", "log group"]
+
+
+def test_table_of_another_layout__is_read_once_its_layout_is_deployed(
+    account: Account, topic: Callable[..., str], remove: Callable[[str], None]
+) -> None:
+    """The check names the table that no layout fits, its records wait, and with a layout their events come."""
+    name = topic()
+    ((table, stream),) = account.make_tables(1, ("pk", "sk")).items()
+    parameters = {"TopicName": name, "StreamArns": stream}
+    remove("another-layout")
+    account.deploy("another-layout", parameters)
+    account.stack.clients.tables.Table(table).put_item(
+        Item={"pk": "USER#u-1", "sk": "FEATURES#spending", "features": {"age": 34}}
+    )
+    without = read_finding(account, "another-layout", f"layout of {table}")
+    assert not without["ok"]
+    assert without["detail"].startswith(f"no layout fits the table {table} with the key attributes pk and sk: add one")
+
+    layout = {"keys": {"pk": "USER#{entity_id}", "sk": "FEATURES#{resource_name}"}, "entity_type": "user"}
+    account.deploy("another-layout", parameters | {"TableLayouts": json.dumps([{**layout, "features": "features"}])})
+    found = read_finding(account, "another-layout", f"layout of {table}")
+    assert found["ok"], found
+    assert found["detail"].startswith("gets layout 1 (tables {} with the keys pk and sk)")
+    assert [event.key for event in wait_for_topic(account.stack.kafka, name, 1)] == [b"u-1"]
+
+
+def read_finding(account: Account, stack: str, name: str) -> dict[str, Any]:
+    """What one probe of the deployed function's check has found."""
+    (finding,) = [each for each in account.check(stack)["checks"] if each["name"] == name]
+    return dict(finding)
 
 
 @pytest.fixture

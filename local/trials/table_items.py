@@ -1,0 +1,93 @@
+"""Reads a few items of a real table, and makes of each the record that its insertion would have given.
+
+It has the caller's own credentials and region, as the AWS CLI has, and only reads: the table's description and one page
+of a scan. This is the one place of `local` that reaches a real account, and it does so only where a table is named.
+"""
+
+import base64
+import os
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
+
+from local.errors import LocalError
+from local.trials.records_file import Record
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_CONFIG = Config(retries={"total_max_attempts": 2}, connect_timeout=5, read_timeout=20)
+
+_ADVICE = {
+    "ResourceNotFoundException": "there is none of this name in this account and region: see AWS_PROFILE, AWS_REGION",
+    "AccessDeniedException": "the caller needs dynamodb:DescribeTable and dynamodb:Scan on it",
+}
+"""What a person can do, by the error's code."""
+
+
+def read_items(table: str, limit: int) -> list[Record]:
+    """Records of at most so many items; those that a scan meets first.
+
+    Raises:
+        LocalError: the table cannot be read, or has no items.
+
+    """
+    try:
+        region = os.environ.get("AWS_REGION") or None  # which boto3 by itself does not read
+        client = boto3.client("dynamodb", region_name=region, config=_CONFIG)
+        records = _scan(client, table, limit)
+    except NoRegionError as error:
+        raise LocalError("no AWS region: set AWS_REGION, or AWS_PROFILE to a profile that has one") from error
+    except NoCredentialsError as error:
+        raise LocalError("no AWS credentials: set AWS_PROFILE, or authenticate as for the AWS CLI") from error
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "")
+        advice = _ADVICE.get(code, error.response.get("Error", {}).get("Message", "no reason given"))
+        raise LocalError(f"the table {table} cannot be read: {code}: {advice}") from error
+    except BotoCoreError as error:
+        told = " ".join(str(error).split())  # some of them have several lines
+        raise LocalError(f"the table {table} cannot be read: {told}") from error
+    if not records:
+        raise LocalError(f"the table {table} has no items to try")
+    return records
+
+
+def _scan(client: "DynamoDBClient", table: str, limit: int) -> list[Record]:
+    described = client.describe_table(TableName=table)["Table"]
+    keys = [key["AttributeName"] for key in described["KeySchema"]]
+    stream = described.get("LatestStreamArn") or f"{described['TableArn']}/stream/none"
+    items = client.scan(TableName=table, Limit=limit)["Items"]
+    now = int(datetime.now(UTC).timestamp())
+    return [to_record(item, keys, stream, number, now) for number, item in enumerate(items, 1)]
+
+
+def to_record(item: Mapping[str, Any], keys: Sequence[str], stream: str, number: int, now: int) -> Record:
+    """The record that Lambda would hand over had this item been inserted at this time, in seconds since the epoch.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
+    """
+    image = _to_json(item)
+    return {
+        "eventName": "INSERT",
+        "dynamodb": {
+            "ApproximateCreationDateTime": now,
+            "Keys": {name: image[name] for name in keys},
+            "NewImage": image,
+            "SequenceNumber": str(number),
+            "StreamViewType": "NEW_AND_OLD_IMAGES",
+        },
+        "eventSourceARN": stream,
+    }
+
+
+def _to_json(value: Any) -> Any:  # noqa: ANN401  # whatever an item may hold
+    """Binary values as base64 text: Lambda's JSON has no bytes."""
+    if isinstance(value, dict):
+        return {name: _to_json(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_to_json(each) for each in value]
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else value

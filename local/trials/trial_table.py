@@ -1,0 +1,127 @@
+"""Shows trials as a table: a row for each record, then each layout with how many records it took.
+
+Names and ids are shown, and no value of any feature. Nothing is cut off: a narrow terminal breaks a cell's text.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from feature_events.errors import PoisonRecord
+from feature_events.events.event import FeatureAvailabilityEvent
+from feature_events.layout_language.table_layout import TableLayout
+from local.trials.trial import Trial
+
+COLUMNS = ("record", "layout", "entity", "resource", "features", "timestamp", "compute id")
+STYLES = ("dim", "bold", "cyan", "magenta", "green", "dim", "yellow")
+FEATURES = COLUMNS.index("features")
+NARROW = 100
+"""Below so many characters a time is broken in two."""
+SHARES = 6
+"""No column but that of the features and the time is wider than this part of the terminal."""
+OTHER_TIME = "* the time of the change: the layout finds no readable time in the item"
+
+
+def show_trials(console: Console, trials: Sequence[Trial], layouts: Sequence[TableLayout]) -> None:
+    """Prints the rows, the layouts, and how many records gave what."""
+    rows = [_to_cells(number, trial, console.width) for number, trial in enumerate(trials, 1)]
+    widths = _to_widths(rows, console.width)
+    console.print(_to_row(COLUMNS, widths, ["bold"] * len(COLUMNS)))
+    for trial, cells in zip(trials, rows, strict=True):
+        console.print(_to_row(cells, widths, STYLES) if len(cells) == len(COLUMNS) else _to_line(cells, trial))
+    if any(not trial.has_own_time for trial in trials):
+        console.print(f"[dim]{OTHER_TIME}[/]", highlight=False)
+    console.print()
+    console.print(_to_layout_table(trials, layouts))
+    console.print()
+    console.print(_to_summary(trials), highlight=False)
+
+
+def to_printable(text: str) -> str:
+    """A text of somebody's item, with what a terminal would act on or cannot show written out."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+
+
+def describe(layout: TableLayout) -> str:
+    """What a layout takes, in a line: the table's name and its keys."""
+    table = "any table" if layout.table.takes_all else layout.table.text
+    return f"{table}: " + ", ".join(f"{key.name.text} = {key.value.text}" for key in layout.keys)
+
+
+def _to_cells(number: int, trial: Trial, width: int) -> list[str]:
+    """A record's cells; fewer than there are columns where it gives no event."""
+    place = [str(number), str(trial.layout or "-")]
+    result = trial.result
+    if not isinstance(result, FeatureAvailabilityEvent):
+        return [*place, _to_reason(trial)]
+    time = result.timestamp if width >= NARROW else result.timestamp.replace("T", "T\n")
+    return [
+        *place,
+        to_printable(f"{result.entity_type} {result.entity_id}"),
+        to_printable(result.resource_name),
+        to_printable(", ".join(name or '""' for name in result.features)),
+        time if trial.has_own_time else f"{time}*",
+        to_printable(result.compute_id) or "-",
+    ]
+
+
+def _to_reason(trial: Trial) -> str:
+    if isinstance(trial.result, PoisonRecord):
+        return to_printable(f"PoisonRecord, which is dead-lettered: {trial.result}")
+    if isinstance(trial.result, Exception):
+        return to_printable(f"{type(trial.result).__name__}, which fails the invocation: {trial.result}")
+    return f"skipped: {trial.result}"
+
+
+def _to_widths(rows: Sequence[Sequence[str]], width: int) -> list[int]:
+    """As wide as the texts of each column are, within their share; the features have what is left."""
+    events = [COLUMNS, *[cells for cells in rows if len(cells) == len(COLUMNS)]]
+    widths = [
+        max(len(line) for cells in events for line in cells[column].split("\n")) for column in range(len(COLUMNS))
+    ]
+    shared = [column for column, name in enumerate(COLUMNS) if name in ("entity", "resource", "compute id")]
+    for column in shared:
+        widths[column] = min(widths[column], max(width // SHARES, len(COLUMNS[column])))
+    others = sum(widths) - widths[FEATURES] + len(COLUMNS)
+    widths[FEATURES] = max(width - others, len("features"))
+    return widths
+
+
+def _to_row(cells: Sequence[str], widths: Sequence[int], styles: Sequence[str]) -> Table:
+    row = Table.grid(padding=(0, 1, 0, 0))
+    for width, style in zip(widths, styles, strict=True):
+        row.add_column(width=width, style=style, overflow="fold")
+    row.add_row(*[Text(cell) for cell in cells])
+    return row
+
+
+def _to_line(cells: Sequence[str], trial: Trial) -> Table:
+    """A record without an event: its reason has the whole width."""
+    row = Table.grid(padding=(0, 1, 0, 0))
+    for name, style in zip(COLUMNS[:2], STYLES[:2], strict=True):
+        row.add_column(width=len(name), style=style)
+    row.add_column(style="red" if isinstance(trial.result, Exception) else "yellow", overflow="fold")
+    row.add_row(*[Text(cell) for cell in cells])
+    return row
+
+
+def _to_layout_table(trials: Sequence[Trial], layouts: Sequence[TableLayout]) -> Table:
+    taken = Counter(trial.layout for trial in trials)
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("layout", style="bold")
+    table.add_column("records", justify="right")
+    table.add_column("what it takes", overflow="fold")
+    for number, layout in enumerate(layouts, 1):
+        table.add_row(str(number), str(taken[number]), Text(to_printable(describe(layout))))
+    return table
+
+
+def _to_summary(trials: Sequence[Trial]) -> str:
+    results = [trial.result for trial in trials]
+    events = sum(isinstance(result, FeatureAvailabilityEvent) for result in results)
+    errors = sum(isinstance(result, Exception) for result in results)
+    skipped = len(results) - events - errors
+    return f"records {len(results)}: events {events}, skipped {skipped}, errors {errors}"

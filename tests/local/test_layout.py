@@ -1,0 +1,268 @@
+"""`make layout` shows what the function would make of records, and says in one line what is wrong with its input."""
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from feature_events.errors import Misconfigured, PoisonRecord
+from feature_events.events.event import FeatureAvailabilityEvent
+from feature_events.layout_language.reading import to_table_layouts
+from feature_events.records.change import Skipped
+from local.commands.layout import LAYOUTS, RECORDS, try_layouts
+from local.errors import LocalError
+from local.paths import ROOT
+from local.trials.layouts_file import read_layouts
+from local.trials.trial import Trial, Trials
+from local.trials.trial_table import describe, show_trials, to_printable
+from tests.support.captures import list_stores, read_capture, to_records_file
+from tests.support.records import to_record
+
+EVENT = FeatureAvailabilityEvent(
+    "id", "feature_available", "2025-10-10T12:34:56.789Z", "user", "u-1", "feature", "spending", "run-1", ("sum", "n")
+)
+
+
+def to_account(trial: Trial) -> dict[str, Any]:
+    """A trial in the words of a capture's account."""
+    if isinstance(trial.result, Skipped):
+        return {"skipped": str(trial.result)}
+    assert isinstance(trial.result, FeatureAvailabilityEvent), trial.result
+    event = trial.result._asdict()
+    names = ("entity_type", "entity_id", "resource_name", "timestamp", "compute_id")
+    time = {} if trial.has_own_time else {"timestamp": None}
+    return {**{name: event[name] for name in names}, **time, "features": list(event["features"])}
+
+
+@pytest.fixture
+def console() -> Console:
+    """A console that keeps what it prints."""
+    return Console(file=io.StringIO(), width=150)
+
+
+def read(console: Console) -> list[str]:
+    """The lines that were printed, without the blanks at their ends."""
+    assert isinstance(console.file, io.StringIO)
+    return [line.rstrip() for line in console.file.getvalue().splitlines()]
+
+
+@pytest.mark.parametrize("store", list_stores())
+def test_trials__are_the_writers_own_account(store: str, tmp_path: Path) -> None:
+    """Each record of a real writer gives what the writer says, and a time of its own where the writer gave one."""
+    capture = read_capture(store)
+    file = tmp_path / "layouts.json"
+    file.write_text(json.dumps(capture.layouts))
+    run = Trials(read_layouts(str(file), "all")).run
+    assert [to_account(run(record)) for record in capture.records] == capture.events
+
+
+@pytest.mark.parametrize("store", list_stores())
+def test_table__has_each_event_of_a_capture(store: str, tmp_path: Path, console: Console) -> None:
+    """A row has the names, the ids and the number of the layout; a skip has its reason."""
+    capture = read_capture(store)
+    file = tmp_path / "layouts.json"
+    file.write_text(json.dumps(capture.layouts))
+    console.width = 400
+    assert try_layouts(console, str(file), "all", to_records_file(store)) == 0
+    for line, event in zip(read(console)[1:], capture.events, strict=False):
+        if "skipped" in event:
+            assert line.endswith(f"skipped: {event['skipped']}")
+            continue
+        words = line.split()[1:]
+        assert 1 <= int(words[0]) <= len(capture.layouts)
+        told = f"{event['entity_type']} {event['entity_id']} {event['resource_name']} {', '.join(event['features'])}"
+        assert words[1:-2] == told.split()
+        assert words[-1] == (event["compute_id"] or "-")
+        assert event["timestamp"] is None or words[-2] == event["timestamp"]
+
+
+TRIALS = [
+    Trial(EVENT, 2),
+    Trial(EVENT._replace(entity_type="account_pid", entity_id="a-1234567890123456", compute_id=""), 1),
+    Trial(Skipped.OTHER_ITEM, None),
+    Trial(EVENT._replace(entity_id="[u]\x1b[1m", features=("", "a_long_name_of_a_feature")), 2, has_own_time=False),
+    Trial(PoisonRecord("features: features is not a map"), 1),
+    Trial(Misconfigured("no layout fits the table orders with the key attributes id: add one to TABLE_LAYOUTS"), None),
+]
+SCREENS = {
+    100: """\
+record layout entity           resource features               timestamp                 compute id
+1      2      user u-1         spending sum, n                 2025-10-10T12:34:56.789Z  run-1
+2      1      account_pid      spending sum, n                 2025-10-10T12:34:56.789Z  -
+              a-12345678901234
+              56
+3      -      skipped: other_item
+4      2      user [u]\\x1b[1m  spending "",                    2025-10-10T12:34:56.789Z* run-1
+                                        a_long_name_of_a_featu
+                                        re
+5      1      PoisonRecord, which is dead-lettered: features: features is not a map
+6      -      Misconfigured, which fails the invocation: no layout fits the table orders with the
+              key attributes id: add one to TABLE_LAYOUTS
+* the time of the change: the layout finds no readable time in the item
+
+layout records what it takes
+1            2 any table: {entity_type} = {entity_id}, category = {resource_name}
+2            2 app: pk = USER#{entity_id}, sk = FEATURES#{resource_name}
+
+records 6: events 3, skipped 1, errors 2""",
+    80: """\
+record layout entity        resource features         timestamp      compute id
+1      2      user u-1      spending sum, n           2025-10-10T    run-1
+                                                      12:34:56.789Z
+2      1      account_pid   spending sum, n           2025-10-10T    -
+              a-12345678901                           12:34:56.789Z
+              23456
+3      -      skipped: other_item
+4      2      user          spending "",              2025-10-10T    run-1
+              [u]\\x1b[1m             a_long_name_of_a 12:34:56.789Z*
+                                     _feature
+5      1      PoisonRecord, which is dead-lettered: features: features is not a
+              map
+6      -      Misconfigured, which fails the invocation: no layout fits the
+              table orders with the key attributes id: add one to TABLE_LAYOUTS
+* the time of the change: the layout finds no readable time in the item
+
+layout records what it takes
+1            2 any table: {entity_type} = {entity_id}, category =
+               {resource_name}
+2            2 app: pk = USER#{entity_id}, sk = FEATURES#{resource_name}
+
+records 6: events 3, skipped 1, errors 2""",
+}
+
+
+@pytest.mark.parametrize("width", SCREENS)
+def test_table__looks_as_it_should(width: int) -> None:
+    """All is shown on a terminal of this width, and nothing of an item is taken for a command of the terminal."""
+    console = Console(file=io.StringIO(), width=width)
+    show_trials(console, TRIALS, to_table_layouts(LAYOUTS)[:2])
+    assert "\n".join(read(console)) == SCREENS[width]
+
+
+def test_table__counts_the_layouts_that_took_nothing(console: Console) -> None:
+    """A layout that is for no record is seen by its nought."""
+    assert try_layouts(console, LAYOUTS, "all", RECORDS) == 0
+    lines = read(console)
+    start = lines.index("layout records what it takes")
+    assert [line.split()[:2] for line in lines[start + 1 : start + 4]] == [["1", "0"], ["2", "1"], ["3", "1"]]
+
+
+def test_describe__names_table_and_keys() -> None:
+    """What makes a layout another one than its neighbour is in its line."""
+    assert [describe(layout) for layout in to_table_layouts(LAYOUTS)] == [
+        "any table: {entity_type} = {entity_id}, category = {resource_name}",
+        "app: pk = USER#{entity_id}, sk = FEATURES#{resource_name}",
+        "app: pk = MERCHANT#{entity_id}, sk = FEATURES#{resource_name}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"), [("u-1 ę🦊", "u-1 ę🦊"), ("a\nb\x1b[1m", "a\\nb\\x1b[1m"), ("\ud800", "\\ud800")]
+)
+def test_to_printable__writes_out_what_a_terminal_acts_on(text: str, shown: str) -> None:
+    """Text of any script stays, a control character or half of one is written out."""
+    assert to_printable(text) == shown
+
+
+def test_records__are_taken_in_either_form(tmp_path: Path, console: Console) -> None:
+    """A record in each line, with empty lines between, one alone, a batch in a line and an event give the same rows."""
+    record, event = to_record(1), {"Records": [to_record(1), to_record(2)]}
+    lines = f"{json.dumps(record)}\n\n{json.dumps(to_record(2))}\n"
+    batches = f"{json.dumps({'Records': [record]})}\n{json.dumps({'Records': [to_record(2)]})}"
+    for text in (lines, json.dumps(event), json.dumps(event, indent=2), batches):
+        file = tmp_path / "records.jsonl"
+        file.write_text(text)
+        assert try_layouts(console, "default", "all", file) == 0
+    file.write_text(json.dumps(record, indent=2))
+    assert try_layouts(console, "default", "all", file) == 0
+    counts = [line for line in read(console) if line.startswith("records ")]
+    assert counts == ["records 2: events 2, skipped 0, errors 0"] * 4 + ["records 1: events 1, skipped 0, errors 0"]
+
+
+def test_features_mode__is_the_functions(console: Console) -> None:
+    """Under `changed` only what changed is named, and what changed nothing is skipped by the layout that took it."""
+    assert try_layouts(console, "default", "changed", ROOT / "events" / "modify.json") == 0
+    assert read(console)[1].split()[:6] == ["1", "1", "bright_uid", "user-123", "user_features", "age"]
+    assert try_layouts(console, "default", "changed", ROOT / "events" / "unchanged.json") == 0
+    assert "1      1      skipped: unchanged" in read(console)
+
+
+def test_errors__are_rows_and_end_with_1(console: Console) -> None:
+    """A record that the function would dead-letter, or fail at, is told in the function's words."""
+    assert try_layouts(console, "default", "all", ROOT / "events" / "unreadable.json") == 1
+    assert any("PoisonRecord, which is dead-lettered: " in line for line in read(console))
+    assert try_layouts(console, "single_table", "all", ROOT / "events" / "insert.json") == 1
+    told = "no layout fits the table user_feature_store with the key attributes bright_uid and category"
+    assert any(f"Misconfigured, which fails the invocation: {told}" in line for line in read(console))
+
+
+BAD = '[{"keys": {"pk": "{entity_id}"}, "features": [], "colour": "red"}, {"keys": {}}]'
+ENDS = {
+    "bad layouts": (
+        "layouts.json",
+        BAD,
+        "6 of the function's settings are invalid:\n- TABLE_LAYOUTS layout 1, colour: ",
+    ),
+    "layouts are no JSON": ("layouts.json", "[{", "- TABLE_LAYOUTS must be a JSON list of layouts; this is no JSON"),
+    "layouts are a word": ("layouts.json", "default", "layouts.json must hold a JSON list of layouts"),
+    "layouts are empty": ("layouts.json", "", "layouts.json must hold a JSON list of layouts"),
+    "records are empty": ("records.jsonl", "\n", "records.jsonl has no records: write one in each line, or an event"),
+    "an event without records": ("records.jsonl", '{"Records": []}', "records.jsonl has no records"),
+    "a line is no JSON": ("records.jsonl", '{"a": 1}\n{"b": ', "records.jsonl, line 2 is not JSON (Expecting value"),
+    "records are no text": ("records.jsonl", "\x00\x01", "records.jsonl, line 1 is not JSON"),
+}
+"""Which file holds what, and what is told."""
+
+
+@pytest.mark.parametrize(("name", "content", "told"), ENDS.values(), ids=ENDS)
+def test_input__is_refused_with_its_place(name: str, content: str, told: str, tmp_path: Path, console: Console) -> None:
+    """What is wrong with a file, and where; of layouts all mistakes at once, as the function has them."""
+    layouts, records = tmp_path / "layouts.json", tmp_path / "records.jsonl"
+    layouts.write_bytes((ROOT / "schemas" / "table_layouts" / "default.json").read_bytes())
+    records.write_text("{}")
+    (tmp_path / name).write_text(content)
+    with pytest.raises(LocalError) as raised:
+        try_layouts(console, str(layouts), "all", records)
+    assert told in str(raised.value)
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command as README has it, with nothing of this project on Python's path."""
+    return subprocess.run(  # noqa: S603  # this project's own command
+        [sys.executable, "-m", "local.layout", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_command__works_as_it_is_written() -> None:
+    """Without arguments it tries the sample of a single-table design."""
+    done = run()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[1].split()[:5] == ["1", "2", "user", "user-123", "spending"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "told"),
+    [
+        (["default", "events/unreadable.json"], 1, "records 3: events 2, skipped 0, errors 1"),
+        (["nowhere.json"], 1, "error: nowhere.json: no such file, and no name in schemas/table_layouts: default"),
+        (["default", "nowhere.jsonl"], 1, "error: nowhere.jsonl: No such file or directory"),
+        (["default", "events/insert.json", "--table", "app"], 2, "give either RECORDS.jsonl or --table"),
+        (["--table", "app", "--items", "0"], 2, "--items must be from 1 to 1000"),
+    ],
+)
+def test_command__ends_with_its_status(arguments: list[str], status: int, told: str) -> None:
+    """A pipeline of CI learns by the status whether all is well, and a person by one line."""
+    done = run(*arguments)
+    assert done.returncode == status
+    assert told in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
