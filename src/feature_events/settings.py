@@ -96,7 +96,7 @@ def read_settings(environ: Mapping[str, str], *, registers: bool = False) -> Set
         registers: whether they are for registering the schema, which needs a registry and no brokers.
 
     Raises:
-        Misconfigured: with one line for each mistake. No value is repeated, since it may be a secret in a wrong place.
+        Misconfigured: with one line for each mistake. No value but a layout's is repeated: it may be a secret.
 
     """
     values = _Values(environ)

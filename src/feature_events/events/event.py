@@ -21,6 +21,7 @@ RESOURCE_TYPE = "feature"
 _is_hex = re.compile(r"[0-9a-f]{32}").fullmatch
 _is_uuid = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}").fullmatch
 
+_DATE = len("20251010")
 _TO_MILLISECONDS = len("2025-10-10T12:34:56.789")
 _is_plain_time = re.compile(
     r"[1-9]\d{3}-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
@@ -100,7 +101,7 @@ def to_timestamp(updated_at: str, created_ms: int | None) -> str:
     with_t = updated_at.replace(" ", "T", 1)  # as Python writes a time, and so Feast
     if _is_plain_time(with_t):
         return with_t[:_TO_MILLISECONDS] + "Z"
-    if updated_at:
+    if not updated_at.isdecimal() or len(updated_at) == _DATE:  # a longer number would be read as a date before 1800
         with contextlib.suppress(ValueError, OverflowError):  # it is no time
             time = datetime.fromisoformat(updated_at)
             in_utc = time if time.tzinfo is None else time.astimezone(UTC)

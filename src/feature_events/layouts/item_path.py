@@ -10,7 +10,10 @@ from feature_events.errors import PoisonRecord
 from feature_events.layout_language.table_layout import Path
 from feature_events.records.change import Item
 
-_TYPES = frozenset(["S", "N", "B", "BOOL", "NULL", "M", "L", "SS", "NS", "BS"])
+_STORED_AS = {
+    "S": "S", "N": "S", "B": "B", "BOOL": "BOOL", "NULL": "BOOL", "M": "M", "L": "L", "SS": "L", "NS": "L", "BS": "L",
+}  # fmt: skip
+"""The type that the content of an attribute of each type has when it is serialized again."""
 
 
 def find_map(item: Item, path: Path) -> Item | None:
@@ -31,8 +34,8 @@ def find_map(item: Item, path: Path) -> Item | None:
                 return None
             kind = "a map" if type(value) is dict else "an attribute value"
             raise PoisonRecord(f"{'.'.join(path)}: {name} is not {kind}")
-        here = inner if "M" not in inner else _to_serialized_once(inner)
-    return here
+        here = inner
+    return here if "M" not in here else _to_serialized_once(here)
 
 
 def is_absent(value: Any) -> bool:  # noqa: ANN401  # anything a record may hold
@@ -52,7 +55,9 @@ def _to_serialized_once(attributes: Item) -> Item:
 def _to_value(value: Any) -> Item | None:  # noqa: ANN401  # anything a record may hold
     """`{"N": "30"}` of `{"M": {"N": {"S": "30"}}}`; None where that is no attribute in an attribute."""
     parts = value.get("M") if type(value) is dict else None
-    if type(parts) is not dict or len(parts) != 1 or not _TYPES.issuperset(parts):
+    if type(parts) is not dict or len(parts) != 1:
         return None
     [(kind, part)] = parts.items()
-    return {kind: next(iter(part.values()))} if type(part) is dict and len(part) == 1 else None
+    if type(part) is not dict or list(part) != [_STORED_AS.get(kind)]:
+        return None
+    return {kind: part[_STORED_AS[kind]]}

@@ -13,6 +13,7 @@ from feature_events.records.stream import Stream
 
 _STREAMS_KEPT = 64  # one function serves a few tables
 _MOST_KEYS = 2
+_NOT_ITS_KEYS = "the record's key attributes are not its table's"
 
 
 class Fit(NamedTuple):
@@ -32,7 +33,8 @@ class TableLayouts:
 
     def __init__(self, layouts: Sequence[TableLayout]) -> None:
         self._layouts = layouts
-        self._key_names: dict[str, set[str]] = {}
+        self._fitted: set[str] = set()
+        """ARNs of streams of which a record has had a layout."""
         self.fit = lru_cache(_STREAMS_KEPT)(self._fit)
         """`_fit`, once per stream; an error is not kept."""
 
@@ -68,17 +70,21 @@ class TableLayouts:
             Misconfigured: there is no layout for the table.
 
         """
-        known = self._key_names.get(stream.arn)
-        if not 0 < len(key_names) <= _MOST_KEYS or (known is not None and known != set(key_names)):
-            # A table's keys never change, and a new table of the same name has another stream
-            raise PoisonRecord("the record's key attributes are not its table's")
+        if not 0 < len(key_names) <= _MOST_KEYS:
+            raise PoisonRecord(_NOT_ITS_KEYS)
         table = to_table_name(stream.table_arn)
         if not table:
             raise PoisonRecord("eventSourceARN is not the ARN of a table's stream")
-        layouts = self.fit_table(table, key_names)
-        if len(self._key_names) >= _STREAMS_KEPT:
-            self._key_names.clear()
-        self._key_names[stream.arn] = set(key_names)
+        try:
+            layouts = self.fit_table(table, key_names)
+        except Misconfigured:
+            if stream.arn in self._fitted:
+                # A table's keys never change, and a new table of the same name has another stream
+                raise PoisonRecord(_NOT_ITS_KEYS) from None
+            raise
+        if len(self._fitted) >= _STREAMS_KEPT:
+            self._fitted.clear()
+        self._fitted.add(stream.arn)
         return Fit(to_plain(layouts[0]), layouts)
 
 

@@ -3,10 +3,12 @@
 An old event behind a newer one would announce what is no longer there, so what is stale is sent only when forced.
 """
 
+from operator import eq
 from typing import Protocol, cast
 
 from feature_events.errors import PoisonRecord
 from feature_events.failures.current_items import are_equal
+from feature_events.layout_language.table_layout import JsonNames
 from feature_events.layouts.available_features import read_features
 from feature_events.layouts.entity_features import EntityFeatures, read_entity_features
 from feature_events.layouts.table_layouts import ChosenLayout, TableLayouts
@@ -50,4 +52,9 @@ def _has_features(item: Item, change: Change, layouts: TableLayouts) -> bool:
         now = read_features(item, chosen) or {}
     except PoisonRecord:
         return False
-    return all(name in now and are_equal(now[name], then[name]) for name in entity.features)
+    # Values in JSON are no attributes, of which a set may come in another order
+    are_same = eq if isinstance(chosen[0].layout.features, JsonNames) else are_equal
+    try:
+        return all(name in now and are_same(now[name], then[name]) for name in entity.features)
+    except RecursionError:
+        return False  # JSON so deep that it cannot be compared

@@ -3,9 +3,16 @@
 from collections.abc import Callable, Iterator
 
 import pytest
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported, if not by name
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    ResourceType,
+)
 
 from local.servers.stack import Stack
-from tests.template.deployment.account import Account
+from tests.template.deployment.account import WAIT, Account
 
 
 @pytest.fixture(scope="session")
@@ -21,3 +28,16 @@ def remove(account: Account) -> Iterator[Callable[[str], None]]:
     yield names.append
     for name in names:
         account.delete(name)
+
+
+@pytest.fixture
+def limit_size(account: Account) -> Callable[[str, int], None]:
+    """Sets the largest batch that a topic takes, in bytes."""
+    admin = AdminClient({"bootstrap.servers": account.stack.kafka})
+
+    def limit(topic: str, size: int) -> None:
+        entry = ConfigEntry("max.message.bytes", str(size), incremental_operation=AlterConfigOpType.SET)
+        resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
+        admin.incremental_alter_configs([resource])[resource].result(WAIT)
+
+    return limit

@@ -3,31 +3,11 @@
 from collections.abc import Callable
 
 import pytest
-from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported, if not by name
-    AdminClient,
-    AlterConfigOpType,
-    ConfigEntry,
-    ConfigResource,
-    ResourceType,
-)
 
 from local.application import deployment
 from local.errors import LocalError
 from tests.support.topics import read_topic, wait_for_topic
-from tests.template.deployment.account import WAIT, Account, wait_until
-
-
-@pytest.fixture
-def limit_size(account: Account) -> Callable[[str, int], None]:
-    """Sets the largest batch that a topic takes, in bytes."""
-    admin = AdminClient({"bootstrap.servers": account.stack.kafka})
-
-    def limit(topic: str, size: int) -> None:
-        entry = ConfigEntry("max.message.bytes", str(size), incremental_operation=AlterConfigOpType.SET)
-        resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
-        admin.incremental_alter_configs([resource])[resource].result(WAIT)
-
-    return limit
+from tests.template.deployment.account import Account, wait_until
 
 
 def test_redrive__sends_what_still_stands(

@@ -202,11 +202,24 @@ KEYS = {"pk": {"S": "u"}, "sk": {"S": "run-0@2020-01-01"}}
         ({"a": {"M": {"at": {"S": "2022"}, "job": {"N": "2"}}}, "at": {"S": "x"}, "job": {"S": "x"}}, "2022", "2"),
         ({"a": {"M": {"at": {"NULL": True}, "job": {"NULL": True}}}, "at": {"S": "x"}, "job": {"S": "y"}}, "x", "y"),
         ({"a": {"NULL": True}, "b": {"M": {"ms": {"N": "1000"}}}}, "1970-01-01T00:00:01.000Z", "run-0"),
-        ({"b": {"M": {"ms": {"S": "1000"}}}, "at": {"S": "x"}}, "2020-01-01", "run-0"),
-        ({"a": {"M": {"at": {"N": "5"}}}, "at": {"S": "x"}}, "2020-01-01", "run-0"),
+        ({"b": {"M": {"ms": {"S": "1000"}}}, "at": {"S": "x"}}, "1970-01-01T00:00:01.000Z", "run-0"),
+        ({"b": {"M": {"ms": {"S": "soon"}}}, "at": {"S": "x"}}, "", "run-0"),
+        ({"a": {"M": {"at": {"N": "5"}}}, "at": {"S": "x"}}, "", "run-0"),
+        ({"a": {"M": {"at": {"S": ""}, "job": {"S": "None"}}}, "at": {"S": "x"}, "job": {"S": "y"}}, "", ""),
         ({"a": {"M": {"at": {"S": "2022"}}}, "b": {"S": "no map"}, "job": {"S": "y"}}, "2022", "y"),
     ],
-    ids=["neither", "last", "first", "null", "unit", "text with a unit", "number without", "not looked into"],
+    ids=[
+        "neither",
+        "last",
+        "first",
+        "null",
+        "unit",
+        "text with a unit",
+        "no number",
+        "no unit",
+        "empty",
+        "not looked into",
+    ],
 )
 def test_read_entity_features__takes_the_first_that_is_there(item: Json, updated_at: str, compute_id: str) -> None:
     """Of the paths of a time and a compute id in order, and behind them what a key holds."""

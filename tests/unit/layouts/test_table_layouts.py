@@ -119,6 +119,14 @@ def test_choose__takes_other_keys_of_a_known_stream_for_a_bad_record() -> None:
     assert choose(layouts, "app", pk="USER#u", sk="FEATURES#r")
 
 
+@pytest.mark.parametrize("first", ["bright_uid", "bright_uidX"])
+def test_choose__refuses_nothing_that_a_layout_is_for(first: str) -> None:
+    """Which record of a stream comes first changes no other's end."""
+    layouts = to_layouts()
+    for name in (first, "bright_uid", "bright_uidX"):
+        assert choose(layouts, "any", **{name: "u", "category": "c"}) == {"type": name, "id": "u", "resource": "c"}
+
+
 @pytest.mark.parametrize("keys", [{}, {"a": {"S": "1"}, "b": {"S": "1"}, "c": {"S": "1"}}])
 def test_choose__takes_a_number_of_keys_that_no_table_has_for_a_bad_record(keys: Json) -> None:
     """A table has one key attribute or two."""
