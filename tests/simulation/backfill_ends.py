@@ -4,14 +4,16 @@ Before and after each of their steps anything may happen, so that no order of ev
 """
 
 from collections.abc import Callable, Sequence
+from typing import override
 
-from feature_events.backfills.checkpoints import Plan, Progress
+from feature_events.backfills.checkpoints import Progress
 from feature_events.backfills.source_table import Page
 from feature_events.deadline import Deadline
 from feature_events.events.message import Message
 from feature_events.kafka.delivery import Delivery, Refuse
 from feature_events.pipeline import MessagePublisher
 from feature_events.records.change import Item
+from tests.support.backfills import MemoryCheckpoints
 
 SEGMENTS = 2
 
@@ -62,11 +64,11 @@ class SeamTable:
         return found
 
 
-class SeamCheckpoints:
-    """Checkpoints in memory."""
+class SeamCheckpoints(MemoryCheckpoints):
+    """Checkpoints, with seams."""
 
     def __init__(self, seam: Seam) -> None:
-        self.progresses: dict[int, Progress] = {}
+        super().__init__()
         self.again = 0
         """Events that were sent once more, in all pages."""
         self._seam = seam
@@ -76,23 +78,11 @@ class SeamCheckpoints:
         """Whether the run is."""
         return len(self.progresses) == SEGMENTS and all(each.is_complete for each in self.progresses.values())
 
-    def read_plan(self) -> Plan | None:
-        """See `Checkpoints.read_plan`; a worker is given its plan."""
-        raise NotImplementedError
-
-    def write_plan(self, plan: Plan) -> None:
-        """See `Checkpoints.write_plan`."""
-        raise NotImplementedError
-
-    def read(self, segment: int) -> Progress:
-        """See `Checkpoints.read`."""
-        return self.progresses.get(segment, Progress())
-
+    @override
     def write(self, segment: int, progress: Progress) -> None:
-        """See `Checkpoints.write`."""
         self._seam()
         self.again += progress.again - self.read(segment).again
-        self.progresses[segment] = progress
+        super().write(segment, progress)
         self._seam()
 
 
