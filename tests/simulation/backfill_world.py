@@ -12,9 +12,7 @@ from unittest.mock import patch
 
 from feature_events import metrics
 from feature_events.backfills import announcement as announcement_module
-from feature_events.backfills.checkpoints import Plan
 from feature_events.backfills.pace import Pace
-from feature_events.backfills.request import Request
 from feature_events.backfills.work import Worker
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured, Undelivered
@@ -28,6 +26,7 @@ from tests.simulation.instances import Instance, Store
 from tests.simulation.invariants import INVARIANTS, Broken
 from tests.simulation.world import MAPPING, SETTINGS
 from tests.support.avro import read_avro
+from tests.support.backfills import STARTED_MS, to_plan
 from tests.support.doubles import FakeClock
 from tests.support.mapping import EventSourceMapping
 from tests.support.modelled_kafka import Fate, Killed, ModelledKafka, Written
@@ -40,18 +39,12 @@ MOVES = (WRITE, EMPTY, DELETE, DELIVER, KILL, NOTHING)
 """What may happen between two steps of a worker; none of them before the next step is NOTHING."""
 
 FATES = tuple(fate for fate in Fate if fate is not Fate.LATE)
-"""Of record batches. What is written after its producer has ended may be behind anything, and no check can tell."""
+"""Of record batches. One that is written after its producer has ended lands behind anything, which no read can tell."""
 
 ENTITIES = 4
-STARTED_MS = 1_760_300_000_000
 _DELIVERY_SECONDS = 12.0
 _PAGE_DELIVERY_SECONDS = 40.0
-_PLAN = Plan(
-    Request("user_feature_store", segments=SEGMENTS, workers=5, events_per_second=2),  # two items a page
-    "arn:aws:dynamodb:eu-west-1:123456789012:table/user_feature_store",
-    ("bright_uid", "category"),
-    STARTED_MS,
-)
+_PLAN = to_plan(segments=SEGMENTS, workers=5, events_per_second=2)  # two items a page
 _AVRO = read_avro(SHIPPED_SCHEMA)
 
 type Move = tuple[str, int]
@@ -69,7 +62,6 @@ class BackfillWorld:
         self.mapping.add_shard("shard-0")
         self.table = SeamTable(self._seam, _PLAN.key_names)
         self.checkpoints = SeamCheckpoints(self._seam)
-        self.runs = 1
         self.writes = self.kills = self.failures = 0
         self._moves: list[Move] = []
         self._fates: list[Fate] = []
@@ -123,7 +115,6 @@ class BackfillWorld:
         """
         if self.checkpoints.are_complete:
             self.checkpoints.progresses.clear()
-            self.runs += 1
         self._moves, self._fates = list(moves), list(fates)
         self.table.replica = dict(self.table.items)
         if self._backfill is None:
@@ -165,7 +156,7 @@ class BackfillWorld:
             raise Broken(broken)
 
     def _find_stale(self) -> Iterator[str]:
-        """Each item whose last event tells another state than it has."""
+        """Each item whose last event tells another state than it has, or that has none."""
         last = {message.key.decode(): message for log in self.kafka.logs for message in log}
         for item in self.table.items.values():
             entity = item["bright_uid"]["S"]
