@@ -18,6 +18,8 @@ INVARIANTS = {
     "I9": "no instance dead-letters more than the limit and its share of the events delivered",
     "I10": "nothing is dead-lettered before all that is ahead of it in its batch has come to an end",
     "I11": "a batch that begins with an event that the instance left unanswered is not sent before that is answered",
+    "I12": "once a backfill is complete and the stream has drained, an item's last event tells its current state",
+    "I13": "a backfilled message has the time at which its run began",
 }
 
 

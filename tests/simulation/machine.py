@@ -138,8 +138,14 @@ class Machine(RuleBasedStateMachine):
             self._stack.close()
 
 
-def run_machine(
-    runs: int, number: int, *, steps: int = 12, watched: str | None = None, tally: Tally | None = None
+def run_machine(  # noqa: PLR0913  # each run names what it is about
+    runs: int,
+    number: int,
+    *,
+    machine: type[RuleBasedStateMachine] = Machine,
+    steps: int = 12,
+    watched: str | None = None,
+    tally: object = None,
 ) -> None:
     """Runs the machine so often, from this seed; with one invariant watched, only until that is broken."""
     configuration = settings(
@@ -154,5 +160,5 @@ def run_machine(
     )
     # A class of its own, since the seed is kept on it
     settings_of_run = {"tally": tally, "watched": frozenset(INVARIANTS) if watched is None else frozenset({watched})}
-    machine: Any = type("Machine", (Machine,), settings_of_run)
-    run_state_machine_as_test(seed(number)(machine), settings=configuration)
+    of_run: Any = type(machine.__name__, (machine,), settings_of_run)
+    run_state_machine_as_test(seed(number)(of_run), settings=configuration)

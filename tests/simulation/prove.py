@@ -71,6 +71,12 @@ PROMISES = (
         ("redrive",),
     ),
     Promise(
+        "Once a backfill is complete and the stream has drained, an item's last event tells its current state",
+        "generated histories of writers, a live stream that lags and fails, and workers that are killed between any "
+        "two of their steps, over the real workers and pipeline and a model of Kafka",
+        ("backfill",),
+    ),
+    Promise(
         "Each of these tests would notice",
         "mutants of the code, each of which breaks one invariant",
         ("mutants",),

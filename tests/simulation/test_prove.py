@@ -41,7 +41,7 @@ def test_to_section__says_what_was_reported(tmp_path: Path) -> None:
     assert "9 histories<br>1 histories with the real producer on sockets<br>a<br>b |" in section
     assert "3 mutants, each found by its own of 2 invariants" in section
     assert "0 requests after the return under 1 faults (no broker)" in section
-    assert section.count("not run") == 2
+    assert section.count("not run") == 3
     assert all(each.promise in section and each.test in section for each in PROMISES)
 
 

@@ -9,6 +9,9 @@ from typing import Any
 from unittest.mock import patch
 
 import boto3
+import pytest
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from feature_events.deadline import Deadline
@@ -175,6 +178,22 @@ def in_memory() -> Iterator[None]:
     login = {"AWS_DEFAULT_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
     with patch.dict(os.environ, login), mock_aws():
         yield
+
+
+def replace_answers(monkeypatch: pytest.MonkeyPatch) -> Answers:
+    """The errors that AWS answers with from now on; none, to begin with."""
+    answers: Answers = {}
+    call = BaseClient._make_api_call  # type: ignore[attr-defined]  # noqa: SLF001  # where every request passes
+
+    def answer(client: object, name: str, parameters: object) -> object:
+        for wanted, code in answers.items():
+            operation, _, part = wanted.partition(" ")
+            if operation == name and part in str(parameters):
+                raise ClientError({"Error": {"Code": code}}, name)
+        return call(client, name, parameters)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", answer)
+    return answers
 
 
 def counts(report: Report) -> dict[str, int]:

@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
+from feature_events.backfills.pace import Pace
+from feature_events.backfills.work import Worker
 from feature_events.deadline import Deadline
 from feature_events.metrics import METRICS, emit_registry_latency
-from tests.support.doubles import FakeDeadLetters, FakePublisher
+from tests.support.backfills import MemoryCheckpoints, MemoryTable, to_plan
+from tests.support.doubles import FakeClock, FakeDeadLetters, FakePublisher
 from tests.support.pipelines import to_pipeline
 from tests.support.records import to_item, to_record, to_unreadable_record
 
@@ -57,7 +60,11 @@ def test_run__emits_the_batchs_figures(capsys: pytest.CaptureFixture[str]) -> No
 def test_emit__knows_every_metric(capsys: pytest.CaptureFixture[str]) -> None:
     """No metric is in the table that nothing emits."""
     emit_registry_latency(12.5)
-    to_pipeline(FakePublisher(), FakeDeadLetters()).run([to_record(), to_record(1, kind="REMOVE")], Deadline(1e9))
+    pipeline = to_pipeline(FakePublisher(), FakeDeadLetters())
+    pipeline.run([to_record(), to_record(1, kind="REMOVE")], Deadline(1e9))
+    clock = FakeClock()
+    pace, checkpoints = Pace(1e9, clock), MemoryCheckpoints()
+    Worker(to_plan(), pipeline, MemoryTable(), checkpoints, pace, clock, 12.0).work(0, Deadline(1e9))
     emitted = {name.split()[0] for name in values_of(read_emf(capsys.readouterr().out))}
     assert emitted == set(METRICS)
 

@@ -103,7 +103,7 @@ class StoredCheckpoints:
             return None
         try:
             return to_value(json.loads(body, object_hook=_from_json))
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             raise Misconfigured(f"{key} is no checkpoint of a backfill: start a run of another name") from None
 
     def _write(self, name: str, stored: Mapping[str, Any]) -> None:

@@ -18,7 +18,7 @@ def make_plan(
     layouts: TableLayouts,
     describe: Callable[[str], Description],
 ) -> Plan:
-    """The plan of a run, which is kept; that of a run which goes on is the one that it began with.
+    """The plan of a run, which is kept; a run that goes on has the one that it began with, at the pace now asked for.
 
     Args:
         request: what is asked for.
@@ -36,12 +36,13 @@ def make_plan(
     plan = checkpoints.read_plan()
     if plan is not None:
         _check_same(plan.request, request)
-        return plan
-    if request.run:
+        plan = plan._replace(request=request)
+    elif request.run:
         raise Misconfigured(f"there is no run {request.run} to go on with: leave run out to begin one")
-    table = describe(request.table)
-    layouts.fit_table(to_table_name(table.arn), table.key_names)
-    plan = Plan(request, table.arn, table.key_names, round(datetime.fromisoformat(started).timestamp() * 1000))
+    else:
+        table = describe(request.table)
+        layouts.fit_table(to_table_name(table.arn), table.key_names)
+        plan = Plan(request, table.arn, table.key_names, round(datetime.fromisoformat(started).timestamp() * 1000))
     checkpoints.write_plan(plan)
     return plan
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
-from feature_events.aws.clients import ask, ask_or_none, make_tables_client
+from feature_events.aws.clients import ask_or_none, make_tables_client
 from feature_events.aws.errors import Action
 from feature_events.errors import Misconfigured, Undelivered
 from feature_events.records.change import Item
@@ -80,7 +80,7 @@ class ScannedTable:
         where: dict[str, Any] = {"ExclusiveStartKey": after} if after else {}
         scan = partial(self._dynamodb.scan, TableName=self._arn, Segment=segment, TotalSegments=segments, Limit=limit)
         action = Action("dynamodb:Scan", f"the table {self._arn} cannot be scanned")
-        answer = ask(partial(scan, ConsistentRead=True, **where), action)
+        answer = _ask(partial(scan, ConsistentRead=True, **where), action)
         return Page(answer["Items"], answer.get("LastEvaluatedKey"))
 
     def read(self, keys: Sequence[Item]) -> Sequence[Item]:
@@ -96,7 +96,7 @@ class ScannedTable:
         found: list[Item] = []
         for wait in range(_TRIES):
             request: Any = {self._arn: {"Keys": keys, "ConsistentRead": True}}
-            answer = ask(partial(self._dynamodb.batch_get_item, RequestItems=request), action)
+            answer = _ask(partial(self._dynamodb.batch_get_item, RequestItems=request), action)
             for items in answer["Responses"].values():
                 found += items
             unprocessed = answer.get("UnprocessedKeys") or {}
@@ -105,3 +105,11 @@ class ScannedTable:
             keys = [key for each in unprocessed.values() for key in each["Keys"]]
             self._sleep(0.1 * 2**wait)
         raise Undelivered(f"{action.failure}: it is asked for more than it can give; try again later")
+
+
+def _ask[T](request: Callable[[], T], action: Action) -> T:
+    """What the table answers, which was there when the run began."""
+    answer = ask_or_none(request, action, _ABSENT)
+    if answer is None:
+        raise Misconfigured(f"{action.failure}: it was deleted meanwhile; begin a run for a table that exists")
+    return answer

@@ -69,7 +69,7 @@ class Worker(NamedTuple):
         self.checkpoints.write(segment, progress)
         counts = {
             "ItemsScanned": len(page.items),
-            "EventsDelivered": announced.delivered,
+            "EventsDelivered": 0 if request.dry_run else announced.delivered,
             "EventsAgain": announced.again,
         }
         metrics.emit(counts, announced.skipped)

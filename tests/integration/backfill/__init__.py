@@ -1,0 +1,1 @@
+"""The backfill on an AWS in memory."""

@@ -1,0 +1,105 @@
+"""Writers, a live stream that lags and fails, and workers that are killed between any two steps, in any order."""
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import override
+
+import hypothesis.strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule
+
+from tests.simulation.backfill_world import (
+    DELETE,
+    DELIVER,
+    EMPTY,
+    ENTITIES,
+    FATES,
+    KILL,
+    MOVES,
+    NOTHING,
+    WRITE,
+    BackfillWorld,
+    Move,
+)
+from tests.simulation.invariants import INVARIANTS
+from tests.support.modelled_kafka import Fate
+
+WRITTEN_ENTITIES = st.integers(0, ENTITIES - 1)
+_BETWEEN = [(kind, entity) for kind in (*MOVES, *[WRITE, DELIVER] * 3, *[NOTHING] * 5) for entity in range(ENTITIES)]
+BETWEEN = st.lists(st.sampled_from(_BETWEEN), max_size=16)
+WORKER_FATES = st.lists(st.sampled_from((*FATES, *[Fate.WRITTEN] * 5)), max_size=6)
+
+
+@dataclass
+class BackfillTally:
+    """What happened in all histories together."""
+
+    runs: int = 0
+    writes: int = 0
+    pages: int = 0
+    kills: int = 0
+    failures: int = 0
+    again: int = 0
+
+    def add(self, world: BackfillWorld) -> None:
+        """Counts one history."""
+        self.runs += 1
+        self.writes += world.writes - ENTITIES
+        self.pages += world.table.scans
+        self.kills += world.kills
+        self.failures += world.failures
+        self.again += world.checkpoints.again
+
+    def __str__(self) -> str:
+        return (
+            f"{self.runs:,} histories of {self.writes:,} writes and {self.pages:,} pages: workers were killed "
+            f"{self.kills:,} times and failed {self.failures:,} times, and {self.again:,} events were sent again since "
+            "their items had changed"
+        )
+
+
+class BackfillMachine(RuleBasedStateMachine):
+    """What may happen."""
+
+    watched = frozenset(INVARIANTS)
+    tally: BackfillTally | None = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._stack = ExitStack()
+        self.world = self._stack.enter_context(BackfillWorld(self.watched).running())
+
+    @rule(changes=st.lists(st.tuples(st.sampled_from((WRITE, WRITE, EMPTY, DELETE)), WRITTEN_ENTITIES), max_size=4))
+    def write(self, changes: list[Move]) -> None:
+        """Feature teams write and delete."""
+        for change in changes:
+            self.world.move(change)
+
+    @rule(lane=st.integers(0, 1), fate=st.sampled_from((*FATES, Fate.WRITTEN, Fate.WRITTEN)))
+    def deliver(self, lane: int, fate: Fate) -> None:
+        """The mapping goes on with what there is, late as it may be."""
+        self.world.deliver(lane, fate)
+
+    @rule(segment=st.integers(0, 1), between=BETWEEN, fates=WORKER_FATES)
+    def work(self, segment: int, between: list[Move], fates: list[Fate]) -> None:
+        """A worker goes on with a segment; writes, deliveries and its end come between its steps."""
+        self.world.work(segment, between, fates)
+
+    @rule(entity=WRITTEN_ENTITIES, gaps=st.lists(st.integers(0, 5), min_size=1, max_size=4), fates=WORKER_FATES)
+    def race(self, entity: int, gaps: list[int], fates: list[Fate]) -> None:
+        """An item is written between a worker's steps, and its event is there at once."""
+        written = [[*[(NOTHING, 0)] * gap, (WRITE, entity), (DELIVER, 0), (DELIVER, 0)] for gap in gaps]
+        self.world.work(entity % 2, [move for moves in written for move in moves], fates)
+
+    @rule(segment=st.integers(0, 1), steps=st.integers(0, 10))
+    def kill(self, segment: int, steps: int) -> None:
+        """A worker is killed after so many of its steps."""
+        self.world.work(segment, [*[(NOTHING, 0)] * steps, (KILL, 0)], [])
+
+    @override
+    def teardown(self) -> None:
+        try:
+            self.world.finish()
+            if self.tally is not None:
+                self.tally.add(self.world)
+        finally:
+            self._stack.close()

@@ -1,0 +1,274 @@
+"""A page's items are announced as they are, and again until they are no others; what has no event is only counted."""
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import pytest
+
+from feature_events.backfills.announcement import Announced, Announcer
+from feature_events.backfills.checkpoints import Plan
+from feature_events.deadline import Deadline
+from feature_events.errors import Misconfigured, Undelivered
+from feature_events.events.message import Message
+from feature_events.events.schema import SHIPPED_SCHEMA
+from feature_events.settings import HeadersMode
+from tests.support.avro import read_avro
+from tests.support.backfills import STARTED_MS, MemoryTable, to_plan, to_scanned
+from tests.support.doubles import FakeClock, FakeDeadLetters, FakePublisher
+from tests.support.pipelines import PREFIX, to_pipeline
+from tests.support.records import WRITTEN, to_item
+
+AVRO = read_avro(SHIPPED_SCHEMA)
+LARGE = tuple(f"feature_{number}" for number in range(200))
+
+
+class Announcement:
+    """An announcer between doubles."""
+
+    def __init__(self, *items: Any, plan: Plan | None = None, headers: HeadersMode = "cloudevents") -> None:  # noqa: ANN401  # an item
+        self.table = MemoryTable(*items)
+        self.publisher = FakePublisher(message_max_bytes=1000)
+        self.letters = FakeDeadLetters()
+        self.clock = FakeClock()
+        pipeline = to_pipeline(self.publisher, self.letters, headers=headers)
+        self.announcer = Announcer(plan or to_plan(), pipeline, self.table)
+
+    def announce(self) -> Announced:
+        """What becomes of all items, as they are now."""
+        announced = self.announcer.announce(list(self.table.items.values()), Deadline(60.0, self.clock))
+        assert self.letters.letters == []
+        return announced
+
+    @property
+    def events(self) -> Sequence[Any]:
+        """What the topic's messages say."""
+        return [read_event(message) for message in self.publisher.log]
+
+    @property
+    def features(self) -> Sequence[Sequence[str]]:
+        """The features that each event names."""
+        return [event["features"] for event in self.events]
+
+
+def read_event(message: Message) -> Any:  # noqa: ANN401  # whatever the schema says
+    """What a message says."""
+    assert message.value.startswith(PREFIX)
+    return AVRO.read(message.value[len(PREFIX) :])
+
+
+def announced(delivered: int, again: int = 0, **skipped: int) -> Announced:
+    """What became of items none of which is poison."""
+    return Announced(delivered, again, Counter(skipped), Counter())
+
+
+def test_announce__sends_the_event_of_each_item() -> None:
+    """It says what the item's own record would, under an id of its own and the run's time."""
+    run = Announcement(to_scanned("user-1"), to_scanned("user-2", features=("country",), compute_id=None))
+    assert run.announce() == announced(2)
+    first, second = run.events
+    assert {**first, "event_id": None} == {
+        "event_id": None,
+        "event_type": "feature_available",
+        "timestamp": WRITTEN,
+        "entity_type": "bright_uid",
+        "entity_id": "user-1",
+        "resource_type": "feature",
+        "resource_name": "user_features",
+        "compute_id": "spark-job-0007",
+        "features": ["age", "income"],
+    }
+    assert (second["entity_id"], second["compute_id"], second["features"]) == ("user-2", "", ["country"])
+    assert [message.key for message in run.publisher.log] == [b"user-1", b"user-2"]
+    assert [message.timestamp_ms for message in run.publisher.log] == [STARTED_MS, STARTED_MS]
+    headers = [dict(message.headers) for message in run.publisher.log]
+    assert [each["ce_id"].decode() for each in headers] == [first["event_id"], second["event_id"]]
+    assert all(each["ce_backfill"] == b"true" and "ce_sequence" not in each for each in headers)
+
+
+def test_announce__sends_no_headers_where_none_are_wanted() -> None:
+    """EVENT_HEADERS=none holds for a backfill too."""
+    run = Announcement(to_scanned(), headers="none")
+    run.announce()
+    assert [message.headers for message in run.publisher.log] == [[]]
+
+
+def test_announce__sends_again_what_changed_meanwhile_until_nothing_does() -> None:
+    """Two writes during the sending: the last event tells the last one; an item that stayed is sent once."""
+    run = Announcement(to_scanned("user-1", features=("one",)), to_scanned("user-2", features=("other",)))
+    run.table.meanwhile = [
+        lambda: run.table.put(to_scanned("user-1", features=("two",))),
+        lambda: run.table.put(to_scanned("user-1", features=("three",))),
+    ]
+    assert run.announce() == announced(4, again=2)
+    assert run.features == [["one"], ["other"], ["two"], ["three"]]
+    assert run.table.asked == [2, 1, 1]
+
+
+def test_announce__sends_again_what_has_other_values() -> None:
+    """The same features with another value are another state."""
+    run = Announcement(to_scanned(value=1))
+    run.table.meanwhile = [lambda: run.table.put(to_scanned(value=2))]
+    assert run.announce() == announced(2, again=1)
+
+
+def test_announce__takes_a_set_in_another_order_for_the_same() -> None:
+    """DynamoDB gives a set's members in any order."""
+    run = Announcement({**to_scanned(), "tags": {"SS": ["a", "b"]}})
+    run.table.meanwhile = [lambda: run.table.put({**to_scanned(), "tags": {"SS": ["b", "a"]}})]
+    assert run.announce() == announced(1)
+
+
+def test_announce__does_not_send_again_what_was_deleted_meanwhile() -> None:
+    """There is nothing to tell of it."""
+    run = Announcement(to_scanned("user-1"), to_scanned("user-2"))
+    run.table.meanwhile = [lambda: run.table.delete(to_scanned("user-1"))]
+    assert run.announce() == announced(2)
+
+
+def test_announce__ends_where_a_changed_item_has_no_event_any_more() -> None:
+    """Its live record has none either; the item is counted by what was announced of it."""
+    run = Announcement(to_scanned("user-1"), to_scanned("user-2"))
+
+    def spoil() -> None:
+        run.table.put(to_scanned("user-1", item={"features": {"S": "age"}}))
+        run.table.put(to_scanned("user-2", item={"text": {"S": "no features"}}))
+
+    run.table.meanwhile = [spoil]
+    assert run.announce() == announced(2)
+
+
+def test_announce__stops_where_items_are_written_faster_than_it_sends() -> None:
+    """It does not go on for ever, and says why."""
+    run = Announcement(to_scanned(value=0))
+    run.table.meanwhile = [partial(run.table.put, to_scanned(value=value)) for value in range(1, 5)]
+
+    def pass_time(_: Message) -> bool:
+        run.clock.seconds += 25
+        return False
+
+    run.publisher.loses = pass_time
+    with pytest.raises(Undelivered, match="written faster than they can be announced"):
+        run.announce()
+    assert len(run.publisher.log) == 3
+
+
+def test_announce__counts_what_kafka_refuses() -> None:
+    """It is not dead-lettered, since the table still has it, and what is around it is sent and read again."""
+    run = Announcement(to_scanned("user-1"), to_scanned("user-2", features=LARGE), to_scanned("user-3"))
+    expected = Counter({"Kafka refuses it: MSG_SIZE_TOO_LARGE": 1})
+    assert run.announce() == Announced(2, 0, Counter(), expected)
+    assert run.table.asked == [2]
+
+
+@pytest.mark.parametrize(
+    ("item", "reason"),
+    [
+        ({"features": {"S": "age"}}, "features.data: features is not a map"),
+        (to_item(("\ud800",)), "the item is not valid Unicode text"),
+    ],
+)
+def test_announce__counts_what_no_event_can_tell(item: Any, reason: str) -> None:  # noqa: ANN401  # an item
+    """An item that the layout refuses, or that is no Unicode, stops nobody."""
+    run = Announcement(to_scanned("user-1"), to_scanned("user-2", item=item))
+    assert run.announce() == Announced(1, 0, Counter(), Counter({reason: 1}))
+
+
+def test_announce__skips_what_has_no_features() -> None:
+    """It rightly gives no event."""
+    run = Announcement(to_scanned("user-1"), to_scanned("user-2", item={"text": {"S": "nothing"}}))
+    assert run.announce() == announced(1, no_features=1)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "entities"),
+    [
+        ({"compute_id": "nightly"}, ["user-2"]),
+        ({"entity_type": "bright_uid"}, ["user-1", "user-2"]),
+        ({"compute_id": "nightly", "resource_name": "others"}, []),
+    ],
+)
+def test_announce__sends_what_the_filter_asks_for(wanted: dict[str, str], entities: list[str]) -> None:
+    """All that it names must be so."""
+    run = Announcement(to_scanned("user-1"), to_scanned("user-2", compute_id="nightly"), plan=to_plan(filter=wanted))
+    counted = {"filtered": 2 - len(entities)} if len(entities) < 2 else {}
+    assert run.announce() == announced(len(entities), **counted)
+    assert [event["entity_id"] for event in run.events] == entities
+
+
+def test_announce__raises_where_an_acknowledgement_is_missing() -> None:
+    """Nobody may take the page for announced."""
+    run = Announcement(to_scanned("user-1"), to_scanned("user-2"))
+    run.publisher.loses = lambda message: message.key == b"user-2"
+    with pytest.raises(Undelivered, match="did not acknowledge all events of a page"):
+        run.announce()
+
+
+def test_announce__raises_where_what_changed_is_not_acknowledged() -> None:
+    """What is sent again counts as much as the first time."""
+    run = Announcement(to_scanned(value=1))
+
+    def write() -> None:
+        run.table.put(to_scanned(value=2))
+        run.publisher.reachable = False
+
+    run.table.meanwhile = [write]
+    with pytest.raises(Undelivered, match="did not acknowledge"):
+        run.announce()
+
+
+def test_announce__raises_where_the_topic_is_missing() -> None:
+    """That is for a person."""
+    run = Announcement(to_scanned())
+    run.publisher.topic_exists = False
+    with pytest.raises(Misconfigured, match="create it"):
+        run.announce()
+
+
+def test_announce__of_a_dry_run_counts_and_sends_nothing() -> None:
+    """It counts what a run would send, skip and refuse by the layout, and reads nothing twice."""
+    run = Announcement(
+        to_scanned("user-1"),
+        to_scanned("user-2", item={}),
+        to_scanned("user-3", item={"features": {"S": "age"}}),
+        plan=to_plan(dry_run=True),
+    )
+    run.publisher.reachable = False
+    poison = Counter({"features.data: features is not a map": 1})
+    assert run.announce() == Announced(1, 0, Counter({"no_features": 1}), poison)
+    assert (run.publisher.log, run.table.asked) == ([], [])
+
+
+@pytest.mark.parametrize(("key", "entity"), [({"B": b"\x00\xff"}, "AP8="), ({"N": "7"}, "7")])
+def test_announce__takes_keys_of_every_type(key: Any, entity: str) -> None:  # noqa: ANN401  # an attribute
+    """Binary is base64 as in a stream record, and an item is found again by what the table has."""
+    run = Announcement({**to_scanned(value=1), "bright_uid": key})
+    run.table.meanwhile = [lambda: run.table.put({**to_scanned(value=2), "bright_uid": key})]
+    assert run.announce() == announced(2, again=1)
+    assert [event["entity_id"] for event in run.events] == [entity, entity]
+
+
+def test_announce__sends_many_items_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No more than a thousand are with the publisher at once; each is sent once and in order."""
+    run = Announcement(*[to_scanned(f"user-{number}") for number in range(2_500)])
+    sizes: list[int] = []
+    publish = run.publisher.publish
+
+    def record(messages: Sequence[Message], *rest: Any) -> Any:  # noqa: ANN401  # as the publisher has it
+        sizes.append(len(messages))
+        return publish(messages, *rest)
+
+    monkeypatch.setattr(run.publisher, "publish", record)
+    run.table.meanwhile = [lambda: run.table.put(to_scanned("user-2400", value=2))]
+    assert run.announce() == announced(2_501, again=1)
+    assert sizes == [1_000, 1_000, 500, 1]
+    assert [event["entity_id"] for event in run.events] == [*[f"user-{number}" for number in range(2_500)], "user-2400"]
+
+
+def test_announce__of_an_empty_page_asks_nobody() -> None:
+    """A segment may end with one."""
+    run = Announcement()
+    run.publisher.topic_exists = False
+    assert run.announce() == announced(0)
+    assert run.table.asked == []
