@@ -6,7 +6,7 @@ from functools import partial
 
 from rich.console import Console
 
-from benchmarks import chart, report, scale
+from benchmarks import backfill_scale, chart, report, scale
 from benchmarks.backfill import measure_backfill
 from benchmarks.broker import run_broker
 from benchmarks.cold_start import compare_releases, measure_first_invocations, measure_starts
@@ -71,11 +71,12 @@ def _measure(brokers: str, progress: Callable[[str], None], *, rounds: int, comp
 
 
 def write_documents() -> None:
-    """Makes the table, the plot and the model's tables from the results."""
+    """Makes the table, the plot and the models' tables from the results."""
     results = Results.read()
     (FOLDER / "README.md").write_text(report.to_markdown(results))
     (FOLDER / "cpu.svg").write_text(chart.to_svg(results))
-    scale.update(results)
+    scale.update("stream", scale.to_tables(results))
+    scale.update("backfill", backfill_scale.to_tables(results))
 
 
 def _read_releases() -> dict[str, float]:
