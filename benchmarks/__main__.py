@@ -1,11 +1,13 @@
 """`make bench`: measures everything and writes what it found to docs/benchmarks and docs/scale.md."""
 
 import argparse
+from collections.abc import Callable
 from functools import partial
 
 from rich.console import Console
 
-from benchmarks import chart, report, scale
+from benchmarks import backfill_scale, chart, report, scale
+from benchmarks.backfill import measure_backfill
 from benchmarks.broker import run_broker
 from benchmarks.cold_start import compare_releases, measure_first_invocations, measure_starts
 from benchmarks.counters import measure_counters
@@ -23,26 +25,35 @@ from local.commands import command
 def bench(console: Console, *, rounds: int, compares_releases: bool) -> int:
     """Measures, writes, and says where."""
     with console.status("starting") as status, run_broker() as brokers:
-        end_to_end = measure_end_to_end(status.update)  # first, since it finds out soonest that something does not work
-        status.update("counting")
-        work = measure_counters()
-        status.update("the layouts")
-        layouts = measure_layouts()
-        costs = measure_throughput(lambda text: status.update(f"CPU of one record, {text}"), rounds)
-        status.update("one record")
-        one_record = measure_one_record(brokers)
-        sizes = measure_sizes(brokers)
-        status.update("memory over many invocations")
-        growth = measure_growth(brokers)
-        status.update("building")
-        with make_environments() as environments:
-            starts = measure_starts(environments, brokers, status.update)
-            status.update("first invocations")
-            first_invocations = measure_first_invocations(environments, brokers)
-            status.update("the largest batches")
-            peaks = measure_peaks(environments, brokers)
-        releases = compare_releases(brokers, status.update) if compares_releases else _read_releases()
-    results = Results(
+        results = _measure(brokers, status.update, rounds=rounds, compares_releases=compares_releases)
+    results.write()
+    write_documents()
+    console.print(f"written: {FOLDER}, {scale.DOCUMENT}")
+    return 0
+
+
+def _measure(brokers: str, progress: Callable[[str], None], *, rounds: int, compares_releases: bool) -> Results:
+    end_to_end = measure_end_to_end(progress)  # first, since it finds out soonest that something does not work
+    progress("counting")
+    work = measure_counters()
+    progress("the layouts")
+    layouts = measure_layouts()
+    costs = measure_throughput(lambda text: progress(f"CPU of one record, {text}"), rounds)
+    progress("one record")
+    one_record = measure_one_record(brokers)
+    sizes = measure_sizes(brokers)
+    progress("memory over many invocations")
+    growth = measure_growth(brokers)
+    backfill = measure_backfill(brokers, lambda text: progress(f"the backfill, {text}"))
+    progress("building")
+    with make_environments() as environments:
+        starts = measure_starts(environments, brokers, progress)
+        progress("first invocations")
+        first_invocations = measure_first_invocations(environments, brokers)
+        progress("the largest batches")
+        peaks = measure_peaks(environments, brokers)
+    releases = compare_releases(brokers, progress) if compares_releases else _read_releases()
+    return Results(
         made=describe_run(),
         costs=costs,
         layouts=layouts,
@@ -51,23 +62,21 @@ def bench(console: Console, *, rounds: int, compares_releases: bool) -> int:
         first_invocations=first_invocations,
         peaks=peaks,
         growth=growth,
+        backfill=backfill,
         one_record=one_record,
         end_to_end=end_to_end,
         sizes=sizes,
         releases=releases,
     )
-    results.write()
-    write_documents()
-    console.print(f"written: {FOLDER}, {scale.DOCUMENT}")
-    return 0
 
 
 def write_documents() -> None:
-    """Makes the table, the plot and the model's tables from the results."""
+    """Makes the table, the plot and the models' tables from the results."""
     results = Results.read()
     (FOLDER / "README.md").write_text(report.to_markdown(results))
     (FOLDER / "cpu.svg").write_text(chart.to_svg(results))
-    scale.update(results)
+    scale.update("stream", scale.to_tables(results))
+    scale.update("backfill", backfill_scale.to_tables(results))
 
 
 def _read_releases() -> dict[str, float]:

@@ -32,7 +32,8 @@ class Sample(NamedTuple):
     """Blocks that Python's allocator has given away: every object is in at least one."""
 
 
-def _take_sample() -> Sample:
+def take_sample() -> Sample:
+    """What memory this process has now, without its garbage."""
     gc.collect()
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return Sample(pages * _PAGE_KIB, sys.getallocatedblocks())
@@ -67,14 +68,14 @@ def main() -> None:
         function: Any = importlib.import_module("feature_events.handler")
         for invocation in range(int(invocations)):
             if invocation == int(warm):
-                samples.append(_take_sample())
+                samples.append(take_sample())
             _renew(event, invocation)
             if kind == ["wide"]:
                 _widen(event, invocation)
             # Parsed each time, as Lambda does
             if function.handler(json.loads(json.dumps(event)), Context()) != {"batchItemFailures": []}:
                 raise RuntimeError("not every event was delivered")
-        samples.append(_take_sample())
+        samples.append(take_sample())
     print(json.dumps(samples))  # noqa: T201  # it is what the program is for
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from tempfile import gettempdir
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 from local.environment import to_server_environment
 from local.paths import ROOT
@@ -50,6 +50,15 @@ def silence() -> Iterator[None]:
     """What a program prints meanwhile, as the function does its metrics and its log, goes to nowhere."""
     with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):  # noqa: PTH123  # a device, not a path
         yield
+
+
+@contextmanager
+def take_output() -> Iterator[TextIO]:
+    """This program's output for its answers alone; what else is printed, also by an earlier log, goes to nowhere."""
+    with os.fdopen(os.dup(sys.stdout.fileno()), "w") as output:
+        with open(os.devnull, "w") as nowhere:  # noqa: PTH123  # a device, not a path
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        yield output
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Self
 
 import confluent_kafka
 
+from benchmarks.backfill import Backfill, BackfillCost, BackfillGrowth
 from benchmarks.cold_start import FirstInvocation, Start
 from benchmarks.counters import Work
 from benchmarks.end_to_end import EndToEnd
@@ -38,6 +39,7 @@ class Results(NamedTuple):
     first_invocations: Sequence[FirstInvocation]
     peaks: Sequence[Peak]
     growth: Growth
+    backfill: Backfill
     one_record: OneRecord
     end_to_end: EndToEnd
     sizes: Sequence[Size]
@@ -57,6 +59,7 @@ class Results(NamedTuple):
             first_invocations=[FirstInvocation(**each) for each in found["first_invocations"]],
             peaks=[Peak(**each) for each in found["peaks"]],
             growth=Growth(**found["growth"]),
+            backfill=_to_backfill(**found["backfill"]),
             one_record=OneRecord(**found["one_record"]),
             end_to_end=EndToEnd(**found["end_to_end"]),
             sizes=[Size(**each) for each in found["sizes"]],
@@ -91,6 +94,10 @@ def describe_run() -> dict[str, str]:
         "librdkafka": confluent_kafka.libversion()[0],
         "machine": f"{platform.system()} {platform.machine()}",
     }
+
+
+def _to_backfill(cost: Mapping[str, float], growth: Mapping[str, Any]) -> Backfill:
+    return Backfill(BackfillCost(**cost), BackfillGrowth(**growth))
 
 
 def _to_plain(value: object) -> object:

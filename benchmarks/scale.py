@@ -32,8 +32,6 @@ CONNECTIONS_PER_BROKER = 3_000
 ACKNOWLEDGEMENT_MS = 10.0
 WAVE_RECORDS = 1_000
 
-_BEGIN, _END = "<!-- made by make bench: begin -->", "<!-- made by make bench: end -->"
-
 
 class Profile(NamedTuple):
     """The CPU of an invocation on one whole vCPU: what it costs once, and for each record, its parsing included."""
@@ -78,34 +76,55 @@ def to_tables(results: Results) -> str:
     return "\n".join(lines)
 
 
-def update(results: Results, document: Path = DOCUMENT) -> None:
-    """Puts the tables into the document, between its marks."""
-    before, _, rest = document.read_text().partition(_BEGIN)
-    _, _, after = rest.partition(_END)
-    document.write_text(f"{before}{_BEGIN}\n\n{to_tables(results)}\n\n{_END}{after}")
+def update(part: str, tables: str, document: Path = DOCUMENT) -> None:
+    """Puts the tables of a part into the document, between its marks."""
+    begin, end = _to_marks(part)
+    before, _, rest = document.read_text().partition(begin)
+    _, _, after = rest.partition(end)
+    document.write_text(f"{before}{begin}\n\n{tables}\n\n{end}{after}")
 
 
-def read_tables(document: Path = DOCUMENT) -> str:
-    """The tables that are in the document."""
-    _, _, rest = document.read_text().partition(_BEGIN)
-    return rest.partition(_END)[0].strip()
+def read_tables(part: str, document: Path = DOCUMENT) -> str:
+    """The tables of a part that are in the document."""
+    begin, end = _to_marks(part)
+    _, _, rest = document.read_text().partition(begin)
+    return rest.partition(end)[0].strip()
+
+
+def to_head(titles: Sequence[str]) -> list[str]:
+    """The head of a table of numbers."""
+    return [to_row(titles), "|" + "---:|" * len(titles)]
+
+
+def to_row(cells: Sequence[str]) -> str:
+    """A row of a table."""
+    return f"| {' | '.join(cells)} |"
+
+
+def round_figure(number: float) -> str:
+    """Two figures, since a model has no more."""
+    return f"{float(f'{number:.2g}'):,.0f}"
+
+
+def _to_marks(part: str) -> tuple[str, str]:
+    return f"<!-- {part}, made by make bench: begin -->", f"<!-- {part}, made by make bench: end -->"
 
 
 def _to_lane_table(profile: Profile) -> Iterator[str]:
-    yield from _to_head(["records in a batch", *(f"{memory:,} MB" for memory in MEMORIES_MB)])
+    yield from to_head(["records in a batch", *(f"{memory:,} MB" for memory in MEMORIES_MB)])
     for batch in BATCHES:
         cells = [f"{batch:,}"]
         for memory in MEMORIES_MB:
             lane = to_lane(profile, memory, batch)
             cells.append(
-                f"{lane.duration_ms:,} ms, {_round(lane.records_per_second)}/s, ${lane.dollars_per_million:.2g}"
+                f"{lane.duration_ms:,} ms, {round_figure(lane.records_per_second)}/s, ${lane.dollars_per_million:.2g}"
             )
-        yield _to_row(cells)
+        yield to_row(cells)
 
 
 def _to_shard_table(profile: Profile) -> Iterator[str]:
     lane = to_lane(profile, DEFAULT_MEMORY_MB, DEFAULT_BATCH)
-    yield from _to_head(
+    yield from to_head(
         [
             "shards",
             "factor",
@@ -123,12 +142,12 @@ def _to_shard_table(profile: Profile) -> Iterator[str]:
             lanes = shards * factor
             handled, written = lanes * lane.records_per_second, shards * SHARD_RECORDS_PER_SECOND
             dollars = min(handled, written) * 3_600 / 1e6 * lane.dollars_per_million
-            yield _to_row(
+            yield to_row(
                 [
                     f"{shards:,}",
                     str(factor),
                     f"{lanes:,}",
-                    _round(handled),
+                    round_figure(handled),
                     f"{written:,}",
                     f"{lanes:,}",
                     f"{lanes * BROKERS:,}",
@@ -136,16 +155,3 @@ def _to_shard_table(profile: Profile) -> Iterator[str]:
                     f"{dollars:.2g}",
                 ]
             )
-
-
-def _to_head(titles: Sequence[str]) -> list[str]:
-    return [_to_row(titles), "|" + "---:|" * len(titles)]
-
-
-def _to_row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _round(number: float) -> str:
-    """Two figures, since a model has no more."""
-    return f"{float(f'{number:.2g}'):,.0f}"

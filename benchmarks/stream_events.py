@@ -19,8 +19,8 @@ _WINDOWS = ("1d", "7d", "30d", "90d", "180d")
 NAMES = tuple("_".join(parts) for parts in product(_MEASURES, _AGGREGATES, _WINDOWS))
 """The names of 100 features."""
 
-_TABLE_ARN = "arn:aws:dynamodb:eu-west-1:123456789012:table/user_feature_store"
-_STREAM_ARN = f"{_TABLE_ARN}/stream/2026-01-01T00:00:00.000"
+TABLE_ARN = "arn:aws:dynamodb:eu-west-1:123456789012:table/user_feature_store"
+_STREAM_ARN = f"{TABLE_ARN}/stream/2026-01-01T00:00:00.000"
 _RESOURCES = ("d0_unauth_features", "ncr_unauth_features")
 _JOBS = 40
 _WORDS = ("gold", "silver", "bangalore")

@@ -7,7 +7,6 @@ the contender prints goes to nowhere, as fast as Lambda takes a log line.
 import gc
 import importlib
 import json
-import os
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -16,7 +15,7 @@ from statistics import median
 from typing import Any, NamedTuple, Protocol, TextIO
 
 from benchmarks.contenders import Run
-from benchmarks.programs import Program, run_program
+from benchmarks.programs import Program, run_program, take_output
 from benchmarks.stream_events import StreamEvent, to_stream_event
 
 TOPIC = "feature-events"
@@ -91,9 +90,7 @@ def _serve(contender: str, requests: TextIO, answers: TextIO) -> None:
 
 def main() -> None:
     """Serves until the requests end."""
-    with os.fdopen(os.dup(sys.stdout.fileno()), "w") as answers:
-        with open(os.devnull, "w") as nowhere:  # noqa: PTH123  # a device, not a path
-            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+    with take_output() as answers:
         _serve(sys.argv[1], sys.stdin, answers)
 
 

@@ -1,7 +1,8 @@
 """Ways to turn a batch of stream records into events on Kafka, each as a module that importing makes ready.
 
 Each gives `prepare`: an event in, and out of it what is measured, which fails unless every event was acknowledged.
-Brokers and topic are settings of the environment, as the function has them. All give the same keys and values.
+Brokers and topic are settings of the environment, as the function has them. All give the same keys
+and values, the backfill but for the ids of its events.
 """
 
 from collections.abc import Callable

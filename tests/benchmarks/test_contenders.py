@@ -1,9 +1,12 @@
 """The contenders are fair: all of them do the same work."""
 
+from uuid import UUID
+
 import pytest
 
 from benchmarks.broker import run_broker
-from benchmarks.worker import TOPIC, run_worker, to_settings
+from benchmarks.worker import SCHEMA_ID, TOPIC, run_worker, to_settings
+from feature_events.events.wire_format import to_confluent_prefix
 from tests.support.topics import read_topic
 
 FEATURES, RECORDS = 20, 25
@@ -23,3 +26,15 @@ def test_contender__gives_the_same_messages(contender: str) -> None:
     expected = read_messages("ours")
     assert len(expected) == RECORDS
     assert read_messages(contender) == expected
+
+
+@pytest.mark.parametrize("contender", ["backfill", "backfill_reading"])
+def test_contender__of_the_backfill_gives_the_same_messages_but_for_their_ids(contender: str) -> None:
+    """Each puts the same keys into the same partitions; behind the event's id the values are the same too."""
+    rest = len(to_confluent_prefix(SCHEMA_ID)) + 1 + len(str(UUID(int=0)))
+    expected, found = (
+        sorted((partition, key, value[rest:]) for partition, key, value in read_messages(each))
+        for each in ("ours", contender)
+    )
+    assert len(expected) == RECORDS
+    assert found == expected

@@ -3,7 +3,7 @@
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from benchmarks import chart, report, scale
+from benchmarks import backfill_scale, chart, report, scale
 from benchmarks.results import FILE, FOLDER, Results
 
 
@@ -14,8 +14,9 @@ def test_results__are_read_as_they_were_written(tmp_path: Path) -> None:
 
 
 def test_scale__has_the_tables_of_the_results() -> None:
-    """The tables of docs/scale.md are those that the model makes of the results."""
-    assert scale.read_tables() == scale.to_tables(Results.read())
+    """The tables of docs/scale.md are those that the models make of the results."""
+    assert scale.read_tables("stream") == scale.to_tables(Results.read())
+    assert scale.read_tables("backfill") == backfill_scale.to_tables(Results.read())
 
 
 def test_report__is_that_of_the_results() -> None:
