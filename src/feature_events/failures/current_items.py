@@ -52,7 +52,7 @@ class CurrentItems:
 def are_equal(one: Attribute, other: Attribute) -> bool:
     """Whether both are the same item, or part of one, whether from a record or from an answer."""
     try:
-        return bool(_to_comparable(one) == _to_comparable(other))
+        return bool(one == other or _to_comparable(one) == _to_comparable(other))
     except RecursionError:
         return False  # no item is so deep
 
