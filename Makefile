@@ -63,7 +63,7 @@ drills: setup ## play a week's faults against the alarms; writes their table in 
 	@python -m tests.template.drills.report
 
 bench: setup ## measure everything; writes docs/benchmarks and docs/scale.md (RELEASES=1 also compares confluent-kafka's)
-	@python -m benchmarks $(if $(call is-on,$(RELEASES)),--compare-releases)
+	@PYTHONPATH=src python -m benchmarks $(if $(call is-on,$(RELEASES)),--compare-releases)
 
 capture: setup ## run stores' real writers again, and keep what their tables' streams hold (STORES="flat mlforge": some)
 	@python -m tests.writers $(STORES)
