@@ -10,7 +10,7 @@ LAYOUTS ?= default,single_table
 # Whether an option was given, and not to say no: KEEP=1, but not KEEP=0
 is-on = $(filter-out 0 no off false,$(1))
 
-.PHONY: help setup demo up down tail put redrive invoke layout check test prove soak drills bench capture lint format lock clean
+.PHONY: help setup demo up down tail put redrive backfill invoke layout check test prove soak drills bench capture lint format lock clean
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
@@ -36,6 +36,10 @@ put: setup ## write an item to the local stack, each time with another value
 redrive: setup ## send the local stack's dead letters again (PREFIX=aws/lambda/, DRY_RUN=1, FORCE=1)
 	@python -S local redrive $(if $(PREFIX),--prefix '$(PREFIX)') \
 	  $(if $(call is-on,$(DRY_RUN)),--dry-run) $(if $(call is-on,$(FORCE)),--force)
+
+backfill: setup ## announce what a table of the local stack already holds (TABLE=account_feature_store, DRY_RUN=1, RUN=NAME goes on)
+	@python -S local backfill $(if $(TABLE),--table '$(TABLE)') \
+	  $(if $(call is-on,$(DRY_RUN)),--dry-run) $(if $(RUN),--run '$(RUN)')
 
 invoke: setup ## one event through the real function in one process (EVENT=events/insert.json; FEATURES_MODE=changed)
 	@python -S local invoke '$(or $(EVENT),events/insert.json)' $(if $(call is-on,$(README)),--readme)

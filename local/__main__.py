@@ -17,6 +17,7 @@ COMMANDS = {
     "tail": "local.commands.tail",
     "put": "local.commands.put",
     "redrive": "local.commands.redrive",
+    "backfill": "local.commands.backfill",
     "invoke": "local.commands.invoke",
     "layout": "local.commands.layout",
 }

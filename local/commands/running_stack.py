@@ -15,6 +15,7 @@ NEXT = {
     "make put": "writes an item",
     "make tail": "shows events as they come",
     "make redrive": "sends dead letters again",
+    "make backfill": "announces what a table already holds",
     "make down": "stops the stack",
 }
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient, DynamoDBServiceResource
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_stepfunctions import SFNClient
 
 
 class AwsClients:
@@ -55,6 +56,11 @@ class AwsClients:
     def s3(self) -> "S3Client":
         """Buckets."""
         return self._session.client("s3", endpoint_url=self._url, config=self._config)
+
+    @cached_property
+    def states(self) -> "SFNClient":
+        """State machines and their executions."""
+        return self._session.client("stepfunctions", endpoint_url=self._url, config=self._config)
 
     @cached_property
     def logs(self) -> Any:  # noqa: ANN401 -- the types of this service are not installed

@@ -97,13 +97,17 @@ def transform(parameters: Parameters) -> Template:
     values = {**read_defaults(read_template()), **BROKERS, **parameters}
     expanded: Template = expand_language_extensions(read_template(), values, enabled=True).expanded_template
     for resource in expanded["Resources"].values():
-        for place in ("CodeUri", "ContentUri"):
-            if place in resource["Properties"]:
-                resource["Properties"][place] = {"Bucket": "code", "Key": "code"}
+        upload(resource["Properties"])
     translated: Template = Translator({}, Parser(), boto_session=boto3.Session(region_name=REGION)).translate(
         expanded, values
     )
     return translated
+
+
+def upload(properties: dict[str, Any]) -> None:
+    """Puts the place of an upload where a resource names a file or folder, as `sam deploy` does."""
+    for place in {"CodeUri", "ContentUri", "DefinitionUri"} & properties.keys():
+        properties[place] = {"Bucket": "code", "Key": "code"}
 
 
 def to_members(value: object) -> list[Any]:

@@ -34,6 +34,7 @@ from tests.template.document import (
     Template,
     read_defaults,
     read_template,
+    upload,
 )
 
 STACK = "s" * 51
@@ -75,8 +76,7 @@ def expand(template: Template, parameters: Parameters) -> Template:
     resolved = _resolve(template, values)
     for resource in resolved["Resources"].values():
         resource.pop("Metadata", None)  # it holds what linters are to overlook in the template as written
-        for place in {"CodeUri", "ContentUri"} & resource["Properties"].keys():
-            resource["Properties"][place] = {"Bucket": "code", "Key": "code"}
+        upload(resource["Properties"])
     translated = Translator({}, Parser(), boto_session=boto3.Session(region_name=REGION)).translate(resolved, values)
     translated = _resolve(translated, values)  # what came from Globals, of which the port resolves nothing
     return {

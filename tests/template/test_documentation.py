@@ -11,7 +11,11 @@ import botocore.session
 import pytest
 from botocore import xform_name
 
+from feature_events.backfills.report import Report as BackfillReport
+from feature_events.backfills.request import Request as Backfill
+from feature_events.backfills.request import read_request as read_backfill
 from feature_events.failures.on_failure_batch import ON_FAILURE_PREFIX
+from feature_events.metrics import METRICS
 from feature_events.redrives.report import Report
 from feature_events.redrives.request import Request, read_request
 from local.paths import ROOT, TOOLS
@@ -63,7 +67,7 @@ def test_parameters__are_all_told_with_their_defaults() -> None:
 
 
 def test_names__exist() -> None:
-    """Every name in the text that is written like one of the template's exists."""
+    """Every name in the text that is written like one of the template's or like a metric's exists."""
     names = set(re.findall(r"`([A-Z][a-z]+(?:[A-Z][a-z0-9]+)+)`", TEXT))
     statements = [statement for policy in read_roles() for statement in policy["PolicyDocument"]["Statement"]]
     actions = {str(action).partition(":")[2] for each in statements for action in to_members(each["Action"])}
@@ -74,6 +78,7 @@ def test_names__exist() -> None:
     )
     assert shape is not None
     values |= set(shape.members)
+    values |= set(METRICS)
     assert names
     assert names <= {*TEMPLATE["Parameters"], *TEMPLATE["Resources"], *TEMPLATE["Outputs"], *sids, *actions, *values}
 
@@ -195,6 +200,26 @@ def test_redrive_requests__are_taken() -> None:
 def test_report__is_all_told() -> None:
     """Every field of the redrive function's report is in the table, and no other."""
     assert set(read_tables("field")) == set(Report.__annotations__)
+
+
+def test_backfill_request__is_all_told() -> None:
+    """Every field of the backfill's request is in the table with its default, and no other."""
+    defaults = {name: json.dumps(default).strip('"') or "empty" for name, default in Backfill._field_defaults.items()}
+    told = {name: default.strip("`") for name, (default, _) in read_tables("request field").items()}
+    assert told == {name: defaults.get(name, "needed") for name in Backfill._fields}
+
+
+def test_backfill_requests__are_taken() -> None:
+    """Each request to the state machine is one that it takes, and together they show every field."""
+    inputs = [json.loads(*re.findall(r"--input '(.*)'", each)) for each in COMMANDS if "start-execution" in each]
+    assert {name for each in inputs for name in each} == set(Backfill._fields)
+    for each in inputs:
+        read_backfill(each)
+
+
+def test_backfill_report__is_all_told() -> None:
+    """Every field of the backfill's report is in the table, and no other."""
+    assert set(read_tables("report field")) == set(BackfillReport.__annotations__)
 
 
 @pytest.mark.parametrize("command", sorted({each for each in COMMANDS if re.match(r"aws (?!s3 )", each)}))

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -22,12 +22,13 @@ from tests.template.document import (
     STREAMS,
     TABLE_KEY,
     Parameters,
-    Template,
     to_members,
     transform,
 )
+from tests.template.roles import is_policy, read_functions, read_resources, read_statements
 
-type Statement = Mapping[str, Any]
+SENDERS = ("RedriveRole", "BackfillRole")
+"""Roles of the functions that send events as the publisher does, but are fed by no stream."""
 
 SETS: Mapping[str, Parameters] = {
     "own tables": {"SchemaRegistry": REGISTRY},
@@ -46,6 +47,10 @@ WILDCARDS: Mapping[str, str] = {
     "PutFailures": "the objects under the two prefixes of the failure bucket",
     "TakeFailures": "the same",
     "PutRedriven": "the same, for its own two",
+    "Checkpoints": "the objects under a backfill's prefix",
+    "FollowSegments": "the machine's own executions, whose names nobody knows yet",
+    "RedriveSegments": "the same, those of its Map",
+    "TraceSampling": "X-Ray knows no resource for it",
 }
 """Sid -> why its resource may have a wildcard."""
 
@@ -54,41 +59,13 @@ SERVICES = {
     "ec2",
     "kafka-cluster",
     "kms",
+    "lambda",
     "logs",
     "s3",
     "secretsmanager",
+    "states",
     "xray",
 }
-
-
-def read_statements(template: Template, *roles: str) -> Iterator[Statement]:
-    """Every statement of these roles, or of all, those of policies that are resources of their own included."""
-    resources = template["Resources"]
-    for name, resource in resources.items():
-        properties = resource["Properties"]
-        if resource["Type"] == "AWS::IAM::Role" and name in (roles or (name,)):
-            shared = [resources[each["Ref"]]["Properties"] for each in properties["ManagedPolicyArns"]]
-            for policy in [*properties["Policies"], *shared]:
-                yield from policy["PolicyDocument"]["Statement"]
-        if is_policy(resource) and any(role["Ref"] in (roles or (role["Ref"],)) for role in properties["Roles"]):
-            yield from properties["PolicyDocument"]["Statement"]
-
-
-def is_policy(resource: Mapping[str, Any]) -> bool:
-    """Whether it is an inline policy that stands apart from its role, and is made under these parameters.
-
-    The roles of the publisher and of the redrive function have one for each existing stream, since a loop makes
-    resources, and no list's members.
-    """
-    return resource["Type"] == "AWS::IAM::Policy" and bool(resource["Properties"]["Roles"])
-
-
-def read_functions(template: Template) -> dict[str, str]:
-    """Function -> its role."""
-    functions = [
-        (name, each["Properties"]) for name, each in template["Resources"].items() if "Lambda::Function" in each["Type"]
-    ]
-    return {name: properties["Role"]["Fn::GetAtt"][0] for name, properties in functions}
 
 
 def to_text(value: object) -> str:
@@ -134,7 +111,7 @@ def test_roles__have_nothing_from_elsewhere(parameters: Parameters) -> None:
     }
     policies = [each["Properties"] for each in apart.values() if is_policy(each)]
     assert Counter(role["Ref"] for each in policies for role in each["Roles"]) == (
-        {"FunctionRole": len(STREAMS), "RedriveRole": len(STREAMS)} if "StreamArns" in parameters else {}
+        dict.fromkeys(("FunctionRole", *SENDERS), len(STREAMS)) if "StreamArns" in parameters else {}
     )
     assert {"Users", "Groups"} & {name for each in policies for name in each} == set()
 
@@ -158,19 +135,13 @@ def test_kafka_actions__are_for_iam_and_on_cluster_and_topic_alone(name: str) ->
     assert found == (expected if name == "iam" else {})
 
 
-def read_resources(template: Template, role: str, action: str) -> list[Any]:
-    """What a role may do this on."""
-    statements = [each for each in read_statements(template, role) if action in to_members(each["Action"])]
-    return [resource for each in statements for resource in to_members(each["Resource"])]
-
-
 def test_secrets__are_those_given() -> None:
     """Each function reads the secrets that it uses: those of the registry are for whoever asks it."""
     kafka, registry = [SECRET, CA_SECRET], [REGISTRY_SECRET, REGISTRY_CA_SECRET]
     registered = transform(EVERYTHING)
     assert read_resources(registered, "RegistrationRole", "secretsmanager:GetSecretValue") == registry
     asking, without = transform({**EVERYTHING, "RegisterSchema": "false"}), transform(SETS["tls"])
-    for role in ("FunctionRole", "RedriveRole"):
+    for role in ("FunctionRole", *SENDERS):
         assert read_resources(registered, role, "secretsmanager:GetSecretValue") == kafka
         assert read_resources(asking, role, "secretsmanager:GetSecretValue") == kafka + registry
         assert read_resources(without, role, "secretsmanager:GetSecretValue") == []
@@ -180,7 +151,7 @@ def test_secrets_key__is_used_through_secrets_manager_alone() -> None:
     """The key of the secrets decrypts nothing but secrets."""
     decrypting = [each for each in read_statements(transform(EVERYTHING)) if each["Resource"] == SECRETS_KEY]
     assert {each["Action"] for each in decrypting} == {"kms:Decrypt"}
-    assert [each["Condition"] for each in decrypting] == [to_condition("secretsmanager")] * 3
+    assert [each["Condition"] for each in decrypting] == [to_condition("secretsmanager")] * 4
 
 
 def to_condition(service: str) -> dict[str, Any]:
@@ -198,7 +169,7 @@ def test_table_keys__are_used_through_dynamodb_alone() -> None:
     keys = [TABLE_KEY, f"{TABLE_KEY}-of-another-table"]
     given = {"SchemaRegistry": REGISTRY, "StreamArns": ",".join(STREAMS), "TableKmsKeyArns": ",".join(keys)}
     template = transform(given)
-    for role in ("FunctionRole", "RedriveRole"):
+    for role in ("FunctionRole", *SENDERS):
         (statement,) = [each for each in read_statements(template, role) if each["Sid"] == "TableKeys"]
         assert (statement["Effect"], statement["Resource"]) == ("Allow", keys)
         assert statement["Action"] == ["kms:Decrypt", "kms:DescribeKey"]
@@ -233,7 +204,7 @@ def test_items__are_read_by_the_redrive_function_alone_and_of_the_streams_tables
         assert read_resources(template, "FunctionRole", "dynamodb:GetItem") == []
 
 
-def test_tables__are_described_by_the_publisher_alone_and_are_those_of_the_streams() -> None:
+def test_tables__are_described_and_no_more_by_the_publisher_and_are_those_of_the_streams() -> None:
     """The preflight check describes exactly the tables whose streams are read, and nothing of their data is read."""
     streams, own = transform(SETS["streams"]), transform(SETS["own tables"])
     tables = [stream.partition("/stream/")[0] for stream in STREAMS]
@@ -244,7 +215,7 @@ def test_tables__are_described_by_the_publisher_alone_and_are_those_of_the_strea
     for template in (streams, own):
         statements = [each for each in read_statements(template, "FunctionRole") if each["Sid"] == "DescribeTables"]
         assert {each["Action"] for each in statements} == {"dynamodb:DescribeTable"}
-        for role in set(read_functions(template).values()) - {"FunctionRole"}:
+        for role in set(read_functions(template).values()) - {"FunctionRole", "BackfillRole"}:
             assert read_resources(template, role, "dynamodb:DescribeTable") == []
 
 
@@ -255,7 +226,7 @@ def test_items__can_be_read_while_a_table_has_a_new_stream() -> None:
     template = transform(PINNED | {"StreamArns": f"{former},{new}"})
     policies = [each["Properties"] for each in template["Resources"].values() if is_policy(each)]
     names = [each["PolicyName"] for each in policies]
-    assert len({(name, str(each["Roles"])) for name, each in zip(names, policies, strict=True)}) == 4
+    assert len({(name, str(each["Roles"])) for name, each in zip(names, policies, strict=True)}) == 6
     assert [name for name in names if not re.fullmatch(r"[\w+=,.@-]{1,128}", name)] == []
 
 
@@ -272,17 +243,19 @@ def test_redrive__takes_failures_and_puts_what_it_redrove() -> None:
         assert read_resources(template, "FunctionRole", action) == []
 
 
-def test_redrive__reaches_kafka_as_the_function_does() -> None:
-    """Authentication, secrets, key, network and tracing are the same for both."""
+@pytest.mark.parametrize("role", SENDERS)
+def test_senders__reach_kafka_as_the_function_does(role: str) -> None:
+    """Authentication, secrets, key, network and tracing are the same for all."""
     apart = {"Log", "ReadStreams", "ListStreams", "DescribeTables", "PutFailures", "OnFailureBucket"}
     apart |= {"ListFailures", "TakeFailures", "PutRedriven", "ReadItems"}
+    apart |= {"Checkpoints", "MissingCheckpoints", "Scan"}
     for parameters in SETS.values():
         template = transform(parameters)
-        function, redrive = (
-            [each for each in read_statements(template, role) if each["Sid"] not in apart]
-            for role in ("FunctionRole", "RedriveRole")
+        function, sender = (
+            [each for each in read_statements(template, name) if each["Sid"] not in apart]
+            for name in ("FunctionRole", role)
         )
-        assert redrive == function
+        assert sender == function
 
 
 def test_registration__cannot_read_streams_or_write_anywhere() -> None:

@@ -3,13 +3,14 @@
 import json
 import re
 from collections.abc import Iterator
+from types import ModuleType
 from typing import Any
 
 import pytest
 
+from feature_events import backfill, redrive
 from feature_events.metrics import METRICS
 from feature_events.records.change import Skipped
-from feature_events.redrive import handler
 from feature_events.redrives.request import MAX_SECONDS
 from feature_events.wiring import ANSWER_SECONDS
 from tests.template.document import EVERYTHING, REGISTRY, STREAMS, Parameters, Template, read_template, transform
@@ -38,37 +39,38 @@ def read_metrics(alarm: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def test_functions__have_the_vpc_and_key_that_were_asked_for() -> None:
     """All functions get subnets, security groups and key, or none gets any."""
     functions = read_resources(expand(read_template(), EVERYTHING), "AWS::Lambda::Function")
-    assert set(functions) == {"FeatureEventsFunction", "RedriveFunction", "RegistrationFunction"}
+    assert set(functions) == {"FeatureEventsFunction", "RedriveFunction", "BackfillFunction", "RegistrationFunction"}
     subnets = EVERYTHING["SubnetIds"].split(",")
     expected = {"SubnetIds": subnets, "SecurityGroupIds": [EVERYTHING["SecurityGroupIds"]]}
-    assert [each["VpcConfig"] for each in functions.values()] == [expected] * 3
+    assert [each["VpcConfig"] for each in functions.values()] == [expected] * 4
     assert {each["KmsKeyArn"] for each in functions.values()} == {EVERYTHING["KmsKeyArn"]}
     outside = read_resources(expand(read_template(), PINNED), "AWS::Lambda::Function")
     assert [each for each in outside.values() if {"VpcConfig", "KmsKeyArn"} & each.keys()] == []
 
 
 @pytest.mark.parametrize("parameters", [EVERYTHING, PINNED], ids=["everything", "pinned"])
-def test_redrive__is_the_function_under_another_name(parameters: Parameters) -> None:
-    """It has the same code and settings; its metrics are of another service, so that no alarm takes them for ours.
+@pytest.mark.parametrize(("name", "module"), [("Redrive", redrive), ("Backfill", backfill)])
+def test_senders__are_the_function_under_another_name(parameters: Parameters, name: str, module: ModuleType) -> None:
+    """They have the same code and settings; their metrics are of another service, so that no alarm takes them for ours.
 
-    The streams are for the preflight check, which it has none of.
+    The streams are for the preflight check, which they have none of.
     """
     functions = read_resources(transform(parameters), "AWS::Lambda::Function")
-    function, redrive = functions["FeatureEventsFunction"], functions["RedriveFunction"]
+    function, sender = functions["FeatureEventsFunction"], functions[f"{name}Function"]
     same = {"Code", "Layers", "Runtime", "Architectures", "VpcConfig", "KmsKeyArn", "TracingConfig", "Tags"}
-    assert {name: redrive.get(name) for name in same} == {name: function.get(name) for name in same}
-    variables, others = function["Environment"]["Variables"], redrive["Environment"]["Variables"]
+    assert {each: sender.get(each) for each in same} == {each: function.get(each) for each in same}
+    variables, others = function["Environment"]["Variables"], sender["Environment"]["Variables"]
     assert variables["POWERTOOLS_SERVICE_NAME"] == {"Ref": "AWS::StackName"}
     assert variables.pop("STREAM_ARNS")
-    assert others == variables | {"POWERTOOLS_SERVICE_NAME": "${AWS::StackName}-redrive"}
-    assert redrive["Handler"] == f"{handler.__module__}.{handler.__name__}"
-    assert "ReservedConcurrentExecutions" not in redrive
+    assert others == variables | {"POWERTOOLS_SERVICE_NAME": f"${{AWS::StackName}}-{name.lower()}"}
+    assert sender["Handler"] == f"{module.__name__}.{module.handler.__name__}"
+    assert "ReservedConcurrentExecutions" not in sender
 
 
 def test_redrive__has_the_time_that_may_be_asked_for() -> None:
     """The longest run that a request can ask for ends before the function's timeout."""
-    redrive = read_resources(transform(PINNED), "AWS::Lambda::Function")["RedriveFunction"]
-    assert redrive["Timeout"] > MAX_SECONDS + ANSWER_SECONDS
+    function = read_resources(transform(PINNED), "AWS::Lambda::Function")["RedriveFunction"]
+    assert function["Timeout"] > MAX_SECONDS + ANSWER_SECONDS
 
 
 @pytest.mark.parametrize("parameters", [EVERYTHING, {"SchemaRegistry": REGISTRY}], ids=["everything", "registry"])

@@ -183,7 +183,7 @@ def template_url(stack: Stack) -> str:
     template = read_template()
     for resource in template["Resources"].values():
         if isinstance(resource, dict):
-            for place in {"CodeUri", "ContentUri"} & resource["Properties"].keys():
+            for place in {"CodeUri", "ContentUri", "DefinitionUri"} & resource["Properties"].keys():
                 resource["Properties"][place] = "s3://rules/code.zip"
     stack.clients.s3.create_bucket(Bucket="rules")
     stack.clients.s3.put_object(Bucket="rules", Key="template.json", Body=json.dumps(template).encode())

@@ -112,4 +112,4 @@ def test_everything__is_how_it_was_asked_for(account: Account, remove: Callable[
     mapping = account.read_mappings(made)[stream]
     assert (mapping["BatchSize"], mapping["ParallelizationFactor"], mapping["MaximumRetryAttempts"]) == (500, 2, 10)
     groups = account.stack.clients.logs.describe_log_groups(logGroupNamePrefix="/aws/lambda/everything")["logGroups"]
-    assert [(group["retentionInDays"], group["kmsKeyId"]) for group in groups] == [(7, EVERYTHING["KmsKeyArn"])] * 3
+    assert [(group["retentionInDays"], group["kmsKeyId"]) for group in groups] == [(7, EVERYTHING["KmsKeyArn"])] * 4
