@@ -34,7 +34,7 @@ def test_run__costs() -> None:
     assert to_run(1_000_000, REQUEST, limit=800).bill == pytest.approx(
         Bill(
             reads=1.25 * 0.125,
-            function=10_000 * 1_769 / 1_024 * 0.000_013_333_4 + 22 * 0.000_000_2,
+            function=10_000 * 512 / 1_024 * 0.000_013_333_4 + 22 * 0.000_000_2,
             state_machine=63 * 0.000_025,
             checkpoints=1_001 * 0.000_005,
         )
