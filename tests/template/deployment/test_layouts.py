@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
+import pytest
+
 from feature_events.events.schema import SHIPPED_SCHEMA
 from local.servers.topic import Received
 from tests.support.avro import read_avro
@@ -74,52 +76,75 @@ def read_event(message: Received) -> tuple[str, ...]:
     return (*[event[name] for name in names], *sorted(event["features"]))
 
 
-def test_tables_of_three_layouts__give_exactly_their_events(
-    account: Account,
-    topic: Callable[..., str],
-    remove: Callable[[str], None],
-    limit_size: Callable[[str, int], None],
-) -> None:
-    """Under `changed`: what is new, what changed, nothing of other items, and by the redrive what Kafka refused."""
-    name, stack = topic(), "three-layouts"
-    tables = [
-        account.make_tables(1, keys) for keys in (("device_id", "category"), ("pk", "sk"), ("customer", "version"))
-    ]
-    (devices,), (app,), (scores,) = tables
-    teams = [
+@pytest.fixture
+def limit_refused(limit_size: Callable[[str, int], None]) -> Callable[[str, Callable[[], None]], None]:
+    """Lets a topic refuse large events while something is done."""
+
+    def limited(name: str, work: Callable[[], None]) -> None:
+        limit_size(name, 1000)
+        work()
+        limit_size(name, 1_000_000)
+
+    return limited
+
+
+@pytest.fixture
+def teams(account: Account) -> list[Team]:
+    """Three tables that were there before, each of another layout."""
+    keys = ("device_id", "category"), ("pk", "sk"), ("customer", "version")
+    (devices,), (app,), (scores,) = [account.make_tables(1, each) for each in keys]
+    return [
         Team(devices, to_default_item, ("device_id", "health", "run-1")),
         Team(app, to_single_item, ("user", "spending", "")),
         Team(scores, to_latest_item, ("customer", "churn", "run-2")),
     ]
-    layouts = [DEFAULT | {"table": devices}, SINGLE | {"table": app}, LATEST | {"table": scores}]
-    remove(stack)
-    made = account.deploy(
-        stack,
-        {
-            "TopicName": name,
-            "StreamArns": ",".join(stream for each in tables for stream in each.values()),
-            "TableLayouts": json.dumps(layouts),
-            "FeaturesMode": "changed",
-            "KafkaCompression": "none",
-        },
-    )
+
+
+def write(account: Account, teams: Iterable[Team]) -> list[tuple[str, ...]]:
+    """New items, one with a feature changed, and two of other kinds; what their events must say."""
+    expected = []
     for team in teams:
         put = account.stack.clients.tables.Table(team.table).put_item
         put(Item=team.to_item("first", {"a": 1, "b": 1}))
         put(Item=team.to_item("first", {"a": 1, "b": 2}) | {"ttl": 1})
+        put(Item=team.to_item("first", {"a": 1, "b": 2}) | {"ttl": 2})
         put(Item=team.to_item("second", {"c": 1}))
-    account.stack.clients.tables.Table(app).put_item(Item={"pk": "ORDER#1", "sk": "FEATURES#spending", "total": 3})
-    account.stack.clients.tables.Table(scores).put_item(Item={"customer": "first", "version": "TS#1", "a": 1})
-    expected = [team.expect(*each) for team in teams for each in (("first", "ab"), ("first", "b"), ("second", "c"))]
-    events = wait_for_topic(account.stack.kafka, name, len(expected))
-    assert sorted(map(read_event, events)) == sorted(expected)
+        expected += [team.expect("first", "ab"), team.expect("first", "b"), team.expect("second", "c")]
+    _, app, scores = teams
+    account.stack.clients.tables.Table(app.table).put_item(Item={"pk": "ORDER#1", "sk": "FEATURES#spending"})
+    account.stack.clients.tables.Table(scores.table).put_item(Item={"customer": "first", "version": "TS#1", "a": 1})
+    return sorted(expected)
 
-    limit_size(name, 1000)
-    for team in teams:
-        account.stack.clients.tables.Table(team.table).put_item(Item=team.to_item("large", MANY))
-    bucket = made.outputs["FailureBucketName"]
-    wait_until(lambda: account.read_keys(bucket, "dead-letters/"), len(teams))
-    limit_size(name, 1_000_000)
+
+def test_tables_of_three_layouts__give_exactly_their_events(
+    account: Account,
+    topic: Callable[..., str],
+    remove: Callable[[str], None],
+    teams: list[Team],
+    limit_refused: Callable[[str, Callable[[], None]], None],
+) -> None:
+    """Under `changed`: what is new, what changed, nothing of other items, and by the redrive what Kafka refused."""
+    name, stack = topic(), "three-layouts"
+    layouts = [layout | {"table": team.table} for layout, team in zip((DEFAULT, SINGLE, LATEST), teams, strict=True)]
+    tables = [account.stack.clients.dynamodb.describe_table(TableName=team.table)["Table"] for team in teams]
+    parameters = {
+        "TopicName": name,
+        "StreamArns": ",".join(table["LatestStreamArn"] for table in tables),
+        "TableLayouts": json.dumps(layouts),
+        "FeaturesMode": "changed",
+        "KafkaCompression": "none",
+    }
+    remove(stack)
+    bucket = account.deploy(stack, parameters).outputs["FailureBucketName"]
+    expected = write(account, teams)
+    assert sorted(map(read_event, wait_for_topic(account.stack.kafka, name, len(expected)))) == expected
+
+    def write_large() -> None:
+        for team in teams:
+            account.stack.clients.tables.Table(team.table).put_item(Item=team.to_item("large", MANY))
+        wait_until(lambda: account.read_keys(bucket, "dead-letters/"), len(teams))
+
+    limit_refused(name, write_large)
     report = account.redrive(stack, prefix="dead-letters/")
     assert (report["complete"], report["delivered"], report["moved"]) == (True, len(teams), len(teams))
     again = read_topic(account.stack.kafka, name)[len(expected) :]
