@@ -24,6 +24,7 @@ from feature_events.wiring import ANSWER_SECONDS, wire
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+_STEPS = ("plan", "work", "report")
 _CLIENT = "-backfill"
 """Behind Kafka's client id, so that a quota can bind a backfill and not the live events."""
 
@@ -40,10 +41,13 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> Any:  # noqa: AN
         Undelivered: Kafka, DynamoDB or S3 did not answer: the machine tries the step again.
 
     """
+    step = event.get("step")
+    if step not in _STEPS:
+        raise Misconfigured("the function does one step of a backfill: start the state machine, which invokes it")
     settings, pipeline = wire(_CLIENT)
     if settings.dead_letter_bucket is None:
         raise Misconfigured("there is nowhere to keep how far a run is: set DEAD_LETTER_BUCKET")
-    if event["step"] == "plan":
+    if step == "plan":
         request = read_request(event["request"])
         run = request.run or event["run"]
         checkpoints = StoredCheckpoints(settings.dead_letter_bucket, run)
@@ -53,7 +57,7 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> Any:  # noqa: AN
     run = event["run"]
     checkpoints = StoredCheckpoints(settings.dead_letter_bucket, run)
     plan = _find_plan(checkpoints, run)
-    if event["step"] == "report":
+    if step == "report":
         return _report(run, plan, checkpoints)
     left = context.get_remaining_time_in_millis() / 1000 - ANSWER_SECONDS - _PAGE_SECONDS
     pace = Pace(plan.request.events_per_second / plan.request.workers)

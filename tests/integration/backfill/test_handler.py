@@ -188,6 +188,13 @@ def test_handler__needs_the_runs_plan(machine: Machine, step: str) -> None:
         machine.step(step=step, run="nightly-1", segment=0)
 
 
+@pytest.mark.parametrize("event", [{}, {"step": "again"}, {"Records": []}, {"table": "user_feature_store"}])
+def test_handler__does_nothing_but_a_step(event: dict[str, Any]) -> None:
+    """Whoever invokes the function by hand is told what to start."""
+    with pytest.raises(Misconfigured, match="start the state machine"):
+        handler(event, FakeContext(900_000))  # type: ignore[arg-type]  # all that it asks
+
+
 def test_handler__needs_a_bucket(account: FakeAccount, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without one there is nowhere to keep how far a run is."""
     wire_to(account, monkeypatch)
