@@ -129,7 +129,7 @@ def main() -> None:
     items, warm = (int(argument) for argument in sys.argv[1:])
     table, checkpoint = SyntheticTable(items, warm), LastCheckpoint()
     with take_output() as output:
-        is_complete = make_worker(table, checkpoint).work(0, Deadline(_TEN_HOURS))
+        is_complete = make_worker(table, checkpoint).work(0, Deadline(_TEN_HOURS), Deadline(_TEN_HOURS))
         if not is_complete or checkpoint.last.delivered != items:
             raise RuntimeError(f"not every item was announced: {checkpoint.last}")
         output.write(json.dumps([*table.samples, take_sample()]))

@@ -78,7 +78,7 @@ def to_run(table: SourceTable, items: int) -> Run:
     worker = make_worker(table, checkpoint)
 
     def run() -> None:
-        is_complete = worker.work(0, Deadline(_SECONDS))
+        is_complete = worker.work(0, Deadline(_SECONDS), Deadline(_SECONDS))
         done = checkpoint.last
         if not is_complete or (done.delivered, done.again) != (items, 0):
             raise RuntimeError(f"not every item was announced once: {done}")

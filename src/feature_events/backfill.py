@@ -29,7 +29,7 @@ _CLIENT = "-backfill"
 """Behind Kafka's client id, so that a quota can bind a backfill and not the live events."""
 
 _PAGE_SECONDS = 60.0
-"""What the last page may take beyond the time to work."""
+"""What the last page may take beyond the time to work, where nothing is slow."""
 
 
 @logger.inject_lambda_context(log_event=False)
@@ -59,12 +59,16 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> Any:  # noqa: AN
     plan = _find_plan(checkpoints, run)
     if step == "report":
         return _report(run, plan, checkpoints)
-    left = context.get_remaining_time_in_millis() / 1000 - ANSWER_SECONDS - _PAGE_SECONDS
-    pace = Pace(plan.request.events_per_second / plan.request.workers)
+    left = context.get_remaining_time_in_millis() / 1000 - ANSWER_SECONDS
+    if left <= _PAGE_SECONDS:
+        raise Misconfigured(
+            f"the function's timeout leaves no time for a page: set it above {_PAGE_SECONDS:.0f} seconds"
+        )
+    pace = Pace(plan.request.items_per_second)
     table = ScannedTable(plan.table_arn)
     seconds = settings.delivery_timeout_ms / 1000
     worker = Worker(plan, pipeline, table, checkpoints, pace, time.monotonic, seconds)
-    is_complete = worker.work(event["segment"], Deadline(min(WORK_SECONDS, left)))
+    is_complete = worker.work(event["segment"], Deadline(min(WORK_SECONDS, left - _PAGE_SECONDS)), Deadline(left))
     return {"step": "work", "run": run, "segment": event["segment"], "complete": is_complete}
 
 

@@ -22,11 +22,11 @@ def test_limit__is(memory_mb: int, limit: float) -> None:
 
 
 def test_run__takes() -> None:
-    """Ten segments are two waves of five workers, each with a hundred items a second, for twice ten minutes or less."""
+    """Ten segments are two waves of five workers, each with a hundred items a second, for a thousand seconds."""
     run = to_run(1_000_000, REQUEST, limit=800)
     assert run.seconds == pytest.approx(2_000)
     assert run.read_units == pytest.approx(1_250_000)
-    assert (run.invocations, run.transitions, run.puts) == (2 + 20, 3 + 20 + 40, 1 + 1_000)
+    assert (run.invocations, run.transitions, run.puts) == (2 + 90, 3 + 20 + 180, 1 + 1_000)
 
 
 def test_run__costs() -> None:
@@ -34,8 +34,8 @@ def test_run__costs() -> None:
     assert to_run(1_000_000, REQUEST, limit=800).bill == pytest.approx(
         Bill(
             reads=1.25 * 0.125,
-            function=10_000 * 512 / 1_024 * 0.000_013_333_4 + 22 * 0.000_000_2,
-            state_machine=63 * 0.000_025,
+            function=10_000 * 512 / 1_024 * 0.000_013_333_4 + 92 * 0.000_000_2,
+            state_machine=203 * 0.000_025,
             checkpoints=1_001 * 0.000_005,
         )
     )

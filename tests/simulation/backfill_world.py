@@ -123,7 +123,7 @@ class BackfillWorld:
         pace = Pace(1000.0, self.clock, self._sleep)
         worker = Worker(_PLAN, self._backfill, self.table, self.checkpoints, pace, self.clock, _PAGE_DELIVERY_SECONDS)
         try:
-            worker.work(segment, Deadline(600, self.clock))
+            worker.work(segment, Deadline(600, self.clock), Deadline(660, self.clock))
         except Killed:
             self.kills += 1
             self._backfill = None

@@ -23,12 +23,12 @@ def read_properties(template: Template, name: str) -> Any:  # noqa: ANN401 -- a 
 
 
 def test_backfill__has_the_time_that_a_step_takes() -> None:
-    """After the time to work, the function's and the machine's timeout leave time for a page and the answer."""
+    """After the time to work the function has some for a page and its answer, and it ends before the machine does."""
     function = read_properties(transform(PINNED), "BackfillFunction")
     definition = json.loads(DEFINITION)
     work = definition["States"]["Announce"]["ItemProcessor"]["States"]["Work"]
     delivery_seconds = int(read_template()["Parameters"]["DeliveryTimeoutMs"]["Default"]) / 1000
-    assert work["TimeoutSeconds"] == function["Timeout"] > WORK_SECONDS + delivery_seconds + ANSWER_SECONDS
+    assert work["TimeoutSeconds"] > function["Timeout"] > WORK_SECONDS + delivery_seconds + ANSWER_SECONDS
 
 
 def test_state_machine__gets_what_its_definition_asks_for() -> None:

@@ -64,7 +64,8 @@ def test_emit__knows_every_metric(capsys: pytest.CaptureFixture[str]) -> None:
     pipeline.run([to_record(), to_record(1, kind="REMOVE")], Deadline(1e9))
     clock = FakeClock()
     pace, checkpoints = Pace(1e9, clock), MemoryCheckpoints()
-    Worker(to_plan(), pipeline, MemoryTable(), checkpoints, pace, clock, 12.0).work(0, Deadline(1e9))
+    worker = Worker(to_plan(), pipeline, MemoryTable(), checkpoints, pace, clock, 12.0)
+    worker.work(0, Deadline(1e9), Deadline(1e9))
     emitted = {name.split()[0] for name in values_of(read_emf(capsys.readouterr().out))}
     assert emitted == set(METRICS)
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from feature_events.backfills.checkpoints import Plan
 from feature_events.backfills.source_table import SourceTable
 from feature_events.deadline import Deadline
-from feature_events.errors import PoisonRecord, Undelivered
+from feature_events.errors import Misconfigured, PoisonRecord, Undelivered
 from feature_events.events.backfilled import to_backfilled_event, to_backfilled_headers
 from feature_events.events.message import Message, to_message
 from feature_events.failures.current_items import are_equal
@@ -23,6 +23,10 @@ from feature_events.records.change import Item
 from feature_events.records.scanned_item import to_change
 
 _CHUNK = 1_000
+_ROUNDS = 20
+"""How often what changed is sent again, before a page is left to a later try."""
+_MANY = 10
+"""So many events that it cannot be their own fault if Kafka refuses all of them."""
 _FILTERED = "filtered"
 
 
@@ -42,16 +46,22 @@ class Announcer:
         plan: what the run does.
         pipeline: how items become messages, and where they go.
         table: where the items are.
+        delivery_seconds: the longest to wait for Kafka.
 
     """
 
-    def __init__(self, plan: Plan, pipeline: Pipeline, table: SourceTable) -> None:
+    def __init__(self, plan: Plan, pipeline: Pipeline, table: SourceTable, delivery_seconds: float) -> None:
         self._plan = plan
         self._pipeline = pipeline
         self._table = table
+        self._delivery_seconds = delivery_seconds
 
     def announce(self, items: Sequence[Item], deadline: Deadline) -> Announced:
         """Announces these items; all that can be is acknowledged, and still so, when this returns.
+
+        Args:
+            items: as the table has them.
+            deadline: the invocation's end.
 
         Raises:
             Misconfigured: nothing can be announced until a person changes something.
@@ -60,13 +70,13 @@ class Announcer:
         """
         announced = Announced(0, 0, Counter(), Counter())
         sent = self._send(items, deadline, announced)
-        delivered, again = len(sent), 0
+        delivered, again, rounds = len(sent), 0, 0
         while sent and not self._plan.request.dry_run:
-            if not deadline.remaining():
+            if rounds == _ROUNDS:
                 raise Undelivered("the items of a page are written faster than they can be announced: try again later")
             changed = self._find_changed(sent)
             sent = self._send(changed, deadline, announced._replace(skipped=Counter(), poison=Counter()))
-            again += len(sent)
+            again, rounds = again + len(sent), rounds + 1
         return announced._replace(delivered=delivered + again, again=again)
 
     def _send(self, items: Sequence[Item], deadline: Deadline, counts: Announced) -> Sequence[Item]:
@@ -92,9 +102,15 @@ class Announcer:
             counts.poison[f"Kafka refuses it: {reason}"] += 1
             return True
 
-        deliveries = self._pipeline.publisher.publish(messages, deadline, refuse)
+        within = deadline.within(self._delivery_seconds)
+        deliveries = self._pipeline.publisher.publish(messages, within, refuse)
         if Delivery.UNKNOWN in deliveries:
             raise Undelivered("Kafka did not acknowledge all events of a page: the log says why; try again later")
+        if len(messages) >= _MANY and set(deliveries) == {Delivery.REFUSED}:
+            raise Misconfigured(
+                f"Kafka refuses every event of a page ({', '.join(counts.poison)}): change the topic's settings, then "
+                "go on with the run; where they refuse the time of its messages, the run's start, begin another"
+            )
         return [item for item, each in zip(sources, deliveries, strict=False) if each is Delivery.DELIVERED]
 
     def _to_message(self, item: Item, counts: Announced) -> Message | None:

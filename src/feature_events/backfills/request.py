@@ -10,12 +10,14 @@ from typing import Any, NamedTuple
 from feature_events.errors import Misconfigured
 
 MAX_SEGMENTS = 500
-"""As many children as the state machine's Map starts, with room to spare in what it may pass on."""
+"""What the Map's children are given and give back then has room to spare in the 256 KB that a state may pass on."""
 
 _MAX_WORKERS = 100
 _MAX_RATE = 100_000
-_FILTERED = ("entity_type", "resource_name", "compute_id")
-"""What a filter can ask for: names, since an entity's id must not stand in an execution's history."""
+_FILTERED = ("entity_type", "resource_name")
+"""What a filter can ask for: what the table and its keys decide. Whatever else an item says can change during the run,
+and the filter would then drop the later state behind the earlier one; an id must not stand in an execution's history.
+"""
 
 _is_name = re.compile(r"[A-Za-z0-9_.-]{3,255}").fullmatch
 _is_table_arn = re.compile(r"arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:[0-9]{12}:table/[A-Za-z0-9_.-]{3,255}").fullmatch
@@ -36,9 +38,14 @@ class Request(NamedTuple):
     events_per_second: int = 2000
     """The most items that are read and announced in a second, by all workers together."""
     filter: Mapping[str, str] | None = None
-    """What an event must say to be sent: some of its entity_type, resource_name and compute_id."""
+    """What an event must say to be sent: its entity_type, resource_name or both."""
     run: str = ""
     """An earlier run to go on with; empty for a new one, which has the execution's name."""
+
+    @property
+    def items_per_second(self) -> float:
+        """A worker's part of the rate."""
+        return self.events_per_second / min(self.workers, self.segments)
 
 
 def _is_whole(most: int) -> Callable[[Any], bool]:
@@ -66,7 +73,7 @@ _FIELDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "workers": (_is_whole(_MAX_WORKERS), f"a whole number from 1 to {_MAX_WORKERS}"),
     "events_per_second": (_is_whole(_MAX_RATE), f"a whole number from 1 to {_MAX_RATE}"),
     "filter": (_is_filter, f"null, or an object of texts with some of {', '.join(_FILTERED)}"),
-    "run": (lambda value: type(value) is str and bool(_is_run(value)), "the name of an earlier run"),
+    "run": (lambda value: type(value) is str and bool(not value or _is_run(value)), "the name of an earlier run"),
 }
 
 

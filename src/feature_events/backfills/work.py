@@ -12,14 +12,16 @@ from feature_events.backfills.checkpoints import Checkpoints, Plan, Progress
 from feature_events.backfills.pace import Pace
 from feature_events.backfills.source_table import SourceTable
 from feature_events.deadline import Clock, Deadline
+from feature_events.errors import Undelivered
 from feature_events.logs import logger
 from feature_events.pipeline import Pipeline
 
-WORK_SECONDS = 600.0
-"""How long one invocation works: then the state machine starts the next, and sees that it goes on."""
+WORK_SECONDS = 120.0
+"""How long one invocation works: then the state machine starts the next. Stopping a run does not end an invocation."""
 
 _PAGE_ITEMS = 1_000
 _PAGE_SECONDS = 5.0
+"""A page has no more items than a worker may announce in this time."""
 
 
 class Worker(NamedTuple):
@@ -34,27 +36,39 @@ class Worker(NamedTuple):
     delivery_seconds: float
     """The longest to wait for Kafka."""
 
-    def work(self, segment: int, deadline: Deadline) -> bool:
+    def work(self, segment: int, deadline: Deadline, end: Deadline) -> bool:
         """Announces the segment from where it is; whether it is complete.
+
+        Args:
+            segment: its number.
+            deadline: after this no page is begun.
+            end: the invocation's, by which a page must have come to its own.
 
         Raises:
             Misconfigured: nothing goes on until a person changes something.
             Undelivered: Kafka, DynamoDB or S3 did not answer. What was checkpointed stays done.
 
         """
-        progress = self.checkpoints.read(segment)
+        progress, pages = self.checkpoints.read(segment), 0
         while not progress.is_complete and deadline.remaining():
-            progress = self._announce_page(segment, progress)
+            try:
+                progress = self._announce_page(segment, progress, end)
+            except Undelivered as error:
+                if not pages:
+                    raise
+                # All tries are left to the next invocation, since this one has done something
+                logger.error("segment interrupted", segment=segment, reason=str(error))
+                break
+            pages += 1
         return progress.is_complete
 
-    def _announce_page(self, segment: int, progress: Progress) -> Progress:
+    def _announce_page(self, segment: int, progress: Progress, end: Deadline) -> Progress:
         """Announces the next page of the segment, and then checkpoints it."""
         started, request = self.clock(), self.plan.request
-        rate = request.events_per_second / request.workers
-        limit = max(1, min(_PAGE_ITEMS, int(rate * _PAGE_SECONDS)))
+        limit = max(1, min(_PAGE_ITEMS, int(request.items_per_second * _PAGE_SECONDS)))
         page = self.table.scan(segment, request.segments, progress.after, limit)
-        announcer = Announcer(self.plan, self.pipeline, self.table)
-        announced = announcer.announce(page.items, Deadline(self.delivery_seconds, self.clock))
+        announcer = Announcer(self.plan, self.pipeline, self.table, self.delivery_seconds)
+        announced = announcer.announce(page.items, end)
         self.pace.wait(len(page.items) + announced.again)
         progress = Progress(
             after=page.after,

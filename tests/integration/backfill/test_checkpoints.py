@@ -20,7 +20,7 @@ USE: dict[str, Callable[[StoredCheckpoints], object]] = {
 
 def test_write_plan__keeps_all_of_it(account: FakeAccount) -> None:
     """A worker in another execution environment does what the plan says."""
-    plan = to_plan(dry_run=True, filter={"compute_id": "nightly"}, run="nightly-1")
+    plan = to_plan(dry_run=True, filter={"resource_name": "nightly"}, run="nightly-1")
     StoredCheckpoints(BUCKET, "nightly-1").write_plan(plan)
     assert StoredCheckpoints(BUCKET, "nightly-1").read_plan() == plan
     assert account.keys == ["backfills/nightly-1/plan.json"]

@@ -113,11 +113,12 @@ def test_handler__answers_what_the_machine_passes_on(account: FakeAccount, machi
     assert work == {"step": "work", "run": "nightly-1", "segment": 1, "complete": True}
 
 
-def test_handler__does_not_begin_a_page_that_it_has_no_time_for(account: FakeAccount, machine: Machine) -> None:
-    """The next invocation does; Lambda would end this one in the midst of it."""
+def test_handler__says_where_its_timeout_leaves_no_time_for_a_page(account: FakeAccount, machine: Machine) -> None:
+    """Each invocation would begin none, and the next would be started for ever."""
     fill(account)
     machine.step(step="plan", run="nightly-1", started=STARTED, request=REQUEST)
-    assert not machine.step(60_000, step="work", run="nightly-1", segment=0)["complete"]
+    with pytest.raises(Misconfigured, match="timeout leaves no time"):
+        machine.step(60_000, step="work", run="nightly-1", segment=0)
     assert sent(account) == []
 
 

@@ -33,7 +33,7 @@ class Announcement:
         self.letters = FakeDeadLetters()
         self.clock = FakeClock()
         pipeline = to_pipeline(self.publisher, self.letters, headers=headers)
-        self.announcer = Announcer(plan or to_plan(), pipeline, self.table)
+        self.announcer = Announcer(plan or to_plan(), pipeline, self.table, 20.0)
 
     def announce(self) -> Announced:
         """What becomes of all items, as they are now."""
@@ -142,16 +142,10 @@ def test_announce__ends_where_a_changed_item_has_no_event_any_more() -> None:
 def test_announce__stops_where_items_are_written_faster_than_it_sends() -> None:
     """It does not go on for ever, and says why."""
     run = Announcement(to_scanned(value=0))
-    run.table.meanwhile = [partial(run.table.put, to_scanned(value=value)) for value in range(1, 5)]
-
-    def pass_time(_: Message) -> bool:
-        run.clock.seconds += 25
-        return False
-
-    run.publisher.loses = pass_time
+    run.table.meanwhile = [partial(run.table.put, to_scanned(value=value)) for value in range(1, 50)]
     with pytest.raises(Undelivered, match="written faster than they can be announced"):
         run.announce()
-    assert len(run.publisher.log) == 3
+    assert len(run.publisher.log) == 21
 
 
 def test_announce__counts_what_kafka_refuses() -> None:
@@ -184,17 +178,25 @@ def test_announce__skips_what_has_no_features() -> None:
 @pytest.mark.parametrize(
     ("wanted", "entities"),
     [
-        ({"compute_id": "nightly"}, ["user-2"]),
+        ({"resource_name": "user_features"}, ["user-1", "user-2"]),
         ({"entity_type": "bright_uid"}, ["user-1", "user-2"]),
-        ({"compute_id": "nightly", "resource_name": "others"}, []),
+        ({"entity_type": "bright_uid", "resource_name": "others"}, []),
+        ({"entity_type": "account_pid"}, []),
     ],
 )
 def test_announce__sends_what_the_filter_asks_for(wanted: dict[str, str], entities: list[str]) -> None:
     """All that it names must be so."""
-    run = Announcement(to_scanned("user-1"), to_scanned("user-2", compute_id="nightly"), plan=to_plan(filter=wanted))
+    run = Announcement(to_scanned("user-1"), to_scanned("user-2"), plan=to_plan(filter=wanted))
     counted = {"filtered": 2 - len(entities)} if len(entities) < 2 else {}
     assert run.announce() == announced(len(entities), **counted)
     assert [event["entity_id"] for event in run.events] == entities
+
+
+def test_announce__raises_where_kafka_refuses_a_whole_page() -> None:
+    """So many events are not at fault themselves, and the table would be counted as poison to its end."""
+    run = Announcement(*[to_scanned(f"user-{number}", features=LARGE) for number in range(10)])
+    with pytest.raises(Misconfigured, match="refuses every event of a page"):
+        run.announce()
 
 
 def test_announce__raises_where_an_acknowledgement_is_missing() -> None:

@@ -12,7 +12,7 @@ from feature_events.errors import Misconfigured
 from tests.support.backfills import KEY_NAMES, STARTED, STARTED_MS, TABLE_ARN, MemoryCheckpoints
 from tests.support.layouts import to_layouts
 
-BEGUN = Request("user_feature_store", segments=7, filter={"compute_id": "nightly"})
+BEGUN = Request("user_feature_store", segments=7, filter={"resource_name": "nightly"})
 LATER = "2025-11-02T00:00:00.000Z"
 
 

@@ -22,7 +22,7 @@ def test_read_request__takes_all_fields() -> None:
         "segments": MAX_SEGMENTS,
         "workers": 100,
         "events_per_second": 100_000,
-        "filter": {"entity_type": "bright_uid", "resource_name": "user_features", "compute_id": ""},
+        "filter": {"entity_type": "bright_uid", "resource_name": "user_features"},
         "run": "after-the-outage",
     }
     assert read_request(stored)._asdict() == stored
@@ -36,7 +36,7 @@ def test_read_request__names_every_mistake() -> None:
         "workers": 0,
         "events_per_second": 0.5,
         "filter": {},
-        "run": "",
+        "run": 7,
         "prefix": 7,
     }
     with pytest.raises(Misconfigured) as caught:
@@ -45,7 +45,7 @@ def test_read_request__names_every_mistake() -> None:
         "the request is invalid: prefix is not known; dry_run must be true or false; "
         "segments must be a whole number from 1 to 500; workers must be a whole number from 1 to 100; "
         "events_per_second must be a whole number from 1 to 100000; "
-        "filter must be null, or an object of texts with some of entity_type, resource_name, compute_id; "
+        "filter must be null, or an object of texts with some of entity_type, resource_name; "
         "run must be the name of an earlier run; table is missing: a table's name or its ARN; "
         'count what there is by {"table": "user_feature_store", "dry_run": true}'
     )

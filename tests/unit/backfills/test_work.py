@@ -15,7 +15,7 @@ from tests.support.backfills import MemoryCheckpoints, MemoryTable, to_plan, to_
 from tests.support.doubles import FakeClock, FakeDeadLetters, FakePublisher
 from tests.support.pipelines import to_pipeline
 
-PAGES_OF_TWO = to_plan(workers=5, events_per_second=2)
+PAGES_OF_TWO = to_plan(segments=5, workers=5, events_per_second=2)
 KEY_2 = {"bright_uid": {"S": "user-2"}, "category": {"S": "user_features"}}
 
 
@@ -31,9 +31,9 @@ class Segment:
     def work(self, plan: Plan = PAGES_OF_TWO, seconds: float = 600.0) -> bool:
         """Lets a new worker go on; whether the segment is complete."""
         pipeline = to_pipeline(self.publisher, FakeDeadLetters())
-        pace = Pace(plan.request.events_per_second / plan.request.workers, self.clock, self._sleep)
+        pace = Pace(plan.request.items_per_second, self.clock, self._sleep)
         worker = Worker(plan, pipeline, self.table, self.checkpoints, pace, self.clock, 12.0)
-        return worker.work(0, Deadline(seconds, self.clock))
+        return worker.work(0, Deadline(seconds, self.clock), Deadline(seconds + 60, self.clock))
 
     @property
     def progress(self) -> Progress:
@@ -93,12 +93,14 @@ def test_work__keeps_nothing_of_a_page_that_is_not_acknowledged() -> None:
     """The next worker announces that page again, and nothing before it."""
     segment = Segment(*users(1, 2, 3, 4))
     segment.publisher.loses = lambda message: message.key == b"user-4"
+    assert not segment.work()  # it has done something, so all tries are left again
+    assert (segment.progress.after, segment.progress.items, segment.progress.is_complete) == (KEY_2, 2, False)
     with pytest.raises(Undelivered):
         segment.work()
     assert (segment.progress.after, segment.progress.items, segment.progress.is_complete) == (KEY_2, 2, False)
     segment.publisher.loses = lambda _: False
     assert segment.work()
-    assert segment.sent == ["user-1", "user-2", "user-3", "user-3", "user-4"]
+    assert segment.sent == ["user-1", "user-2", "user-3", "user-3", "user-3", "user-4"]
     assert (segment.progress.items, segment.progress.delivered) == (4, 4)
 
 
@@ -125,7 +127,7 @@ def test_work__of_a_complete_segment_reads_nothing() -> None:
 def test_work__asks_for_pages_of_some_seconds(rate: int, workers: int, most: int) -> None:
     """A page is what a worker may announce in five seconds, one item at least and a thousand at most."""
     segment = Segment(*users(1))
-    segment.work(to_plan(workers=workers, events_per_second=rate))
+    segment.work(to_plan(segments=100, workers=workers, events_per_second=rate))
     assert segment.table.scanned == [(None, most)]
 
 
