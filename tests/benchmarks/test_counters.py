@@ -26,16 +26,21 @@ def traffic() -> list[Traffic]:
     return measure_traffic()
 
 
-@pytest.mark.parametrize("of", ["record", "batch"])
-def test_work__is_within_its_bounds(work: dict[str, list[Work]], of: str) -> None:
-    """Frames, calls and instructions are at most what the bounds file says, for 3 features and for 100."""
-    excess = {
+def find_excess(work: dict[str, list[Work]], of: str) -> dict[tuple[str, int, str], tuple[int, int]]:
+    """What is above its bound: the count and the bound."""
+    return {
         (each.headers, each.features, name): (found, bound)
         for each in work[of]
         for name, bound in BOUNDS[of][each.headers].items()
         if (found := round(getattr(each, name))) > bound
     }
-    assert excess == {}
+
+
+@pytest.mark.parametrize("of", ["record", "batch"])
+def test_work__is_within_its_bounds(work: dict[str, list[Work]], of: str) -> None:
+    """Frames, calls and instructions are at most what the bounds file says, for 3 features and for 100."""
+    # On a busy machine an invocation can wait once more, so what exceeds is counted again
+    assert (find_excess(work, of) and find_excess(measure_counters(), of)) == {}
 
 
 def test_work__does_not_grow_with_the_features(work: dict[str, list[Work]]) -> None:

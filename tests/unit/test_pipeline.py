@@ -239,9 +239,12 @@ def test_run__leaves_nothing_that_refers_to_itself(case: str) -> None:
     gc.collect()
     gc.disable()
     try:
-        for _ in range(200):
-            run()
-        assert gc.collect() < 200  # not one for each; what other tests left running may leave a few
+        left = []
+        for _ in range(3):  # what other tests left running may leave some too, but not each time
+            for _ in range(200):
+                run()
+            left.append(gc.collect())
+        assert min(left) < 200  # not one for each
     finally:
         gc.enable()
 
