@@ -14,7 +14,7 @@ BACKFILL_MUTANTS = (
     Mutant(
         "what is sent again is not read again",
         "I12",
-        (edit(Announcer, "announce", "again += len(sent)", "again += len(sent); sent = []"),),
+        (edit(Announcer, "announce", "rounds + 1", "rounds + 1; sent = []"),),
     ),
     Mutant("what was sent is read from a replica", "I12", (put(SeamTable, "read", SeamTable.read_replica),)),
     Mutant(

@@ -17,7 +17,7 @@ from tests.support.doubles import FakeDeadLetters, FakePublisher
 from tests.support.layouts import to_layouts
 from tests.support.pipelines import to_pipeline
 
-RECORDS = scaled(1_500, 50_000)
+RECORDS = scaled(600, 50_000)
 """For each store."""
 JSON = (
     "[]",

@@ -70,6 +70,9 @@ class Worker(NamedTuple):
         announcer = Announcer(self.plan, self.pipeline, self.table, self.delivery_seconds)
         announced = announcer.announce(page.items, end)
         self.pace.wait(len(page.items) + announced.again)
+        if self.checkpoints.read(segment) != progress:
+            # Of a run that goes on while an invocation of the stopped one still works
+            raise Undelivered(f"another worker goes on with segment {segment}: try again later")
         progress = Progress(
             after=page.after,
             is_complete=page.after is None,

@@ -114,6 +114,21 @@ def test_work__ends_between_pages_when_its_time_is_over() -> None:
     assert [after for after, _ in segment.table.scanned[:2]] == [None, KEY_2]
 
 
+def test_work__leaves_a_segment_to_the_worker_that_goes_on_with_it() -> None:
+    """A stopped run's worker does not put an older checkpoint over a newer one, whichever of the two is behind."""
+    segment = Segment(*users(1, 2, 3, 4, 5))
+
+    def go_on() -> None:
+        segment.checkpoints.write(0, Progress(after=KEY_2, items=2, delivered=2))
+
+    segment.table.meanwhile = [go_on]
+    with pytest.raises(Undelivered, match="another worker goes on with segment 0"):
+        segment.work()
+    assert segment.progress == Progress(after=KEY_2, items=2, delivered=2)
+    assert segment.work()
+    assert segment.progress.items == 5
+
+
 def test_work__of_a_complete_segment_reads_nothing() -> None:
     """A run that is begun again once it is complete sends nothing new."""
     segment = Segment(*users(1, 2))
