@@ -42,7 +42,7 @@ class ReadItems(NamedTuple):
 
 
 class LastCheckpoint:
-    """Keeps the last checkpoint in memory; each run begins at the beginning."""
+    """Keeps the last checkpoint in memory."""
 
     last = Progress()
 
@@ -55,7 +55,7 @@ class LastCheckpoint:
 
     def read(self, segment: int) -> Progress:  # noqa: ARG002  # Checkpoints'
         """See `Checkpoints.read`."""
-        return Progress()
+        return self.last
 
     def write(self, segment: int, progress: Progress) -> None:  # noqa: ARG002  # Checkpoints'
         """See `Checkpoints.write`."""
@@ -78,6 +78,7 @@ def to_run(table: SourceTable, items: int) -> Run:
     worker = make_worker(table, checkpoint)
 
     def run() -> None:
+        checkpoint.last = Progress()
         is_complete = worker.work(0, Deadline(_SECONDS), Deadline(_SECONDS))
         done = checkpoint.last
         if not is_complete or (done.delivered, done.again) != (items, 0):
