@@ -28,7 +28,7 @@ _STEPS = ("plan", "work", "report")
 _CLIENT = "-backfill"
 """Behind Kafka's client id, so that a quota can bind a backfill and not the live events."""
 
-_PAGE_SECONDS = 60.0
+_LAST_PAGE_SECONDS = 60.0
 """What the last page may take beyond the time to work, where nothing is slow."""
 
 
@@ -60,15 +60,15 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> Any:  # noqa: AN
     if step == "report":
         return _report(run, plan, checkpoints)
     left = context.get_remaining_time_in_millis() / 1000 - ANSWER_SECONDS
-    if left <= _PAGE_SECONDS:
+    if left <= _LAST_PAGE_SECONDS:
         raise Misconfigured(
-            f"the function's timeout leaves no time for a page: set it above {_PAGE_SECONDS:.0f} seconds"
+            f"the function's timeout leaves no time for a page: set it above {_LAST_PAGE_SECONDS:.0f} seconds"
         )
     pace = Pace(plan.request.items_per_second)
     table = ScannedTable(plan.table_arn)
     seconds = settings.delivery_timeout_ms / 1000
     worker = Worker(plan, pipeline, table, checkpoints, pace, time.monotonic, seconds)
-    is_complete = worker.work(event["segment"], Deadline(min(WORK_SECONDS, left - _PAGE_SECONDS)), Deadline(left))
+    is_complete = worker.work(event["segment"], Deadline(min(WORK_SECONDS, left - _LAST_PAGE_SECONDS)), Deadline(left))
     return {"step": "work", "run": run, "segment": event["segment"], "complete": is_complete}
 
 

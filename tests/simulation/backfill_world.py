@@ -11,7 +11,6 @@ from typing import Any
 from unittest.mock import patch
 
 from feature_events import metrics
-from feature_events.backfills import announcement as announcement_module
 from feature_events.backfills.pace import Pace
 from feature_events.backfills.work import Worker
 from feature_events.deadline import Deadline
@@ -79,7 +78,6 @@ class BackfillWorld:
                 (producer_module, "close_in_background", lambda _: None),  # or each history would leave threads behind
                 (publisher_module, "close_in_background", lambda _: None),
                 (producer_module, "run_within", _run),
-                (announcement_module, "_CHUNK", 1),
                 (metrics, "emit", lambda *_: None),
             ):
                 stack.enter_context(patch.object(module, name, value))

@@ -22,7 +22,6 @@ from feature_events.pipeline import Pipeline
 from feature_events.records.change import Item
 from feature_events.records.scanned_item import to_change
 
-_CHUNK = 1_000
 _ROUNDS = 20
 """How often what changed is sent again, before a page is left to a later try."""
 _MANY = 10
@@ -88,18 +87,18 @@ class Announcer:
             if message is not None:
                 messages.append(message)
                 sources.append(item)
-        if self._plan.request.dry_run:
+        if self._plan.request.dry_run or not messages:
             return sources
-        delivered: list[Item] = []
-        for start in range(0, len(messages), _CHUNK):
-            delivered += self._publish(messages[start : start + _CHUNK], sources[start:], deadline, counts)
-        return delivered
+        deliveries = self._publish(messages, deadline, counts)
+        return [item for item, each in zip(sources, deliveries, strict=True) if each is Delivery.DELIVERED]
 
-    def _publish(
-        self, messages: Sequence[Message], sources: Sequence[Item], deadline: Deadline, counts: Announced
-    ) -> Sequence[Item]:
+    def _publish(self, messages: Sequence[Message], deadline: Deadline, counts: Announced) -> Sequence[Delivery]:
+        """What became of each message; none is left without an answer."""
+        reasons: set[str] = set()
+
         def refuse(_: int, reason: str) -> bool:
             counts.poison[f"Kafka refuses it: {reason}"] += 1
+            reasons.add(reason)
             return True
 
         within = deadline.within(self._delivery_seconds)
@@ -108,10 +107,10 @@ class Announcer:
             raise Undelivered("Kafka did not acknowledge all events of a page: the log says why; try again later")
         if len(messages) >= _MANY and set(deliveries) == {Delivery.REFUSED}:
             raise Misconfigured(
-                f"Kafka refuses every event of a page ({', '.join(counts.poison)}): change the topic's settings, then "
-                "go on with the run; where they refuse the time of its messages, the run's start, begin another"
+                f"Kafka refuses every event of a page ({', '.join(sorted(reasons))}): change the topic's settings, "
+                "then go on with the run; where they refuse the time of its messages, the run's start, begin another"
             )
-        return [item for item, each in zip(sources, deliveries, strict=False) if each is Delivery.DELIVERED]
+        return deliveries
 
     def _to_message(self, item: Item, counts: Announced) -> Message | None:
         plan, pipeline = self._plan, self._pipeline

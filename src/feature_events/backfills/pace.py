@@ -7,7 +7,7 @@ from feature_events.deadline import Clock
 
 
 class Pace:
-    """So many items a second, on average from the start on; a pause is not caught up on."""
+    """So many items a second; time in which less was done is not made up for."""
 
     def __init__(
         self, per_second: float, clock: Clock = time.monotonic, sleep: Callable[[float], None] = time.sleep

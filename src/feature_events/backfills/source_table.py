@@ -94,7 +94,9 @@ class ScannedTable:
         """At most a hundred items; DynamoDB gives what fits into 16 MB, and what the table has capacity for."""
         action = Action("dynamodb:BatchGetItem", f"the table {self._arn} cannot be read")
         found: list[Item] = []
-        for wait in range(_TRIES):
+        for tried in range(_TRIES):
+            if tried:
+                self._sleep(0.05 * 2**tried)
             request: Any = {self._arn: {"Keys": keys, "ConsistentRead": True}}
             answer = _ask(partial(self._dynamodb.batch_get_item, RequestItems=request), action)
             for items in answer["Responses"].values():
@@ -103,7 +105,6 @@ class ScannedTable:
             if not unprocessed:
                 return found
             keys = [key for each in unprocessed.values() for key in each["Keys"]]
-            self._sleep(0.1 * 2**wait)
         raise Undelivered(f"{action.failure}: it is asked for more than it can give; try again later")
 
 

@@ -1,4 +1,4 @@
-"""AWS in memory, and the errors that it is told to answer with."""
+"""AWS in memory, with a table of the default layout, and the errors that it is told to answer with."""
 
 from collections.abc import Iterator
 
