@@ -103,8 +103,6 @@ def _find_changed(change: Change, features: Features, read: Callable[[Item], Fea
         return tuple([name for name, value in features.items() if name not in old or value != old[name]])
     except PoisonRecord:
         return tuple(features)  # the item was not of this layout before: all of it is new
-    except RecursionError:
-        return tuple(features)  # JSON so deep that it cannot be compared
 
 
 def _read_about(item: Item, places: Sequence[About]) -> tuple[str | None, str | None]:

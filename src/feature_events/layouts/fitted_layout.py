@@ -141,7 +141,6 @@ def to_plain(fitted: FittedLayout) -> PlainItem | None:
         or len(keys) < len(fitted_keys)
         or not caught.keys() >= set(layout.entity_type.holes)
         or updated_at.unit is not None
-        or {"updated_at", "compute_id"} & {*caught, *[key.hole for key in fitted_keys]}
         or [len(features), len(updated_at.path), len(compute_id)] != _PLAIN
         or updated_at.path[:2] != compute_id[:2]
     ):

@@ -54,7 +54,4 @@ def _has_features(item: Item, change: Change, layouts: TableLayouts) -> bool:
         return False
     # Values in JSON are no attributes, of which a set may come in another order
     are_same = eq if isinstance(chosen[0].layout.features, JsonNames) else are_equal
-    try:
-        return all(name in now and are_same(now[name], then[name]) for name in entity.features)
-    except RecursionError:
-        return False  # JSON so deep that it cannot be compared
+    return all(name in now and are_same(now[name], then[name]) for name in entity.features)

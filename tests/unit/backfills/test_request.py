@@ -83,3 +83,10 @@ def test_read_request__refuses(wrong: Json, text: str) -> None:
     """Each field is of its own kind and within its bounds."""
     with pytest.raises(Misconfigured, match=text):
         read_request({"table": "user_feature_store", **wrong})
+
+
+@pytest.mark.parametrize(("segments", "workers", "expected"), [(100, 10, 200.0), (1, 10, 2000.0), (5, 10, 400.0)])
+def test_items_per_second__are_divided_among_those_that_work(segments: int, workers: int, expected: float) -> None:
+    """No more workers are at work than there are segments, so that none has a part of the rate in vain."""
+    request = read_request({"table": "user_feature_store", "segments": segments, "workers": workers})
+    assert request.items_per_second == expected

@@ -107,6 +107,7 @@ def test_read_features__refuses_what_is_no_json(item: Json, reason: str) -> None
         (FLAT, {"a": {"N": "1"}, "b": {"N": "2"}}, {"a": {"N": "1"}, "b": {"N": "1"}}, ("b",)),
         (FLAT, {"a": {"N": "1"}, "b": {"NULL": True}}, {"a": {"N": "1"}}, ("b",)),
         (JSON, to_json('{"a": 1, "b": 1.0, "c": "1"}'), to_json('{"a": 1, "b": 1, "c": 1}'), ("b", "c")),
+        (JSON, to_json('{"a": 0.10, "b": 1e2}'), to_json('{"a": 0.1, "b": 1e2}'), ("a",)),
         (JSON, to_json('{"a": null}'), to_json("{}"), ("a",)),
         (JSON, to_json('{"a": 1}'), to_json("no JSON"), ("a",)),
         (JSON, to_json('{"a": NaN, "b": 2}'), to_json('{"a": NaN, "b": 1}'), ("b",)),

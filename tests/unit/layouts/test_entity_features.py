@@ -182,6 +182,12 @@ def test_read_entity_features__refuses_compute_ids_of_other_types(stored: Any) -
         compute_id_of(stored)
 
 
+DEFAULT = {
+    "keys": {"{entity_type}": "{entity_id}", "category": "{resource_name}"},
+    "features": "features.data",
+    "updated_at": "features.meta.updated_at",
+    "compute_id": "features.meta.compute_id",
+}
 TIMES = {
     "table": "{}",
     "keys": {"pk": "{entity_id}", "sk": "{compute_id}@{updated_at}"},
@@ -229,3 +235,18 @@ def test_read_entity_features__takes_the_first_that_is_there(item: Json, updated
     assert isinstance(change, Change)
     found = read_entity_features(change, to_layouts(TIMES), "all")
     assert found == EntityFeatures("user", "u", "r", ("age",), updated_at, compute_id)
+
+
+@pytest.mark.parametrize("compute_id", [{"S": ""}, {"S": "None"}, {"S": "run-1"}, {"NULL": True}, None])
+def test_read_entity_features__takes_a_hole_in_the_tables_name_only_for_what_is_absent(compute_id: object) -> None:
+    """A compute id that is there, and be it empty, is the item's, in an item of the commonest kind too."""
+    layout = DEFAULT | {"table": "user_{compute_id}"}
+    record = to_record()
+    record["dynamodb"]["NewImage"]["features"]["M"]["meta"]["M"]["compute_id"] = compute_id
+    change = read_change(record)
+    assert isinstance(change, Change)
+    entity = read_entity_features(change, to_layouts(layout), "all")
+    assert isinstance(entity, EntityFeatures)
+    there = {"": "", "None": "", "run-1": "run-1"}
+    text = compute_id.get("S") if isinstance(compute_id, dict) else None
+    assert entity.compute_id == ("feature_store" if text is None else there[text])
