@@ -10,7 +10,7 @@ LAYOUTS ?= default,single_table
 # Whether an option was given, and not to say no: KEEP=1, but not KEEP=0
 is-on = $(filter-out 0 no off false,$(1))
 
-.PHONY: help setup demo up down tail put redrive backfill invoke layout check test prove soak drills bench capture lint format lock clean
+.PHONY: help setup demo up down tail put consume redrive backfill invoke layout check test prove soak drills bench capture lint format lock clean
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
@@ -32,6 +32,9 @@ tail: setup ## show events of the local stack as they come
 
 put: setup ## write an item to the local stack, each time with another value
 	@python -S local put
+
+consume: setup ## an example consumer on the local stack's topic (EXAMPLE=python; docs/consuming.md has them all)
+	@python -S local consume '$(or $(EXAMPLE),python)'
 
 redrive: setup ## send the local stack's dead letters again (PREFIX=aws/lambda/, DRY_RUN=1, FORCE=1)
 	@python -S local redrive $(if $(PREFIX),--prefix '$(PREFIX)') \

@@ -16,6 +16,7 @@ COMMANDS = {
     "down": "local.commands.down",
     "tail": "local.commands.tail",
     "put": "local.commands.put",
+    "consume": "local.commands.consume",
     "redrive": "local.commands.redrive",
     "backfill": "local.commands.backfill",
     "invoke": "local.commands.invoke",

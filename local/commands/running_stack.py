@@ -14,6 +14,7 @@ from local.steps import Steps
 NEXT = {
     "make put": "writes an item",
     "make tail": "shows events as they come",
+    "make consume": "runs an example consumer (docs/consuming.md)",
     "make redrive": "sends dead letters again",
     "make backfill": "announces what a table already holds",
     "make down": "stops the stack",
