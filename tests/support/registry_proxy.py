@@ -84,7 +84,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.answer(401, REFUSAL)
             return
         connection = http.client.HTTPConnection(proxy.registry.hostname or "", proxy.registry.port, timeout=30)
-        headers = {name: self.headers.get(name, "") for name in PASSED_ON}
+        headers = {name: self.headers[name] for name in PASSED_ON if name in self.headers}
         connection.request(self.command, self.path, body or None, headers)
         response = connection.getresponse()
         self.answer(response.status, response.read())

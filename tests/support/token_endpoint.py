@@ -68,7 +68,8 @@ class TokenEndpoint:
     def answer(self, authorization: str, content_type: str, body: str) -> Answer:
         """The answer to one request (https://datatracker.ietf.org/doc/html/rfc6749#section-5)."""
         form = dict(parse_qsl(body, strict_parsing=True))
-        if content_type != "application/x-www-form-urlencoded" or form.get("grant_type") != "client_credentials":
+        media_type = content_type.partition(";")[0]
+        if media_type != "application/x-www-form-urlencoded" or form.get("grant_type") != "client_credentials":
             return Answer.of(400, {"error": "unsupported_grant_type"})
         kind, _, encoded = authorization.partition(" ")
         login = base64.b64decode(encoded).decode().split(":")

@@ -44,6 +44,8 @@ class ScriptedServer:
         self.requests: list[Request] = []
         self.content_types: list[str | None] = []
         """Of the requests, in their order."""
+        self.authorizations: list[str] = []
+        """The same, empty where there was none."""
 
 
 class _Web(ThreadingHTTPServer):
@@ -63,6 +65,7 @@ def run_scripted_server() -> Iterator[ScriptedServer]:
         def answer(self) -> None:
             text = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             server.content_types.append(self.headers.get("Content-Type"))
+            server.authorizations.append(self.headers.get("Authorization", ""))
             server.requests.append(Request(self.command, self.path, _parse(text) if text else None))
             said = server.script.pop(0) if len(server.script) > 1 else server.script[0]
             time.sleep(said.delay)

@@ -1,9 +1,8 @@
 """Asks an OAuth 2.0 token endpoint for the tokens that authenticate the function to the schema registry.
 
 The grant is that of client credentials (https://datatracker.ietf.org/doc/html/rfc6749#section-4.4). Client id and
-secret go by Basic authentication, as with Confluent's own clients, and for Confluent Cloud the same headers stand
-beside the token (`bearer.auth.logical.cluster` and `bearer.auth.identity.pool.id` there):
-https://docs.confluent.io/platform/current/schema-registry/security/oauth-schema-registry.html
+secret go by Basic authentication, and Confluent Cloud's headers stand beside the token, both as with Confluent's own
+client (https://github.com/confluentinc/confluent-kafka-python, schema_registry_client.py, `bearer.auth.*`).
 """
 
 import math

@@ -6,6 +6,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from confluent_kafka.schema_registry import SchemaRegistryClient
 
 from feature_events.errors import Misconfigured
 from feature_events.events.schema import SHIPPED_SCHEMA, Schema
@@ -153,3 +154,20 @@ def test_find_schema__says_that_the_secret_is_no_certificate(bench: Bench, secre
         find_schema(bench.settings, LONG)
     assert bench.proxy.asked == 0
     assert not any(each in str(raised.value) for each in ("hidden", "-----BEGIN"))
+
+
+def test_secret__has_what_confluents_own_client_takes(
+    bench: Bench, registry_authority: CertificateAuthority, tmp_path: Path
+) -> None:
+    """The same PEM texts, as the files that it wants, let Confluent's Python client read the same schema."""
+    registered = register_schema(bench.settings)
+    secret = bench.secrets.read(bench.environ[SECRET])
+    files = {
+        "ssl.ca.location": registry_authority.certificate,
+        "ssl.certificate.location": secret["certificate"],
+        "ssl.key.location": secret["privateKey"],
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    with SchemaRegistryClient({"url": bench.proxy.url} | {name: str(tmp_path / name) for name in files}) as theirs:
+        assert theirs.get_latest_version(bench.subject).schema_id == registered.id

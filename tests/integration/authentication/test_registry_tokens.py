@@ -1,8 +1,11 @@
 """A registry that takes OAuth tokens: the real one verifies them, and a token endpoint gives them."""
 
+import gc
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from confluent_kafka.schema_registry import SchemaRegistryClient
 
 from feature_events.errors import Misconfigured, Undelivered
 from feature_events.events.schema import SHIPPED_SCHEMA, Schema
@@ -167,3 +170,36 @@ def test_find_schema__shows_the_client_secret_to_no_stranger(bench: Bench, endpo
     with pytest.raises(Misconfigured, match=r"certificate of the token endpoint at .* is not trusted: check it"):
         find_schema(bench.settings, LONG)
     assert (endpoint.asked, bench.proxy.asked) == (0, 0)
+
+
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+def test_secret__has_what_confluents_own_client_takes(
+    bench: Bench,
+    client: dict[str, str],
+    registry_authority: CertificateAuthority,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """The same values, under its names for them, let Confluent's Python client read the same schema."""
+    registered = register_schema(bench.settings)
+    ca = tmp_path / "ca.pem"
+    ca.write_text(registry_authority.certificate)
+    monkeypatch.setenv("SSL_CERT_FILE", str(ca))  # it takes no other for the token endpoint
+    conf = {
+        "url": bench.proxy.url,
+        "ssl.ca.location": str(ca),
+        "bearer.auth.credentials.source": "OAUTHBEARER",
+        "bearer.auth.client.id": client["client_id"],
+        "bearer.auth.client.secret": client["client_secret"],
+        "bearer.auth.issuer.endpoint.url": client["token_url"],
+        "bearer.auth.scope": client["scope"],
+        "bearer.auth.logical.cluster": client["logical_cluster"],
+        "bearer.auth.identity.pool.id": client["identity_pool"],
+    }
+    with SchemaRegistryClient(conf) as theirs:
+        assert theirs.get_latest_version(bench.subject).schema_id == registered.id
+    del theirs
+    gc.collect()  # it does not close its connection to the token endpoint
+    ours, others = bench.proxy.requests[0], bench.proxy.requests[-1]
+    shown = ("target-sr-cluster", "Confluent-Identity-Pool-Id")
+    assert [ours[name] for name in shown] == [others[name] for name in shown]
