@@ -14,7 +14,7 @@ registers no schema. Each part brings its own probes; here they are put in order
 | topic | it exists, and the function may look at it |
 | write to the topic | Kafka's authorizer says that the function may write; it is asked, nothing is written |
 | idempotent producer | Kafka gives a producer id, without which no event is sent |
-| token | the token endpoint gives one, where the registry takes tokens |
+| token endpoint | it gives the function a token, where the registry takes tokens |
 | schema | there is an id, and an event can fill the schema |
 | dead letters | the bucket takes an object: nothing less proves what policies, key and endpoint allow together |
 """

@@ -22,7 +22,7 @@ from feature_events.settings import Settings
 SCHEMA = "schema"
 """The name of the probe."""
 
-_TOKEN = "token"  # noqa: S105  # a probe's name
+_ENDPOINT = "token endpoint"
 _SECRET, _CA = to_secret_name(SECRET_SETTING), to_secret_name(CA_SETTING)
 
 
@@ -34,7 +34,7 @@ def to_registry_stages(settings: Settings) -> Stages:
     path = to_network_stages([to_address(settings.registry)], context, _CA)
     reached = [probe.name for probe in path[-1]]
     token = _to_token_stages(settings)
-    return [*path, *token, [Probe(SCHEMA, lambda: _find_schema(settings), [_SECRET, _CA, _TOKEN], reached)]]
+    return [*path, *token, [Probe(SCHEMA, lambda: _find_schema(settings), [_SECRET, _CA, _ENDPOINT], reached)]]
 
 
 def _to_tls_context(settings: Settings) -> ssl.SSLContext:
@@ -53,13 +53,13 @@ def _to_token_stages(settings: Settings) -> Stages:
     if not isinstance(secret, OAuthClient):
         return []
     path = to_network_stages([to_address(secret.token_url)], partial(to_token_context, ca), _CA)
-    return [*path, [Probe(_TOKEN, partial(_find_token, secret, ca), needs_one=[probe.name for probe in path[-1]])]]
+    return [*path, [Probe(_ENDPOINT, partial(_ask_endpoint, secret, ca), needs_one=[probe.name for probe in path[-1]])]]
 
 
-def _find_token(client: OAuthClient, ca: str | None) -> str:
+def _ask_endpoint(client: OAuthClient, ca: str | None) -> str:
     tokens = open_tokens(client, ca)
     tokens.to_headers()
-    return f"given by the {tokens.peer.name}"
+    return f"the {tokens.peer.name} gives a token"
 
 
 def _find_schema(settings: Settings) -> str:

@@ -84,23 +84,23 @@ def test_run_checks__finds_the_token_endpoint(tokens: Bench, endpoint: TokenEndp
         f"DNS {host}",
         f"TCP {host}:{port}",
         f"TLS {host}:{port}",
-        "token",
+        "token endpoint",
         "schema",
     ]
-    assert found[-2]["detail"] == f"given by the token endpoint at {endpoint.url}"
+    assert found[-2]["detail"] == f"the token endpoint at {endpoint.url} gives a token"
 
 
 def test_run_checks__knows_client_certificates(certificates: Bench) -> None:
     """Where the registry wants one, it is shown; there is no token to look for."""
     found = certificates.run()
     assert [each for each in found if not each["ok"]] == []
-    assert "token" not in [each["name"] for each in found]
+    assert "token endpoint" not in [each["name"] for each in found]
 
 
 @pytest.mark.parametrize(
     ("change", "name", "text"),
     [
-        ({"client_secret": "hidden"}, "token", "gives no token (HTTP 401, invalid_client)"),
+        ({"client_secret": "hidden"}, "token endpoint", "gives no token (HTTP 401, invalid_client)"),
         ({"token_url": "https://name.invalid/token"}, "DNS name.invalid", "the name does not resolve"),
         ({"token_url": "https://127.0.0.1:1"}, "TCP", "no connection"),
         ({"token_url": "http://127.0.0.1"}, "secret SCHEMA_REGISTRY_SECRET_ARN", "must be an https URL"),
