@@ -71,7 +71,7 @@ def read_ca(ca_secret: str | None) -> str | None:
 
 
 def open_tokens(client: OAuthClient, ca: str | None) -> Tokens:
-    """The tokens of this client, from its token endpoint, which trusts what `to_token_context` says."""
+    """The tokens of this client; the certificate of its token endpoint is checked as `to_token_context` says."""
     session = requests.Session()
     session.mount("https://", _Adapter(to_token_context(ca)))
     return Tokens(client, session)
@@ -107,9 +107,9 @@ def load_client_certificate(context: ssl.SSLContext, client: ClientCertificate) 
 
     """
     with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
-        file.write(f"{client.private_key}\n{client.certificate}")
-        file.flush()
         try:
+            file.write(f"{client.private_key}\n{client.certificate}")
+            file.flush()
             # Without a password OpenSSL would ask for one on the terminal
             context.load_cert_chain(file.name, password=client.password or "")
         except (ssl.SSLError, ValueError):
