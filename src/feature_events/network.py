@@ -128,5 +128,5 @@ def _shake_hands(address: Address, to_context: Callable[[], ssl.SSLContext]) -> 
 
 def _to_no_tls(error: OSError) -> Misconfigured:
     return Misconfigured(
-        f"it does not speak TLS ({type(error).__name__}): check the port, and KAFKA_AUTH or SCHEMA_REGISTRY"
+        f"it does not speak TLS ({type(error).__name__}): check the port, and KAFKA_AUTH, SCHEMA_REGISTRY or token_url"
     )

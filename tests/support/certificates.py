@@ -22,6 +22,19 @@ from cryptography.x509.oid import NameOID
 LIFE = timedelta(days=1)
 LOOPBACK = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
 
+CA = x509.BasicConstraints(ca=True, path_length=None)
+SIGNS_CERTIFICATES = x509.KeyUsage(
+    key_cert_sign=True,
+    crl_sign=True,
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    encipher_only=False,
+    decipher_only=False,
+)
+
 
 class Identity(NamedTuple):
     """A certificate with its private key, both PEM."""
@@ -37,8 +50,7 @@ class CertificateAuthority:
         self._key = generate_private_key(SECP256R1())
         self._name = _to_name(name)
         signer = issuer or self
-        constraints = x509.BasicConstraints(ca=True, path_length=None)
-        self.certificate = signer.sign(self._name, self._key, LIFE, constraints, critical=True)
+        self.certificate = signer.sign(self._name, self._key, LIFE, CA, SIGNS_CERTIFICATES)
         """The authority's own certificate."""
         self.chain: str = self.certificate + issuer.chain if issuer else ""
         """The certificates between the root's and those that are issued here."""
@@ -48,13 +60,11 @@ class CertificateAuthority:
         subject: x509.Name,
         key: EllipticCurvePrivateKey,
         life: timedelta,
-        extension: x509.ExtensionType,
-        *,
-        critical: bool = False,
+        *extensions: x509.ExtensionType,
     ) -> str:
         """A certificate of this authority, PEM."""
         end = datetime.now(UTC) + life
-        return (
+        builder = (
             x509.CertificateBuilder()
             .subject_name(subject)
             .issuer_name(self._name)
@@ -62,11 +72,13 @@ class CertificateAuthority:
             .serial_number(x509.random_serial_number())
             .not_valid_before(end - 2 * abs(life))
             .not_valid_after(end)
-            .add_extension(extension, critical=critical)
-            .sign(self._key, SHA256())
-            .public_bytes(Encoding.PEM)
-            .decode()
+            # Strict clients want to know which key is whose (RFC 5280, 4.2.1.1 and 4.2.1.2)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
         )
+        for extension in extensions:
+            builder = builder.add_extension(extension, critical=extension in (CA, SIGNS_CERTIFICATES))
+        return builder.sign(self._key, SHA256()).public_bytes(Encoding.PEM).decode()
 
     def issue(self, name: str, *, life: timedelta = LIFE, password: str | None = None) -> Identity:
         """A certificate for 127.0.0.1 and localhost, followed by those between it and the root.

@@ -1,10 +1,14 @@
-"""A proxy before a schema registry, over TLS, that asks for user name and password, as registries in production do."""
+"""A proxy before a schema registry, over TLS, as registries in production have one.
+
+It asks for user name and password, or for a client certificate, or passes on what else authenticates a request.
+"""
 
 import base64
 import http.client
+import socket
 import ssl
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,22 +19,31 @@ from tests.support.certificates import Identity
 from tests.support.web_server import serving
 
 REFUSAL = b'{"error_code": 40101, "message": "Unauthorized"}'
+PASSED_ON = ("Content-Type", "Accept", "Authorization")
+
+
+def to_basic(username: str, password: str) -> dict[str, str]:
+    """The header by which Basic authentication shows both."""
+    return {"Authorization": "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()}
 
 
 class RegistryProxy:
-    """The proxy; its user and password may be changed while it runs."""
+    """The proxy; what it asks for may be changed while it runs."""
 
-    def __init__(self, registry: str, url: str, username: str, password: str) -> None:
+    def __init__(self, registry: str, url: str) -> None:
         self.registry = urlsplit(registry)
         self.url = url
-        self.username = username
-        self.password = password
-        self.asked = 0
-        """How many requests there have been."""
+        self.required: Mapping[str, str] = {}
+        """The headers without which a request is refused."""
+        self.client_ca: str | None = None
+        """PEM of the CA that must have issued the client's certificate."""
+        self.requests: list[dict[str, str]] = []
+        """The headers of each request."""
 
-    def to_authorization(self) -> str:
-        """The header that is accepted."""
-        return "Basic " + base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
+    @property
+    def asked(self) -> int:
+        """How many requests there have been."""
+        return len(self.requests)
 
 
 class _Server(ThreadingHTTPServer):
@@ -38,32 +51,40 @@ class _Server(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, certificate: Identity, registry: str, username: str, password: str) -> None:
+    def __init__(self, certificate: Identity, registry: str) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.socket = _to_context(certificate).wrap_socket(self.socket, server_side=True)
+        self._certificate = certificate
         url = f"https://127.0.0.1:{self.server_port}{urlsplit(registry).path}"
-        self.proxy = RegistryProxy(registry, url, username, password)
+        self.proxy = RegistryProxy(registry, url)
+
+    @override
+    def finish_request(self, request: socket.socket | tuple[bytes, socket.socket], client_address: object) -> None:
+        assert isinstance(request, socket.socket)
+        with to_server_context(self._certificate, self.proxy.client_ca).wrap_socket(
+            request, server_side=True
+        ) as secure:
+            super().finish_request(secure, client_address)
 
     @override
     def handle_error(self, *_: object) -> None:
-        """Keeps quiet of clients that do not trust the certificate."""
+        """Keeps quiet of clients that do not trust the certificate, or have none that is trusted."""
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Passes each request on that has user name and password."""
+    """Passes each request on that has the headers."""
 
     protocol_version = "HTTP/1.1"
     server: _Server
 
     def pass_on(self) -> None:
         proxy = self.server.proxy
-        proxy.asked += 1
+        proxy.requests.append(dict(self.headers))
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        if self.headers.get("Authorization") != proxy.to_authorization():
+        if any(self.headers.get(name) != text for name, text in proxy.required.items()):
             self.answer(401, REFUSAL)
             return
         connection = http.client.HTTPConnection(proxy.registry.hostname or "", proxy.registry.port, timeout=30)
-        headers = {"Content-Type": self.headers.get("Content-Type", ""), "Accept": self.headers.get("Accept", "")}
+        headers = {name: self.headers[name] for name in PASSED_ON if name in self.headers}
         connection.request(self.command, self.path, body or None, headers)
         response = connection.getresponse()
         self.answer(response.status, response.read())
@@ -84,17 +105,21 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def run_registry_proxy(registry: str, certificate: Identity, username: str, password: str) -> Iterator[RegistryProxy]:
+def run_registry_proxy(registry: str, certificate: Identity) -> Iterator[RegistryProxy]:
     """A proxy with this certificate in front of this registry, for as long as the context lasts."""
-    server = _Server(certificate, registry, username, password)
+    server = _Server(certificate, registry)
     with serving(server):
         yield server.proxy
 
 
-def _to_context(server: Identity) -> ssl.SSLContext:
+def to_server_context(server: Identity, client_ca: str | None = None) -> ssl.SSLContext:
+    """How a server shows this certificate, and whose certificates a client must show, if any."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with tempfile.NamedTemporaryFile("w", suffix=".pem") as chain:
         chain.write(server.private_key + server.certificate)
         chain.flush()
         context.load_cert_chain(Path(chain.name))
+    if client_ca is not None:
+        context.load_verify_locations(cadata=client_ca)
+        context.verify_mode = ssl.CERT_REQUIRED
     return context

@@ -32,6 +32,7 @@ class Request(NamedTuple):
     method: str
     path: str
     body: Any
+    """Parsed where it is JSON, and otherwise the text."""
 
 
 class ScriptedServer:
@@ -43,6 +44,8 @@ class ScriptedServer:
         self.requests: list[Request] = []
         self.content_types: list[str | None] = []
         """Of the requests, in their order."""
+        self.authorizations: list[str] = []
+        """The same, empty where there was none."""
 
 
 class _Web(ThreadingHTTPServer):
@@ -62,7 +65,8 @@ def run_scripted_server() -> Iterator[ScriptedServer]:
         def answer(self) -> None:
             text = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             server.content_types.append(self.headers.get("Content-Type"))
-            server.requests.append(Request(self.command, self.path, json.loads(text) if text else None))
+            server.authorizations.append(self.headers.get("Authorization", ""))
+            server.requests.append(Request(self.command, self.path, _parse(text) if text else None))
             said = server.script.pop(0) if len(server.script) > 1 else server.script[0]
             time.sleep(said.delay)
             self.send_response(said.status)
@@ -84,6 +88,13 @@ def run_scripted_server() -> Iterator[ScriptedServer]:
     server = ScriptedServer(f"http://127.0.0.1:{web.server_port}")
     with serving(web):
         yield server
+
+
+def _parse(body: bytes) -> Any:  # noqa: ANN401  # whatever JSON holds
+    try:
+        return json.loads(body)
+    except ValueError:
+        return body.decode()
 
 
 @contextmanager

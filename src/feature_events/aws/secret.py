@@ -1,13 +1,17 @@
-"""Reads secrets from AWS Secrets Manager: logins, client certificates, and the CA certificates to trust.
+"""Reads secrets from AWS Secrets Manager: logins, OAuth clients, client certificates, and the CA certificates to trust.
 
 An environment variable is seen by everyone who can look at a function, so the settings hold ARNs and never a secret.
 
 Their forms are those of Amazon MSK (https://docs.aws.amazon.com/msk/latest/developerguide/msk-password.html) and of
-Lambda's own Kafka sources (https://docs.aws.amazon.com/lambda/latest/dg/kafka-cluster-auth.html).
+Lambda's own Kafka sources (https://docs.aws.amazon.com/lambda/latest/dg/kafka-cluster-auth.html). An OAuth client has
+OAuth's own names (https://datatracker.ietf.org/doc/html/rfc6749#section-2.3.1).
 """
 
 import json
+import re
+from collections.abc import Callable
 from typing import Any, NamedTuple, override
+from urllib.parse import urlsplit
 
 from feature_events.aws.arn import to_region
 from feature_events.aws.clients import ask_within, make_secrets_client
@@ -41,6 +45,34 @@ class ClientCertificate(NamedTuple):
         return "ClientCertificate(...)"
 
 
+class OAuthClient(NamedTuple):
+    """A client of an OAuth 2.0 token endpoint; its text shows nothing of it.
+
+    `token_url` is an https URL. `logical_cluster` (lsrc-...) and `identity_pool` (pool-...) are Confluent Cloud's.
+    """
+
+    client_id: str
+    client_secret: str
+    token_url: str
+    scope: str | None = None
+    logical_cluster: str | None = None
+    identity_pool: str | None = None
+
+    @override
+    def __repr__(self) -> str:
+        return "OAuthClient(...)"
+
+
+type Credentials = Login | OAuthClient | ClientCertificate
+"""What a schema registry may ask for."""
+
+type _Names = tuple[str, ...]
+type _Reader = Callable[[dict[str, Any]], Credentials]
+_LOGIN = ("username", "password")
+_OAUTH_CLIENT = ("client_id", "client_secret", "token_url")
+_CLIENT_CERTIFICATE = ("certificate", "privateKey")
+
+
 class Secret(NamedTuple):
     """A secret's place: the setting that names it, for messages, and its ARN."""
 
@@ -55,19 +87,33 @@ class Secret(NamedTuple):
             Undelivered: Secrets Manager did not answer.
 
         """
-        found = self._read_texts("username", "password")
-        return Login(found["username"], found["password"])
+        return self._to_login(_parse(self._read()))
 
     def read_client_certificate(self) -> ClientCertificate:
         """From `{"certificate": PEM, "privateKey": PEM}`, with a `privateKeyPassword` where the key has one.
 
         Raises the same as `read_login`.
         """
-        found = self._read_texts("certificate", "privateKey")
-        password = found.get("privateKeyPassword")
-        if password is not None and type(password) is not str:
-            raise Misconfigured(f"the secret in {self.setting} has a privateKeyPassword that is not text")
-        return ClientCertificate(found["certificate"], found["privateKey"], password)
+        return self._to_client_certificate(_parse(self._read()))
+
+    def read_credentials(self) -> Credentials:
+        """From whichever form the secret has: a login's, a client certificate's, or an OAuth client's.
+
+        The last is `{"client_id": ..., "client_secret": ..., "token_url": ...}`, where it is needed with `scope`,
+        `logical_cluster` and `identity_pool`.
+
+        Raises the same as `read_login`.
+        """
+        found = _parse(self._read())
+        forms: dict[_Names, _Reader] = {
+            _LOGIN: self._to_login,
+            _OAUTH_CLIENT: self._to_oauth_client,
+            _CLIENT_CERTIFICATE: self._to_client_certificate,
+        }
+        begun = [names for names in forms if not found.keys().isdisjoint(names)]
+        if len(begun) != 1 or not _has_texts(found, begun[0]):
+            raise self._to_wrong_form(*forms)
+        return forms[begun[0]](found)
 
     def read_ca_certificates(self) -> str:
         """CA certificates as PEM, from `{"certificate": PEM}` or the bare PEM.
@@ -75,25 +121,57 @@ class Secret(NamedTuple):
         Raises the same as `read_login`.
         """
         text = self._read()
-        pem = (
-            text
-            if text.lstrip().startswith("-----BEGIN")
-            else self._read_texts("certificate", text=text)["certificate"]
-        )
+        if text.lstrip().startswith("-----BEGIN"):
+            pem = text
+        else:
+            found = _parse(text)
+            self._check(found, ("certificate",))
+            pem = found["certificate"]
         if "-----BEGIN CERTIFICATE-----" not in pem:
             raise Misconfigured(f"the secret in {self.setting} holds no certificate in PEM")
-        return str(pem)
+        return pem
 
-    def _read_texts(self, *names: str, text: str | None = None) -> dict[str, Any]:
-        """The secret as an object in which these names have texts."""
-        try:
-            found = json.loads(self._read() if text is None else text)
-        except ValueError:
-            found = None
-        if type(found) is not dict or not all(type(found.get(name)) is str and found[name] for name in names):
-            wanted = ", ".join(f'"{name}": "..."' for name in names)
-            raise Misconfigured(f"the secret in {self.setting} is not of the form {{{wanted}}}: write it so")
-        return found
+    def _to_login(self, found: dict[str, Any]) -> Login:
+        self._check(found, _LOGIN)
+        return Login(found["username"], found["password"])
+
+    def _to_client_certificate(self, found: dict[str, Any]) -> ClientCertificate:
+        self._check(found, _CLIENT_CERTIFICATE)
+        password = self._to_optional(found, "privateKeyPassword")
+        return ClientCertificate(found["certificate"], found["privateKey"], password)
+
+    def _to_oauth_client(self, found: dict[str, Any]) -> OAuthClient:
+        if not _is_https(found["token_url"]):
+            raise Misconfigured(
+                f"the secret in {self.setting} has a token_url that must be an https URL, without user name and "
+                "password"
+            )
+        cluster, pool = [self._to_optional(found, name) for name in ("logical_cluster", "identity_pool")]
+        if not re.fullmatch(r"[!-~]*", f"{cluster}{pool}"):
+            raise Misconfigured(
+                f"the secret in {self.setting} has a logical_cluster or identity_pool that must be ASCII without "
+                "blanks, as it becomes an HTTP header"
+            )
+        scope = self._to_optional(found, "scope")
+        return OAuthClient(found["client_id"], found["client_secret"], found["token_url"], scope, cluster, pool)
+
+    def _to_optional(self, found: dict[str, Any], name: str) -> str | None:
+        """The text under this name, which need not be there."""
+        text = found.get(name)
+        if text is not None and type(text) is not str:
+            raise Misconfigured(f"the secret in {self.setting} has a {name} that is not text")
+        return text or None
+
+    def _check(self, found: dict[str, Any], names: _Names) -> None:
+        """Raises unless these names have texts."""
+        if not _has_texts(found, names):
+            raise self._to_wrong_form(names)
+
+    def _to_wrong_form(self, *forms: _Names) -> Misconfigured:
+        """The error that names the forms, and nothing that the secret holds."""
+        texts = [f"{{{', '.join(f'"{name}": "..."' for name in names)}}}" for names in forms]
+        which = " or ".join(texts) + (" alone" if texts[1:] else "")
+        return Misconfigured(f"the secret in {self.setting} is not of the form {which}: write it so")
 
     def _read(self) -> str:
         """The secret's text, which has 64 KB at most (https://docs.aws.amazon.com/secretsmanager/latest/userguide)."""
@@ -106,3 +184,25 @@ class Secret(NamedTuple):
     def _ask(self) -> str | None:
         client = make_secrets_client(to_region(self.arn))
         return client.get_secret_value(SecretId=self.arn).get("SecretString")
+
+
+def _parse(text: str) -> dict[str, Any]:
+    """The text's JSON object; an empty one where it is none."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if type(found) is dict else {}
+
+
+def _has_texts(found: dict[str, Any], names: _Names) -> bool:
+    return all(type(found.get(name)) is str and found[name] for name in names)
+
+
+def _is_https(text: str) -> bool:
+    try:
+        url = urlsplit(text)
+        is_right = url.scheme == "https" and url.hostname and url.port != 0 and "@" not in url.netloc
+    except ValueError:
+        return False
+    return bool(is_right) and not re.search(r"\s", text)

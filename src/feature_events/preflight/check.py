@@ -9,11 +9,12 @@ registers no schema. Each part brings its own probes; here they are put in order
 | settings | the environment is understood and free of contradictions |
 | layout of ... | a layout fits the table of a stream, and the stream carries the images that are needed |
 | secret ... | it can be read and has its form |
-| DNS, TCP, TLS ... | a broker or the registry is found and reached, and the function trusts its certificate |
+| DNS, TCP, TLS ... | a broker, the registry or its token endpoint is found and reached, and its certificate trusted |
 | authentication | Kafka authenticates the function |
 | topic | it exists, and the function may look at it |
 | write to the topic | Kafka's authorizer says that the function may write; it is asked, nothing is written |
 | idempotent producer | Kafka gives a producer id, without which no event is sent |
+| token endpoint | it gives the function a token, where the registry takes tokens |
 | schema | there is an id, and an event can fill the schema |
 | dead letters | the bucket takes an object: nothing less proves what policies, key and endpoint allow together |
 """

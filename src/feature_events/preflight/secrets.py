@@ -3,12 +3,14 @@
 Kafka and the registry would only say that authentication failed.
 """
 
+import ssl
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from feature_events.aws.secret import Secret
+from feature_events.aws.secret import ClientCertificate, Secret
 from feature_events.network import to_tls_context
 from feature_events.probe import Probe, to_secret_name
+from feature_events.registries.authentication import CA_SETTING, SECRET_SETTING, load_client_certificate
 from feature_events.settings import Settings
 
 
@@ -20,11 +22,11 @@ def to_secret_probes(settings: Settings) -> Sequence[Probe]:
         read = kafka.read_client_certificate if settings.kafka_auth == "mtls" else kafka.read_login
         probes.append(_to_probe(kafka, read))
     if settings.registry_secret:
-        registry = Secret("SCHEMA_REGISTRY_SECRET_ARN", settings.registry_secret)
-        probes.append(_to_probe(registry, registry.read_login))
+        registry = Secret(SECRET_SETTING, settings.registry_secret)
+        probes.append(_to_probe(registry, partial(_read_credentials, registry)))
     for setting, arn in (
         ("KAFKA_CA_SECRET_ARN", settings.kafka_ca_secret),
-        ("SCHEMA_REGISTRY_CA_SECRET_ARN", settings.registry_ca_secret),
+        (CA_SETTING, settings.registry_ca_secret),
     ):
         if arn:
             ca = Secret(setting, arn)
@@ -38,6 +40,12 @@ def _to_probe(secret: Secret, read: Callable[[], object]) -> Probe:
         return "read, and of the right form"
 
     return Probe(to_secret_name(secret.setting), find)
+
+
+def _read_credentials(secret: Secret) -> None:
+    found = secret.read_credentials()
+    if isinstance(found, ClientCertificate):
+        load_client_certificate(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), found)
 
 
 def _read_ca(secret: Secret) -> None:

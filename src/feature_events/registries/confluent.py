@@ -12,7 +12,8 @@ from urllib.parse import quote
 from feature_events.errors import Misconfigured, Undelivered
 from feature_events.events.schema import SHIPPED_SCHEMA, Schema
 from feature_events.logs import logger
-from feature_events.registries.transport import Answer, Transport
+from feature_events.registries.exchange import Answer
+from feature_events.registries.transport import Transport
 from feature_events.settings import Settings
 
 _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _CONFLICT, _UNPROCESSABLE, _TOO_MANY = 401, 403, 404, 409, 422, 429

@@ -3,20 +3,27 @@
 import ssl
 from functools import partial
 
-import certifi
-
-from feature_events.errors import Misconfigured
+from feature_events.aws.secret import OAuthClient, Secret
+from feature_events.errors import FeatureEventsError, Misconfigured
 from feature_events.events.codec import Codec
 from feature_events.network import to_address, to_network_stages
 from feature_events.probe import Probe, Stages, to_secret_name
+from feature_events.registries.authentication import (
+    CA_SETTING,
+    SECRET_SETTING,
+    open_tokens,
+    read_ca,
+    to_registry_context,
+    to_token_context,
+)
 from feature_events.registries.confluent import ConfluentRegistry
-from feature_events.registries.transport import read_tls_context
 from feature_events.settings import Settings
 
 SCHEMA = "schema"
 """The name of the probe."""
 
-_SECRET, _CA = to_secret_name("SCHEMA_REGISTRY_SECRET_ARN"), to_secret_name("SCHEMA_REGISTRY_CA_SECRET_ARN")
+_ENDPOINT = "token endpoint"
+_SECRET, _CA = to_secret_name(SECRET_SETTING), to_secret_name(CA_SETTING)
 
 
 def to_registry_stages(settings: Settings) -> Stages:
@@ -26,15 +33,33 @@ def to_registry_stages(settings: Settings) -> Stages:
     context = partial(_to_tls_context, settings) if settings.registry.startswith("https:") else None
     path = to_network_stages([to_address(settings.registry)], context, _CA)
     reached = [probe.name for probe in path[-1]]
-    return [*path, [Probe(SCHEMA, lambda: _find_schema(settings), [_SECRET, _CA], reached)]]
+    token = _to_token_stages(settings)
+    return [*path, *token, [Probe(SCHEMA, lambda: _find_schema(settings), [_SECRET, _CA, _ENDPOINT], reached)]]
 
 
 def _to_tls_context(settings: Settings) -> ssl.SSLContext:
-    if settings.registry_ca_secret:
-        return read_tls_context(settings.registry_ca_secret)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.load_verify_locations(certifi.where())
-    return context
+    return to_registry_context(read_ca(settings.registry_ca_secret))
+
+
+def _to_token_stages(settings: Settings) -> Stages:
+    """The probes of the token endpoint and of a token from it; none where the registry's secret names no endpoint."""
+    try:
+        secret = (
+            Secret(SECRET_SETTING, settings.registry_secret).read_credentials() if settings.registry_secret else None
+        )
+        ca = read_ca(settings.registry_ca_secret)
+    except FeatureEventsError:
+        return []  # the probe of the secret says why
+    if not isinstance(secret, OAuthClient):
+        return []
+    path = to_network_stages([to_address(secret.token_url)], partial(to_token_context, ca), _CA)
+    return [*path, [Probe(_ENDPOINT, partial(_ask_endpoint, secret, ca), needs_one=[probe.name for probe in path[-1]])]]
+
+
+def _ask_endpoint(client: OAuthClient, ca: str | None) -> str:
+    tokens = open_tokens(client, ca)
+    tokens.to_headers()
+    return f"the {tokens.peer.name} gives a token"
 
 
 def _find_schema(settings: Settings) -> str:

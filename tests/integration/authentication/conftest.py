@@ -25,8 +25,10 @@ from tests.support.certificates import CertificateAuthority
 from tests.support.connections import cut_connections
 from tests.support.iam import TokenProvider, replace_token_provider
 from tests.support.kafka_listeners import to_oauth_listener, to_scram_listener, to_tls_listener
-from tests.support.registry_proxy import RegistryProxy, run_registry_proxy
+from tests.support.registry_proxy import RegistryProxy, run_registry_proxy, to_basic
 from tests.support.secrets import Secrets, run_secrets
+from tests.support.token_endpoint import Signer, TokenEndpoint, TokenRegistry, run_token_endpoint
+from tests.support.web_server import Answer, ScriptedServer, run_scripted_server
 
 LOGIN = {"username": "félix", "password": "registry-secret"}
 USER, PASSWORD = "alice", "alice-secret"
@@ -180,5 +182,36 @@ def registry_authority() -> CertificateAuthority:
 def proxy(registry: Registry, registry_authority: CertificateAuthority) -> Iterator[RegistryProxy]:
     """A proxy before the registry, with TLS and a password."""
     server = registry_authority.issue("registry")
-    with run_registry_proxy(registry.url, server, LOGIN["username"], LOGIN["password"]) as running:
+    with run_registry_proxy(registry.url, server) as running:
+        running.required = to_basic(**LOGIN)
+        yield running
+
+
+@pytest.fixture
+def cloudformation() -> Iterator[ScriptedServer]:
+    """Where CloudFormation wants its answers put."""
+    with run_scripted_server() as running:
+        running.script = [Answer(200, b"")]
+        yield running
+
+
+@pytest.fixture(scope="session")
+def token_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TokenRegistry]:
+    """The real registry, which takes tokens only; tests share it, so each keeps to a subject of its own."""
+    with TokenRegistry(tmp_path_factory.mktemp("token-registry"), Signer()) as running:
+        yield running
+
+
+@pytest.fixture
+def endpoint(token_registry: TokenRegistry, registry_authority: CertificateAuthority) -> Iterator[TokenEndpoint]:
+    """The token endpoint that signs for the registry."""
+    with run_token_endpoint(registry_authority.issue("idp"), token_registry.signer) as running:
+        yield running
+
+
+@pytest.fixture
+def token_proxy(token_registry: TokenRegistry, registry_authority: CertificateAuthority) -> Iterator[RegistryProxy]:
+    """TLS before the registry that takes tokens, and a check of Confluent Cloud's headers."""
+    with run_registry_proxy(token_registry.url, registry_authority.issue("registry")) as running:
+        running.required = {"target-sr-cluster": "lsrc-1", "Confluent-Identity-Pool-Id": "pool-1"}
         yield running

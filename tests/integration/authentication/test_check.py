@@ -26,7 +26,7 @@ from feature_events.settings import read_settings
 from local.servers.ports import take_port
 from tests.integration.authentication.conftest import LIMIT, LOGIN, Cluster, MakeBench
 from tests.support.certificates import CertificateAuthority
-from tests.support.registry_proxy import RegistryProxy
+from tests.support.registry_proxy import RegistryProxy, to_basic
 from tests.support.secrets import Secrets
 from tests.support.topics import read_topic
 
@@ -180,7 +180,7 @@ def listen_elsewhere(listener: str) -> Fault:
 
 def change_registry_password(right: Bench) -> None:
     """The registry no longer takes the secret's password."""
-    right.proxy.password = "other"  # noqa: S105  # the test's own
+    right.proxy.required = to_basic(LOGIN["username"], "other")
 
 
 NOWHERE = "name.invalid"

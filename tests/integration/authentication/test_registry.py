@@ -1,26 +1,21 @@
 """A registry behind TLS and a password: who is authenticated, what a refusal says, and how it recovers."""
 
 import json
-from collections.abc import Iterator
-from typing import NamedTuple
 from uuid import uuid4
 
 import pytest
-import requests
 
-from feature_events import registration
 from feature_events.errors import Misconfigured
 from feature_events.events.schema import SHIPPED_SCHEMA, Schema
 from feature_events.registries.schema import find_schema, register_schema
-from feature_events.settings import Settings, read_settings
+from feature_events.settings import read_settings
 from local.servers.registry import Registry
 from tests.integration.authentication.conftest import LOGIN
+from tests.integration.authentication.registry_bench import Bench, deploy
 from tests.support.certificates import CertificateAuthority
-from tests.support.doubles import FakeContext
-from tests.support.registry_proxy import RegistryProxy
+from tests.support.registry_proxy import RegistryProxy, to_basic
 from tests.support.secrets import Secrets
-from tests.support.web_client import read_json
-from tests.support.web_server import Answer, ScriptedServer, run_scripted_server
+from tests.support.web_server import ScriptedServer
 
 LONG = 20.0
 FIELDS = json.loads(SHIPPED_SCHEMA)["fields"]
@@ -33,34 +28,6 @@ def to_schema(*fields: object) -> str:
 
 OPTIONAL = to_schema(*FIELDS, {"name": "note", "type": ["null", "string"], "default": None})
 INCOMPATIBLE = to_schema({**FIELDS[0], "type": "long"}, *FIELDS[1:])
-
-
-class Bench(NamedTuple):
-    """A topic of its own in the registry behind the proxy, and the secrets to get there."""
-
-    registry: Registry
-    proxy: RegistryProxy
-    secrets: Secrets
-    environ: dict[str, str]
-
-    @property
-    def settings(self) -> Settings:
-        """The function's settings."""
-        return read_settings({**self.environ, "KAFKA_BROKER_URL": "b:9092"})
-
-    @property
-    def subject(self) -> str:
-        """Where the schema is registered."""
-        return f"{self.environ['TOPIC_NAME']}-value"
-
-    def register(self, schema: str) -> int:
-        """Registers a schema past the proxy; its id."""
-        url = f"{self.registry.url}/subjects/{self.subject}/versions"
-        return int(requests.post(url, json={"schema": schema}, timeout=10).json()["id"])
-
-    def versions(self) -> object:
-        """The subject's versions."""
-        return read_json(f"{self.registry.url}/subjects/{self.subject}/versions")
 
 
 @pytest.fixture
@@ -85,7 +52,7 @@ def test_find_schema__authenticates(bench: Bench) -> None:
 
 def test_find_schema__says_that_the_password_is_wrong(bench: Bench) -> None:
     """A wrong password is one clear error."""
-    bench.proxy.password = "other-secret"  # noqa: S105  # the test's own
+    bench.proxy.required = to_basic(LOGIN["username"], "other-secret")
     with pytest.raises(Misconfigured, match=r"HTTP 401.* check the secret in SCHEMA_REGISTRY_SECRET_ARN") as raised:
         find_schema(bench.settings, LONG)
     assert bench.proxy.asked == 1
@@ -95,10 +62,10 @@ def test_find_schema__says_that_the_password_is_wrong(bench: Bench) -> None:
 def test_find_schema__survives_a_rotated_password(bench: Bench) -> None:
     """While the secret is behind the registry it is one clear error; with the secret changed the next call succeeds."""
     schema_id = bench.register(SHIPPED_SCHEMA)
-    bench.proxy.password = "second-secret"  # noqa: S105  # the test's own
+    login = {**LOGIN, "password": "second-secret"}
+    bench.proxy.required = to_basic(**login)
     with pytest.raises(Misconfigured, match="HTTP 401"):
         find_schema(bench.settings, LONG)
-    login = {**LOGIN, "password": bench.proxy.password}
     bench.secrets.change(bench.environ["SCHEMA_REGISTRY_SECRET_ARN"], login)
     assert find_schema(bench.settings, LONG).id == schema_id
 
@@ -157,40 +124,11 @@ def test_register_schema__repeats_why_the_registry_refuses(bench: Bench) -> None
     assert bench.versions() == [1]
 
 
-@pytest.fixture
-def cloudformation() -> Iterator[ScriptedServer]:
-    """Where CloudFormation wants its answers put."""
-    with run_scripted_server() as running:
-        running.script = [Answer(200, b"")]
-        yield running
-
-
-def ask(
-    cloudformation: ScriptedServer, bench: Bench, monkeypatch: pytest.MonkeyPatch, **request: str
-) -> dict[str, object]:
-    """CloudFormation's request of this kind, and what it is answered."""
-    for name, value in bench.environ.items():
-        monkeypatch.setenv(name, value)
-    event = {
-        "RequestType": "Create",
-        "ResponseURL": f"{cloudformation.url}/answer?X-Amz-Signature=url-secret",
-        "StackId": "arn:aws:cloudformation:us-east-1:123456789012:stack/s/1",
-        "RequestId": "request-1",
-        "LogicalResourceId": "Schema",
-        **request,
-    }
-    registration.handler(event, FakeContext())  # type: ignore[arg-type]  # the part that is used
-    answer = dict(cloudformation.requests[-1].body)
-    known = {name: answer.pop(name) for name in ("StackId", "RequestId", "LogicalResourceId")}
-    assert known == {name: event[name] for name in known}
-    return answer
-
-
 def test_registration__hands_the_id_to_the_stack(
     bench: Bench, cloudformation: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Create registers and answers with id and version; an update with the same schema answers the same."""
-    created = ask(cloudformation, bench, monkeypatch)
+    created = deploy(cloudformation, bench.environ, monkeypatch)
     registered = register_schema(bench.settings)
     assert created == {
         "Status": "SUCCESS",
@@ -198,7 +136,7 @@ def test_registration__hands_the_id_to_the_stack(
         "PhysicalResourceId": bench.subject,
         "Data": {"SchemaId": str(registered.id), "SchemaVersion": "1"},
     }
-    updated = ask(cloudformation, bench, monkeypatch, RequestType="Update", PhysicalResourceId=bench.subject)
+    updated = deploy(cloudformation, bench.environ, monkeypatch, RequestType="Update", PhysicalResourceId=bench.subject)
     assert updated == created
 
 
@@ -207,7 +145,7 @@ def test_registration__fails_the_deployment_of_an_incompatible_schema(
 ) -> None:
     """The stack's events say what the registry has against it."""
     bench.register(INCOMPATIBLE)
-    answer = ask(cloudformation, bench, monkeypatch)
+    answer = deploy(cloudformation, bench.environ, monkeypatch)
     assert answer["Status"] == "FAILED"
     assert "STRING not compatible with writer type: LONG" in str(answer["Reason"])
     assert answer["PhysicalResourceId"] == bench.subject
@@ -217,8 +155,8 @@ def test_registration__leaves_the_registry_alone_on_delete(
     bench: Bench, cloudformation: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was written under the schema outlives the stack."""
-    ask(cloudformation, bench, monkeypatch)
+    deploy(cloudformation, bench.environ, monkeypatch)
     asked = bench.proxy.asked
-    answer = ask(cloudformation, bench, monkeypatch, RequestType="Delete", PhysicalResourceId=bench.subject)
+    answer = deploy(cloudformation, bench.environ, monkeypatch, RequestType="Delete", PhysicalResourceId=bench.subject)
     assert (answer["Status"], answer["PhysicalResourceId"]) == ("SUCCESS", bench.subject)
     assert (bench.proxy.asked, bench.versions()) == (asked, [1])

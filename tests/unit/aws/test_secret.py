@@ -6,7 +6,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 
-from feature_events.aws.secret import ClientCertificate, Login, Secret
+from feature_events.aws.secret import ClientCertificate, Login, OAuthClient, Secret
 from feature_events.errors import FeatureEventsError, Misconfigured, Undelivered
 from tests.support.resolver import hanging_resolver
 from tests.support.secrets import Secrets, run_secrets
@@ -59,6 +59,82 @@ def test_read__says_which_form_is_wanted(secrets: Secrets, value: str) -> None:
         to_secret(secrets, value).read_login()
     assert "hidden" not in str(raised.value)
     assert '{"username": "...", "password": "..."}' in str(raised.value)
+
+
+OAUTH = {"client_id": "c", "client_secret": "hidden", "token_url": "https://idp:8443/token?p=1"}
+CERTIFICATE = {"certificate": PEM, "privateKey": "hidden"}
+
+
+@pytest.mark.parametrize(
+    ("value", "credentials"),
+    [
+        ({**LOGIN, "scope": "s", "engine": "kafka"}, Login("alice", "hidden")),
+        (OAUTH, OAuthClient("c", "hidden", "https://idp:8443/token?p=1")),
+        (
+            {**OAUTH, "scope": "a b", "logical_cluster": "lsrc-1", "identity_pool": "pool-1"},
+            OAuthClient("c", "hidden", "https://idp:8443/token?p=1", "a b", "lsrc-1", "pool-1"),
+        ),
+        ({**OAUTH, "scope": ""}, OAuthClient("c", "hidden", "https://idp:8443/token?p=1")),
+        (CERTIFICATE, ClientCertificate(PEM, "hidden", None)),
+        ({**CERTIFICATE, "privateKeyPassword": "p"}, ClientCertificate(PEM, "hidden", "p")),
+    ],
+)
+def test_read_credentials__goes_by_the_form(secrets: Secrets, value: dict[str, str], credentials: object) -> None:
+    """The names in the secret say how to authenticate; names of no form are left alone."""
+    found = to_secret(secrets, value).read_credentials()
+    assert (type(found), found) == (type(credentials), credentials)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "hidden",
+        '["hidden"]',
+        {"engine": "hidden"},
+        {"username": "hidden"},
+        {**LOGIN, "password": ""},
+        {name: text for name, text in OAUTH.items() if name != "token_url"},
+        {**CERTIFICATE, "privateKey": ""},
+        LOGIN | OAUTH,
+        LOGIN | CERTIFICATE,
+        OAUTH | {"privateKey": "hidden"},
+    ],
+)
+def test_read_credentials__wants_one_form_alone(secrets: Secrets, value: dict[str, str] | str) -> None:
+    """No form, half a form and two forms are one mistake, whose message names every form and shows no value."""
+    with pytest.raises(Misconfigured, match="THE_SETTING is not of the form") as raised:
+        to_secret(secrets, value).read_credentials()
+    assert str(raised.value).partition("form ")[2] == (
+        '{"username": "...", "password": "..."} or {"client_id": "...", "client_secret": "...", "token_url": "..."} '
+        'or {"certificate": "...", "privateKey": "..."} alone: write it so'
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (OAUTH | {"token_url": "http://idp/hidden"}, "token_url that must be an https URL"),
+        (OAUTH | {"token_url": "https:///hidden"}, "token_url that must be an https URL"),
+        (OAUTH | {"token_url": "https://u:hidden@idp"}, "token_url that must be an https URL"),
+        (OAUTH | {"token_url": "https://idp:hidden"}, "token_url that must be an https URL"),
+        (OAUTH | {"token_url": "https://idp/a hidden"}, "token_url that must be an https URL"),
+        (OAUTH | {"identity_pool": "hidden\n"}, "must be ASCII without blanks"),
+        (OAUTH | {"logical_cluster": "hídden"}, "must be ASCII without blanks"),
+        (
+            '{"client_id": "c", "client_secret": "c", "token_url": "https://i", "scope": ["hidden"]}',
+            "scope that is not",
+        ),
+        (
+            '{"certificate": "c", "privateKey": "hidden", "privateKeyPassword": 7}',
+            "privateKeyPassword that is not text",
+        ),
+    ],
+)
+def test_read_credentials__says_which_part_is_wrong(secrets: Secrets, value: dict[str, str] | str, text: str) -> None:
+    """What could not be asked or sent is said before anybody is asked."""
+    with pytest.raises(Misconfigured, match=f"the secret in THE_SETTING has a .*{text}") as raised:
+        to_secret(secrets, value).read_credentials()
+    assert "hidden" not in str(raised.value)
 
 
 @pytest.mark.parametrize("value", ["none", {"certificate": "none"}, "-----BEGIN PRIVATE KEY-----hidden"])
@@ -135,7 +211,8 @@ def test_read__refuses_a_binary_secret(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_secrets__do_not_show_themselves() -> None:
     """However one is printed, what it holds is not seen."""
-    for secret in (Login("alice", "hidden"), ClientCertificate("hidden", "hidden", "hidden")):
+    client = OAuthClient("hidden", "hidden", "hidden", "hidden", "hidden", "hidden")
+    for secret in (Login("alice", "hidden"), ClientCertificate("hidden", "hidden", "hidden"), client):
         assert "hidden" not in f"{secret} {secret!r} {[secret]} {(secret, 1)}"
 
 

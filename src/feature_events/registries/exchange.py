@@ -1,0 +1,123 @@
+"""Has one request answered over HTTP, within limits of time and size.
+
+A server that hangs, trickles or never ends must cost an invocation no more than these limits.
+"""
+
+import json
+import re
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from feature_events.deadline import run_within
+from feature_events.errors import FeatureEventsError, Misconfigured, Undelivered
+
+if TYPE_CHECKING:
+    import requests
+
+CONNECT_SECONDS = 2.0
+READ_SECONDS = 4.0
+
+ANSWER_SECONDS = 6.0
+"""How long one answer may take as a whole, also where a resolver hangs or it comes byte by byte."""
+MAX_ANSWER_BYTES = 1_000_000
+"""How long an answer may be: as long as the longest schema that a registry of Confluent Cloud takes."""
+_PART_BYTES = 65_536
+
+_CERTIFICATE_ALERT = re.compile("ALERT_[A-Z_]*(CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED|HANDSHAKE_FAILURE)")
+"""OpenSSL's names of what a server says of a client certificate, or of none.
+
+https://docs.openssl.org/3.0/man3/SSL_alert_type_string/
+"""
+
+
+class Answer(NamedTuple):
+    """What a server answered, read to its end."""
+
+    status: int
+    body: Any
+    """Parsed; None where it is no JSON."""
+
+
+class Peer(NamedTuple):
+    """Who is asked, as errors name it."""
+
+    name: str
+    """With its URL."""
+    setting: str
+    """Where its URL is written."""
+    kind: str
+    """What that URL must be."""
+
+    def to_unreached(self, reason: str) -> Undelivered:
+        """The error where it has given no answer."""
+        return Undelivered(
+            f"the {self.name} was not reached ({reason}): check {self.setting} "
+            "and the network path to it (subnets, security groups, DNS)"
+        )
+
+    def to_check(self) -> str:
+        """What to do where something else answers."""
+        return f"check that {self.setting} is {self.kind}"
+
+
+def exchange(session: "requests.Session", peer: Peer, method: str, url: str, **content: Any) -> Answer:  # noqa: ANN401  # as requests takes it
+    """The peer's answer, whatever its status.
+
+    Args:
+        session: how to connect and authenticate.
+        peer: who is asked.
+        method: GET or POST.
+        url: where.
+        content: headers, `json`, `data` or `auth`, as requests takes them.
+
+    Raises:
+        Misconfigured: the peer's certificate is not trusted, or it refuses the client's.
+        Undelivered: there was no answer within the limits.
+
+    """
+    import requests
+
+    try:
+        return run_within(ANSWER_SECONDS, partial(_request, session, peer, method, url, content))
+    except TimeoutError:
+        raise peer.to_unreached(f"no answer within {ANSWER_SECONDS:.0f} s") from None
+    except requests.RequestException as error:
+        raise _to_error(peer, error) from None
+
+
+def _request(session: "requests.Session", peer: Peer, method: str, url: str, content: dict[str, Any]) -> Answer:
+    """One request's answer, of which no more is read than it may have."""
+    read = bytearray()
+    timeout = CONNECT_SECONDS, READ_SECONDS
+    with session.request(method, url, timeout=timeout, allow_redirects=False, stream=True, **content) as answer:
+        for part in answer.iter_content(_PART_BYTES):
+            read += part
+            if len(read) > MAX_ANSWER_BYTES:
+                raise Undelivered(
+                    f"the {peer.name} answers with more than {MAX_ANSWER_BYTES:,} bytes: {peer.to_check()}"
+                )
+    return Answer(answer.status_code, _parse(bytes(read)))
+
+
+def _to_error(peer: Peer, error: Exception) -> FeatureEventsError:
+    """What to do about an error of the connection; its text, which may hold anything, is not repeated."""
+    text = str(error)
+    if "CERTIFICATE_VERIFY_FAILED" in text:
+        return Misconfigured(
+            f"the certificate of the {peer.name} is not trusted: check it, and the CA certificates that the function "
+            "trusts (SCHEMA_REGISTRY_CA_SECRET_ARN)"
+        )
+    if _CERTIFICATE_ALERT.search(text):
+        return Misconfigured(
+            f"the {peer.name} refuses the TLS connection, most likely for want of a client certificate that it trusts: "
+            "check certificate and privateKey in the secret in SCHEMA_REGISTRY_SECRET_ARN, when the certificate "
+            "expires, and which CA issued it"
+        )
+    return peer.to_unreached(type(error).__name__)
+
+
+def _parse(content: bytes) -> Any:  # noqa: ANN401  # whatever JSON holds
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        return None

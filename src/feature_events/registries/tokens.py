@@ -1,0 +1,126 @@
+"""Asks an OAuth 2.0 token endpoint for the tokens that authenticate the function to the schema registry.
+
+The grant is that of client credentials (https://datatracker.ietf.org/doc/html/rfc6749#section-4.4). Client id and
+secret go by Basic authentication, and Confluent Cloud's headers stand beside the token, both as with Confluent's own
+client (https://github.com/confluentinc/confluent-kafka-python, schema_registry_client.py, `bearer.auth.*`).
+"""
+
+import math
+import re
+import time
+from typing import Any
+from urllib.parse import quote_plus, urlsplit, urlunsplit
+
+import requests
+from requests.auth import HTTPBasicAuth
+
+from feature_events.aws.secret import OAuthClient
+from feature_events.deadline import Clock
+from feature_events.errors import Misconfigured, Undelivered
+from feature_events.registries.exchange import Answer, Peer, exchange
+
+LIFE_USED = 0.8
+"""The part of its life for which a token is used; Confluent's clients use the same."""
+
+_REDIRECTS, _TOO_MANY, _SERVER_ERRORS = 300, 429, 500
+_REFUSALS = (400, 401, 403)
+_ERRORS = (
+    "invalid_request",
+    "invalid_client",
+    "invalid_grant",
+    "unauthorized_client",
+    "unsupported_grant_type",
+    "invalid_scope",
+)
+"""What a refusal may say of its reason (https://datatracker.ietf.org/doc/html/rfc6749#section-5.2)."""
+
+
+class Tokens:
+    """The tokens of one client; the latest is kept while it is good. `peer` is the token endpoint, for messages.
+
+    Args:
+        client: whose they are.
+        session: how the token endpoint is reached.
+        clock: to measure a token's life by.
+
+    """
+
+    def __init__(self, client: OAuthClient, session: requests.Session, clock: Clock = time.monotonic) -> None:
+        self._client = client
+        self._session = session
+        self._clock = clock
+        self.peer = Peer(
+            f"token endpoint at {urlunsplit((*urlsplit(client.token_url)[:3], '', ''))}",
+            "token_url in the secret in SCHEMA_REGISTRY_SECRET_ARN",
+            "the URL of an OAuth 2.0 token endpoint",
+        )
+        self._token: str | None = None
+        self._until = 0.0
+
+    def to_headers(self) -> dict[str, str]:
+        """The headers that authenticate one request.
+
+        Raises:
+            Misconfigured: the token endpoint refuses the client, its certificate is not trusted, or it gives tokens
+                of another type.
+            Undelivered: it did not answer in time, or not as a token endpoint does.
+
+        """
+        if self._token is None or self._clock() >= self._until:
+            self._token = self._fetch()
+        headers = {
+            "Authorization": f"Bearer {self._token}",
+            "target-sr-cluster": self._client.logical_cluster,
+            "Confluent-Identity-Pool-Id": self._client.identity_pool,
+        }
+        return {name: text for name, text in headers.items() if text}
+
+    def forget(self) -> None:
+        """Forgets the token, which the registry refuses, so that the next request has a new one."""
+        self._token = None
+
+    def _fetch(self) -> str:
+        """A new token, which is good from when it was asked for."""
+        asked = self._clock()
+        body = self._read(self._ask())
+        token, kind, life = body.get("access_token"), body.get("token_type", "Bearer"), body.get("expires_in")
+        if type(token) is not str or not re.fullmatch(r"[!-~]+", token):
+            raise Undelivered(f"the {self.peer.name} answers without an access_token: {self.peer.to_check()}")
+        if type(kind) is not str or kind.lower() != "bearer":
+            raise Misconfigured(
+                f"the {self.peer.name} gives tokens whose token_type is not Bearer, which is what a registry takes: "
+                "change the client's settings there"
+            )
+        # Where its life is not told, which is allowed, the registry will say when it has ended
+        self._until = asked + LIFE_USED * life if isinstance(life, int | float) else math.inf
+        return token
+
+    def _ask(self) -> Answer:
+        # Encoded before they are joined (https://datatracker.ietf.org/doc/html/rfc6749#section-2.3.1)
+        login = HTTPBasicAuth(quote_plus(self._client.client_id), quote_plus(self._client.client_secret))
+        scope = {"scope": self._client.scope} if self._client.scope else {}
+        data = {"grant_type": "client_credentials", **scope}
+        headers = {"Accept": "application/json"}
+        url = self._client.token_url
+        return exchange(self._session, self.peer, "POST", url, headers=headers, data=data, auth=login)
+
+    def _read(self, answer: Answer) -> dict[str, Any]:
+        """The answer's JSON object, where the endpoint did as asked."""
+        status, body = answer.status, answer.body if type(answer.body) is dict else {}
+        if status == _TOO_MANY or status >= _SERVER_ERRORS:
+            raise Undelivered(
+                f"the {self.peer.name} answers HTTP {status}: check the identity provider; Lambda retries"
+            )
+        if status in _REFUSALS:
+            error = body.get("error")
+            reason = f", {error}" if error in _ERRORS else ""
+            raise Misconfigured(
+                f"the {self.peer.name} gives no token (HTTP {status}{reason}): check client_id, client_secret and "
+                "scope in the secret in SCHEMA_REGISTRY_SECRET_ARN, and that the client may use the grant "
+                "client_credentials with client_secret_basic"
+            )
+        if status >= _REDIRECTS:
+            raise Misconfigured(f"the {self.peer.name} answers HTTP {status}: {self.peer.to_check()}")
+        if not body:
+            raise Undelivered(f"the {self.peer.name} answers something that is no JSON object: {self.peer.to_check()}")
+        return body

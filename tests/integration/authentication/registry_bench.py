@@ -1,0 +1,65 @@
+"""A topic of its own in a registry that is asked as the function and the registration ask it."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import pytest
+import requests
+
+from feature_events import registration
+from feature_events.settings import Settings, read_settings
+from local.servers.registry import Registry
+from tests.support.doubles import FakeContext
+from tests.support.registry_proxy import RegistryProxy
+from tests.support.secrets import Secrets
+from tests.support.web_client import read_json
+from tests.support.web_server import ScriptedServer
+
+
+class Bench(NamedTuple):
+    """A topic of its own in the registry behind the proxy, and the secrets to get there."""
+
+    registry: Registry
+    proxy: RegistryProxy
+    secrets: Secrets
+    environ: dict[str, str]
+
+    @property
+    def settings(self) -> Settings:
+        """The function's settings."""
+        return read_settings({**self.environ, "KAFKA_BROKER_URL": "b:9092"})
+
+    @property
+    def subject(self) -> str:
+        """Where the schema is registered."""
+        return f"{self.environ['TOPIC_NAME']}-value"
+
+    def register(self, schema: str) -> int:
+        """Registers a schema past the proxy; its id."""
+        url = f"{self.registry.url}/subjects/{self.subject}/versions"
+        return int(requests.post(url, json={"schema": schema}, timeout=10).json()["id"])
+
+    def versions(self) -> object:
+        """The subject's versions."""
+        return read_json(f"{self.registry.url}/subjects/{self.subject}/versions")
+
+
+def deploy(
+    cloudformation: ScriptedServer, environ: Mapping[str, str], monkeypatch: pytest.MonkeyPatch, **request: str
+) -> dict[str, object]:
+    """CloudFormation's request of this kind, and what it is answered."""
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    event = {
+        "RequestType": "Create",
+        "ResponseURL": f"{cloudformation.url}/answer?X-Amz-Signature=url-secret",
+        "StackId": "arn:aws:cloudformation:us-east-1:123456789012:stack/s/1",
+        "RequestId": "request-1",
+        "LogicalResourceId": "Schema",
+        **request,
+    }
+    registration.handler(event, FakeContext())  # type: ignore[arg-type]  # the part that is used
+    answer = dict(cloudformation.requests[-1].body)
+    known = {name: answer.pop(name) for name in ("StackId", "RequestId", "LogicalResourceId")}
+    assert known == {name: event[name] for name in known}
+    return answer

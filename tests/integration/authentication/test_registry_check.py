@@ -1,0 +1,142 @@
+"""The preflight check of a registry that takes tokens, or wants a client certificate."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from feature_events.deadline import Deadline
+from feature_events.preflight.check import Finding, run_checks
+from feature_events.registries.schema import register_schema
+from feature_events.settings import read_settings
+from local.servers.ports import take_port
+from local.servers.registry import Registry
+from tests.support.certificates import CertificateAuthority
+from tests.support.registry_proxy import RegistryProxy, run_registry_proxy
+from tests.support.secrets import Secrets
+from tests.support.token_endpoint import TokenEndpoint
+
+CLIENTS = CertificateAuthority("Clients")
+
+
+class Bench:
+    """The environment of a function whose registry is right; of the rest the check says what it likes."""
+
+    def __init__(self, registry: str, ca: str, secret: dict[str, str], secrets: Secrets) -> None:
+        self.secret = secret
+        self.secrets = secrets
+        self.environ = {
+            "KAFKA_BROKER_URL": f"127.0.0.1:{take_port()}",
+            "SCHEMA_REGISTRY": registry,
+            "SCHEMA_REGISTRY_SECRET_ARN": secrets.put(secret),
+            "SCHEMA_REGISTRY_CA_SECRET_ARN": secrets.put(ca),
+            "TOPIC_NAME": f"topic-{uuid4().hex}",
+        }
+        register_schema(read_settings(self.environ))
+
+    def run(self) -> list[Finding]:
+        """What is found of the registry, from its first step on the network."""
+        checks = run_checks(self.environ, Deadline(60.0))["checks"]
+        assert "-----BEGIN" not in str(checks)
+        assert "client-secret" not in str(checks)
+        broker = self.environ["KAFKA_BROKER_URL"]
+        names = ("secret", "DNS", "TCP", "TLS", "token", "schema")
+        return [each for each in checks if each["name"].startswith(names) and broker not in each["name"]]
+
+    def change(self, **parts: str) -> None:
+        """Gives the registry's secret other parts."""
+        self.secret |= parts
+        self.secrets.change(self.environ["SCHEMA_REGISTRY_SECRET_ARN"], self.secret)
+
+
+@pytest.fixture
+def tokens(
+    token_proxy: RegistryProxy, endpoint: TokenEndpoint, registry_authority: CertificateAuthority, secrets: Secrets
+) -> Bench:
+    """A registry that takes tokens."""
+    identity, secret = endpoint.client
+    client = {"client_id": identity, "client_secret": secret, "token_url": endpoint.url}
+    cloud = {"logical_cluster": "lsrc-1", "identity_pool": "pool-1"}
+    return Bench(token_proxy.url, registry_authority.certificate, client | cloud, secrets)
+
+
+@pytest.fixture
+def certificates(registry: Registry, registry_authority: CertificateAuthority, secrets: Secrets) -> Iterator[Bench]:
+    """A registry that wants a client certificate."""
+    with run_registry_proxy(registry.url, registry_authority.issue("registry")) as running:
+        running.client_ca = CLIENTS.certificate
+        yield Bench(running.url, registry_authority.certificate, to_parts(CLIENTS), secrets)
+
+
+def to_parts(ca: CertificateAuthority, life: timedelta = timedelta(days=1)) -> dict[str, str]:
+    """The parts of a secret with a certificate of this CA."""
+    client = ca.issue("client", life=life)
+    return {"certificate": client.certificate, "privateKey": client.private_key}
+
+
+def test_run_checks__finds_the_token_endpoint(tokens: Bench, endpoint: TokenEndpoint) -> None:
+    """It has its own steps on the network, and a token from it is proof."""
+    found = tokens.run()
+    assert [each for each in found if not each["ok"]] == []
+    host, port = "127.0.0.1", endpoint.url.split("/")[2].partition(":")[2]
+    assert [each["name"] for each in found[-5:]] == [
+        f"DNS {host}",
+        f"TCP {host}:{port}",
+        f"TLS {host}:{port}",
+        "token endpoint",
+        "schema",
+    ]
+    assert found[-2]["detail"] == f"the token endpoint at {endpoint.url} gives a token"
+
+
+def test_run_checks__knows_client_certificates(certificates: Bench) -> None:
+    """Where the registry wants one, it is shown; there is no token to look for."""
+    found = certificates.run()
+    assert [each for each in found if not each["ok"]] == []
+    assert "token endpoint" not in [each["name"] for each in found]
+
+
+@pytest.mark.parametrize(
+    ("change", "name", "text"),
+    [
+        ({"client_secret": "hidden"}, "token endpoint", "gives no token (HTTP 401, invalid_client)"),
+        ({"token_url": "https://name.invalid/token"}, "DNS name.invalid", "the name does not resolve"),
+        ({"token_url": "https://127.0.0.1:1"}, "TCP", "no connection"),
+        ({"token_url": "http://127.0.0.1"}, "secret SCHEMA_REGISTRY_SECRET_ARN", "must be an https URL"),
+        ({"username": "both"}, "secret SCHEMA_REGISTRY_SECRET_ARN", "is not of the form"),
+        ({"logical_cluster": "lsrc-2"}, "schema", "HTTP 401"),
+    ],
+)
+def test_run_checks__finds_each_fault_of_tokens(tokens: Bench, change: dict[str, str], name: str, text: str) -> None:
+    """The part that is wrong is red, and what rests on it is not tried."""
+    tokens.change(**change)
+    check_red(tokens.run(), name, text)
+
+
+@pytest.mark.parametrize(
+    ("to_change", "name", "text"),
+    [
+        (lambda: to_parts(CLIENTS, timedelta(days=-1)), "schema", "refuses the TLS connection"),
+        (lambda: to_parts(CertificateAuthority("Other")), "schema", "refuses the TLS connection"),
+        (
+            lambda: {"privateKey": CLIENTS.issue("other").private_key},
+            "secret SCHEMA_REGISTRY_SECRET_ARN",
+            "holds what OpenSSL cannot read",
+        ),
+    ],
+)
+def test_run_checks__finds_each_fault_of_a_certificate(
+    certificates: Bench, to_change: Callable[[], dict[str, str]], name: str, text: str
+) -> None:
+    """One that is refused is the schema's matter, and one that cannot be read is the secret's."""
+    certificates.change(**to_change())
+    check_red(certificates.run(), name, text)
+
+
+def check_red(found: list[Finding], name: str, text: str) -> None:
+    """Fails unless this probe alone was tried and is red, with this in what it says."""
+    [red] = [each for each in found if not each["ok"] and not each["detail"].startswith("not tried")]
+    assert red["name"].partition(" 127")[0] == name
+    assert text in red["detail"]
+    assert not found[-1]["ok"]

@@ -1,0 +1,205 @@
+"""A registry that takes OAuth tokens: the real one verifies them, and a token endpoint gives them."""
+
+import gc
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from confluent_kafka.schema_registry import SchemaRegistryClient
+
+from feature_events.errors import Misconfigured, Undelivered
+from feature_events.events.schema import SHIPPED_SCHEMA, Schema
+from feature_events.registries import exchange
+from feature_events.registries.schema import find_schema, register_schema
+from tests.integration.authentication.registry_bench import Bench, deploy
+from tests.support.certificates import CertificateAuthority
+from tests.support.doubles import FakeContext
+from tests.support.execution_environment import start_environment
+from tests.support.records import to_record
+from tests.support.registry_proxy import RegistryProxy
+from tests.support.secrets import Secrets
+from tests.support.token_endpoint import TokenEndpoint, TokenRegistry
+from tests.support.web_server import Answer, ScriptedServer
+
+LONG = 20.0
+SECRET = "SCHEMA_REGISTRY_SECRET_ARN"  # noqa: S105  # a setting's name
+
+
+@pytest.fixture
+def client(endpoint: TokenEndpoint) -> dict[str, str]:
+    """The secret's value."""
+    return {
+        "client_id": endpoint.client[0],
+        "client_secret": endpoint.client[1],
+        "token_url": f"{endpoint.url}?tenant=hidden",
+        "scope": "registry:read",
+        "logical_cluster": "lsrc-1",
+        "identity_pool": "pool-1",
+    }
+
+
+@pytest.fixture
+def bench(
+    token_registry: TokenRegistry,
+    token_proxy: RegistryProxy,
+    registry_authority: CertificateAuthority,
+    client: dict[str, str],
+    secrets: Secrets,
+) -> Bench:
+    """A bench on which everything is right."""
+    environ = {
+        "SCHEMA_REGISTRY": token_proxy.url,
+        SECRET: secrets.put(client),
+        "SCHEMA_REGISTRY_CA_SECRET_ARN": secrets.put(registry_authority.certificate),
+        "TOPIC_NAME": f"topic-{uuid4().hex}",
+    }
+    return Bench(token_registry, token_proxy, secrets, environ)
+
+
+def test_registration__authenticates_by_token(
+    bench: Bench, endpoint: TokenEndpoint, cloudformation: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One token serves the whole registration, and the function finds what was registered with one of its own."""
+    created = deploy(cloudformation, bench.environ, monkeypatch)
+    assert created["Status"] == "SUCCESS"
+    assert (endpoint.asked, bench.proxy.asked) == (1, 4)
+    schema_id = int(dict(created["Data"])["SchemaId"])  # type: ignore[call-overload]  # an answer's data is an object
+    assert find_schema(bench.settings, LONG) == Schema(schema_id, SHIPPED_SCHEMA)
+    assert endpoint.asked == 2
+
+
+def test_find_schema__shows_no_token_that_has_ended(bench: Bench, endpoint: TokenEndpoint) -> None:
+    """Where a token ends at once, each request has one of its own."""
+    endpoint.told_life = 0
+    register_schema(bench.settings)
+    assert endpoint.asked == bench.proxy.asked == 4
+    assert len({each["Authorization"] for each in bench.proxy.requests}) == 4
+
+
+def test_find_schema__takes_one_new_token_where_one_ended_early(bench: Bench, endpoint: TokenEndpoint) -> None:
+    """A token that the registry calls expired, against what the endpoint had said, is replaced once."""
+    registered = register_schema(bench.settings)
+    endpoint.lives, endpoint.asked, bench.proxy.requests[:] = [-60.0], 0, []
+    assert find_schema(bench.settings, LONG).id == registered.id
+    assert (endpoint.asked, bench.proxy.asked) == (2, 2)
+
+
+def test_find_schema__does_not_ask_for_tokens_for_ever(bench: Bench, endpoint: TokenEndpoint) -> None:
+    """Where the registry refuses the new token too, it is one clear error."""
+    endpoint.lives = [-60.0] * 9
+    with pytest.raises(Misconfigured, match=rf"HTTP 401.* check the secret in {SECRET}"):
+        find_schema(bench.settings, LONG)
+    assert (endpoint.asked, bench.proxy.asked) == (2, 2)
+
+
+def test_function__survives_a_rotated_client_secret(
+    bench: Bench, endpoint: TokenEndpoint, client: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the secret is behind the identity provider each invocation fails; with it changed the next succeeds."""
+    register_schema(bench.settings)
+    endpoint.client = ("client", "secønd/secret+")
+    kafka = {"KAFKA_BROKER_URL": "b:9092", "KAFKA_PROPERTIES": '{"test.mock.num.brokers": 1}'}
+    for name, value in (bench.environ | kafka).items():
+        monkeypatch.setenv(name, value)
+    function = start_environment()
+    with pytest.raises(Misconfigured, match=r"token endpoint at .* gives no token \(HTTP 401, invalid_client\)"):
+        function.handler({"Records": [to_record()]}, FakeContext())
+    bench.secrets.change(bench.environ[SECRET], {**client, "client_secret": endpoint.client[1]})
+    assert function.handler({"Records": [to_record()]}, FakeContext()) == {"batchItemFailures": []}
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"client_id": "other"}, r"HTTP 401, invalid_client\): check client_id, client_secret and scope"),
+        ({"client_secret": "hidden"}, r"HTTP 401, invalid_client\): check client_id, client_secret and scope"),
+        ({"scope": "hidden"}, r"HTTP 400, invalid_scope\): check client_id, client_secret and scope"),
+        ({"logical_cluster": "lsrc-hidden"}, r"refuses access to .* \(HTTP 401\): grant it and check the secret"),
+        ({"identity_pool": ""}, r"refuses access to .* \(HTTP 401\): grant it and check the secret"),
+    ],
+)
+def test_find_schema__says_what_is_refused(
+    bench: Bench, endpoint: TokenEndpoint, client: dict[str, str], change: dict[str, str], text: str
+) -> None:
+    """The endpoint's refusal and the registry's are told apart, and no secret is seen."""
+    bench.secrets.change(bench.environ[SECRET], client | change)
+    with pytest.raises(Misconfigured, match=text) as raised:
+        find_schema(bench.settings, LONG)
+    if "invalid" in text:
+        assert f"token endpoint at {endpoint.url} gives" in str(raised.value)
+        assert bench.proxy.asked == 0
+    assert not any(each in str(raised.value) for each in ("hidden", "client-secret", "Basic"))
+
+
+def test_registration__reports_a_refused_client(
+    bench: Bench,
+    client: dict[str, str],
+    cloudformation: ScriptedServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The stack's events say that the token endpoint refuses the client, and not its secret."""
+    bench.secrets.change(bench.environ[SECRET], client | {"client_secret": "hidden"})
+    answer = deploy(cloudformation, bench.environ, monkeypatch)
+    assert answer["Status"] == "FAILED"
+    assert "gives no token (HTTP 401, invalid_client)" in str(answer["Reason"])
+    assert "hidden" not in str(answer)
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        (Answer(200, b"{}", delay=1.0), r"was not reached \(ReadTimeout\): check token_url"),
+        (Answer(503, b""), r"answers HTTP 503: check the identity provider; Lambda retries"),
+    ],
+)
+def test_find_schema__waits_for_no_token_endpoint(
+    bench: Bench, endpoint: TokenEndpoint, monkeypatch: pytest.MonkeyPatch, answer: Answer, text: str
+) -> None:
+    """An endpoint that answers late or not at all may do so later, and is what the error names."""
+    monkeypatch.setattr(exchange, "READ_SECONDS", 0.3)
+    endpoint.instead = answer
+    with pytest.raises(Undelivered, match=rf"the token endpoint at {endpoint.url} {text}"):
+        find_schema(bench.settings, LONG)
+    assert bench.proxy.asked == 0
+
+
+def test_find_schema__shows_the_client_secret_to_no_stranger(bench: Bench, endpoint: TokenEndpoint) -> None:
+    """An endpoint whose certificate is of no known CA is sent nothing, nor is the registry."""
+    ca = CertificateAuthority("Other").certificate
+    bench.secrets.change(bench.environ["SCHEMA_REGISTRY_CA_SECRET_ARN"], ca)
+    with pytest.raises(Misconfigured, match=r"certificate of the token endpoint at .* is not trusted: check it"):
+        find_schema(bench.settings, LONG)
+    assert (endpoint.asked, bench.proxy.asked) == (0, 0)
+
+
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+def test_secret__has_what_confluents_own_client_takes(
+    bench: Bench,
+    client: dict[str, str],
+    registry_authority: CertificateAuthority,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """The same values, under its names for them, let Confluent's Python client read the same schema."""
+    registered = register_schema(bench.settings)
+    ca = tmp_path / "ca.pem"
+    ca.write_text(registry_authority.certificate)
+    monkeypatch.setenv("SSL_CERT_FILE", str(ca))  # it takes no other for the token endpoint
+    conf = {
+        "url": bench.proxy.url,
+        "ssl.ca.location": str(ca),
+        "bearer.auth.credentials.source": "OAUTHBEARER",
+        "bearer.auth.client.id": client["client_id"],
+        "bearer.auth.client.secret": client["client_secret"],
+        "bearer.auth.issuer.endpoint.url": client["token_url"],
+        "bearer.auth.scope": client["scope"],
+        "bearer.auth.logical.cluster": client["logical_cluster"],
+        "bearer.auth.identity.pool.id": client["identity_pool"],
+    }
+    with SchemaRegistryClient(conf) as theirs:
+        assert theirs.get_latest_version(bench.subject).schema_id == registered.id
+    del theirs
+    gc.collect()  # it does not close its connection to the token endpoint
+    ours, others = bench.proxy.requests[0], bench.proxy.requests[-1]
+    shown = ("target-sr-cluster", "Confluent-Identity-Pool-Id")
+    assert [ours[name] for name in shown] == [others[name] for name in shown]

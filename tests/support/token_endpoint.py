@@ -1,0 +1,149 @@
+"""An OAuth 2.0 token endpoint behind TLS, and the real registry that takes its tokens and nothing else.
+
+The endpoint checks what RFC 6749 asks of the grant of client credentials, and signs tokens (JWT, RS256) that the
+registry verifies by itself: signature, audience and end.
+"""
+
+import base64
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, override
+from urllib.parse import parse_qsl, unquote_plus
+from uuid import uuid4
+
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from local.servers.registry import READY, Registry
+from local.servers.web import is_answering
+from tests.support.certificates import Identity
+from tests.support.registry_proxy import to_server_context
+from tests.support.web_server import Answer, serving
+
+AUDIENCE = "schema-registry"
+
+
+class Signer:
+    """Signs tokens with a key of its own."""
+
+    def __init__(self) -> None:
+        self._key = generate_private_key(65537, 2048)
+        der = self._key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        self.public_key = base64.b64encode(der).decode()
+        """Base64 of its DER, as Quarkus takes it."""
+
+    def sign(self, client_id: str, seconds: float) -> str:
+        """A token of this client that ends so many seconds from now."""
+        now = int(time.time())
+        claims = {"iss": "https://issuer", "sub": client_id, "aud": AUDIENCE, "iat": now, "exp": int(now + seconds)}
+        claims["jti"] = uuid4().hex  # no two are the same
+        signed = f"{_encode({'alg': 'RS256', 'typ': 'JWT'})}.{_encode(claims)}"
+        return f"{signed}.{_to_base64(self._key.sign(signed.encode(), PKCS1v15(), SHA256()))}"
+
+
+class TokenEndpoint:
+    """The endpoint; whom it knows, and how long its tokens live, may be changed while it runs."""
+
+    def __init__(self, url: str, signer: Signer) -> None:
+        self.url = url
+        self.signer = signer
+        self.client = ("client", "client-secret")
+        """The id and secret that it accepts."""
+        self.scopes = {"", "registry:read"}
+        self.lives: list[float] = []
+        """After how many seconds the next tokens end; those after them live for a minute."""
+        self.told_life = 60.0
+        """What `expires_in` says."""
+        self.instead: Answer | None = None
+        """What is answered instead of a token, whoever asks."""
+        self.asked = 0
+        """How many requests there have been."""
+
+    def answer(self, authorization: str, content_type: str, body: str) -> Answer:
+        """The answer to one request (https://datatracker.ietf.org/doc/html/rfc6749#section-5)."""
+        form = dict(parse_qsl(body, strict_parsing=True))
+        media_type = content_type.partition(";")[0]
+        if media_type != "application/x-www-form-urlencoded" or form.get("grant_type") != "client_credentials":
+            return Answer.of(400, {"error": "unsupported_grant_type"})
+        kind, _, encoded = authorization.partition(" ")
+        login = base64.b64decode(encoded).decode().split(":")
+        if kind != "Basic" or tuple(map(unquote_plus, login)) != self.client:
+            return Answer.of(401, {"error": "invalid_client", "error_description": f"wrong: {authorization}"})
+        if form.get("scope", "") not in self.scopes:
+            return Answer.of(400, {"error": "invalid_scope"})
+        token = self.signer.sign(self.client[0], self.lives.pop(0) if self.lives else 60.0)
+        return Answer.of(200, {"access_token": token, "token_type": "Bearer", "expires_in": self.told_life})
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    endpoint: TokenEndpoint
+
+    @override
+    def handle_error(self, *_: object) -> None:
+        """Keeps quiet of clients that do not wait for the answer, or do not trust the certificate."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+
+    def do_POST(self) -> None:
+        endpoint = self.server.endpoint
+        endpoint.asked += 1
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        said = endpoint.instead or endpoint.answer(
+            self.headers.get("Authorization", ""), self.headers.get("Content-Type", ""), body
+        )
+        time.sleep(said.delay)
+        self.send_response(said.status)
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        self.wfile.write(said.body)
+
+    @override
+    def log_message(self, format: str, *args: object) -> None:  # the library's name
+        """Keeps quiet."""
+
+
+@contextmanager
+def run_token_endpoint(certificate: Identity, signer: Signer) -> Iterator[TokenEndpoint]:
+    """An endpoint with this certificate, for as long as the context lasts."""
+    server = _Server(("127.0.0.1", 0), _Handler)
+    server.socket = to_server_context(certificate).wrap_socket(server.socket, server_side=True)
+    server.endpoint = TokenEndpoint(f"https://127.0.0.1:{server.server_port}/oauth2/token", signer)
+    with serving(server):
+        yield server.endpoint
+
+
+class TokenRegistry(Registry):
+    """The real registry, which answers to the tokens of one signer and to nobody else."""
+
+    def __init__(self, directory: Path, signer: Signer) -> None:
+        super().__init__(directory)
+        self.signer = signer
+
+    @override
+    def start(self) -> None:
+        """Starts it with the signer's key, and waits until it answers that it is ready."""
+        settings = {
+            "QUARKUS_OIDC_TENANT_ENABLED": "true",
+            "QUARKUS_OIDC_PUBLIC_KEY": self.signer.public_key,
+            "QUARKUS_OIDC_CLIENT_ID": AUDIENCE,
+            "QUARKUS_OIDC_TOKEN_AUDIENCE": AUDIENCE,
+        }
+        health = f"http://127.0.0.1:{self._management_port}/health/ready"
+        self._launch(settings).wait_until(lambda: is_answering(health), READY)
+
+
+def _encode(part: dict[str, Any]) -> str:
+    return _to_base64(json.dumps(part).encode())
+
+
+def _to_base64(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()

@@ -1,0 +1,142 @@
+"""A token endpoint may answer anything: a token is kept while it is good, and each mistake has its own words."""
+
+import base64
+from typing import NamedTuple
+
+import pytest
+import requests
+
+from feature_events.aws.secret import OAuthClient
+from feature_events.errors import FeatureEventsError, Misconfigured, Undelivered
+from feature_events.registries import exchange
+from feature_events.registries.tokens import Tokens
+from tests.support.web_server import Answer, ScriptedServer
+
+TOKEN = {"access_token": "token-1", "token_type": "bearer", "expires_in": 100}
+SECOND = {**TOKEN, "access_token": "token-2"}
+
+
+class Time:
+    """A clock that a test turns."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        """Seconds."""
+        return self.now
+
+
+class Bench(NamedTuple):
+    """A client's tokens, the endpoint that they are from, and the time."""
+
+    tokens: Tokens
+    server: ScriptedServer
+    time: Time
+
+    def show(self) -> str:
+        """The token that the registry is shown."""
+        return self.tokens.to_headers()["Authorization"]
+
+
+@pytest.fixture
+def bench(server: ScriptedServer) -> Bench:
+    """A client of an endpoint that gives a token, then another."""
+    server.script = [Answer.of(200, TOKEN), Answer.of(200, SECOND)]
+    time = Time()
+    client = OAuthClient("me:you", "hidden+ø", f"{server.url}/token?tenant=hidden")
+    return Bench(Tokens(client, requests.Session(), time), server, time)
+
+
+@pytest.mark.parametrize(("scope", "body"), [(None, ""), ("a b:c", "&scope=a+b%3Ac")])
+def test_to_headers__asks_as_the_rfc_says(server: ScriptedServer, scope: str | None, body: str) -> None:
+    """Id and secret are encoded each for itself, so that neither a colon nor another letter is taken for another."""
+    server.script = [Answer.of(200, TOKEN)]
+    client = OAuthClient("me:you", "hidden+ø", f"{server.url}/token?tenant=7", scope)
+    assert Tokens(client, requests.Session()).to_headers() == {"Authorization": "Bearer token-1"}
+    assert server.requests == [("POST", "/token?tenant=7", f"grant_type=client_credentials{body}")]
+    assert server.content_types == ["application/x-www-form-urlencoded"]
+    assert base64.b64decode(server.authorizations[0].removeprefix("Basic ")) == b"me%3Ayou:hidden%2B%C3%B8"
+
+
+def test_to_headers__names_cluster_and_pool_to_confluent_cloud(server: ScriptedServer) -> None:
+    """Where the secret has them, they stand beside the token."""
+    server.script = [Answer.of(200, TOKEN)]
+    client = OAuthClient("me", "hidden", server.url, logical_cluster="lsrc-1", identity_pool="pool-1")
+    assert Tokens(client, requests.Session()).to_headers() == {
+        "Authorization": "Bearer token-1",
+        "target-sr-cluster": "lsrc-1",
+        "Confluent-Identity-Pool-Id": "pool-1",
+    }
+
+
+def test_to_headers__keeps_a_token_for_most_of_its_life(bench: Bench) -> None:
+    """A token is replaced before it ends, since a request takes time too."""
+    shown = []
+    for now in (1000.0, 1079.0, 1080.0, 1159.0):
+        bench.time.now = now
+        shown.append(bench.show())
+    assert shown == ["Bearer token-1", "Bearer token-1", "Bearer token-2", "Bearer token-2"]
+
+
+@pytest.mark.parametrize("life", [None, "100", [1]])
+def test_to_headers__keeps_a_token_whose_life_is_not_told(bench: Bench, life: object) -> None:
+    """The registry says when it has ended; then there is another."""
+    bench.server.script[0] = Answer.of(200, {**TOKEN, "expires_in": life})
+    assert bench.show() == "Bearer token-1"
+    bench.time.now += 1_000_000
+    assert bench.show() == "Bearer token-1"
+    bench.tokens.forget()
+    assert bench.show() == "Bearer token-2"
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "text"),
+    [
+        (Answer.of(401, {"error": "invalid_client"}), Misconfigured, r"HTTP 401, invalid_client\): check client_id"),
+        (Answer.of(400, {"error": "unauthorized_client"}), Misconfigured, r"HTTP 400, unauthorized_client\): check"),
+        (Answer.of(400, {"error": "hidden"}), Misconfigured, r"HTTP 400\): check client_id, client_secret and scope"),
+        (Answer.of(400, {"error": ["hidden"]}), Misconfigured, r"HTTP 400\): check client_id"),
+        (Answer(403, b"hidden"), Misconfigured, r"HTTP 403\): check client_id"),
+        (
+            Answer(404, b"hidden"),
+            Misconfigured,
+            r"HTTP 404: check that token_url in the secret in SCHEMA_REGISTRY_SECRET",
+        ),
+        (Answer(302, b"", headers={"Location": "/hidden"}), Misconfigured, r"HTTP 302: check that token_url"),
+        (Answer(429, b"hidden"), Undelivered, r"HTTP 429: check the identity provider; Lambda retries"),
+        (Answer(500, b"hidden"), Undelivered, r"HTTP 500: check the identity provider; Lambda retries"),
+        (Answer(200, b"<hidden>"), Undelivered, r"no JSON object: check that token_url"),
+        (Answer(200, b'["hidden"]'), Undelivered, r"no JSON object: check that token_url"),
+        (Answer.of(200, {"id_token": "hidden"}), Undelivered, r"without an access_token: check that token_url"),
+        (Answer.of(200, {**TOKEN, "access_token": 7}), Undelivered, r"without an access_token"),
+        (Answer.of(200, {**TOKEN, "access_token": "hidden\nX-Other: 1"}), Undelivered, r"without an access_token"),
+        (Answer.of(200, {**TOKEN, "access_token": "hidden\u00f8"}), Undelivered, r"without an access_token"),
+        (Answer.of(200, {**TOKEN, "token_type": "hidden"}), Misconfigured, r"token_type is not Bearer"),
+        (Answer.of(200, {**TOKEN, "token_type": None}), Misconfigured, r"token_type is not Bearer"),
+        (Answer(200, b"{}".ljust(2000)), Undelivered, r"more than 1,000 bytes: check that token_url"),
+        (Answer(200, b"{}", delay=1.0), Undelivered, r"not reached \(ReadTimeout\): check token_url in the secret"),
+        (Answer(200, b"{}", pause=0.3), Undelivered, r"not reached \(no answer within 0 s\): check token_url"),
+    ],
+)
+def test_to_headers__tells_what_to_change_from_what_is_ephemeral(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, answer: Answer, error: type[FeatureEventsError], text: str
+) -> None:
+    """Each message names the endpoint without its query; none repeats what was sent or answered."""
+    for name, value in (("READ_SECONDS", 0.35), ("ANSWER_SECONDS", 0.5), ("MAX_ANSWER_BYTES", 1000)):
+        monkeypatch.setattr(exchange, name, value)
+    bench.server.script[0] = answer
+    with pytest.raises(error, match=text) as raised:
+        bench.show()
+    assert f"the token endpoint at {bench.server.url}/token " in str(raised.value)
+    assert "hidden" not in str(raised.value)
+    assert len(bench.server.requests) == 1
+    monkeypatch.undo()
+    assert bench.show() == "Bearer token-2"  # an error is not kept
+
+
+def test_to_headers__says_that_nobody_is_there() -> None:
+    """An endpoint that is down may come back."""
+    tokens = Tokens(OAuthClient("me", "hidden", "http://127.0.0.1:1/token"), requests.Session())
+    with pytest.raises(Undelivered, match=r"127.0.0.1:1/token was not reached \(ConnectionError\): check token_url"):
+        tokens.to_headers()
