@@ -6,6 +6,8 @@ a package missing from the function's layer would be found all the same. AWS's r
 MiniStack refuses an alarm on metric math, and with it the whole stack. Here such an alarm is made and never changes its
 state: nobody evaluates its expression.
 
+MiniStack knows no Fn::Split in a condition of a template; AWS does.
+
 MiniStack calls every error of a function Runtime.HandlerError. AWS names the exception, and a state machine decides by
 the name what is tried again.
 
@@ -33,6 +35,25 @@ def accept_metric_math(to_alarm: Callable[..., Any]) -> Callable[..., Any]:
         return to_alarm(name, plain)
 
     return to_any_alarm
+
+
+def accept_splits(evaluate: Callable[..., Any]) -> Callable[..., Any]:
+    """MiniStack's own evaluation of a template's conditions, made to take a parameter apart too."""
+
+    def evaluate_any(template: Mapping[str, Any], parameters: Mapping[str, Any]) -> Any:  # noqa: ANN401 -- MiniStack has no types
+        def split(node: Any) -> Any:  # noqa: ANN401 -- a part of a template
+            if isinstance(node, list):
+                return [split(each) for each in node]
+            if not isinstance(node, dict):
+                return node
+            if "Fn::Split" in node:
+                delimiter, source = node["Fn::Split"]
+                return parameters[source["Ref"]]["Value"].split(delimiter)
+            return {name: split(each) for name, each in node.items()}
+
+        return evaluate({**template, "Conditions": split(template.get("Conditions", {}))}, parameters)
+
+    return evaluate_any
 
 
 def name_errors(execute: Callable[..., Any]) -> Callable[..., Any]:
@@ -80,9 +101,16 @@ def main() -> None:
     sys.executable = sys.argv.pop(1)
     from ministack.app import main as serve  # type: ignore[import-untyped]  # noqa: PLC0415 -- reads sys.executable
     from ministack.services import glue, lambda_svc  # type: ignore[import-untyped]  # noqa: PLC0415
-    from ministack.services.cloudformation import provisioners  # type: ignore[import-untyped]  # noqa: PLC0415
+    from ministack.services.cloudformation import (  # type: ignore[import-untyped]  # noqa: PLC0415
+        changesets,
+        handlers,
+        provisioners,
+        stacks,
+    )
 
     provisioners._cw_metric_alarm_record = accept_metric_math(provisioners._cw_metric_alarm_record)  # noqa: SLF001
+    for module in (changesets, handlers, stacks):
+        module._evaluate_conditions = accept_splits(module._evaluate_conditions)  # noqa: SLF001
     lambda_svc._execute_function_warm = name_errors(lambda_svc._execute_function_warm)  # noqa: SLF001
     glue.handle_request = add_schema_registry(glue.handle_request)
     serve()
