@@ -1,7 +1,7 @@
 """The events in the topic, read as a consumer of another team reads them: with Confluent's own deserializer.
 
-What is in Glue's wire format is read as AWS's deserializers do. Nothing of the publisher's code is used, so what is shown
-here is what others get.
+What is in Glue's wire format is read as AWS's deserializers do. Nothing of the publisher's code is used, so what is
+shown here is what others get.
 """
 
 import time
