@@ -53,6 +53,7 @@ class GlueRegistry:
 
     def __init__(self, settings: Settings, sleep: Callable[[float], None] = time.sleep) -> None:
         self.subject = settings.topic
+        self._schema = SHIPPED_SCHEMA
         self._compatibility = settings.glue_compatibility
         self._sleep = sleep
         self._made: GlueClient | None = None
@@ -103,7 +104,7 @@ class GlueRegistry:
                 f"feature_trigger.avsc is no AVAILABLE version of {self._place}: check that SCHEMA_REGISTRY names "
                 "the right one, and register it there (RegisterSchema true does, or AUTO_REGISTER_SCHEMAS=true)"
             )
-        return Schema(found.id, SHIPPED_SCHEMA)
+        return Schema(found.id, self._schema)
 
     def find_registered(self) -> Registered | None:
         """Under what the shipped schema is registered, if it is, and Glue has found it compatible."""
@@ -148,9 +149,7 @@ class GlueRegistry:
         while True:
             answer = self._ask(
                 action,
-                lambda client: client.get_schema_by_definition(
-                    SchemaId=self._schema_id, SchemaDefinition=SHIPPED_SCHEMA
-                ),
+                lambda client: client.get_schema_by_definition(SchemaId=self._schema_id, SchemaDefinition=self._schema),
             )
             if answer is not None:
                 self._refuse_other_format(answer["DataFormat"])
@@ -168,9 +167,7 @@ class GlueRegistry:
         for _ in range(_TRIES):
             added = self._ask(
                 Action("glue:RegisterSchemaVersion", f"{self._place} cannot be given a version"),
-                lambda client: client.register_schema_version(
-                    SchemaId=self._schema_id, SchemaDefinition=SHIPPED_SCHEMA
-                ),
+                lambda client: client.register_schema_version(SchemaId=self._schema_id, SchemaDefinition=self._schema),
                 (_NOT_FOUND, _CHANGED),
             )
             created = added or self._ask(
@@ -186,7 +183,7 @@ class GlueRegistry:
             SchemaName=self.subject,
             DataFormat="AVRO",
             Compatibility=self._compatibility,
-            SchemaDefinition=SHIPPED_SCHEMA,
+            SchemaDefinition=self._schema,
             **self._registry,
         )
 
