@@ -18,11 +18,11 @@ help: ## this list
 setup: ## install the tools, which every other command does by itself
 	@python3 -S local/bootstrap.py
 
-demo: setup ## the whole thing, live: real Kafka, real registry, table writes to events (KEEP=1 leaves it up)
-	@python -S local demo $(if $(call is-on,$(KEEP)),--keep)
+demo: setup ## the whole thing, live: real Kafka, real registry, table writes to events (KEEP=1 leaves it up; REGISTRY=glue)
+	@python -S local demo $(if $(call is-on,$(KEEP)),--keep) $(if $(REGISTRY),--registry '$(REGISTRY)')
 
-up: setup ## start the local stack and deploy the application to it
-	@python -S local up
+up: setup ## start the local stack and deploy the application to it (REGISTRY=glue: with AWS Glue for its registry)
+	@python -S local up $(if $(REGISTRY),--registry '$(REGISTRY)')
 
 down: ## stop the local stack
 	@if [ -e .local/stack ]; then python3 -S local/bootstrap.py && python -S local down; else echo "no local stack is up"; fi

@@ -86,7 +86,7 @@ def _write_and_read(stack: Stack) -> list[float]:
             time.sleep(_BETWEEN_WRITES)
 
     waits: list[float] = []
-    with EventReader(stack.kafka, stack.registry, TOPIC) as reader:
+    with EventReader(stack, TOPIC) as reader:
         writer = threading.Thread(target=write, daemon=True)
         writer.start()
         end = time.monotonic() + _WAIT

@@ -18,6 +18,7 @@ from local.application.feature_tables import KEYS, LAYOUTS, make_tables
 from local.environment import REGION, to_aws_environment, to_tool_environment
 from local.errors import LocalError
 from local.paths import ROOT, TOOLS
+from local.servers.registry import CONFLUENT, GLUE
 from local.servers.stack import RunningStack, Stack
 from local.servers.topic import TOPIC, create_topic
 
@@ -76,15 +77,16 @@ def deploy(
     return deployment
 
 
-def deploy_to_tables(stack: Stack | RunningStack) -> Deployment:
-    """Deploys the application so that it reads the streams of the feature tables."""
+def deploy_to_tables(stack: Stack | RunningStack, registry: str = CONFLUENT) -> Deployment:
+    """Deploys the application so that it reads the streams of the feature tables, with one of the two registries."""
     with stack.steps.step("tables") as step:
         streams = make_tables(stack.clients.dynamodb)
         step.detail = ", ".join(KEYS)
-    return deploy(stack, {"StreamArns": ",".join(streams), "TableLayouts": LAYOUTS})
+    parameters = {"StreamArns": ",".join(streams), "TableLayouts": LAYOUTS}
+    return deploy(stack, parameters | ({"SchemaRegistry": GLUE} if registry == GLUE else {}))
 
 
-def set_up(stack: Stack) -> Deployment:
+def set_up(stack: Stack, registry: str = CONFLUENT) -> Deployment:
     """Makes the topic and the feature tables, and deploys the application."""
     with stack.steps.step("topic") as step:
         try:
@@ -92,7 +94,7 @@ def set_up(stack: Stack) -> Deployment:
         except (KafkaException, TimeoutError) as error:
             raise LocalError(f"the topic {TOPIC} could not be made: {error}") from error
         step.detail = TOPIC
-    return deploy_to_tables(stack)
+    return deploy_to_tables(stack, registry)
 
 
 def find_deployment(stack: Stack | RunningStack, name: str = APPLICATION) -> Deployment:

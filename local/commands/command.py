@@ -18,6 +18,7 @@ from rich.markup import escape
 from local.environment import bypass_proxies
 from local.errors import LocalError, to_local_error
 from local.paths import ROOT
+from local.servers.registry import CONFLUENT, GLUE
 
 INTERRUPTED = 130
 PLAIN_WIDTH = 150
@@ -47,6 +48,16 @@ class Interruption:
 def to_parser(docstring: str | None) -> argparse.ArgumentParser:
     """A parser whose help begins as the command's module does; `sys.argv` begins with the command's name."""
     return argparse.ArgumentParser(description=(docstring or "").partition("\n")[0])
+
+
+def add_registry(parser: argparse.ArgumentParser) -> None:
+    """The option by which the application is deployed with the one or the other registry."""
+    parser.add_argument(
+        "--registry",
+        choices=(CONFLUENT, GLUE),
+        default=CONFLUENT,
+        help="who gives the schema's id: a registry with Confluent's interface, or AWS Glue",
+    )
 
 
 def run(command: Callable[[Console], int]) -> NoReturn:

@@ -24,7 +24,7 @@ from local.servers.stack import RunningStack, Stack
 from local.steps import Steps
 
 
-def demo(console: Console, *, is_kept: bool) -> int:
+def demo(console: Console, registry: str, *, is_kept: bool) -> int:
     """Starts, deploys, writes, reads and compares; 0 if exactly the expected events came."""
     start = time.monotonic()
     with hold("make demo KEEP=1") if is_kept else nullcontext(), Steps(console) as steps:
@@ -32,7 +32,7 @@ def demo(console: Console, *, is_kept: bool) -> int:
             raise LocalError("a local stack is up already: stop it first with `make down`")
         beside = [deployment.build]
         with Stack(DEFAULT_STACK if is_kept else None, steps, beside) as stack:
-            deployed = deployment.set_up(stack)
+            deployed = deployment.set_up(stack, registry)
             writes = plan_writes()
             arrivals = write_and_read(console, stack, writes)
             log = read_function_log(stack.clients, deployed.function)
@@ -53,4 +53,6 @@ def main() -> None:
     """Reads the command line and runs the demo."""
     parser = command.to_parser(__doc__)
     parser.add_argument("--keep", action="store_true", help="leave the stack up afterwards")
-    command.run(partial(demo, is_kept=parser.parse_args().keep))
+    command.add_registry(parser)
+    arguments = parser.parse_args()
+    command.run(partial(demo, registry=arguments.registry, is_kept=arguments.keep))

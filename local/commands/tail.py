@@ -13,7 +13,7 @@ from local.demo.events import EventReader, ReceivedEvent, Unreadable
 def tail(console: Console) -> int:
     """Shows what is in the topic and what comes, until Ctrl-C."""
     stack = find_running()
-    with EventReader(stack.kafka, stack.registry) as reader:
+    with EventReader(stack) as reader:
         table = EventTable(console, "from the time in the event to its reading")
         try:
             while True:

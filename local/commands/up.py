@@ -1,5 +1,7 @@
 """`make up`: a stack in the background, with the application deployed to it."""
 
+from functools import partial
+
 from rich.console import Console
 
 from local.application import deployment
@@ -11,17 +13,17 @@ from local.servers.stack import RunningStack, Stack
 from local.steps import Steps
 
 
-def up(console: Console) -> int:
+def up(console: Console, registry: str) -> int:
     """Starts the stack and deploys to it; deploys again to one that is up."""
     with hold("make up"), Steps(console) as steps:
         running = RunningStack.find(DEFAULT_STACK, steps)
         if running is not None:
             with running:
                 deployment.build(running)
-                deployment.deploy_to_tables(running)
+                deployment.deploy_to_tables(running, registry)
         else:
             with Stack(DEFAULT_STACK, steps, beside=[deployment.build]) as stack:
-                deployment.set_up(stack)
+                deployment.set_up(stack, registry)
                 stack.detach()
     show_addresses(console)
     return 0
@@ -29,4 +31,6 @@ def up(console: Console) -> int:
 
 def main() -> None:
     """Runs the command."""
-    command.run(up)
+    parser = command.to_parser(__doc__)
+    command.add_registry(parser)
+    command.run(partial(up, registry=parser.parse_args().registry))

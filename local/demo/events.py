@@ -1,6 +1,7 @@
 """The events in the topic, read as a consumer of another team reads them: with Confluent's own deserializer.
 
-Nothing of the publisher's code is used, so what is shown here is what others get.
+What is in Glue's wire format is read as AWS's deserializers do. Nothing of the publisher's code is used, so what is
+shown here is what others get.
 """
 
 import time
@@ -12,7 +13,9 @@ from typing import NamedTuple, Self
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.serialization import MessageField, SerializationContext, SerializationError
 
+from local.demo.glue import VERSION, GlueDeserializer
 from local.errors import LocalError
+from local.servers.stack import RunningStack, Stack
 from local.servers.topic import TOPIC
 
 with warnings.catch_warnings(record=True):  # of a deprecation inside the client's own dependencies
@@ -48,7 +51,7 @@ class ReceivedEvent(NamedTuple):
 
 
 class Unreadable(NamedTuple):
-    """A message in the topic that Confluent's deserializer refuses."""
+    """A message in the topic that its registry's deserializer refuses."""
 
     place: Place
     problem: str
@@ -57,12 +60,13 @@ class Unreadable(NamedTuple):
 class EventReader:
     """Reads the topic from its beginning, every partition, without a consumer group to join."""
 
-    def __init__(self, bootstrap: str, registry: str, topic: str = TOPIC) -> None:
+    def __init__(self, stack: Stack | RunningStack, topic: str = TOPIC) -> None:
         self._topic = topic
-        self._deserialize = AvroDeserializer(SchemaRegistryClient({"url": registry}))
+        self._by_confluent = AvroDeserializer(SchemaRegistryClient({"url": stack.registry}))
+        self._by_glue = GlueDeserializer(stack.clients.glue)
         self._consumer = Consumer(
             {
-                "bootstrap.servers": bootstrap,
+                "bootstrap.servers": stack.kafka,
                 "group.id": f"local-{uuid.uuid4()}",
                 "enable.auto.commit": False,
                 "fetch.wait.max.ms": 50,
@@ -99,13 +103,18 @@ class EventReader:
         read_at = time.time()
         place = Place(message.partition() or 0, message.offset() or 0)
         try:
-            value = self._deserialize(message.value(), SerializationContext(self._topic, MessageField.VALUE))
+            value = self._deserialize(message.value())
             if not isinstance(value, dict):
                 return Unreadable(place, "the message has no value")
             fields = {**value, "features": tuple(value["features"])}
             return ReceivedEvent(**fields, place=place, read_at=read_at)
         except (SerializationError, TypeError, KeyError) as error:
             return Unreadable(place, str(error))
+
+    def _deserialize(self, value: bytes | None) -> object:
+        if value and value[0] == VERSION:
+            return self._by_glue(value)
+        return self._by_confluent(value, SerializationContext(self._topic, MessageField.VALUE))
 
     def __enter__(self) -> Self:
         return self

@@ -1,4 +1,4 @@
-"""The AWS of the local stack: MiniStack's CloudFormation, DynamoDB with streams, Lambda, S3 and logs, on loopback.
+"""The AWS of the local stack: MiniStack's CloudFormation, DynamoDB with streams, Lambda, S3 and logs, and moto's Glue.
 
 The application is deployed to it by the same `sam deploy` as to AWS, so the template is tried and not only read.
 """

@@ -16,6 +16,7 @@ from local.environment import REGION
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_dynamodb import DynamoDBClient, DynamoDBServiceResource
+    from mypy_boto3_glue import GlueClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_stepfunctions import SFNClient
@@ -56,6 +57,11 @@ class AwsClients:
     def s3(self) -> "S3Client":
         """Buckets."""
         return self._session.client("s3", endpoint_url=self._url, config=self._config)
+
+    @cached_property
+    def glue(self) -> "GlueClient":
+        """Schemas, where AWS Glue is the registry."""
+        return self._session.client("glue", endpoint_url=self._url, config=self._config)
 
     @cached_property
     def states(self) -> "SFNClient":

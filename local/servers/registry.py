@@ -15,6 +15,8 @@ from local.servers.processes import Process, Processes
 from local.servers.server import Server
 from local.servers.web import is_answering, put_json
 
+CONFLUENT, GLUE = "confluent", "glue"
+"""Which registry the application is deployed with: this one, or AWS Glue, which the local stack's AWS has."""
 READY = 60.0
 JVM = ("-XX:-UsePerfData", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
 

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from feature_events.deadline import Deadline, run_within
 from feature_events.errors import FeatureEventsError, Undelivered
 from feature_events.logs import logger
-from feature_events.registries.confluent import Registered, to_subject
-from feature_events.registries.schema import register_schema
+from feature_events.registries.confluent import to_subject
+from feature_events.registries.registry import Registered
+from feature_events.registries.schema import register_schema, to_registry
 from feature_events.settings import DEFAULT_TOPIC, read_settings
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def _answer(event: Mapping[str, Any], seconds: float) -> Answer:
 def _register() -> Answer:
     settings = read_settings(os.environ, registers=True)
     registered = register_schema(settings)
-    return Answer("SUCCESS", "The schema is registered.", to_subject(settings.topic), registered)
+    return Answer("SUCCESS", "The schema is registered.", to_registry(settings).subject, registered)
 
 
 def _send(url: str, body: bytes, deadline: Deadline, sleep: Callable[[float], None] = time.sleep) -> None:

@@ -8,10 +8,19 @@ import re
 from collections.abc import Callable
 from typing import Literal
 from urllib.parse import urlsplit
+from uuid import UUID
 
 type SchemaVersion = int | Literal["latest"] | None
 
+type SchemaId = int | UUID
+"""How a registry of Confluent's interface names a schema, or AWS Glue a version of one."""
+
 MAX_SCHEMA_ID = 2**31 - 1
+
+GLUE = "glue"
+"""In the place of a registry's URL: Glue's registry `default-registry`, of the function's own account and region."""
+
+_NO_REGISTRY = "must be an http or https URL, glue, or the ARN of a registry of AWS Glue"
 
 
 class InvalidValue(Exception):
@@ -31,15 +40,21 @@ def _is_port(text: str) -> bool:
     return bool(re.fullmatch(r"[0-9]{1,5}", text)) and 0 < int(text) < 2**16
 
 
-def to_url(text: str) -> str:
-    """A URL without its last slash."""
+def to_registry(text: str) -> str:
+    """A registry's URL without its last slash, or which of Glue's registries it is."""
+    if text == GLUE or re.fullmatch(r"arn:aws[a-z-]*:glue:[a-z0-9-]+:[0-9]{12}:registry/[A-Za-z0-9_$#.-]{1,255}", text):
+        return text
+    return _to_url(text)
+
+
+def _to_url(text: str) -> str:
     try:
         url = urlsplit(text)
         port = url.port  # raises where it is none
     except ValueError:
-        raise InvalidValue("must be an http or https URL") from None
+        raise InvalidValue(_NO_REGISTRY) from None
     if url.scheme not in ("http", "https") or not url.hostname or port == 0 or re.search(r"\s", text):
-        raise InvalidValue("must be an http or https URL")
+        raise InvalidValue(_NO_REGISTRY)
     if url.username is not None or url.password is not None:
         raise InvalidValue("must hold neither user name nor password: set SCHEMA_REGISTRY_SECRET_ARN")
     if url.query or url.fragment:
@@ -63,6 +78,16 @@ def to_number(least: int, most: int) -> Callable[[str], int]:
         return int(text)
 
     return read
+
+
+def to_schema_id(text: str) -> SchemaId:
+    """A schema's number, or the UUID of a version in Glue."""
+    if re.fullmatch(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}", text):
+        return UUID(text)
+    try:
+        return to_number(1, MAX_SCHEMA_ID)(text)
+    except InvalidValue as invalid:
+        raise InvalidValue(f"{invalid}, or the UUID of a schema version in AWS Glue") from None
 
 
 def to_version(text: str) -> SchemaVersion:

@@ -4,25 +4,28 @@ Whoever deploys should have to correct and deploy once, not once per mistake.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Literal, NamedTuple, cast
+from typing import Literal, NamedTuple, cast, get_args
+from uuid import UUID
 
 from feature_events.errors import Misconfigured
 from feature_events.kafka_properties import CA_PROPERTY, Properties, to_kafka_properties
 from feature_events.layout_language.reading import DEFAULT, to_table_layouts
 from feature_events.layout_language.table_layout import TableLayout
 from feature_events.setting_values import (
-    MAX_SCHEMA_ID,
+    GLUE,
     InvalidValue,
+    SchemaId,
     SchemaVersion,
     one_of,
     to_brokers,
     to_bucket,
     to_number,
     to_prefix,
+    to_registry,
+    to_schema_id,
     to_secret,
     to_streams,
     to_topic,
-    to_url,
     to_version,
 )
 
@@ -34,6 +37,16 @@ type HeadersMode = Literal["cloudevents", "none"]
 type KafkaAuth = Literal["none", "tls", "scram", "iam", "mtls"]
 """How the function authenticates to Kafka; `kafka.authentication` has what each means."""
 
+type GlueCompatibility = Literal[
+    "NONE", "DISABLED", "BACKWARD", "BACKWARD_ALL", "FORWARD", "FORWARD_ALL", "FULL", "FULL_ALL"
+]
+"""What AWS Glue asks of a schema's later versions.
+
+https://docs.aws.amazon.com/glue/latest/dg/schema-registry.html#schema-registry-compatibility
+"""
+
+GLUE_COMPATIBILITIES = get_args(GlueCompatibility.__value__)
+
 DEFAULT_TOPIC = "FEATURE_AVAILABILITY_EVENTS"
 MAX_DELIVERY_TIMEOUT_MS = 890_000  # a little less than the 15 minutes that Lambda allows
 
@@ -44,7 +57,7 @@ class Settings(NamedTuple):
     brokers: str
     registry: str | None
     topic: str
-    schema_id: int | None
+    schema_id: SchemaId | None
     schema_version: SchemaVersion
     auto_register: bool
     table_layouts: tuple[TableLayout, ...]
@@ -63,6 +76,13 @@ class Settings(NamedTuple):
     kafka_ca_secret: str | None
     registry_secret: str | None
     registry_ca_secret: str | None
+    glue_compatibility: GlueCompatibility = "FULL_ALL"
+    """Counts where the schema is created, and never for one that is there."""
+
+    @property
+    def is_glue(self) -> bool:
+        """Whether the registry is AWS Glue's, and not one with Confluent's interface."""
+        return self.registry is not None and (self.registry == GLUE or self.registry.startswith("arn:"))
 
     @property
     def is_embedded(self) -> bool:
@@ -100,12 +120,20 @@ def read_settings(environ: Mapping[str, str], *, registers: bool = False) -> Set
 
     """
     values = _Values(environ)
+    settings = _read_each(values)
+    mistakes = values.mistakes + _find_contradictions(environ, settings, registers=registers)
+    if mistakes:
+        raise Misconfigured("\n- ".join([f"{len(mistakes)} of the function's settings are invalid:", *mistakes]))
+    return settings
+
+
+def _read_each(values: _Values) -> Settings:
     read = values.read
-    settings = Settings(
+    return Settings(
         brokers=read("KAFKA_BROKER_URL", to_brokers, ""),
-        registry=read("SCHEMA_REGISTRY", to_url, None),
+        registry=read("SCHEMA_REGISTRY", to_registry, None),
         topic=read("TOPIC_NAME", to_topic, DEFAULT_TOPIC),
-        schema_id=read("SCHEMA_ID", to_number(1, MAX_SCHEMA_ID), None),
+        schema_id=read("SCHEMA_ID", to_schema_id, None),
         schema_version=read("SCHEMA_VERSION", to_version, None),
         auto_register=read("AUTO_REGISTER_SCHEMAS", one_of("true", "false"), "false") == "true",
         table_layouts=read("TABLE_LAYOUTS", to_table_layouts, ()) or to_table_layouts(DEFAULT),
@@ -123,11 +151,10 @@ def read_settings(environ: Mapping[str, str], *, registers: bool = False) -> Set
         kafka_ca_secret=read("KAFKA_CA_SECRET_ARN", to_secret, None),
         registry_secret=read("SCHEMA_REGISTRY_SECRET_ARN", to_secret, None),
         registry_ca_secret=read("SCHEMA_REGISTRY_CA_SECRET_ARN", to_secret, None),
+        glue_compatibility=cast(
+            "GlueCompatibility", read("GLUE_COMPATIBILITY", one_of(*GLUE_COMPATIBILITIES), "FULL_ALL")
+        ),
     )
-    mistakes = values.mistakes + _find_contradictions(environ, settings, registers=registers)
-    if mistakes:
-        raise Misconfigured("\n- ".join([f"{len(mistakes)} of the function's settings are invalid:", *mistakes]))
-    return settings
 
 
 def _find_contradictions(environ: Mapping[str, str], settings: Settings, *, registers: bool) -> list[str]:
@@ -137,9 +164,12 @@ def _find_contradictions(environ: Mapping[str, str], settings: Settings, *, regi
     if "KAFKA_BROKER_URL" not in given and not registers:
         found.append("KAFKA_BROKER_URL is missing: the bootstrap brokers, as host:port,host:port")
     if registers and "SCHEMA_REGISTRY" not in given:
-        found.append("SCHEMA_REGISTRY is missing: the URL of the registry to register the schema with")
+        found.append("SCHEMA_REGISTRY is missing: the URL of the registry to register the schema with, or glue")
     elif not given & {"SCHEMA_ID", "SCHEMA_REGISTRY"}:
-        found.append("SCHEMA_REGISTRY is missing: the registry's URL, or pin the schema by SCHEMA_ID")
+        found.append("SCHEMA_REGISTRY is missing: the registry's URL, or glue; or pin the schema by SCHEMA_ID")
+    if None not in (settings.schema_id, settings.registry) and isinstance(settings.schema_id, UUID) != settings.is_glue:
+        wanted = "the UUID of a schema version" if settings.is_glue else "a number"
+        found.append(f"SCHEMA_ID must be {wanted}, as the registry in SCHEMA_REGISTRY has it")
     if {"SCHEMA_ID", "SCHEMA_VERSION"} <= given:
         found.append("SCHEMA_ID and SCHEMA_VERSION contradict each other: set one of them")
     if environ.get("AUTO_REGISTER_SCHEMAS", "").strip() == "true" and given & {"SCHEMA_ID", "SCHEMA_VERSION"}:
@@ -167,6 +197,8 @@ def _find_authentication_contradictions(environ: Mapping[str, str], settings: Se
     for name in ("SCHEMA_REGISTRY_SECRET_ARN", "SCHEMA_REGISTRY_CA_SECRET_ARN"):
         if name in given and not registry:
             found.append(f"{name} is not used without SCHEMA_REGISTRY: set that, or leave it out")
+        elif name in given and settings.is_glue:
+            found.append(f"{name} is not for AWS Glue, which authenticates the function by its role: leave it out")
         elif name in given and registry.startswith("http:"):
             # Basic authentication over http would show the password to everyone on the network path
             found.append(f"{name} needs an https URL in SCHEMA_REGISTRY")

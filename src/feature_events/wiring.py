@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from feature_events.deadline import Deadline
 from feature_events.errors import Undelivered
 from feature_events.events.codec import Codec
-from feature_events.events.wire_format import to_confluent_prefix
+from feature_events.events.wire_format import to_prefix
 from feature_events.failures.dead_letter_limit import DeadLetterLimit
 from feature_events.failures.dead_letters import DeadLetters
 from feature_events.kafka.producer import OPEN_SECONDS
@@ -56,7 +56,7 @@ def wire(client: str = "") -> tuple[Settings, Pipeline]:
         TableLayouts(settings.table_layouts),
         settings.features_mode,
         settings.headers,
-        to_confluent_prefix(schema.id),
+        to_prefix(schema.id),
         Codec(schema.text),
         publisher,
         DeadLetters(settings.dead_letter_bucket, settings.dead_letter_prefix),

@@ -108,6 +108,14 @@ def test_function__checks_the_bucket(invoke: Invoke) -> None:
     assert report["ok"], report
 
 
+def test_function__registers_with_glue(invoke: Invoke) -> None:
+    """The start registers the schema, and the check finds it: two of Glue's answers to a request by definition."""
+    registry = {"SCHEMA_ID": "", "SCHEMA_REGISTRY": "glue", "AUTO_REGISTER_SCHEMAS": "true"}
+    report = invoke("handler", registry, {"check": True})
+    (schema,) = [each for each in report["checks"] if each["name"] == "schema"]
+    assert (schema["ok"], schema["detail"][:3]) == (True, "id "), schema
+
+
 def test_function__signs_tokens(artefacts: Artefacts, stack: Stack, oldest_runtime: Path, tmp_path: Path) -> None:
     """Where the function authenticates by IAM, the token is signed by the runtime's botocore."""
     (tmp_path / "feature_events").symlink_to(artefacts.code / "feature_events")

@@ -32,6 +32,7 @@ TABLE_KEY = f"arn:aws:kms:{ACCOUNT}:key/11111111-aaaa-bbbb-cccc-000000000003"
 CLUSTER = f"arn:aws:kafka:{ACCOUNT}:cluster/features/0f0f0f0f-1111-2222-3333-444444444444-1"
 LAYOUTS = '[{"keys": {"pk": "{entity_id}", "sk": "{resource_name}"}, "entity_type": "user", "features": "features"}]'
 REGISTRY = "https://registry.example.com"
+GLUE_REGISTRY = f"arn:aws:glue:{ACCOUNT}:registry/events.v1"
 PINNED = {"SchemaId": "7"}
 
 EVERYTHING = {

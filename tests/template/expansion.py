@@ -25,6 +25,7 @@ from tests.template.document import (
     BROKERS,
     CLUSTER,
     EVERYTHING,
+    GLUE_REGISTRY,
     PINNED,
     REGISTRY,
     SECRET,
@@ -66,6 +67,8 @@ SETS: Mapping[str, Parameters] = {
         "KafkaSecretArn": SECRET,
     },
     "registry at run time": {"SchemaRegistry": REGISTRY, "RegisterSchema": "false", "SchemaVersion": "latest"},
+    "Glue": {"SchemaRegistry": "glue"},
+    "Glue at run time": {"SchemaRegistry": GLUE_REGISTRY, "RegisterSchema": "false", "AutoRegisterSchemas": "true"},
     "everything": EVERYTHING,
 }
 

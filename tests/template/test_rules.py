@@ -16,6 +16,7 @@ from tests.template.document import (
     CA_SECRET,
     CLUSTER,
     EVERYTHING,
+    GLUE_REGISTRY,
     PINNED,
     REGISTRY,
     SECRET,
@@ -29,6 +30,7 @@ from tests.template.rule_functions import find_refusals
 
 TEMPLATE = read_template()
 GIVEN = {"SchemaRegistry": REGISTRY}
+GLUE = {"SchemaRegistry": "glue"}
 LATEST = {**GIVEN, "SchemaVersion": "latest", "RegisterSchema": "false"}
 
 
@@ -122,6 +124,16 @@ CASES = [
         "SchemaRegistryCaSecretArn is for SchemaRegistry, which is empty.",
         PINNED | {"SchemaRegistryCaSecretArn": SECRET},
         GIVEN | {"SchemaRegistryCaSecretArn": SECRET},
+    ),
+    Case(
+        "SchemaRegistrySecretArn is not for AWS Glue, which authenticates by IAM.",
+        GLUE | {"SchemaRegistrySecretArn": SECRET},
+        GLUE,
+    ),
+    Case(
+        "SchemaRegistryCaSecretArn is not for AWS Glue, which has a public certificate.",
+        GLUE | {"SchemaRegistryCaSecretArn": SECRET},
+        {"SchemaRegistry": GLUE_REGISTRY},
     ),
     *(
         Case(

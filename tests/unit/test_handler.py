@@ -95,13 +95,14 @@ def test_handler__sends_nothing_when_there_is_no_time_to_answer(load: Load) -> N
     assert answer == {"batchItemFailures": [{"itemIdentifier": number_of(record)}]}
 
 
-def test_start__imports_nothing_that_it_does_not_need() -> None:
+@pytest.mark.parametrize("schema_id", ["7", "11111111-2222-3333-4444-555555555555"])
+def test_start__imports_nothing_that_it_does_not_need(schema_id: str) -> None:
     """boto3 and requests, the most of a cold start, stay out of one that needs none of them."""
     modules = {"boto3", "botocore.session", "requests", "ssl", "certifi", "aws_msk_iam_sasl_signer"}
     rooms = ("kafka.authentication", "aws.secret", "preflight.check", "registration", "redrive")
     modules |= {f"feature_events.{name}" for name in rooms}
     code = f"import sys, feature_events.handler; print(sorted({modules} & set(sys.modules)))"
-    environ = {**os.environ, **ENVIRON, "PYTHONPATH": "src", "SCHEMA_REGISTRY": ""}
+    environ = {**os.environ, **ENVIRON, "PYTHONPATH": "src", "SCHEMA_REGISTRY": "", "SCHEMA_ID": schema_id}
     done = subprocess.run(  # noqa: S603  # the command is this test's
         [sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True
     )

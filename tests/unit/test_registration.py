@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from feature_events import registration
 from feature_events.errors import Undelivered
 from tests.support.doubles import FakeContext
+from tests.support.failures import in_memory
 from tests.support.resolver import hanging_resolver
 from tests.support.web_server import Answer, ScriptedServer, run_scripted_server
 
@@ -72,6 +74,18 @@ def test_handler__registers_where_nothing_is(registry: ScriptedServer, cloudform
     found = Answer.of(200, {"id": 1, "version": 1})
     registry.script = [Answer.of(404, {}), Answer.of(404, {}), Answer.of(200, {"id": 1}), found]
     assert ask(cloudformation, "Update")["Data"] == {"SchemaId": "1", "SchemaVersion": "1"}
+
+
+def test_handler__answers_with_the_uuid_of_glue(
+    cloudformation: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The schema is Glue's by the topic's name, and its id a UUID; Glue says no number of a version that it has."""
+    monkeypatch.setenv("SCHEMA_REGISTRY", "glue")
+    monkeypatch.delenv("SCHEMA_ID", raising=False)
+    with in_memory():
+        answer = ask(cloudformation)
+    assert (answer["Status"], answer["PhysicalResourceId"]) == ("SUCCESS", "FEATURE_AVAILABILITY_EVENTS")
+    assert answer["Data"] == {"SchemaId": str(UUID(answer["Data"]["SchemaId"])), "SchemaVersion": ""}
 
 
 @pytest.mark.parametrize("known", [SUBJECT, "2026/11/24/[$LATEST]stream"])

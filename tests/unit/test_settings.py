@@ -1,5 +1,7 @@
 """The environment is read once, and every mistake in it is named at once."""
 
+from uuid import UUID
+
 import pytest
 
 from feature_events.errors import Misconfigured
@@ -8,6 +10,8 @@ from feature_events.layout_language.reading import to_table_layouts
 from feature_events.settings import Settings, read_settings
 
 ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:"
+GLUE_REGISTRY = "arn:aws:glue:eu-west-1:123456789012:registry/events.v1"
+VERSION = UUID("0a1b2c3d-0000-4000-8000-00000000ffff")
 STREAM = "arn:aws:dynamodb:eu-west-1:123456789012:table/users.v1/stream/"
 LEAST = {"KAFKA_BROKER_URL": "b-1.msk:9092", "SCHEMA_ID": "7"}
 GIVEN = {
@@ -105,6 +109,9 @@ def test_read_settings__takes_what_is_given() -> None:
         ("SCHEMA_REGISTRY", "http://user:secret@registry"),
         ("SCHEMA_REGISTRY", "http://registry?x=1"),
         ("SCHEMA_REGISTRY", "http://regis try"),
+        ("SCHEMA_REGISTRY", "Glue"),
+        ("SCHEMA_REGISTRY", "arn:aws:glue:eu-west-1:123456789012:schema/events/topic"),
+        ("GLUE_COMPATIBILITY", "FULL_TRANSITIVE"),
         ("TOPIC_NAME", "a topic"),
         ("TOPIC_NAME", ".."),
         ("TOPIC_NAME", "t" * 250),
@@ -113,6 +120,7 @@ def test_read_settings__takes_what_is_given() -> None:
         ("SCHEMA_ID", "1.5"),
         ("SCHEMA_ID", "٣"),
         ("SCHEMA_ID", "2147483648"),
+        ("SCHEMA_ID", "0123456789abcdef0123456789abcdef"),
         ("SCHEMA_VERSION", "newest"),
         ("SCHEMA_VERSION", "0"),
         ("AUTO_REGISTER_SCHEMAS", "yes"),
@@ -183,6 +191,16 @@ def test_read_settings__keeps_its_promises_from_properties(name: str) -> None:
             "KAFKA_CA_SECRET_ARN and ssl.ca.location in KAFKA_PROPERTIES",
         ),
         ({**LEAST, "SCHEMA_REGISTRY_SECRET_ARN": f"{ARN}s"}, "SECRET_ARN is not used without SCHEMA_REGISTRY"),
+        *(
+            (
+                {"KAFKA_BROKER_URL": "b:1", "SCHEMA_REGISTRY": registry, name: f"{ARN}s"},
+                f"{name} is not for AWS Glue",
+            )
+            for registry in ("glue", GLUE_REGISTRY)
+            for name in ("SCHEMA_REGISTRY_SECRET_ARN", "SCHEMA_REGISTRY_CA_SECRET_ARN")
+        ),
+        ({**LEAST, "SCHEMA_REGISTRY": "glue"}, "SCHEMA_ID must be the UUID of a schema version"),
+        ({**LEAST, "SCHEMA_REGISTRY": "http://r", "SCHEMA_ID": str(VERSION)}, "SCHEMA_ID must be a number, as the"),
         (
             {**LEAST, "SCHEMA_REGISTRY": "http://r", "SCHEMA_REGISTRY_SECRET_ARN": f"{ARN}s"},
             "SCHEMA_REGISTRY_SECRET_ARN needs an https URL",
@@ -229,3 +247,13 @@ def test_read_settings__asks_less_of_a_registration() -> None:
     assert read_settings({"SCHEMA_REGISTRY": "http://registry"}, registers=True).registry == "http://registry"
     with pytest.raises(Misconfigured, match="SCHEMA_REGISTRY is missing: the URL"):
         read_settings({"SCHEMA_ID": "7"}, registers=True)
+
+
+@pytest.mark.parametrize("registry", ["glue", GLUE_REGISTRY, GLUE_REGISTRY.replace("aws", "aws-cn", 1)])
+def test_read_settings__takes_glue_for_a_registry(registry: str) -> None:
+    """Glue's default registry by a word, any other by its ARN; a schema in it by the UUID of its version."""
+    environ = {"KAFKA_BROKER_URL": "b:1", "SCHEMA_REGISTRY": registry, "SCHEMA_ID": str(VERSION).upper()}
+    settings = read_settings(environ)
+    assert (settings.registry, settings.is_glue, settings.schema_id) == (registry, True, VERSION)
+    assert settings.glue_compatibility == "FULL_ALL"
+    assert not read_settings({**environ, "SCHEMA_REGISTRY": "", "GLUE_COMPATIBILITY": "NONE"}).is_glue

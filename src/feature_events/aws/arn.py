@@ -11,6 +11,16 @@ def to_region(arn: str) -> str:
     return arn.split(":")[_REGION]
 
 
+def to_glue_schema_arn(registry_arn: str, name: str) -> str:
+    """The ARN of a schema in a registry of Glue's, by the registry's ARN and the schema's name."""
+    return f"{registry_arn.replace(':registry/', ':schema/', 1)}/{name}"
+
+
+def to_glue_registry_name(registry_arn: str) -> str:
+    """The name of a registry of Glue's."""
+    return registry_arn.partition(":registry/")[2]
+
+
 def to_table_arn(stream_arn: str) -> str:
     """The ARN of the table that a DynamoDB stream is of: the stream's begins with it."""
     return stream_arn.partition("/stream/")[0]

@@ -14,6 +14,7 @@ from feature_events.deadline import run_within
 if TYPE_CHECKING:
     from botocore.config import Config
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_glue import GlueClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
@@ -29,6 +30,13 @@ def make_secrets_client(region: str) -> "SecretsManagerClient":
     import boto3
 
     return boto3.client("secretsmanager", region_name=region, config=_to_short_config(attempts=2))
+
+
+def make_glue_client(region: str | None) -> "GlueClient":
+    """For whoever asks Glue for the schema; without a region, in that of the function."""
+    import boto3
+
+    return boto3.client("glue", region_name=region, config=_to_short_config(attempts=2, read_seconds=4))
 
 
 def make_dead_letter_client() -> "S3Client":
@@ -57,9 +65,15 @@ def ask[T](request: Callable[[], T], action: Action) -> T:
     return ask_within(REQUEST_SECONDS, request, action)
 
 
-def ask_or_none[T](request: Callable[[], T], action: Action, absent: Collection[str]) -> T | None:
+def ask_or_none[T](
+    request: Callable[[], T],
+    action: Action,
+    absent: Collection[str],
+    seconds: float = REQUEST_SECONDS,
+    otherwise: str = "",
+) -> T | None:
     """The same, of what need not be there: None where AWS answers with one of the codes in `absent`."""
-    return ask(partial(_ask_or_none, request, absent), action)
+    return ask_within(seconds, partial(_ask_or_none, request, absent), action, otherwise)
 
 
 def ask_within[T](seconds: float, request: Callable[[], T], action: Action, otherwise: str = "") -> T:
@@ -103,10 +117,10 @@ def _ask_or_none[T](request: Callable[[], T], absent: Collection[str]) -> T | No
         raise
 
 
-def _to_short_config(attempts: int) -> "Config":
+def _to_short_config(attempts: int, read_seconds: float = 2) -> "Config":
     from botocore.config import Config
 
-    return Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": attempts})
+    return Config(connect_timeout=1, read_timeout=read_seconds, retries={"total_max_attempts": attempts})
 
 
 def _to_patient_config() -> "Config":

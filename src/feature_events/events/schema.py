@@ -3,11 +3,13 @@
 from pathlib import Path
 from typing import NamedTuple
 
+from feature_events.setting_values import SchemaId
+
 SHIPPED_SCHEMA = (Path(__file__).parent / "feature_trigger.avsc").read_text()
 
 
 class Schema(NamedTuple):
     """An Avro schema and the id that the registry gave it."""
 
-    id: int
+    id: SchemaId
     text: str

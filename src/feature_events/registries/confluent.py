@@ -6,14 +6,15 @@ something, or it may work later.
 The interface: https://docs.confluent.io/platform/current/schema-registry/develop/api.html
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote
 
 from feature_events.errors import Misconfigured, Undelivered
 from feature_events.events.schema import SHIPPED_SCHEMA, Schema
 from feature_events.logs import logger
 from feature_events.registries.exchange import Answer
-from feature_events.registries.transport import Transport
+from feature_events.registries.registry import Registered
+from feature_events.registries.transport import Transport, to_unreached
 from feature_events.settings import Settings
 
 _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _CONFLICT, _UNPROCESSABLE, _TOO_MANY = 401, 403, 404, 409, 422, 429
@@ -21,13 +22,6 @@ _REDIRECTS, _SERVER_ERRORS = 300, 500
 
 _REASON_LENGTH = 1000
 """What is repeated of a registry's own explanation, in characters."""
-
-
-class Registered(NamedTuple):
-    """Under what the shipped schema is registered."""
-
-    id: int
-    version: int | None
 
 
 class ConfluentRegistry:
@@ -99,6 +93,10 @@ class ConfluentRegistry:
             raise self._to_incompatible(answer)
         self._read(answer)
         logger.info("schema registered", subject=self.subject)
+
+    def to_unreached(self, reason: str) -> Undelivered:
+        """The error where the registry has given no answer, for this reason."""
+        return to_unreached(self._url, reason)
 
     def _to_incompatible(self, answer: Answer) -> Misconfigured:
         """The error for a schema that the registry refuses, with its reason."""

@@ -16,7 +16,7 @@ from feature_events.registries.authentication import (
     to_registry_context,
     to_token_context,
 )
-from feature_events.registries.confluent import ConfluentRegistry
+from feature_events.registries.schema import to_registry
 from feature_events.settings import Settings
 
 SCHEMA = "schema"
@@ -30,6 +30,8 @@ def to_registry_stages(settings: Settings) -> Stages:
     """The probes of the registry and of the schema in it."""
     if settings.schema_id is not None or settings.registry is None:
         return [[Probe(SCHEMA, lambda: f"id {settings.schema_id} is pinned, so the registry is not asked")]]
+    if settings.is_glue:
+        return [[Probe(SCHEMA, lambda: _find_schema(settings))]]
     context = partial(_to_tls_context, settings) if settings.registry.startswith("https:") else None
     path = to_network_stages([to_address(settings.registry)], context, _CA)
     reached = [probe.name for probe in path[-1]]
@@ -63,7 +65,7 @@ def _ask_endpoint(client: OAuthClient, ca: str | None) -> str:
 
 
 def _find_schema(settings: Settings) -> str:
-    registry = ConfluentRegistry(settings)
+    registry = to_registry(settings)
     if settings.schema_version is not None:
         schema = registry.read_version(settings.schema_version)
     elif settings.auto_register and registry.find_registered() is None:

@@ -2,7 +2,7 @@
 
 The settings say which: a pinned id, a version of the registry's own, or the shipped schema, looked up or registered.
 With SCHEMA_ID no registry is asked, and `requests`, which costs more to import than the rest of the start, is not
-imported.
+imported; nor is boto3, by which Glue is asked.
 """
 
 import time
@@ -14,9 +14,15 @@ from feature_events.deadline import run_within
 from feature_events.errors import Undelivered
 from feature_events.events.schema import SHIPPED_SCHEMA, Schema
 from feature_events.logs import logger
-from feature_events.registries.confluent import ConfluentRegistry, Registered
-from feature_events.registries.transport import to_unreached
+from feature_events.registries.confluent import ConfluentRegistry
+from feature_events.registries.glue import GlueRegistry
+from feature_events.registries.registry import Registered, Registry
 from feature_events.settings import Settings
+
+
+def to_registry(settings: Settings) -> Registry:
+    """The topic's schema in the registry that the settings name, which is not asked yet."""
+    return GlueRegistry(settings) if settings.is_glue else ConfluentRegistry(settings)
 
 
 def find_schema(settings: Settings, seconds: float, clock: Callable[[], float] = time.monotonic) -> Schema:
@@ -35,17 +41,17 @@ def find_schema(settings: Settings, seconds: float, clock: Callable[[], float] =
     if settings.schema_id is not None:
         logger.info("schema pinned", schema_id=settings.schema_id)
         return Schema(settings.schema_id, SHIPPED_SCHEMA)
+    registry = to_registry(settings)
     start = clock()
     try:
-        return run_within(seconds, partial(_ask_registry, settings))
+        return run_within(seconds, partial(_ask_registry, registry, settings))
     except TimeoutError:
-        raise to_unreached(settings.registry, f"no schema within {seconds:.1f} s") from None
+        raise registry.to_unreached(f"no schema within {seconds:.1f} s") from None
     finally:
         metrics.emit_registry_latency((clock() - start) * 1000)
 
 
-def _ask_registry(settings: Settings) -> Schema:
-    registry = ConfluentRegistry(settings)
+def _ask_registry(registry: Registry, settings: Settings) -> Schema:
     if settings.schema_version is not None:
         return registry.read_version(settings.schema_version)
     if settings.auto_register:
@@ -58,7 +64,7 @@ def register_schema(settings: Settings) -> Registered:
 
     Raises the same as `find_schema`; where the registry refuses, with its own reason.
     """
-    registry = ConfluentRegistry(settings)
+    registry = to_registry(settings)
     found = registry.find_registered()
     if found is None:
         registry.check_compatibility()

@@ -33,6 +33,33 @@ def test_to_error__tells_who_can_fix_it(
     assert str(found).startswith(f"dead-letters/1.json cannot be read ({code}): {text}")
 
 
+@pytest.mark.parametrize(
+    ("action", "code", "text"),
+    [
+        ("secretsmanager:GetSecretValue", "ResourceNotFoundException", "create the secret"),
+        ("dynamodb:Scan", "ResourceNotFoundException", "look at it"),
+        ("glue:GetSchemaVersion", "AccessDeniedException", "role glue:GetSchemaVersion on the registry and on"),
+        ("secretsmanager:GetSecretValue", "AccessDeniedException", "grant the function's role secretsmanager:Get"),
+        ("glue:CreateSchema", "EntityNotFoundException", "create the registry"),
+    ],
+)
+def test_to_error__knows_the_service(action: str, code: str, text: str) -> None:
+    """The same code asks for something else of another service."""
+    answer = {"Error": {"Code": code, "Message": "hidden"}, "ResponseMetadata": {"HTTPStatusCode": 400}}
+    error = ClientError(answer, "Operation")  # type: ignore[arg-type]  # the part that is used
+    assert f"({code}): " in str(to_error(error, Action(action, "it fails"), "look at it"))
+    assert text in str(to_error(error, Action(action, "it fails"), "look at it"))
+
+
+def test_to_error__repeats_what_explains_a_request() -> None:
+    """Of a request that is refused by its content AWS's own text is told, on one line and not at any length."""
+    answer = {"Error": {"Code": "InvalidInputException", "Message": f"no\nAvro {'x' * 2000}"}}
+    error = ClientError(answer, "CreateSchema")  # type: ignore[arg-type]  # the part that is used
+    text = str(to_error(error, Action("glue:CreateSchema", "it fails")))
+    assert text.startswith("it fails (InvalidInputException: no Avro xxx")
+    assert len(text) < 1200
+
+
 def test_to_error__names_the_network_path() -> None:
     """Where nothing came back, the service is named whose network path is to be checked."""
     found = to_error(EndpointConnectionError(endpoint_url="https://s3"), READ)

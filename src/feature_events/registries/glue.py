@@ -1,0 +1,205 @@
+"""Asks AWS Glue's schema registry about the schema that has the topic's name.
+
+Glue names a version of a schema by a UUID and checks a new one by itself: it is PENDING meanwhile, then AVAILABLE or
+FAILURE.
+
+The interface: https://docs.aws.amazon.com/glue/latest/dg/aws-glue-api-schema-registry-api.html
+"""
+
+import time
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import UUID
+
+from feature_events.aws.arn import to_glue_registry_name, to_glue_schema_arn, to_region
+from feature_events.aws.clients import ask_or_none, make_glue_client
+from feature_events.aws.errors import Action, to_unanswered
+from feature_events.deadline import Deadline
+from feature_events.errors import Misconfigured, Undelivered
+from feature_events.events.schema import SHIPPED_SCHEMA, Schema
+from feature_events.logs import logger
+from feature_events.registries.registry import Registered
+from feature_events.setting_values import GLUE
+from feature_events.settings import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_glue import GlueClient
+    from mypy_boto3_glue.type_defs import SchemaIdTypeDef
+
+ANSWER_SECONDS = 10.0
+"""How long one answer may take, with a second try: to register takes longer than to look up."""
+CHECK_SECONDS = 30.0
+"""How long Glue's check of a new version is waited for, as long as AWS's own clients wait."""
+PAUSE_SECONDS = 0.5
+
+_DEFAULT_REGISTRY = "default-registry"
+_AVAILABLE, _PENDING, _ABSENT = "AVAILABLE", "PENDING", "ABSENT"
+_NOT_FOUND, _EXISTS, _CHANGED = "EntityNotFoundException", "AlreadyExistsException", "ConcurrentModificationException"
+
+_TRIES = 5
+"""How often a schema is added that others create or change at the same time."""
+
+
+class _Found(NamedTuple):
+    """The version that is the shipped schema."""
+
+    status: str
+    """Glue's own, or ABSENT where there is no such version."""
+    id: str
+
+
+class GlueRegistry:
+    """The schema of the topic's name in the Glue registry that the settings name."""
+
+    def __init__(self, settings: Settings, sleep: Callable[[float], None] = time.sleep) -> None:
+        self.subject = settings.topic
+        self._schema = SHIPPED_SCHEMA
+        self._compatibility = settings.glue_compatibility
+        self._sleep = sleep
+        self._made: GlueClient | None = None
+        self._region: str | None = None
+        self._registry: dict[str, Any] = {}  # Glue makes its default registry for a schema that names none
+        self._schema_id: SchemaIdTypeDef = {"RegistryName": _DEFAULT_REGISTRY, "SchemaName": settings.topic}
+        name = _DEFAULT_REGISTRY
+        if settings.registry is not None and settings.registry != GLUE:
+            # By their ARNs, since a name would be looked for in the function's own account
+            name, self._region = to_glue_registry_name(settings.registry), to_region(settings.registry)
+            self._registry = {"RegistryId": {"RegistryArn": settings.registry}}
+            self._schema_id = {"SchemaArn": to_glue_schema_arn(settings.registry, settings.topic)}
+        self._place = f"schema {settings.topic} in the Glue registry {name}"
+
+    def read_version(self, version: int | str) -> Schema:
+        """The registry's own schema under this version."""
+        found = self._ask(
+            Action("glue:GetSchemaVersion", f"version {version} of {self._place} cannot be read"),
+            lambda client: client.get_schema_version(
+                SchemaId=self._schema_id,
+                SchemaVersionNumber=(
+                    {"LatestVersion": True} if version == "latest" else {"VersionNumber": int(version)}
+                ),
+            ),
+        )
+        if found is None:
+            raise Misconfigured(
+                f"there is no version {version} of {self._place}: register a schema there, or set SCHEMA_VERSION to "
+                "one that exists"
+            )
+        self._refuse_other_format(found["DataFormat"])
+        if found["Status"] == _PENDING:
+            raise Undelivered(f"Glue still checks version {version} of {self._place}: try again later")
+        if found["Status"] != _AVAILABLE:
+            raise Misconfigured(
+                f"version {version} of {self._place} has the status {found['Status']}: set SCHEMA_VERSION to one that "
+                "is AVAILABLE"
+            )
+        schema = Schema(UUID(found["SchemaVersionId"]), found["SchemaDefinition"])
+        logger.info("schema found", subject=self.subject, schema_id=str(schema.id), version=found["VersionNumber"])
+        return schema
+
+    def look_up(self) -> Schema:
+        """The shipped schema, which must be registered."""
+        found = self.find_registered()
+        if found is None:
+            raise Misconfigured(
+                f"feature_trigger.avsc is no AVAILABLE version of {self._place}: check that SCHEMA_REGISTRY names "
+                "the right one, and register it there (RegisterSchema true does, or AUTO_REGISTER_SCHEMAS=true)"
+            )
+        return Schema(found.id, self._schema)
+
+    def find_registered(self) -> Registered | None:
+        """Under what the shipped schema is registered, if it is, and Glue has found it compatible."""
+        found = self._find(wait_for=(_PENDING,))
+        if found.status != _AVAILABLE:
+            return None
+        logger.info("schema found", subject=self.subject, schema_id=found.id)
+        return Registered(UUID(found.id), None)
+
+    def check_compatibility(self) -> bool:
+        """Always true: Glue checks a schema only as it is registered."""
+        return True
+
+    def register(self) -> None:
+        """Registers the shipped schema; one that is there already keeps its id and version.
+
+        Raises:
+            Misconfigured: Glue refuses it; a reason it gives for what it cannot read, and none for incompatibility.
+            Undelivered: Glue did not answer, or has not come to the end of its check.
+
+        """
+        if self.find_registered() is not None:
+            return  # a schema that takes no more versions refuses also the one that it has
+        self._add()
+        found = self._find(wait_for=(_PENDING, _ABSENT))
+        if found.status != _AVAILABLE:
+            raise Misconfigured(
+                f"Glue refuses feature_trigger.avsc as a version of {self._place} (status {found.status}), most likely "
+                "as incompatible with the versions before: compare them (aws glue get-schema-versions-diff), or set "
+                "SCHEMA_VERSION=latest"
+            )
+        logger.info("schema registered", subject=self.subject)
+
+    def to_unreached(self, reason: str) -> Undelivered:
+        """The error where Glue has given no answer, for this reason."""
+        return to_unanswered(reason, Action("glue:GetSchemaByDefinition", f"{self._place} cannot be looked up"))
+
+    def _find(self, wait_for: Collection[str]) -> _Found:
+        """The version that is the shipped schema, once its status is none of these."""
+        action = Action("glue:GetSchemaByDefinition", f"{self._place} cannot be looked up")
+        end = Deadline(CHECK_SECONDS)
+        while True:
+            answer = self._ask(
+                action,
+                lambda client: client.get_schema_by_definition(SchemaId=self._schema_id, SchemaDefinition=self._schema),
+            )
+            if answer is not None:
+                self._refuse_other_format(answer["DataFormat"])
+            found = _Found(answer["Status"], answer["SchemaVersionId"]) if answer else _Found(_ABSENT, "")
+            if found.status not in wait_for:
+                return found
+            if not end.remaining():
+                raise Undelivered(
+                    f"Glue still checks feature_trigger.avsc as a version of {self._place}: try again later"
+                )
+            self._sleep(PAUSE_SECONDS)
+
+    def _add(self) -> None:
+        """Adds the shipped schema as a version, or as the first of a new schema, whoever else does so just then."""
+        for _ in range(_TRIES):
+            added = self._ask(
+                Action("glue:RegisterSchemaVersion", f"{self._place} cannot be given a version"),
+                lambda client: client.register_schema_version(SchemaId=self._schema_id, SchemaDefinition=self._schema),
+                (_NOT_FOUND, _CHANGED),
+            )
+            created = added or self._ask(
+                Action("glue:CreateSchema", f"{self._place} cannot be created"), self._create, (_EXISTS, _CHANGED)
+            )
+            if created is not None:
+                return
+            self._sleep(PAUSE_SECONDS)
+        raise Undelivered(f"others change {self._place} at the same time: try again later")
+
+    def _create(self, client: "GlueClient") -> object:
+        return client.create_schema(
+            SchemaName=self.subject,
+            DataFormat="AVRO",
+            Compatibility=self._compatibility,
+            SchemaDefinition=self._schema,
+            **self._registry,
+        )
+
+    def _refuse_other_format(self, data_format: str) -> None:
+        if data_format != "AVRO":
+            raise Misconfigured(
+                f"{self._place} is {data_format} and not AVRO: delete it, or set SCHEMA_REGISTRY to another registry"
+            )
+
+    def _ask[T](
+        self, action: Action, request: Callable[["GlueClient"], T], absent: Collection[str] = (_NOT_FOUND,)
+    ) -> T | None:
+        """What Glue answers; None where it answers with one of these codes."""
+        otherwise = "check SCHEMA_REGISTRY and the function's role"
+        return ask_or_none(lambda: request(self._client()), action, absent, ANSWER_SECONDS, otherwise)
+
+    def _client(self) -> "GlueClient":
+        self._made = self._made or make_glue_client(self._region)
+        return self._made

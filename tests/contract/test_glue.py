@@ -1,0 +1,102 @@
+"""Our bytes, read by AWS's own deserializer for Glue: what a Java consumer gets is the event, field by field."""
+
+import base64
+import os
+import random
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from feature_events.events.codec import Codec
+from feature_events.events.event import FeatureAvailabilityEvent
+from feature_events.events.schema import SHIPPED_SCHEMA
+from feature_events.events.wire_format import to_prefix
+from feature_events.registries.schema import register_schema
+from feature_events.settings import DEFAULT_TOPIC, read_settings
+from local.environment import REGION, bypass_proxies, to_aws_environment
+from local.paths import ROOT
+from local.servers.aws import Aws
+from local.servers.downloads import fetch, read_lock
+
+PROGRAM = ROOT / "tests" / "contract" / "glue" / "ReadEvents.java"
+LOCK = PROGRAM.with_name("serde.lock")
+NUMBER = 1000
+ALPHABET = [*"aZ09 _-.,:/\\\"'{}\n\t\0", *"äßé日本語", "\u200d", "\ufeff", "😀", "👩‍🚀"]
+"""What names and ids may hold: whatever UTF-8 does."""
+
+
+@pytest.fixture(scope="module")
+def java() -> str:
+    """A JDK's launcher, which compiles a program by itself."""
+    compiler = shutil.which("javac")
+    if compiler is None:
+        problem = "no JDK is installed (javac), so AWS's deserializer for Glue was not tried"
+        if os.environ.get("FEATURE_EVENTS_REQUIRE_TOOLCHAINS") == "1":
+            pytest.fail(problem)
+        pytest.skip(problem)
+    return str(Path(compiler).with_name("java"))
+
+
+@pytest.fixture
+def glue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The endpoint of a Glue, which this process asks too."""
+    bypass_proxies()
+    with Aws(tmp_path) as aws:
+        for name, value in to_aws_environment(aws.url).items():
+            monkeypatch.setenv(name, value)
+        yield aws.url
+
+
+def to_events() -> list[FeatureAvailabilityEvent]:
+    """As many events of any texts, always the same, with none to forty features."""
+    chance = random.Random(14)  # noqa: S311  # for variety, not for secrecy
+
+    def to_text() -> str:
+        return "".join(chance.choices(ALPHABET, k=chance.choice((0, 1, 7, 70, 300))))
+
+    names = FeatureAvailabilityEvent._fields
+    return [
+        FeatureAvailabilityEvent(
+            **{name: to_text() for name in names if name != "features"},
+            features=tuple(to_text() for _ in range(chance.randrange(41))),
+        )
+        for _ in range(NUMBER)
+    ]
+
+
+def read_line(line: str) -> FeatureAvailabilityEvent:
+    """The event that the program read."""
+    return FeatureAvailabilityEvent(*map(read_value, line.split(" ")))
+
+
+def read_value(text: str) -> Any:  # noqa: ANN401  # a text, or several
+    """A field's value, as the program writes it."""
+    kind, rest = text[0], text[1:]
+    if kind == "t":
+        return base64.b64decode(rest).decode()
+    return tuple(map(read_value, rest.split(","))) if rest else ()
+
+
+def test_value__is_read_by_awss_deserializer(java: str, glue: str) -> None:
+    """A thousand events, registered and written as the function does, arrive as they were."""
+    artifacts = read_lock(LOCK)
+    fetch(artifacts)
+    registered = register_schema(read_settings({"SCHEMA_REGISTRY": "glue"}, registers=True))
+    prefix, codec = to_prefix(registered.id), Codec(SHIPPED_SCHEMA)
+    events = to_events()
+    lines = [base64.b64encode(prefix + codec.encode(event)).decode() for event in events]
+    classes = os.pathsep.join(str(artifact.file) for artifact in artifacts)
+    done = subprocess.run(  # noqa: S603  # our own program
+        [java, "-cp", classes, PROGRAM, glue, REGION, DEFAULT_TOPIC],
+        input="\n".join(lines),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert [read_line(line) for line in done.stdout.splitlines()] == events

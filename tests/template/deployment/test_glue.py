@@ -1,0 +1,116 @@
+"""AWS Glue in the place of a registry: registered, pinned, looked up, and each mistake with one clear error."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from feature_events.events.schema import SHIPPED_SCHEMA
+from local.errors import LocalError
+from tests.support.topics import wait_for_topic
+from tests.template.deployment.account import Account
+
+
+@pytest.fixture
+def glue(account: Account) -> Any:  # noqa: ANN401 -- one of many clients
+    """Glue, as others see it."""
+    return account.client("glue")
+
+
+def to_prefix(version_id: str) -> bytes:
+    """What AWS's deserializers ask an event to begin with."""
+    return b"\x03\x00" + UUID(version_id).bytes
+
+
+def test_glue__is_asked_by_the_registration_alone(
+    account: Account,
+    glue: Any,  # noqa: ANN401
+    topic: Callable[..., str],
+    remove: Callable[[str], None],
+) -> None:
+    """The schema is created while the stack is deployed; the function has its UUID, and writes by it without Glue."""
+    name = topic()
+    remove("glue")
+    ((table, stream),) = account.make_tables(1).items()
+    parameters = {"TopicName": name, "StreamArns": stream, "SchemaRegistry": "glue", "AutoRegisterSchemas": "false"}
+    made = account.deploy("glue", parameters)
+    place = {"RegistryName": "default-registry", "SchemaName": name}
+    version = glue.get_schema_version(SchemaId=place, SchemaVersionNumber={"LatestVersion": True})
+    assert version["SchemaDefinition"] == SHIPPED_SCHEMA
+    assert glue.get_schema(SchemaId=place)["Compatibility"] == "FULL_ALL"
+    variables = account.read_function(made.function)["Environment"]["Variables"]
+    assert (variables["SCHEMA_REGISTRY"], variables["SCHEMA_ID"]) == ("", version["SchemaVersionId"])
+    assert made.outputs["RegisteredSchemaId"] == version["SchemaVersionId"]
+    again = account.deploy("glue", parameters | {"LogLevel": "DEBUG"})
+    assert again.outputs["RegisteredSchemaId"] == version["SchemaVersionId"]
+
+    glue.delete_schema(SchemaId=place)
+    account.put(table, "device_id", "d-1")
+    (event,) = wait_for_topic(account.stack.kafka, name, 1)
+    assert event.value[:18] == to_prefix(version["SchemaVersionId"])
+    report = account.check("glue")
+    assert report["ok"] is True
+    assert f"id {version['SchemaVersionId']} is pinned" in str(report["checks"])
+
+
+def test_glue__is_looked_up_at_the_start(
+    account: Account,
+    glue: Any,  # noqa: ANN401
+    topic: Callable[..., str],
+    remove: Callable[[str], None],
+) -> None:
+    """Without registration the function says what is missing, and then finds it, by its definition or its number."""
+    name = topic()
+    remove("glue-looked-up")
+    registry = glue.create_registry(RegistryName="looked.up")["RegistryArn"]
+    ((table, stream),) = account.make_tables(1).items()
+    parameters = {
+        "TopicName": name,
+        "StreamArns": stream,
+        "SchemaRegistry": registry,
+        "RegisterSchema": "false",
+        "AutoRegisterSchemas": "false",
+    }
+    account.deploy("glue-looked-up", parameters)
+    assert find(account.check("glue-looked-up"), "schema")["detail"].startswith(
+        f"feature_trigger.avsc is no AVAILABLE version of schema {name} in the Glue registry looked.up: check that"
+    )
+
+    created = glue.create_schema(
+        RegistryId={"RegistryArn": registry},
+        SchemaName=name,
+        DataFormat="AVRO",
+        Compatibility="FULL_ALL",
+        SchemaDefinition=SHIPPED_SCHEMA,
+    )
+    found = f"id {created['SchemaVersionId']} under {name}"
+    assert find(account.check("glue-looked-up"), "schema") == {"name": "schema", "ok": True, "detail": found}
+    account.put(table, "device_id", "d-1")
+    (event,) = wait_for_topic(account.stack.kafka, name, 1)
+    assert event.value[:18] == to_prefix(created["SchemaVersionId"])
+
+    account.deploy("glue-looked-up", parameters | {"SchemaVersion": "2"})
+    assert "there is no version 2 of schema" in find(account.check("glue-looked-up"), "schema")["detail"]
+    account.deploy("glue-looked-up", parameters | {"SchemaVersion": "1"})
+    assert find(account.check("glue-looked-up"), "schema")["detail"] == found
+
+
+def test_glue__must_have_the_registry(
+    account: Account, topic: Callable[..., str], remove: Callable[[str], None]
+) -> None:
+    """A registry that is not there fails the deployment, and the error says so."""
+    remove("glue-absent")
+    (stream,) = account.make_tables(1).values()
+    registry = "arn:aws:glue:us-east-1:123456789012:registry/absent"
+    with pytest.raises(
+        LocalError,
+        match=r"SchemaRegistration .*CREATE_FAILED: schema .* in the Glue registry absent cannot be created .*: create",
+    ):
+        account.deploy("glue-absent", {"TopicName": topic(), "StreamArns": stream, "SchemaRegistry": registry})
+
+
+def find(report: Any, name: str) -> Any:  # noqa: ANN401 -- JSON
+    """What a probe has found."""
+    (finding,) = [each for each in report["checks"] if each["name"] == name]
+    return finding
