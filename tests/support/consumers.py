@@ -54,8 +54,15 @@ class SentTopic(NamedTuple):
 
 
 def send(kafka: str, topic: str, messages: Iterable[SentMessage]) -> None:
-    """Produces messages whose bytes are given, in their order."""
-    producer = Producer({"bootstrap.servers": kafka, "partitioner": "murmur2_random", "enable.idempotence": True})
+    """Produces messages whose bytes are given, in their order, compressed as the pipeline compresses them."""
+    producer = Producer(
+        {
+            "bootstrap.servers": kafka,
+            "partitioner": "murmur2_random",
+            "enable.idempotence": True,
+            "compression.type": "zstd",
+        }
+    )
     for each in messages:
         headers: list[tuple[str, str | bytes | None]] = [(name, text.encode()) for name, text in each.headers.items()]
         producer.produce(topic, each.value, each.key, headers=headers, timestamp=each.timestamp_ms)
