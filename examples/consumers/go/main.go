@@ -64,6 +64,7 @@ func (d *decoder) schema(ctx context.Context, id int) (*avro.Schema, error) {
 	return schema, nil
 }
 
+// print is what is done with an event: put your own work here.
 func (d *decoder) print(ctx context.Context, record *kgo.Record) error {
 	event, err := d.decode(ctx, record.Value)
 	if err != nil {

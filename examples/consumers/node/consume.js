@@ -1,7 +1,7 @@
 // Prints each FeatureAvailabilityEvent of a topic as a line of JSON.
 //
-// kafkajs is in wide use but has had no release since 2023; @confluentinc/kafka-javascript has nearly the same API, on
-// librdkafka.
+// kafkajs is in wide use but has had no stable release since 2023; @confluentinc/kafka-javascript has nearly the same
+// API, on librdkafka.
 import { SchemaRegistry } from "@kafkajs/confluent-schema-registry";
 import { decompress } from "fzstd";
 import kafkajs from "kafkajs";
@@ -19,6 +19,7 @@ function readSetting(name, fallback) {
   return value;
 }
 
+// What is done with an event: put your own work here
 async function printMessage(registry, message) {
   if (message.value === null) throw new Error("it has no value");
   // By the schema that the event was written with, so that it keeps the fields of later schemas too
@@ -33,7 +34,7 @@ async function consume() {
   const registry = new SchemaRegistry({ host: readSetting("SCHEMA_REGISTRY") });
   const consumer = new Kafka({ brokers, logLevel: logLevel.WARN }).consumer({ groupId: "example-node" });
 
-  // kafkajs starts again by itself after what may pass, such as a broker's restart
+  // kafkajs restarts by itself after a transient error, such as a broker's restart
   const ended = new Promise((resolve) => {
     consumer.on(consumer.events.CRASH, ({ payload }) => payload.restart || resolve(payload.error));
     for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => resolve());
@@ -49,7 +50,7 @@ async function consume() {
         } catch (error) {
           const { partition, message } = received;
           const place = `${topic} [${partition}] offset ${message.offset}`;
-          // Any other error is tried again for ever, and its partition stands still
+          // kafkajs retries after any other error for ever, and the partition stands still
           throw new KafkaJSNonRetriableError(`${place} cannot be read: ${error.message}`, { cause: error });
         }
       },

@@ -59,6 +59,7 @@ public final class Consume {
         }
     }
 
+    /** What is done with an event: put your own work here. */
     private static void print(ConsumerRecord<String, GenericRecord> message) throws JsonProcessingException {
         if (message.value() == null) {
             throw new SerializationException(
