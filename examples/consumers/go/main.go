@@ -1,0 +1,146 @@
+// Command consume prints each FeatureAvailabilityEvent of a topic as a line of JSON.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/twmb/avro"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sr"
+)
+
+// line is what is printed of a message.
+type line struct {
+	Key     string            `json:"key"`
+	Headers map[string]string `json:"headers"`
+	Event   json.RawMessage   `json:"event"`
+}
+
+// decoder decodes events by the schema that each was written with, so that it keeps the fields of later schemas too.
+type decoder struct {
+	registry *sr.Client
+	schemas  map[int]*avro.Schema
+}
+
+func (d *decoder) decode(ctx context.Context, value []byte) (json.RawMessage, error) {
+	var prefix sr.ConfluentHeader
+	id, data, err := prefix.DecodeID(value)
+	if err != nil {
+		return nil, fmt.Errorf("the value is not in the registry's wire format: %w", err)
+	}
+	schema, err := d.schema(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("schema id %d: %w", id, err)
+	}
+	var event any
+	if _, err := schema.Decode(data, &event); err != nil {
+		return nil, fmt.Errorf("the value is not of the schema with id %d: %w", id, err)
+	}
+	return schema.EncodeJSON(event)
+}
+
+// schema asks the registry once for each id: an id always means the same schema.
+func (d *decoder) schema(ctx context.Context, id int) (*avro.Schema, error) {
+	if schema, known := d.schemas[id]; known {
+		return schema, nil
+	}
+	registered, err := d.registry.SchemaByID(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	schema, err := avro.Parse(registered.Schema)
+	if err != nil {
+		return nil, err
+	}
+	d.schemas[id] = schema
+	return schema, nil
+}
+
+// print is what is done with an event: put your own work here.
+func (d *decoder) print(ctx context.Context, record *kgo.Record) error {
+	event, err := d.decode(ctx, record.Value)
+	if err != nil {
+		return fmt.Errorf("%s [%d] offset %d cannot be read: %w", record.Topic, record.Partition, record.Offset, err)
+	}
+	headers := make(map[string]string, len(record.Headers))
+	for _, each := range record.Headers {
+		headers[each.Key] = string(each.Value)
+	}
+	return json.NewEncoder(os.Stdout).Encode(line{string(record.Key), headers, event})
+}
+
+func run(ctx context.Context, brokers, registryURL, topic string) error {
+	registry, err := sr.NewClient(sr.URLs(registryURL))
+	if err != nil {
+		return err
+	}
+	client, err := kgo.NewClient(
+		kgo.SeedBrokers(strings.Split(brokers, ",")...),
+		kgo.ConsumerGroup("example-go"),
+		kgo.ConsumeTopics(topic),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.DisableAutoCommit(),
+		kgo.BlockRebalanceOnPoll(), // no other member gets a partition between its records and their commit
+		kgo.WithLogger(kgo.BasicLogger(os.Stderr, kgo.LogLevelWarn, nil)),
+	)
+	if err != nil {
+		return err
+	}
+	defer client.CloseAllowingRebalance()
+
+	events := decoder{registry, map[int]*avro.Schema{}}
+	for {
+		fetches := client.PollFetches(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err := fetches.Err(); err != nil {
+			return err
+		}
+		// A signal ends the wait for records, and not the work on those that are there
+		if err := process(context.WithoutCancel(ctx), client, fetches.Records(), &events); err != nil {
+			return err
+		}
+		client.AllowRebalance()
+	}
+}
+
+// process commits what was printed, also where a later record fails: a restart begins with the one that failed.
+func process(ctx context.Context, client *kgo.Client, records []*kgo.Record, events *decoder) error {
+	for number, record := range records {
+		if err := events.print(ctx, record); err != nil {
+			return errors.Join(err, client.CommitRecords(ctx, records[:number]...))
+		}
+	}
+	return client.CommitRecords(ctx, records...)
+}
+
+func setting(name, fallback string) string {
+	value := os.Getenv(name)
+	if value == "" {
+		value = fallback
+	}
+	if value == "" {
+		log.Fatalf("%s must be set", name)
+	}
+	return value
+}
+
+func main() {
+	log.SetFlags(0)
+	brokers, registry := setting("KAFKA_BROKER_URL", ""), setting("SCHEMA_REGISTRY", "")
+	topic := setting("TOPIC_NAME", "FEATURE_AVAILABILITY_EVENTS")
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, brokers, registry, topic); err != nil {
+		log.Fatal(err)
+	}
+}

@@ -1,0 +1,108 @@
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import org.apache.avro.generic.GenericRecord;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.common.errors.RecordDeserializationException;
+import org.apache.kafka.common.errors.SerializationException;
+import org.apache.kafka.common.errors.WakeupException;
+import org.apache.kafka.common.serialization.StringDeserializer;
+
+/** Prints each FeatureAvailabilityEvent of a topic as a line of JSON. */
+public final class Consume {
+    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final PrintStream OUT = new PrintStream(System.out, true, StandardCharsets.UTF_8);
+
+    public static void main(String[] arguments) {
+        int status = 0;
+        try {
+            String topic = setting("TOPIC_NAME", "FEATURE_AVAILABILITY_EVENTS");
+            Map<String, Object> settings = Map.of(
+                    "bootstrap.servers", setting("KAFKA_BROKER_URL", null),
+                    "group.id", "example-java",
+                    "auto.offset.reset", "earliest",
+                    "enable.auto.commit", false);
+            var values = new ConfluentAvroDeserializer(setting("SCHEMA_REGISTRY", null));
+            try (var consumer = new KafkaConsumer<>(settings, new StringDeserializer(), values)) {
+                endOnSignal(consumer, Thread.currentThread());
+                consume(consumer, topic);
+            }
+        } catch (RecordDeserializationException bad) {
+            var partition = bad.topicPartition();
+            explain(unreadable(partition.topic(), partition.partition(), bad.offset()), bad.getCause());
+            status = 1;
+        } catch (Exception error) {
+            explain("", error);
+            status = 1;
+        }
+        // Not exit: after a signal the JVM is ending already, and would do so with the signal's status
+        Runtime.getRuntime().halt(status);
+    }
+
+    private static void consume(KafkaConsumer<String, GenericRecord> consumer, String topic)
+            throws JsonProcessingException {
+        consumer.subscribe(List.of(topic));
+        try {
+            while (true) {
+                for (ConsumerRecord<String, GenericRecord> message : consumer.poll(Duration.ofSeconds(1))) {
+                    print(message);
+                }
+                consumer.commitSync(); // only now: what was not printed is read again after a restart
+            }
+        } catch (WakeupException asked) {
+            consumer.commitSync(); // printing is not interrupted, so all that was polled has been printed
+        }
+    }
+
+    /** What is done with an event: put your own work here. */
+    private static void print(ConsumerRecord<String, GenericRecord> message) throws JsonProcessingException {
+        if (message.value() == null) {
+            throw new SerializationException(
+                    unreadable(message.topic(), message.partition(), message.offset()) + "it has no value");
+        }
+        var headers = JSON.createObjectNode();
+        for (var header : message.headers()) {
+            headers.put(header.key(), new String(header.value(), StandardCharsets.UTF_8));
+        }
+        var line = JSON.createObjectNode().put("key", message.key());
+        line.set("headers", headers);
+        line.set("event", JSON.readTree(message.value().toString())); // Avro renders a record as JSON
+        OUT.println(JSON.writeValueAsString(line));
+    }
+
+    /** On SIGTERM or Ctrl-C the loop is left, and the JVM waits until the consumer has left its group. */
+    private static void endOnSignal(KafkaConsumer<?, ?> consumer, Thread reading) {
+        Runtime.getRuntime().addShutdownHook(new Thread(() -> {
+            consumer.wakeup();
+            try {
+                reading.join();
+            } catch (InterruptedException ignored) {
+                Thread.currentThread().interrupt();
+            }
+        }));
+    }
+
+    private static String unreadable(String topic, int partition, long offset) {
+        return "%s [%d] offset %d cannot be read: ".formatted(topic, partition, offset);
+    }
+
+    private static void explain(String place, Throwable error) {
+        System.err.println(place + error);
+        for (Throwable cause = error.getCause(); cause != null; cause = cause.getCause()) {
+            System.err.println("caused by " + cause);
+        }
+    }
+
+    private static String setting(String name, String otherwise) {
+        String value = System.getenv().getOrDefault(name, "");
+        if (value.isEmpty() && otherwise == null) {
+            throw new IllegalArgumentException(name + " must be set");
+        }
+        return value.isEmpty() ? otherwise : value;
+    }
+}
