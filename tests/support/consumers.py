@@ -89,7 +89,7 @@ def run_example(name: str, settings: Mapping[str, str], number: int, log: Path) 
     """
     example = read_consumers()[name]
     found: list[Printed] = []
-    with log.open("w") as errors, _start(example.run, example.directory, settings, errors) as running:
+    with log.open("w") as errors, start(example.run, example.directory, settings, errors) as running:
         assert running.stdout is not None
         end = threading.Timer(LIMIT, running.kill)
         end.start()
@@ -114,12 +114,13 @@ def by_key(printed: Iterable[Printed]) -> dict[str, list[Printed]]:
     return dict(found)
 
 
-def _start(
+def start(
     command: Iterable[str],
     directory: Path,
     settings: Mapping[str, str],
     errors: Any,  # noqa: ANN401  # an open file
 ) -> subprocess.Popen[str]:
+    """Starts an example's command; its stdout is read by whoever starts it."""
     program, *arguments = command
     environment = to_tool_environment(settings)
     found = shutil.which(program, path=environment["PATH"]) or str(directory / program)
