@@ -50,4 +50,4 @@ def test_program__names_a_missing_setting(tmp_path: Path, program: str, missing:
     settings = {**to_consumer_settings("127.0.0.1:1", "http://127.0.0.1:1", "events"), "FEATURES": "one", missing: ""}
     ended = run_to_end(program, settings, tmp_path / "log")
     assert (ended.status, ended.printed) == (1, [])
-    assert ended.log.splitlines() == [f"{missing} is missing: set it in the environment"]
+    assert ended.log.splitlines() == [f"{missing} must be set"]

@@ -108,7 +108,7 @@ def act(outcome: str, entity: Entity, wait: Wait) -> None:
 
 def read_setting(name: str) -> str:
     """A setting that must be there."""
-    return os.environ.get(name) or sys.exit(f"{name} is missing: set it in the environment")
+    return os.environ.get(name) or sys.exit(f"{name} must be set")
 
 
 def read_event(deserialize: AvroDeserializer, message: Message) -> dict[str, Any]:

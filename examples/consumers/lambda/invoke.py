@@ -86,7 +86,7 @@ def main() -> None:
         signal.signal(each, lambda *_: stopping.set())
     for name in ("KAFKA_BROKER_URL", "SCHEMA_REGISTRY"):
         if not os.environ.get(name):
-            sys.exit(f"{name} is missing: set it in the environment")
+            sys.exit(f"{name} must be set")
     consumer = Consumer(
         {
             "bootstrap.servers": os.environ["KAFKA_BROKER_URL"],
