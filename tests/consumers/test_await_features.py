@@ -1,15 +1,19 @@
 """The recipe that waits for several features of an entity."""
 
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from local.application.consumers import to_consumer_settings
 from local.servers.stack import Stack
 from tests.consumers.conftest import to_sent
-from tests.support.consumer_failures import read_committed
+from tests.support.consumer_failures import read_committed, run_to_end
 from tests.support.consumers import SentMessage, prepare, run_example, send
+from tests.support.example_modules import load
 from tests.support.records import to_item, to_record
 
 NAME = "await-features"
@@ -86,3 +90,26 @@ def test_await_features__goes_on_after_a_restart(
         told("complete", "u-1", "AB", waits, last),
     ]
     assert read_committed(stack.kafka, f"example-{NAME}", name) == 3
+
+
+def test_partition__holds_no_more_than_its_most(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The oldest entity is told as if its limit had passed, and no longer keeps the offset back."""
+    program = load(monkeypatch, NAME, "await_features")
+    monkeypatch.setattr(program, "MOST_WAITING", 2)
+    partition, make = program.Partition(frozenset("AB"), 60.0), Events().make
+    messages = [make(f"u-{number}", "A", written=LONG_AGO) for number in range(3)]
+    for offset, each in enumerate(messages):
+        partition.add(each.event, offset, LONG_AGO)
+    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == [
+        told("incomplete", "u-0", "A", messages[0])
+    ]
+    assert partition.safe_offset == 1
+
+
+def test_await_features__refuses_a_limit_that_is_no_number(tmp_path: Path) -> None:
+    """One line says what it must be."""
+    settings = to_consumer_settings("127.0.0.1:1", "http://127.0.0.1:1", "events")
+    ended = run_to_end(NAME, {**settings, "FEATURES": "A", "TIME_LIMIT": "1h"}, tmp_path / "log")
+    assert (ended.status, ended.log.splitlines()) == (1, ["TIME_LIMIT must be a number of seconds"])

@@ -156,6 +156,17 @@ def test_handler__fails_where_the_registry_is_unavailable(handle: Handle, monkey
         handle(to_batch(*to_messages(1)))
 
 
+def test_handler__fails_where_something_else_answers_for_the_registry(
+    program: ModuleType, handle: Handle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy's page is no reason to give a record away."""
+    page = requests.Response()
+    page.status_code, page._content = requests.codes.ok, b"<html>"  # noqa: SLF001  # as its own session sets it
+    monkeypatch.setattr(program.requests, "get", lambda *_, **__: page)
+    with pytest.raises(requests.JSONDecodeError):
+        handle(to_batch(*to_messages(1)))
+
+
 def test_handler__takes_json_where_the_mapping_reads(
     handle: Handle, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from threading import Event as Flag
 from typing import Any, Final, NamedTuple
 
@@ -111,6 +112,14 @@ def read_setting(name: str) -> str:
     return os.environ.get(name) or sys.exit(f"{name} must be set")
 
 
+def read_limit() -> float:
+    """How long an entity may wait, in seconds."""
+    try:
+        return float(os.environ.get("TIME_LIMIT") or "3600")
+    except ValueError:
+        sys.exit("TIME_LIMIT must be a number of seconds")
+
+
 def read_event(deserialize: AvroDeserializer, message: Message) -> dict[str, Any]:
     """The event of a message, by the schema that it was written with; it ends the program where there is none."""
     try:
@@ -128,11 +137,10 @@ def read_event(deserialize: AvroDeserializer, message: Message) -> dict[str, Any
 class Waiting:
     """Reads the topic's partitions that this process was given, each with its own state."""
 
-    def __init__(self, consumer: Consumer, deserialize: AvroDeserializer) -> None:
+    def __init__(self, consumer: Consumer, deserialize: AvroDeserializer, new: Callable[[], Partition]) -> None:
         self._consumer = consumer
         self._deserialize = deserialize
-        self._features = frozenset(each.strip() for each in read_setting("FEATURES").split(","))
-        self._limit = float(os.environ.get("TIME_LIMIT") or "3600")
+        self._new = new
         self._partitions: dict[tuple[str, int], Partition] = {}
 
     def forget(self, _: Consumer, partitions: list[TopicPartition]) -> None:
@@ -152,7 +160,7 @@ class Waiting:
 
     def _take(self, message: Message) -> None:
         topic, number, offset = message.topic() or "", message.partition() or 0, message.offset() or 0
-        partition = self._partitions.setdefault((topic, number), Partition(self._features, self._limit))
+        partition = self._partitions.setdefault((topic, number), self._new())
         if (error := message.error()) is None:
             partition.add(read_event(self._deserialize, message), offset, message.timestamp()[1] / 1000)
         elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  # its public name
@@ -166,16 +174,18 @@ def main() -> None:
     stopping = Flag()
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda *_: stopping.set())
-    consumer = Consumer(
-        {
-            "bootstrap.servers": read_setting("KAFKA_BROKER_URL"),  # beside it: how your cluster authenticates
-            "group.id": "example-await-features",
-            "auto.offset.reset": "earliest",
-            "enable.auto.offset.store": False,
-            "enable.partition.eof": True,
-        }
-    )
-    waiting = Waiting(consumer, AvroDeserializer(SchemaRegistryClient({"url": read_setting("SCHEMA_REGISTRY")})))
+    features = frozenset(each.strip() for each in read_setting("FEATURES").split(","))
+    limit = read_limit()
+    settings = {
+        "bootstrap.servers": read_setting("KAFKA_BROKER_URL"),  # beside it: how your cluster authenticates
+        "group.id": "example-await-features",
+        "auto.offset.reset": "earliest",
+        "enable.auto.offset.store": False,
+        "enable.partition.eof": True,
+    }
+    deserialize = AvroDeserializer(SchemaRegistryClient({"url": read_setting("SCHEMA_REGISTRY")}))
+    consumer = Consumer(settings)
+    waiting = Waiting(consumer, deserialize, lambda: Partition(features, limit))
     topic = os.environ.get("TOPIC_NAME") or "FEATURE_AVAILABILITY_EVENTS"
     consumer.subscribe([topic], on_revoke=waiting.forget)
     try:

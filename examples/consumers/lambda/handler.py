@@ -55,14 +55,13 @@ def read_event(record: ConsumerRecordRecords) -> dict[str, Any]:
 
     """
     value = b64decode(record.original_value or "")
-    try:
-        if not os.environ.get("SCHEMA_REGISTRY"):  # the mapping has asked the registry, and gives JSON
-            event = json.loads(value)
-        elif len(value) < PREFIX or value[0] != 0:
+    by_registry = bool(os.environ.get("SCHEMA_REGISTRY"))  # else the mapping has asked it, and gives JSON
+    if by_registry:
+        if len(value) < PREFIX or value[0] != 0:
             raise Unreadable("it is not in Confluent's wire format")
-        else:
-            record.schema_config = read_schema(int.from_bytes(value[1:PREFIX]))
-            event = record.value
+        record.schema_config = read_schema(int.from_bytes(value[1:PREFIX]))
+    try:
+        event = record.value if by_registry else json.loads(value)
     except (KafkaConsumerDeserializationError, ValueError) as error:
         raise Unreadable(type(error).__name__) from None  # the error's own text can hold the payload
     if not isinstance(event, dict) or "event_id" not in event:
