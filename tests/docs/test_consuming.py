@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -59,15 +60,26 @@ def test_examples__have_their_programs_linked() -> None:
     assert linked == set(read_consumers())
 
 
+def read_code(example: str) -> str:
+    """The text of an example's own files."""
+    listed = subprocess.run(  # noqa: S603  # git, on our own text
+        ["git", "ls-files", "-z", example],  # noqa: S607  # wherever git is
+        cwd=CONSUMERS,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return "".join((CONSUMERS / name).read_text() for name in listed.stdout.split("\0") if name)
+
+
 def test_settings__are_read_by_the_examples() -> None:
-    """A variable before a command, and one that the text names beside it, is read by that example's program."""
-    for section in re.split(r"^###? ", TEXT, flags=re.MULTILINE):
-        commands = [found for line in section.splitlines() if (found := CONSUME.match(line))]
-        for settings, example in (found.groups() for found in commands):
-            given = re.findall(r"([A-Z_]+)=", settings)
-            named = re.findall(r"`([A-Z]+(?:_[A-Z]+)+|FEATURES)`", section)
-            code = "".join(path.read_text() for path in (CONSUMERS / example).glob("*.py"))
-            assert [name for name in {*given, *named} if f'"{name}"' not in code] == [], example
+    """A variable before a command, and one that the text names beside it, is read by a program of that section."""
+    for section in re.split(r"^##+ ", TEXT, flags=re.MULTILINE):
+        commands = [found.groups() for line in section.splitlines() if (found := CONSUME.match(line))]
+        code = "".join(read_code(example) for _, example in commands)
+        given = {name for settings, _ in commands for name in re.findall(r"([A-Z_]+)=", settings)}
+        named = set(re.findall(r"`([A-Z]+(?:_[A-Z]+)+|FEATURES)`", section)) if commands else set()
+        assert [name for name in given | named if f'"{name}"' not in code] == [], section.splitlines()[0]
 
 
 def test_links__lead_to_headings() -> None:
@@ -114,7 +126,8 @@ def test_parameters__are_the_templates() -> None:
         *yaml_parse(TEMPLATE.read_text())["Parameters"],
         *yaml_parse((ROOT / "template.yaml").read_text())["Parameters"],
     }
-    named = set(re.findall(r"`((?:[A-Z][a-z]+){2,})(?:=\w+)?`", TEXT))
+    before_java, _, _ = TEXT.partition("### Java")  # whose names are classes
+    named = set(re.findall(r"`((?:[A-Z][a-z]+){2,})(?:=\w+)?`", before_java))
     actions = set(re.findall(r"`(?:kafka-cluster:)?([A-Z]\w+)`", "".join(read_table("where", TEXT)["MSK with IAM"])))
     assert named - actions
     assert named - actions <= known
