@@ -42,10 +42,11 @@ def to_messages(number: int) -> list[SentMessage]:
         to_record(place, entity=f"user-{place % 7}", item=to_item(("age", f"feature_{place}", "żółć 🦊")))
         for place in range(number)
     ]
-    return [_to_sent(record) for record in records]
+    return [to_sent(record) for record in records]
 
 
-def _to_sent(record: Json) -> SentMessage:
+def to_sent(record: Json) -> SentMessage:
+    """The message that today's pipeline makes of a stream record."""
     change = read_change(record)
     assert isinstance(change, Change)
     entity = read_entity_features(change, to_layouts(), "all")

@@ -1,20 +1,24 @@
 """Prints each FeatureAvailabilityEvent of a topic once, as a line of JSON.
 
-A duplicate has the event_id of the event that it repeats, so the last ids are kept and their repeats dropped.
+A duplicate has the event_id of the event that it repeats, so the last ids are kept and their repeats dropped. The ids
+are in memory: after a restart, events that were processed and not yet committed are printed again. No event is lost.
 """
 
 import json
 import os
 import signal
+import sys
 from collections import OrderedDict
-from typing import Any
+from threading import Event as Flag
+from typing import Any, Final
 
-from confluent_kafka import Consumer, KafkaException
+from confluent_kafka import Consumer, KafkaException, Message
 from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer
-from confluent_kafka.serialization import MessageField, SerializationContext
+from confluent_kafka.schema_registry.error import SchemaRegistryError
+from confluent_kafka.serialization import MessageField, SerializationContext, SerializationError
 
-REMEMBERED = 100_000
+REMEMBERED: Final = 100_000
 """So many ids are kept: a duplicate comes within the retries of a batch."""
 
 
@@ -34,43 +38,68 @@ class Seen:
         return False
 
 
-def to_line(message: Any, event: dict[str, Any]) -> str:  # noqa: ANN401  # the client's stub knows no headers of bytes
-    """What is printed of a message."""
-    headers = {name: text.decode() for name, text in message.headers() or ()}
-    return json.dumps({"key": message.key().decode(), "headers": headers, "event": event}, ensure_ascii=False)
+def read_setting(name: str) -> str:
+    """A setting that must be there."""
+    return os.environ.get(name) or sys.exit(f"{name} must be set")
+
+
+def read_event(deserialize: AvroDeserializer, message: Message) -> dict[str, Any]:
+    """The event of a message, by the schema that it was written with; it ends the program where there is none."""
+    try:
+        event = deserialize(message.value(), SerializationContext(message.topic() or "", MessageField.VALUE))
+        reason = "it has no value"
+    except (SerializationError, SchemaRegistryError) as error:
+        event, reason = None, str(error)
+    except Exception as error:  # noqa: BLE001  # a decoder fails in many ways, and its text can hold the payload
+        event, reason = None, type(error).__name__
+    if isinstance(event, dict):
+        return event
+    # Skipped, it would be lost; so it stays uncommitted for whoever finds the cause
+    sys.exit(f"{message.topic()} [{message.partition()}] offset {message.offset()} cannot be read: {reason}")
+
+
+def process(message: Message, event: dict[str, Any]) -> None:
+    """What is done with an event: put your own work here."""
+    headers = {name: text.decode() for name, text in message.headers() or ()}  # type: ignore[union-attr, str-unpack]  # pairs of str and bytes, whatever the stub says
+    line = {"key": (message.key() or b"").decode(), "headers": headers, "event": event}
+    print(json.dumps(line, ensure_ascii=False), flush=True)
+
+
+def consume(consumer: Consumer, deserialize: AvroDeserializer, stopping: Flag) -> None:
+    """Processes messages until it is told to stop."""
+    seen = Seen()
+    while not stopping.is_set():
+        message = consumer.poll(1.0)
+        if message is None:
+            continue
+        if (error := message.error()) is not None:
+            raise KafkaException(error)
+        event = read_event(deserialize, message)
+        if not seen.is_repeat(event["event_id"]):
+            process(message, event)
+        consumer.store_offsets(message)  # only what is processed is ever committed
 
 
 def main() -> None:
-    """Reads the topic from its beginning, until it is told to end."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    topic = os.environ.get("TOPIC_NAME", "FEATURE_AVAILABILITY_EVENTS")
-    deserialize = AvroDeserializer(SchemaRegistryClient({"url": os.environ["SCHEMA_REGISTRY"]}))
-    consumer = Consumer(
-        {
-            "bootstrap.servers": os.environ["KAFKA_BROKER_URL"],
-            "group.id": "example-python",
-            "auto.offset.reset": "earliest",
-        }
-    )
-    consumer.subscribe([topic])
-    seen = Seen()
+    """Reads the topic from its beginning, or from where its group was."""
+    stopping = Flag()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, lambda *_: stopping.set())
+    settings = {
+        "bootstrap.servers": read_setting("KAFKA_BROKER_URL"),  # beside it: how your cluster authenticates
+        "group.id": "example-python",
+        "auto.offset.reset": "earliest",
+        "enable.auto.offset.store": False,
+    }
+    deserialize = AvroDeserializer(SchemaRegistryClient({"url": read_setting("SCHEMA_REGISTRY")}))
+    consumer = Consumer(settings)
+    consumer.subscribe([os.environ.get("TOPIC_NAME") or "FEATURE_AVAILABILITY_EVENTS"])
     try:
-        while True:
-            message = consumer.poll(1.0)
-            if message is None:
-                continue
-            if message.error() is not None:
-                raise KafkaException(message.error())
-            event = deserialize(message.value(), SerializationContext(topic, MessageField.VALUE))
-            if not isinstance(event, dict):
-                continue  # no event: the message has no value
-            if seen.is_repeat(event["event_id"]):
-                continue
-            print(to_line(message, event), flush=True)
-    except KeyboardInterrupt:
-        pass
+        consume(consumer, deserialize, stopping)
+    except KafkaException as error:
+        sys.exit(f"Kafka: {error.args[0].str()}")
     finally:
-        consumer.close()
+        consumer.close()  # commits, and leaves the group
 
 
 if __name__ == "__main__":

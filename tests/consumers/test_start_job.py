@@ -1,0 +1,96 @@
+"""The recipe that starts a job once for each resource and compute id."""
+
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from local.application.consumers import to_consumer_settings
+from local.environment import to_aws_environment
+from local.servers.stack import Stack
+from tests.consumers.conftest import to_sent
+from tests.support.consumers import SentMessage, prepare, run_example, send
+from tests.support.example_modules import load
+from tests.support.records import to_item, to_record
+
+NAME = "start-job"
+
+
+def to_event(number: int, compute_id: str | None, entity: str = "user-1") -> SentMessage:
+    """An event of the resource user_features and this job."""
+    return to_sent(to_record(number, entity=entity, item=to_item(compute_id=compute_id)))
+
+
+def without_name(printed: dict[str, Any]) -> tuple[str, str]:
+    """The job that was started, and the event that claimed it."""
+    assert printed["resource_name"] == "user_features"
+    assert printed["started"]
+    return printed["compute_id"], printed["event_id"]
+
+
+def test_start_job__starts_each_job_once(
+    stack: Stack, topic: Callable[..., str], registry: str, tmp_path: Path
+) -> None:
+    """Repeats, other entities' events and a restart start no second one; an event without a job starts none."""
+    prepare(NAME)
+    name = topic()
+    one, same, none, two = to_event(1, "c-1"), to_event(2, "c-1", "user-2"), to_event(3, None), to_event(4, "c-2")
+    send(stack.kafka, name, [one, same, one, none, two])
+    settings = {
+        **to_consumer_settings(stack.kafka, registry, name),
+        **to_aws_environment(stack.aws),
+        "JOBS_TABLE": name,
+    }
+    printed = run_example(NAME, settings, 2, tmp_path / "log")
+    assert [without_name(each) for each in printed] == [
+        ("c-1", one.event["event_id"]),
+        ("c-2", two.event["event_id"]),
+    ]
+    later, three = to_event(5, "c-1", "user-3"), to_event(6, "c-3")
+    send(stack.kafka, name, [later, one, three])
+    printed = run_example(NAME, settings, 1, tmp_path / "again")
+    assert [without_name(each) for each in printed] == [("c-3", three.event["event_id"])]
+
+
+@pytest.fixture
+def program(stack: Stack, topic: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The recipe's module, with a table of its own."""
+    for name, value in {**to_aws_environment(stack.aws), "JOBS_TABLE": topic()}.items():
+        monkeypatch.setenv(name, value)
+    return load(monkeypatch, NAME, "start_job")
+
+
+def test_start_once__starts_once_among_several_processes(
+    program: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each process asks the table, whatever it has seen itself."""
+    here, there = program.Jobs(program.open_table()), program.Jobs(program.open_table())
+    for jobs, number in ((here, 1), (there, 2), (there, 2), (here, 3)):
+        jobs.start_once(to_event(number, "c-1").event)
+    assert capsys.readouterr().out.count("started") == 1
+
+
+def test_start_once__starts_again_where_a_crash_left_a_claim(
+    program: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The event that claimed the job starts it when it is read again, under the same name; other events do not."""
+    names: list[str] = []
+    crashes = iter([True, False])
+
+    def start(name: str, _: object) -> None:
+        names.append(name)
+        if next(crashes):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(program, "start", start)
+    crashed, other = program.Jobs(program.open_table()), program.Jobs(program.open_table())
+    with pytest.raises(KeyboardInterrupt):
+        crashed.start_once(to_event(1, "c-1").event)
+    other.start_once(to_event(2, "c-1").event)
+    assert len(names) == 1
+    other.start_once(to_event(1, "c-1").event)  # it has the partition now
+    assert names == [names[0]] * 2
+    other.start_once(to_event(1, "c-1").event)
+    assert len(names) == 2
