@@ -19,6 +19,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 
 from examples.consumers.airflow.plugins.feature_event_payload import RegistryUnavailable, to_payload
+from examples.consumers.airflow.run import to_environment
 from feature_events.events.schema import SHIPPED_SCHEMA
 from local.application.consumers import read_consumers
 from local.environment import to_tool_environment
@@ -166,6 +167,15 @@ def read_committed(kafka: str, topic: str) -> int:
         if partition.topic == topic
     ]
     return int(committed)
+
+
+def test_airflow__leaves_a_real_airflow_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Settings of the caller's shell reach none of its programs, which would migrate that database."""
+    monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "postgresql://production")
+    monkeypatch.setenv("AIRFLOW_HOME", "/opt/airflow")
+    environment = to_environment(tmp_path, "127.0.0.1:1")
+    assert "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN" not in environment
+    assert environment["AIRFLOW_HOME"] == str(tmp_path)
 
 
 @pytest.mark.parametrize("missing", ["KAFKA_BROKER_URL", "SCHEMA_REGISTRY"])

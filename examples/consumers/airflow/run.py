@@ -43,8 +43,10 @@ def to_environment(home: Path, kafka: str) -> dict[str, str]:
         "auto.offset.reset": "earliest",
         "enable.auto.commit": "false",  # the trigger commits what Airflow has stored
     }
+    # An AIRFLOW_ variable of the caller's shell could lead to the database of a real Airflow
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")}
     return {
-        **os.environ,
+        **kept,
         "PATH": os.pathsep.join([str(AIRFLOW.parent), os.environ.get("PATH", os.defpath)]),
         "AIRFLOW_HOME": str(home),
         "AIRFLOW_CONN_KAFKA_DEFAULT": json.dumps({"conn_type": "kafka", "extra": consumer}),
