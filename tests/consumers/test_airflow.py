@@ -93,7 +93,7 @@ def to_no_events() -> list[SentMessage]:
     return [SentMessage(b"user-1", value, {}, 0, {}) for value in NO_EVENTS.values()]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def airflow() -> Path:
     """The folder of the example, with its Airflow."""
     folder = read_consumers()["airflow"].directory
