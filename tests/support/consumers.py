@@ -19,6 +19,7 @@ from local.environment import to_tool_environment
 LIMIT = 180.0
 """Seconds for a program to read its topic: an end to a test that would wait for ever, and no measure of speed."""
 PREPARE_LIMIT = 900.0
+GRACE = 60.0
 
 type Printed = dict[str, Any]
 """What an example prints of a message: `key`, `headers` and `event`."""
@@ -84,7 +85,9 @@ def prepare(name: str) -> None:
         )
 
 
-def run_example(name: str, settings: Mapping[str, str], number: int, log: Path) -> list[Printed]:
+def run_example(
+    name: str, settings: Mapping[str, str], number: int, log: Path, *, limit: float = LIMIT
+) -> list[Printed]:
     """What an example prints of the first so many messages; then it is told to end, and must do so by itself.
 
     Args:
@@ -92,13 +95,14 @@ def run_example(name: str, settings: Mapping[str, str], number: int, log: Path) 
         settings: its environment variables.
         number: of lines to wait for.
         log: the file for what it says besides, shown where it fails.
+        limit: the seconds after which it is ended.
 
     """
     example = read_consumers()[name]
     found: list[Printed] = []
     with log.open("w") as errors, start(example.run, example.directory, settings, errors) as running:
         assert running.stdout is not None
-        end = threading.Timer(LIMIT, running.kill)
+        end = threading.Timer(limit, _end, [running])
         end.start()
         try:
             while len(found) < number and (line := running.stdout.readline()):
@@ -108,7 +112,7 @@ def run_example(name: str, settings: Mapping[str, str], number: int, log: Path) 
             status = running.wait()
         finally:
             end.cancel()
-            running.kill()
+            _end(running)
     assert status == 0, f"{name} ended with {status} after {len(found)} of {number}: {log.read_text()[-4000:]}"
     return found
 
@@ -119,6 +123,15 @@ def by_key(printed: Iterable[Printed]) -> dict[str, list[Printed]]:
     for each in printed:
         found[each["key"]].append(each)
     return dict(found)
+
+
+def _end(running: subprocess.Popen[str]) -> None:
+    """Ends it by force only where it does not end by itself: one that has started programs has to end them."""
+    running.terminate()
+    try:
+        running.wait(GRACE)
+    except subprocess.TimeoutExpired:
+        running.kill()
 
 
 def start(

@@ -1,0 +1,83 @@
+"""An Airflow trigger that fires for each FeatureAvailabilityEvent of a topic.
+
+Offsets are committed once Airflow has stored the asset events (its shared streams), so a triggerer that is killed loses
+none. Messages are decoded where they are read: Airflow commits past a message whose filter has raised.
+"""
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from airflow.providers.apache.kafka.hooks.consume import KafkaConsumerHook
+from airflow.providers.apache.kafka.triggers.shared_stream import (
+    KafkaBrokerPayload,
+    KafkaSharedStreamProducer,
+    KafkaSharedStreamTrigger,
+)
+from airflow.triggers.base import TriggerEvent
+from asgiref.sync import sync_to_async
+from confluent_kafka import KafkaException, Message
+from confluent_kafka.schema_registry import SchemaRegistryClient
+from feature_event_payload import Payload, RegistryUnavailable, to_payload
+
+RETRY_SECONDS = 5.0
+REGISTRY_TIMEOUT_SECONDS = 10
+
+log = logging.getLogger(__name__)
+
+
+class FeatureEventReader(KafkaSharedStreamProducer):
+    """Reads the topic, once for all watchers of one Kafka connection."""
+
+    async def open_stream(self) -> AsyncIterator[tuple[Payload, KafkaBrokerPayload]]:
+        """The payload of each message, and the place that is committed after it."""
+        registry = SchemaRegistryClient({"url": os.environ["SCHEMA_REGISTRY"], "timeout": REGISTRY_TIMEOUT_SECONDS})
+        hook = KafkaConsumerHook(topics=self.topics, kafka_config_id=self.kafka_config_id)
+        await self._ensure_manual_commit(hook)
+        self._consumer = await sync_to_async(hook.get_consumer)()
+        poll = sync_to_async(self._consumer.poll)
+        while True:
+            message = await poll(self.poll_timeout)
+            if message is None:
+                continue
+            if message.error() is not None:
+                raise KafkaException(message.error())
+            if message.value() is None:
+                continue  # no event: the message has no value
+            payload = await self._decode(message, registry)
+            yield payload, KafkaBrokerPayload(message.topic(), message.partition(), message.offset())
+
+    async def _decode(self, message: Message, registry: SchemaRegistryClient) -> Payload:
+        while True:
+            try:
+                return await sync_to_async(to_payload)(message, registry)
+            except RegistryUnavailable as error:
+                log.warning("the schema registry does not answer (%s): trying again", error)
+                await asyncio.sleep(RETRY_SECONDS)
+
+
+class FeatureEventTrigger(KafkaSharedStreamTrigger):
+    """Fires for the events of the named resources; for every event where none is named."""
+
+    def __init__(self, *, resources: Sequence[str] = (), **settings: Any) -> None:  # noqa: ANN401  # the base's own
+        super().__init__(**settings)
+        self.resources = list(resources)
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """What the triggerer makes this trigger of: its dotted path and its arguments."""
+        _, settings = super().serialize()
+        return f"{__name__}.FeatureEventTrigger", {**settings, "resources": self.resources}
+
+    @classmethod
+    def create_shared_stream_producer(cls, kwargs: dict[str, Any]) -> FeatureEventReader:
+        """The reader, from the arguments of one of its watchers."""
+        return FeatureEventReader(**{name: each for name, each in kwargs.items() if name != "resources"})
+
+    async def filter_shared_stream(self, shared_stream: AsyncIterator[Payload]) -> AsyncIterator[TriggerEvent]:
+        """The asset events. A message that could not be decoded becomes one too, so that a DAG run can fail by it."""
+        async for payload in shared_stream:
+            event = payload.get("event")
+            if event is None or not self.resources or event["resource_name"] in self.resources:
+                yield TriggerEvent(payload)
