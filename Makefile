@@ -97,5 +97,5 @@ lock: setup ## resolve requirements/*.in again
 
 clean: down ## remove everything that was made here, caches too
 	@rm -rf .venv .local .aws-sam .pytest_cache .hypothesis .mypy_cache .ruff_cache
-	@rm -rf examples/consumers/*/{node_modules,target} examples/consumers/go/consume
+	@rm -rf examples/consumers/*/{.venv,node_modules,target} examples/consumers/go/consume
 	@find . -name .git -prune -o -name __pycache__ -prune -exec rm -rf {} +
