@@ -7,6 +7,9 @@ from tests.template.document import Template, to_members
 
 type Statement = Mapping[str, Any]
 
+SENDERS = ("RedriveRole", "BackfillRole")
+"""Roles of the functions that send events as the publisher does, but are fed by no stream."""
+
 
 def read_statements(template: Template, *roles: str) -> Iterator[Statement]:
     """Every statement of these roles, or of all, those of policies that are resources of their own included."""

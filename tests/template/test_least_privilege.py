@@ -4,7 +4,6 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
-from uuid import UUID
 
 import pytest
 
@@ -24,17 +23,10 @@ from tests.template.document import (
     STREAMS,
     TABLE_KEY,
     Parameters,
-    Template,
     to_members,
     transform,
 )
-from tests.template.roles import is_policy, read_functions, read_resources, read_statements
-
-SENDERS = ("RedriveRole", "BackfillRole")
-"""Roles of the functions that send events as the publisher does, but are fed by no stream."""
-
-GLUE = {"SchemaRegistry": "glue"}
-GLUE_AT_RUN_TIME = {"SchemaRegistry": GLUE_REGISTRY, "RegisterSchema": "false"}
+from tests.template.roles import SENDERS, is_policy, read_functions, read_resources, read_statements
 
 SETS: Mapping[str, Parameters] = {
     "own tables": {"SchemaRegistry": REGISTRY},
@@ -43,8 +35,8 @@ SETS: Mapping[str, Parameters] = {
     "scram": PINNED | {"KafkaAuth": "scram", "KafkaSecretArn": SECRET},
     "iam": PINNED | {"KafkaAuth": "iam", "KafkaClusterArn": CLUSTER},
     "mtls": PINNED | {"KafkaAuth": "mtls", "KafkaSecretArn": SECRET, "KafkaCaSecretArn": CA_SECRET},
-    "Glue": GLUE,
-    "Glue at run time": GLUE_AT_RUN_TIME,
+    "Glue": {"SchemaRegistry": "glue"},
+    "Glue at run time": {"SchemaRegistry": GLUE_REGISTRY, "RegisterSchema": "false"},
     "everything": EVERYTHING,
 }
 
@@ -154,56 +146,6 @@ def test_secrets__are_those_given() -> None:
         assert read_resources(registered, role, "secretsmanager:GetSecretValue") == kafka
         assert read_resources(asking, role, "secretsmanager:GetSecretValue") == kafka + registry
         assert read_resources(without, role, "secretsmanager:GetSecretValue") == []
-
-
-WRITES_TO_GLUE = ["glue:CreateSchema", "glue:RegisterSchemaVersion"]
-
-
-def read_glue(template: Template, role: str) -> dict[str, list[Any]]:
-    """What a role may do with Glue, and on what."""
-    actions = {action for each in read_statements(template, role) for action in to_members(each["Action"])}
-    return {each: read_resources(template, role, each) for each in sorted(actions) if each.startswith("glue:")}
-
-
-@pytest.mark.parametrize("more", [{}, {"TopicName": "other.topic"}], ids=["default topic", "other topic"])
-def test_glue__is_written_by_the_registration_alone(more: Parameters) -> None:
-    """It registers one schema in one registry; the functions have the UUID, and ask nobody."""
-    topic = more.get("TopicName", "FEATURE_AVAILABILITY_EVENTS")
-    own = "arn:${AWS::Partition}:glue:${AWS::Region}:${AWS::AccountId}:"
-    default = [f"{own}registry/default-registry", f"{own}schema/default-registry/{topic}"]
-    named = [GLUE_REGISTRY, f"{GLUE_REGISTRY.replace(':registry/', ':schema/')}/{topic}"]
-    for registry, resources in (("glue", default), (GLUE_REGISTRY, named)):
-        template = transform({"SchemaRegistry": registry, **more})
-        actions = sorted([*WRITES_TO_GLUE, "glue:GetSchemaByDefinition"])
-        assert read_glue(template, "RegistrationRole") == dict.fromkeys(actions, resources)
-        for role in ("FunctionRole", *SENDERS):
-            assert read_glue(template, role) == {}
-
-
-@pytest.mark.parametrize(
-    ("more", "actions"),
-    [
-        ({}, ["glue:GetSchemaByDefinition"]),
-        ({"SchemaVersion": "latest"}, ["glue:GetSchemaVersion"]),
-        ({"AutoRegisterSchemas": "true"}, [WRITES_TO_GLUE[0], "glue:GetSchemaByDefinition", WRITES_TO_GLUE[1]]),
-    ],
-    ids=["looked up", "version", "registered"],
-)
-def test_glue__is_read_by_whoever_asks_it(more: Parameters, actions: list[str]) -> None:
-    """Without registration the functions may do what they then ask, and write only where they are told to register."""
-    template = transform({**GLUE_AT_RUN_TIME, **more})
-    resources = [GLUE_REGISTRY, f"{GLUE_REGISTRY.replace(':registry/', ':schema/')}/FEATURE_AVAILABILITY_EVENTS"]
-    for role in ("FunctionRole", *SENDERS):
-        assert read_glue(template, role) == dict.fromkeys(actions, resources)
-
-
-def test_glue__is_not_asked_where_another_registry_is() -> None:
-    """Neither a URL nor a pinned UUID needs Glue."""
-    pinned = transform(GLUE_AT_RUN_TIME | {"SchemaId": str(UUID(int=7))})
-    for template in (transform(SETS["own tables"]), transform(EVERYTHING), pinned):
-        for role in ("FunctionRole", *SENDERS):
-            assert read_glue(template, role) == {}
-    assert read_glue(transform(EVERYTHING), "RegistrationRole") == {}
 
 
 def test_secrets_key__is_used_through_secrets_manager_alone() -> None:

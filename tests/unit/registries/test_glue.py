@@ -19,7 +19,6 @@ from feature_events.errors import FeatureEventsError, Misconfigured, Undelivered
 from feature_events.events.schema import SHIPPED_SCHEMA, Schema
 from feature_events.registries import glue
 from feature_events.registries.glue import GlueRegistry
-from feature_events.registries.probe import to_registry_stages
 from feature_events.registries.schema import find_schema, register_schema
 from feature_events.settings import Settings, read_settings
 from tests.support.resolver import hanging_resolver
@@ -141,24 +140,6 @@ def test_find_schema__takes_a_version(account: Any, version: str) -> None:  # no
     assert found == Schema(UUID(added["SchemaVersionId"]), '"string"')
     with pytest.raises(Misconfigured, match=rf"there is no version 3 of schema {TOPIC} in the Glue registry default-"):
         find_schema(to_settings(SCHEMA_VERSION="3"), LONG)
-
-
-def test_find_schema__registers_when_told_to(account: Any) -> None:  # noqa: ANN401
-    """With AUTO_REGISTER_SCHEMAS the first start registers, and the check before it only says so."""
-    settings = to_settings(AUTO_REGISTER_SCHEMAS="true")
-    [[probe]] = to_registry_stages(settings)
-    assert probe.find() == f"not registered under {TOPIC}; the first batch will register it"
-    assert account.list_registries()["Registries"] == []
-    found = find_schema(settings, LONG)
-    assert probe.find() == f"id {found.id} under {TOPIC}"
-
-
-def test_probe__asks_nobody_with_a_pinned_id(stub: Stubber) -> None:
-    """A pinned UUID is enough."""
-    [[probe]] = to_registry_stages(to_settings(SCHEMA_ID=str(VERSION)))
-    assert probe.find() == f"id {VERSION} is pinned, so the registry is not asked"
-    assert find_schema(to_settings(SCHEMA_ID=str(VERSION)), LONG) == Schema(VERSION, SHIPPED_SCHEMA)
-    stub.assert_no_pending_responses()
 
 
 def test_register__waits_for_glues_check(stub: Stubber) -> None:

@@ -1,0 +1,33 @@
+"""The preflight check asks Glue by the call itself, and registers nothing."""
+
+import boto3
+
+from feature_events.registries.probe import to_registry_stages
+from feature_events.registries.schema import find_schema
+from feature_events.settings import Settings, read_settings
+from tests.support.failures import in_memory
+
+TOPIC = "FEATURE_AVAILABILITY_EVENTS"
+VERSION = "11111111-2222-3333-4444-555555555555"
+
+
+def to_settings(**environ: str) -> Settings:
+    """Settings with Glue for the registry."""
+    return read_settings({"KAFKA_BROKER_URL": "b:9092", "SCHEMA_REGISTRY": "glue", **environ})
+
+
+def test_probe__says_who_will_register() -> None:
+    """Where the first start is to register, the check before it says so and leaves it to that."""
+    settings = to_settings(AUTO_REGISTER_SCHEMAS="true")
+    [[probe]] = to_registry_stages(settings)
+    with in_memory():
+        assert probe.find() == f"not registered under {TOPIC}; the first batch will register it"
+        assert boto3.client("glue").list_registries()["Registries"] == []
+        found = find_schema(settings, 20.0)
+        assert probe.find() == f"id {found.id} under {TOPIC}"
+
+
+def test_probe__asks_nobody_with_a_pinned_id() -> None:
+    """A pinned UUID is enough, without any account."""
+    [[probe]] = to_registry_stages(to_settings(SCHEMA_ID=VERSION))
+    assert probe.find() == f"id {VERSION} is pinned, so the registry is not asked"
