@@ -20,10 +20,10 @@ from feature_events.events.event import FeatureAvailabilityEvent
 from feature_events.events.schema_fields import Field, SchemaFields, read_fields, to_record
 
 _FIELDS = (*FeatureAvailabilityEvent._fields, *EventDetails._fields)
-_DIFFERING = ("event_id", "timestamp", "entity_id", "sequence_number", "stream_time")
+_DIFFERING = ("event_id", "timestamp", "entity_id", "sequence_number")
 """The fields in which nearly every event differs from the one before."""
-_APART = {"changed_features", "removed_features"}
-"""The fields that often repeat and often do not: kept with others, they would make those differ too."""
+_VARYING = {"features", "changed_features", "removed_features", "stream_time"}
+"""The fields that repeat and have many values: kept together, two of these would repeat less, and fill what is kept."""
 _NOTHING: Field = {"name": "", "type": "null"}
 """A field that takes no bytes, where fields that are kept follow no differing one."""
 _TEXTS: Field = {"name": "", "type": "null"}
@@ -95,14 +95,14 @@ class _Kept(dict[tuple[Any, ...], bytes]):
         super().__init__()
         self.names = [field["name"] for field in fields if field["name"] in _FIELDS]
         self._schema = to_record(fields, schema.named)
-        self._absent = [schema.absent.get(name) for name in self.names]
+        self._fill = schema.fill
         self._bytes = 0
 
     def __missing__(self, values: tuple[Any, ...]) -> bytes:
         avro = BytesIO()
-        known = [absent if value is None else value for value, absent in zip(values, self._absent, strict=True)]
-        lists = [list(value) if type(value) is tuple else value for value in known]
-        schemaless_writer(avro, self._schema, dict(zip(self.names, lists, strict=True)))
+        lists = [list(value) if type(value) is tuple else value for value in values]
+        filled = {name: self._fill(name, value) for name, value in zip(self.names, lists, strict=True)}
+        schemaless_writer(avro, self._schema, filled)
         written = avro.getvalue()
         texts = [text for value in lists for text in (value if type(value) is list else [value])]
         size = getsizeof(written) + sum(map(getsizeof, texts))
@@ -119,11 +119,11 @@ def _to_runs(fields: Sequence[Field]) -> Iterator[list[Field]]:
     """The fields in their order, in runs: the first of each differs, the others are kept together."""
     run = [_NOTHING]
     for field in fields:
-        is_differing = field["name"] in _DIFFERING
-        if is_differing or (len(run) > 1 and _APART & {run[-1]["name"], field["name"]}):
+        name = field["name"]
+        if name in _DIFFERING or (name in _VARYING and any(each["name"] in _VARYING for each in run)):
             if run != [_NOTHING]:
                 yield run
-            run = [] if is_differing else [_NOTHING]
+            run = [] if name in _DIFFERING else [_NOTHING]
         run.append(field)
     yield run
 
@@ -142,17 +142,8 @@ def _to_reader(field: Field, schema: SchemaFields) -> Callable[[tuple[Any, ...]]
         return _read_nothing
     if field is _TEXTS:
         return _check_texts
-    name = field["name"]
-    read, absent = itemgetter(_FIELDS.index(name)), schema.absent.get(name)
-    if name != "stream_time" and absent is None:
-        return read
-    to_value = schema.to_time if name == "stream_time" else str
-
-    def read_known(values: tuple[Any, ...]) -> Any:  # noqa: ANN401  # any default
-        value = read(values)
-        return absent if value is None else to_value(value)
-
-    return read_known
+    name, place = field["name"], _FIELDS.index(field["name"])
+    return itemgetter(place) if schema.absent.get(name) is None else lambda values: schema.fill(name, values[place])
 
 
 def _read_nothing(_: object) -> None:

@@ -49,6 +49,12 @@ class SchemaFields(NamedTuple):
     absent: Mapping[str, Any]
     """What a detail is where it is not known, by its name: null where its type holds that, else its default."""
 
+    def fill(self, name: str, value: Any) -> Any:  # noqa: ANN401  # fastavro's own
+        """What this field holds where an event has this value."""
+        if value is None:
+            return self.absent.get(name)
+        return self.to_time(value) if name == _STREAM_TIME else value
+
 
 def read_fields(text: str) -> SchemaFields:
     """The fields of this schema.
@@ -60,7 +66,8 @@ def read_fields(text: str) -> SchemaFields:
         Misconfigured: the schema is no Avro record, or has fields that no event can fill; they are named.
 
     """
-    fields, named = _parse(text)
+    parsed, named = parse_record(text)
+    fields = list(parsed["fields"])
     to_time = _choose_time(fields, named)
     samples = {**_SAMPLES, _STREAM_TIME: [to_time(0)]}
     _refuse_unfillable(fields, samples, named)
@@ -79,8 +86,13 @@ def to_record(fields: Sequence[Field], named: Named) -> Any:  # noqa: ANN401  # 
     return parse_schema({"type": "record", "name": "FeatureEventsCodecPart", "fields": list(fields)}, dict(named))
 
 
-def _parse(text: str) -> tuple[Sequence[Field], Named]:
-    """The fields of the schema, and the types that it defines."""
+def parse_record(text: str) -> tuple[Mapping[str, Any], Named]:
+    """A schema, as fastavro has it, and the types that it defines.
+
+    Raises:
+        Misconfigured: it is not an Avro record with fields.
+
+    """
     named: dict[str, Any] = {}
     try:
         parsed: Any = parse_schema(json.loads(text), named)
@@ -88,7 +100,7 @@ def _parse(text: str) -> tuple[Sequence[Field], Named]:
         raise Misconfigured(f"the schema is not valid Avro: {type(error).__name__}") from None
     if type(parsed) is not dict or parsed.get("type") != "record" or not parsed["fields"]:
         raise Misconfigured("the schema is not an Avro record with fields")
-    return list(parsed["fields"]), named
+    return parsed, named
 
 
 def _choose_time(fields: Sequence[Field], named: Named) -> Callable[[int], str | datetime]:
