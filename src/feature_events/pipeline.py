@@ -13,6 +13,7 @@ from feature_events import metrics
 from feature_events.deadline import Clock, Deadline
 from feature_events.errors import Misconfigured, PoisonRecord, Undelivered
 from feature_events.events.codec import Codec
+from feature_events.events.details import to_details
 from feature_events.events.event import to_event
 from feature_events.events.headers import to_headers
 from feature_events.events.message import Message, to_message
@@ -102,6 +103,7 @@ class Pipeline(NamedTuple):
 
         """
         prepared = messages, skipped, bad = Prepared({}, {}, {})
+        asked = self.codec.asks_for
         for position in positions:
             try:
                 change = read_change(records[position])
@@ -113,9 +115,9 @@ class Pipeline(NamedTuple):
                     skipped[position] = entity
                     continue
                 event = to_event(entity, change)
-                value = self.prefix + self.codec.encode(event)
+                avro = self.codec.encode(event + to_details(change, entity, self.layouts, asked) if asked else event)
                 headers = [] if self.headers_mode == "none" else to_headers(event, change)
-                messages[position] = to_message(event, change, value, headers)
+                messages[position] = to_message(event, change, self.prefix + avro, headers)
             except PoisonRecord as poison:
                 # Its frames would be kept otherwise, and refer to this one
                 bad[position] = poison.with_traceback(None)

@@ -48,6 +48,9 @@ https://docs.aws.amazon.com/glue/latest/dg/schema-registry.html#schema-registry-
 GLUE_COMPATIBILITIES = get_args(GlueCompatibility.__value__)
 
 DEFAULT_TOPIC = "FEATURE_AVAILABILITY_EVENTS"
+DEFAULT_SCHEMA_FILE = "feature_trigger.avsc"
+SCHEMA_FILES = (DEFAULT_SCHEMA_FILE, "feature_trigger_v2.avsc")
+"""The schemas that are shipped with the function, by their files' names in `schemas`."""
 MAX_DELIVERY_TIMEOUT_MS = 890_000  # a little less than the 15 minutes that Lambda allows
 
 
@@ -59,6 +62,7 @@ class Settings(NamedTuple):
     topic: str
     schema_id: SchemaId | None
     schema_version: SchemaVersion
+    schema_file: str
     auto_register: bool
     table_layouts: tuple[TableLayout, ...]
     streams: tuple[str, ...]
@@ -135,6 +139,7 @@ def _read_each(values: _Values) -> Settings:
         topic=read("TOPIC_NAME", to_topic, DEFAULT_TOPIC),
         schema_id=read("SCHEMA_ID", to_schema_id, None),
         schema_version=read("SCHEMA_VERSION", to_version, None),
+        schema_file=read("SCHEMA_FILE", one_of(*SCHEMA_FILES), DEFAULT_SCHEMA_FILE),
         auto_register=read("AUTO_REGISTER_SCHEMAS", one_of("true", "false"), "false") == "true",
         table_layouts=read("TABLE_LAYOUTS", to_table_layouts, ()) or to_table_layouts(DEFAULT),
         streams=read("STREAM_ARNS", to_streams, ()),

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -14,25 +15,33 @@ from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
 from feature_events.events.codec import Codec
-from feature_events.events.event import FeatureAvailabilityEvent
 from feature_events.events.message import Message
-from feature_events.events.schema import SHIPPED_SCHEMA
+from feature_events.events.schema import read_shipped_schema
 from feature_events.events.wire_format import to_confluent_prefix
 from local.paths import ROOT
 from tests.support.doubles import FakeContext, FakeDeadLetters, FakePublisher
 from tests.support.pipelines import to_pipeline
 from tests.support.records import to_record
 
-EXAMPLES = {path.stem: json.loads(path.read_text()) for path in (ROOT / "schemas" / "examples").glob("*.json")}
+FOLDER = ROOT / "schemas" / "examples"
+EXAMPLES = {str(path.relative_to(FOLDER)): json.loads(path.read_text()) for path in sorted(FOLDER.rglob("*.json"))}
 EXAMPLE = pytest.mark.parametrize("example", EXAMPLES.values(), ids=EXAMPLES)
 
 type Example = dict[str, Any]
 
 
+def to_schema(example: Example) -> str:
+    """The schema that an example was written by: version 1 where it names none."""
+    return read_shipped_schema(example.get("schema", "feature_trigger.avsc"))
+
+
 def to_value(example: Example, schema_id: int | None = None) -> bytes:
     """The message value that we make of an example."""
-    event = FeatureAvailabilityEvent(**{**example["event"], "features": tuple(example["event"]["features"])})
-    return to_confluent_prefix(schema_id or example["schema_id"]) + Codec(SHIPPED_SCHEMA).encode(event)
+    given: Example = {name: tuple(value) if type(value) is list else value for name, value in example["event"].items()}
+    if given.get("stream_time"):
+        given["stream_time"] = round(datetime.fromisoformat(given["stream_time"]).timestamp() * 1000)
+    prefix = to_confluent_prefix(schema_id or example["schema_id"])
+    return prefix + Codec(to_schema(example)).encode(tuple(given.values()))
 
 
 def published(record: dict[str, Any]) -> Message:
@@ -51,7 +60,7 @@ def test_encode__gives_the_golden_bytes(example: Example) -> None:
 def test_value__is_read_by_confluents_deserializer(example: Example) -> None:
     """A consumer on confluent-kafka gets the event by the id in the wire-format prefix."""
     client = SchemaRegistryClient.new_client({"url": "mock://registry"})
-    schema_id = client.register_schema("events-value", RegisteredSchema(SHIPPED_SCHEMA, "AVRO"))
+    schema_id = client.register_schema("events-value", RegisteredSchema(to_schema(example), "AVRO"))
     read = AvroDeserializer(client)(to_value(example, schema_id), SerializationContext("events", MessageField.VALUE))
     assert read == example["event"]
 
@@ -60,7 +69,7 @@ def test_value__is_read_by_confluents_deserializer(example: Example) -> None:
 def test_value__is_read_by_powertools_kafka_consumer(example: Example) -> None:
     """A Lambda behind MSK, on Powertools, gets the event with Confluent's wire format named."""
     found: list[Any] = []
-    config = SchemaConfig("AVRO", SHIPPED_SCHEMA, value_schema_wire_format="CONFLUENT")
+    config = SchemaConfig("AVRO", to_schema(example), value_schema_wire_format="CONFLUENT")
 
     @kafka_consumer(schema_config=config)
     def consume(event: ConsumerRecords, _: object) -> None:

@@ -56,6 +56,7 @@ EVERYTHING = {
     "SchemaRegistry": REGISTRY,
     "SchemaRegistrySecretArn": REGISTRY_SECRET,
     "SchemaRegistryCaSecretArn": REGISTRY_CA_SECRET,
+    "SchemaFile": "feature_trigger_v2.avsc",
     "SubnetIds": "subnet-0a1b2c3d,subnet-1a1b2c3d",
     "SecurityGroupIds": "sg-0a1b2c3d",
     "FeaturesMode": "changed",

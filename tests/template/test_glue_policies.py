@@ -27,7 +27,7 @@ def test_glue__is_written_by_the_registration_alone(more: Parameters) -> None:
     named = [GLUE_REGISTRY, f"{GLUE_REGISTRY.replace(':registry/', ':schema/')}/{topic}"]
     for registry, resources in (("glue", default), (GLUE_REGISTRY, named)):
         template = transform({"SchemaRegistry": registry, **more})
-        actions = sorted([*WRITES_TO_GLUE, "glue:GetSchemaByDefinition"])
+        actions = sorted([*WRITES_TO_GLUE, "glue:GetSchemaByDefinition", "glue:GetSchemaVersion"])
         assert read_glue(template, "RegistrationRole") == dict.fromkeys(actions, resources)
         for role in ("FunctionRole", *SENDERS):
             assert read_glue(template, role) == {}

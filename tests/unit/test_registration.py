@@ -1,5 +1,6 @@
 """CloudFormation is answered whatever happens, in time, and with nothing that it should not show."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
@@ -8,6 +9,7 @@ import pytest
 
 from feature_events import registration
 from feature_events.errors import Undelivered
+from feature_events.events.schema import SHIPPED_SCHEMA, read_shipped_schema
 from tests.support.doubles import FakeContext
 from tests.support.failures import in_memory
 from tests.support.resolver import hanging_resolver
@@ -21,7 +23,7 @@ TAKEN = Answer(200, b"")
 def registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
     """A registry that says what a test tells it to."""
     with run_scripted_server() as running:
-        for name in ("TOPIC_NAME", "SCHEMA_ID", "KAFKA_BROKER_URL"):
+        for name in ("TOPIC_NAME", "SCHEMA_ID", "SCHEMA_FILE", "KAFKA_BROKER_URL"):
             monkeypatch.delenv(name, raising=False)
         monkeypatch.setenv("SCHEMA_REGISTRY", running.url)
         yield running
@@ -86,6 +88,55 @@ def test_handler__answers_with_the_uuid_of_glue(
         answer = ask(cloudformation)
     assert (answer["Status"], answer["PhysicalResourceId"]) == ("SUCCESS", "FEATURE_AVAILABILITY_EVENTS")
     assert answer["Data"] == {"SchemaId": str(UUID(answer["Data"]["SchemaId"])), "SchemaVersion": ""}
+
+
+COMPATIBLE = Answer.of(200, {"is_compatible": True})
+VERSION_1 = Answer.of(200, {"id": 1, "version": 1, "schema": SHIPPED_SCHEMA})
+
+
+def test_handler__registers_the_schema_that_is_asked_for(
+    registry: ScriptedServer, cloudformation: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is compared with each version that the subject has, and then registered."""
+    monkeypatch.setenv("SCHEMA_FILE", "feature_trigger_v2.avsc")
+    found = Answer.of(200, {"id": 2, "version": 2})
+    versions = [Answer.of(200, [1, 3]), VERSION_1, VERSION_1]
+    registry.script = [Answer.of(404, {}), COMPATIBLE, *versions, Answer.of(200, {"id": 2}), found]
+    assert ask(cloudformation)["Data"] == {"SchemaId": "2", "SchemaVersion": "2"}
+    assert [request.path.rpartition(f"{SUBJECT}")[2] for request in registry.requests] == [
+        "",
+        "/versions/latest?verbose=true",
+        "/versions",
+        "/versions/1",
+        "/versions/3",
+        "/versions",
+        "",
+    ]
+    sent = {request.body["schema"] for request in registry.requests if request.body}
+    assert sent == {read_shipped_schema("feature_trigger_v2.avsc")}
+
+
+def test_handler__registers_no_schema_that_breaks_a_reader(
+    registry: ScriptedServer, cloudformation: ScriptedServer
+) -> None:
+    """Where the registry has no objection, the subject's versions have: with the field's name."""
+    former = json.loads(SHIPPED_SCHEMA)
+    former["fields"].append({"name": "note", "type": "string"})
+    version = Answer.of(200, {"id": 1, "version": 1, "schema": json.dumps(former)})
+    registry.script = [Answer.of(404, {}), COMPATIBLE, Answer.of(200, [1]), version]
+    answer = ask(cloudformation)
+    assert answer["Status"] == "FAILED"
+    assert "with version 1, its events cannot be read: note is not written and has no default" in answer["Reason"]
+    assert [request.method for request in registry.requests if request.path.endswith("/versions")] == ["GET"]
+
+
+def test_handler__registers_where_the_registry_calls_no_version_compatible(
+    registry: ScriptedServer, cloudformation: ScriptedServer
+) -> None:
+    """Some registries call a subject compatible that they do not have."""
+    found = Answer.of(200, {"id": 1, "version": 1})
+    registry.script = [Answer.of(404, {}), COMPATIBLE, Answer.of(404, {}), Answer.of(200, {"id": 1}), found]
+    assert ask(cloudformation)["Data"] == {"SchemaId": "1", "SchemaVersion": "1"}
 
 
 @pytest.mark.parametrize("known", [SUBJECT, "2026/11/24/[$LATEST]stream"])

@@ -13,7 +13,7 @@ from feature_events.backfills.checkpoints import Plan
 from feature_events.backfills.source_table import SourceTable
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured, PoisonRecord, Undelivered
-from feature_events.events.backfilled import to_backfilled_event, to_backfilled_headers
+from feature_events.events.backfilled import to_backfilled_details, to_backfilled_event, to_backfilled_headers
 from feature_events.events.message import Message, to_message
 from feature_events.failures.current_items import are_equal
 from feature_events.kafka.delivery import Delivery
@@ -124,7 +124,7 @@ class Announcer:
                 counts.skipped[_FILTERED] += 1
                 return None
             event = to_backfilled_event(entity, change)
-            value = pipeline.prefix + pipeline.codec.encode(event)
+            value = pipeline.prefix + pipeline.codec.encode(event + to_backfilled_details(change))
             headers = [] if pipeline.headers_mode == "none" else to_backfilled_headers(event, change)
             return to_message(event, change, value, headers)
         except PoisonRecord as poison:

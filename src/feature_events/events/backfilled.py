@@ -6,7 +6,9 @@ Its id is made of what it says: the same state of an item is the same event, whi
 import json
 import uuid
 
+from feature_events.aws.arn import to_table_name
 from feature_events.errors import PoisonRecord
+from feature_events.events.details import EventDetails
 from feature_events.events.event import FeatureAvailabilityEvent, to_event
 from feature_events.events.headers import Headers, to_headers
 from feature_events.layouts.entity_features import EntityFeatures
@@ -28,6 +30,11 @@ def to_backfilled_event(entity: EntityFeatures, change: Change) -> FeatureAvaila
         return event._replace(event_id=str(uuid.uuid5(uuid.NAMESPACE_URL, said)))
     except UnicodeEncodeError:
         raise PoisonRecord("the item is not valid Unicode text") from None
+
+
+def to_backfilled_details(change: Change) -> EventDetails:
+    """What a schema may ask for beyond such an event: a scan saw neither a change nor a stream."""
+    return EventDetails(None, to_table_name(change.stream.table_arn), None, None, None, None, backfill=True)
 
 
 def to_backfilled_headers(event: FeatureAvailabilityEvent, change: Change) -> Headers:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from feature_events.epoch import Unit, read_number
 from feature_events.errors import PoisonRecord
 from feature_events.layouts.available_features import Features, read_features
+from feature_events.layouts.feature_changes import find_changed
 from feature_events.layouts.fitted_layout import About, FittedLayout
 from feature_events.layouts.item_path import find_map, is_absent
 from feature_events.layouts.table_layouts import TableLayouts, choose_layout
@@ -99,8 +100,7 @@ def _find_changed(change: Change, features: Features, read: Callable[[Item], Fea
     if change.old_image is None:
         raise to_old_images_error()
     try:
-        old = read(change.old_image) or {}
-        return tuple([name for name, value in features.items() if name not in old or value != old[name]])
+        return find_changed(features, read(change.old_image) or {})
     except PoisonRecord:
         return tuple(features)  # the item was not of this layout before: all of it is new
 

@@ -6,11 +6,12 @@ something, or it may work later.
 The interface: https://docs.confluent.io/platform/current/schema-registry/develop/api.html
 """
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
 from feature_events.errors import Misconfigured, Undelivered
-from feature_events.events.schema import SHIPPED_SCHEMA, Schema
+from feature_events.events.schema import Schema, read_shipped_schema
 from feature_events.logs import logger
 from feature_events.registries.exchange import Answer
 from feature_events.registries.registry import Registered
@@ -19,6 +20,8 @@ from feature_events.settings import Settings
 
 _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _CONFLICT, _UNPROCESSABLE, _TOO_MANY = 401, 403, 404, 409, 422, 429
 _REDIRECTS, _SERVER_ERRORS = 300, 500
+
+_NAMES: Mapping[type, str] = {dict: "object", list: "list"}
 
 _REASON_LENGTH = 1000
 """What is repeated of a registry's own explanation, in characters."""
@@ -31,6 +34,8 @@ class ConfluentRegistry:
         self._url = settings.registry or ""
         self.subject = to_subject(settings.topic)
         self._path = f"/subjects/{quote(self.subject, safe='')}"
+        self._file = settings.schema_file
+        self._shipped = read_shipped_schema(settings.schema_file)
         self._has_secret = settings.registry_secret is not None
         self._transport = Transport(settings)
 
@@ -55,32 +60,38 @@ class ConfluentRegistry:
         found = self.find_registered()
         if found is None:
             raise Misconfigured(
-                f"feature_trigger.avsc is not registered under subject {self.subject}: register it there (POST "
+                f"{self._file} is not registered under subject {self.subject}: register it there (POST "
                 f"{self._path}/versions), or set AUTO_REGISTER_SCHEMAS=true"
             )
-        return Schema(found.id, SHIPPED_SCHEMA)
+        return Schema(found.id, self._shipped)
 
     def find_registered(self) -> Registered | None:
         """Under what the shipped schema is registered, if it is."""
-        answer = self._transport.ask("POST", self._path, SHIPPED_SCHEMA)
+        answer = self._transport.ask("POST", self._path, self._shipped)
         if answer.status == _NOT_FOUND:
             return None
         body = self._read(answer)
         version = body.get("version")
-        schema = self._to_schema(body, "schema found", SHIPPED_SCHEMA)
+        schema = self._to_schema(body, "schema found", self._shipped)
         return Registered(schema.id, version if type(version) is int else None)
 
-    def check_compatibility(self) -> bool:
-        """Whether the shipped schema is compatible with the latest version, if there is one.
+    def read_versions(self) -> Mapping[int, str]:
+        """The texts of all versions that the subject has, by their numbers."""
+        answer = self._transport.ask("GET", f"{self._path}/versions")
+        numbers = [] if answer.status == _NOT_FOUND else self._read(answer, list)
+        return {number: self.read_version(number).text for number in numbers}
+
+    def check_compatibility(self) -> bool | None:
+        """Whether the shipped schema is compatible with the latest version; None where the registry knows none.
 
         Raises:
             Misconfigured: it is not, and the registry says why; not every registry does.
 
         """
         path = f"/compatibility{self._path}/versions/latest?verbose=true"
-        answer = self._transport.ask("POST", path, SHIPPED_SCHEMA)
+        answer = self._transport.ask("POST", path, self._shipped)
         if answer.status == _NOT_FOUND:
-            return True  # there is no version yet
+            return None
         is_refused = answer.status == _UNPROCESSABLE or self._read(answer).get("is_compatible") is False
         if is_refused and _read_reason(answer):
             raise self._to_incompatible(answer)
@@ -88,7 +99,7 @@ class ConfluentRegistry:
 
     def register(self) -> None:
         """Registers the shipped schema; one that is there already keeps its id and version."""
-        answer = self._transport.ask("POST", f"{self._path}/versions", SHIPPED_SCHEMA)
+        answer = self._transport.ask("POST", f"{self._path}/versions", self._shipped)
         if answer.status in (_CONFLICT, _UNPROCESSABLE):
             raise self._to_incompatible(answer)
         self._read(answer)
@@ -102,12 +113,12 @@ class ConfluentRegistry:
         """The error for a schema that the registry refuses, with its reason."""
         reason = _read_reason(answer)
         return Misconfigured(
-            f"the registry refuses feature_trigger.avsc under subject {self.subject}, most likely as incompatible with "
+            f"the registry refuses {self._file} under subject {self.subject}, most likely as incompatible with "
             f"the version before: compare the two, or set SCHEMA_VERSION=latest{reason and f'; it says: {reason}'}"
         )
 
-    def _read(self, answer: Answer) -> dict[str, Any]:
-        """The answer's JSON object, where the registry did as asked."""
+    def _read(self, answer: Answer, kind: type = dict) -> Any:  # noqa: ANN401  # of that kind
+        """The answer's JSON object, or whichever kind it must be, where the registry did as asked."""
         status, body = answer
         if status in (_UNAUTHORIZED, _FORBIDDEN):
             raise Misconfigured(
@@ -123,9 +134,9 @@ class ConfluentRegistry:
                 f"the schema registry at {self._url} answers HTTP {status}: check that SCHEMA_REGISTRY is the base URL "
                 "of its Confluent interface"
             )
-        if type(body) is not dict:
+        if type(body) is not kind:
             raise Undelivered(
-                f"the schema registry at {self._url} answers something that is no JSON object: check "
+                f"the schema registry at {self._url} answers something that is no JSON {_NAMES[kind]}: check "
                 "that SCHEMA_REGISTRY is the base URL of its Confluent interface"
             )
         return body

@@ -7,7 +7,7 @@ The interface: https://docs.aws.amazon.com/glue/latest/dg/aws-glue-api-schema-re
 """
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
@@ -16,7 +16,7 @@ from feature_events.aws.clients import ask_or_none, make_glue_client
 from feature_events.aws.errors import Action, to_unanswered
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured, Undelivered
-from feature_events.events.schema import SHIPPED_SCHEMA, Schema
+from feature_events.events.schema import Schema, read_shipped_schema
 from feature_events.logs import logger
 from feature_events.registries.registry import Registered
 from feature_events.setting_values import GLUE
@@ -24,7 +24,7 @@ from feature_events.settings import Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
-    from mypy_boto3_glue.type_defs import SchemaIdTypeDef
+    from mypy_boto3_glue.type_defs import GetSchemaVersionResponseTypeDef, SchemaIdTypeDef
 
 ANSWER_SECONDS = 10.0
 """How long one answer may take, with a second try: to register takes longer than to look up."""
@@ -53,7 +53,8 @@ class GlueRegistry:
 
     def __init__(self, settings: Settings, sleep: Callable[[float], None] = time.sleep) -> None:
         self.subject = settings.topic
-        self._schema = SHIPPED_SCHEMA
+        self._file = settings.schema_file
+        self._schema = read_shipped_schema(settings.schema_file)
         self._compatibility = settings.glue_compatibility
         self._sleep = sleep
         self._made: GlueClient | None = None
@@ -70,15 +71,7 @@ class GlueRegistry:
 
     def read_version(self, version: int | str) -> Schema:
         """The registry's own schema under this version."""
-        found = self._ask(
-            Action("glue:GetSchemaVersion", f"version {version} of {self._place} cannot be read"),
-            lambda client: client.get_schema_version(
-                SchemaId=self._schema_id,
-                SchemaVersionNumber=(
-                    {"LatestVersion": True} if version == "latest" else {"VersionNumber": int(version)}
-                ),
-            ),
-        )
+        found = self._read(version)
         if found is None:
             raise Misconfigured(
                 f"there is no version {version} of {self._place}: register a schema there, or set SCHEMA_VERSION to "
@@ -96,12 +89,23 @@ class GlueRegistry:
         logger.info("schema found", subject=self.subject, schema_id=str(schema.id), version=found["VersionNumber"])
         return schema
 
+    def read_versions(self) -> Mapping[int, str]:
+        """The texts of all versions that Glue has found compatible, by their numbers."""
+        latest = self._read("latest")
+        if latest is None:
+            return {}
+        # Numbers count up; one may be missing, since a version can be deleted
+        found = [*map(self._read, range(1, latest["VersionNumber"])), latest]
+        return {
+            each["VersionNumber"]: each["SchemaDefinition"] for each in found if each and each["Status"] == _AVAILABLE
+        }
+
     def look_up(self) -> Schema:
         """The shipped schema, which must be registered."""
         found = self.find_registered()
         if found is None:
             raise Misconfigured(
-                f"feature_trigger.avsc is no AVAILABLE version of {self._place}: check that SCHEMA_REGISTRY names "
+                f"{self._file} is no AVAILABLE version of {self._place}: check that SCHEMA_REGISTRY names "
                 "the right one, and register it there (RegisterSchema true does, or AUTO_REGISTER_SCHEMAS=true)"
             )
         return Schema(found.id, self._schema)
@@ -132,7 +136,7 @@ class GlueRegistry:
         found = self._find(wait_for=(_PENDING, _ABSENT))
         if found.status != _AVAILABLE:
             raise Misconfigured(
-                f"Glue refuses feature_trigger.avsc as a version of {self._place} (status {found.status}), most likely "
+                f"Glue refuses {self._file} as a version of {self._place} (status {found.status}), most likely "
                 "as incompatible with the versions before: compare them (aws glue get-schema-versions-diff), or set "
                 "SCHEMA_VERSION=latest"
             )
@@ -141,6 +145,18 @@ class GlueRegistry:
     def to_unreached(self, reason: str) -> Undelivered:
         """The error where Glue has given no answer, for this reason."""
         return to_unanswered(reason, Action("glue:GetSchemaByDefinition", f"{self._place} cannot be looked up"))
+
+    def _read(self, version: int | str) -> "GetSchemaVersionResponseTypeDef | None":
+        """A version, whatever its status; None where it is not there."""
+        return self._ask(
+            Action("glue:GetSchemaVersion", f"version {version} of {self._place} cannot be read"),
+            lambda client: client.get_schema_version(
+                SchemaId=self._schema_id,
+                SchemaVersionNumber=(
+                    {"LatestVersion": True} if version == "latest" else {"VersionNumber": int(version)}
+                ),
+            ),
+        )
 
     def _find(self, wait_for: Collection[str]) -> _Found:
         """The version that is the shipped schema, once its status is none of these."""
@@ -157,9 +173,7 @@ class GlueRegistry:
             if found.status not in wait_for:
                 return found
             if not end.remaining():
-                raise Undelivered(
-                    f"Glue still checks feature_trigger.avsc as a version of {self._place}: try again later"
-                )
+                raise Undelivered(f"Glue still checks {self._file} as a version of {self._place}: try again later")
             self._sleep(PAUSE_SECONDS)
 
     def _add(self) -> None:

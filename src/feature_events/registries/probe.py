@@ -69,9 +69,9 @@ def _find_schema(settings: Settings) -> str:
     if settings.schema_version is not None:
         schema = registry.read_version(settings.schema_version)
     elif settings.auto_register and registry.find_registered() is None:
-        if not registry.check_compatibility():
+        if registry.check_compatibility() is False:
             raise Misconfigured(
-                f"the registry calls feature_trigger.avsc incompatible with the latest version under "
+                f"the registry calls {settings.schema_file} incompatible with the latest version under "
                 f"{registry.subject}: compare the two, or set SCHEMA_VERSION=latest"
             )
         return f"not registered under {registry.subject}; the first batch will register it"

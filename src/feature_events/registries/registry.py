@@ -4,6 +4,7 @@ Who finds the schema, registers it or checks it need not know whether a registry
 answers.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
 from feature_events.errors import Undelivered
@@ -40,8 +41,14 @@ class Registry(Protocol):
     def find_registered(self) -> Registered | None:
         """Under what the shipped schema is registered, if it is."""
 
-    def check_compatibility(self) -> bool:
-        """Whether the registry would take the shipped schema, as far as it says so before it is registered."""
+    def read_versions(self) -> Mapping[int, str]:
+        """The texts of all versions that readers may have, by their numbers."""
+
+    def check_compatibility(self) -> bool | None:
+        """Whether the registry would take the shipped schema, as far as it says so before it is registered.
+
+        None where it knows no version yet.
+        """
 
     def register(self) -> None:
         """Registers the shipped schema; one that is there already keeps its id and version."""

@@ -12,8 +12,9 @@ from functools import partial
 from feature_events import metrics
 from feature_events.deadline import run_within
 from feature_events.errors import Undelivered
-from feature_events.events.schema import SHIPPED_SCHEMA, Schema
+from feature_events.events.schema import Schema, read_shipped_schema
 from feature_events.logs import logger
+from feature_events.registries.compatibility import refuse_breaking
 from feature_events.registries.confluent import ConfluentRegistry
 from feature_events.registries.glue import GlueRegistry
 from feature_events.registries.registry import Registered, Registry
@@ -40,7 +41,7 @@ def find_schema(settings: Settings, seconds: float, clock: Callable[[], float] =
     """
     if settings.schema_id is not None:
         logger.info("schema pinned", schema_id=settings.schema_id)
-        return Schema(settings.schema_id, SHIPPED_SCHEMA)
+        return Schema(settings.schema_id, read_shipped_schema(settings.schema_file))
     registry = to_registry(settings)
     start = clock()
     try:
@@ -60,14 +61,16 @@ def _ask_registry(registry: Registry, settings: Settings) -> Schema:
 
 
 def register_schema(settings: Settings) -> Registered:
-    """Registers the shipped schema unless it is registered, and only where the registry calls it compatible.
+    """Registers the shipped schema unless it is registered, and only where it breaks no reader of any version.
 
-    Raises the same as `find_schema`; where the registry refuses, with its own reason.
+    Raises the same as `find_schema`; where the registry refuses, with its own reason, which comes first.
     """
     registry = to_registry(settings)
     found = registry.find_registered()
     if found is None:
-        registry.check_compatibility()
+        if registry.check_compatibility():
+            text = read_shipped_schema(settings.schema_file)
+            refuse_breaking(settings.schema_file, text, registry.subject, registry.read_versions())
         registry.register()  # where the check gave no reason, the registry refuses here, and says why
         found = registry.find_registered()
     if found is None:

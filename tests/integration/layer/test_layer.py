@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
+from feature_events.settings import SCHEMA_FILES
 from local.application.artefacts import Artefacts, build
 from local.paths import LAMBDA_RUNTIME
 from local.servers.processes import Processes
@@ -117,11 +118,12 @@ def test_pipeline__is_complete_on_runtime_and_layer(artefacts: Artefacts) -> Non
     assert json.loads(done.stdout.splitlines()[-1]) == names
 
 
-def test_schema__is_deployed_as_it_is(artefacts: Artefacts) -> None:
+@pytest.mark.parametrize("file", SCHEMA_FILES)
+def test_schema__is_deployed_as_it_is(artefacts: Artefacts, file: str) -> None:
     """What is deployed has the one source file's text, and no link that leads nowhere."""
-    deployed = artefacts.code / "feature_events" / "events" / "feature_trigger.avsc"
+    deployed = artefacts.code / "feature_events" / "events" / file
     assert not deployed.is_symlink()
-    assert deployed.read_text() == Path("schemas/feature_trigger.avsc").read_text()
+    assert deployed.read_text() == Path("schemas", file).read_text()
 
 
 def test_table_layouts__are_deployed_as_they_are(artefacts: Artefacts) -> None:

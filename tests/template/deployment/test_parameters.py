@@ -24,6 +24,7 @@ VARIABLES = {
     "KafkaProperties": "KAFKA_PROPERTIES",
     "DeliveryTimeoutMs": "DELIVERY_TIMEOUT_MS",
     "SchemaId": "SCHEMA_ID",
+    "SchemaFile": "SCHEMA_FILE",
     "TableLayouts": "TABLE_LAYOUTS",
     "FeaturesMode": "FEATURES_MODE",
     "EventHeaders": "EVENT_HEADERS",

@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
+from feature_events.events.schema import SHIPPED_SCHEMA
 from local.errors import LocalError
+from local.servers.web import put_json
 from tests.support.web_client import read_json
 from tests.template.deployment.account import Account
 
@@ -62,3 +65,41 @@ def test_registration__follows_the_schema(
     reasons = [each.get("ResourceStatusReason", "") for each in events if "FAILED" in each["ResourceStatus"]]
     assert [reason for reason in reasons if "incompatible" in reason] != []
     assert read_json(versions) == [1, 2]
+
+
+def test_registration__follows_the_parameter(
+    account: Account, topic: Callable[..., str], remove: Callable[[str], None]
+) -> None:
+    """Another SchemaFile is registered, and the functions write with it; the former one has its id again."""
+    name = topic()
+    remove("schema-file")
+    (stream,) = account.make_tables(1).values()
+    parameters = {"TopicName": name, "StreamArns": stream}
+    found = []
+    for file in ("feature_trigger.avsc", "feature_trigger_v2.avsc", "feature_trigger.avsc"):
+        made = account.deploy("schema-file", parameters | {"SchemaFile": file})
+        variables = account.read_function(made.function)["Environment"]["Variables"]
+        assert variables["SCHEMA_FILE"] == file
+        found.append((variables["SCHEMA_ID"], read_json(f"{account.stack.registry}/subjects/{name}-value/versions")))
+    (first, one), (second, two), (third, three) = found
+    assert (one, two, three) == ([1], [1, 2], [1, 2])
+    assert (first == third, first == second) == (True, False)
+
+
+def test_registration__breaks_no_reader_whatever_the_registry_allows(
+    account: Account, topic: Callable[..., str], remove: Callable[[str], None]
+) -> None:
+    """A subject that is set to check nothing has a version whose readers need another field: the deployment says so."""
+    name = topic()
+    remove("breaking")
+    subject = f"{name}-value"
+    put_json(f"{account.stack.registry}/config/{subject}", b'{"compatibility": "NONE"}')
+    former = json.loads(SHIPPED_SCHEMA)
+    former["fields"].append({"name": "note", "type": "string"})
+    versions = f"{account.stack.registry}/subjects/{subject}/versions"
+    requests.post(versions, json={"schema": json.dumps(former)}, timeout=10).raise_for_status()
+    (stream,) = account.make_tables(1).values()
+    reason = "with version 1, its events cannot be read: note is not written and has no default"
+    with pytest.raises(LocalError, match=reason):
+        account.deploy("breaking", {"TopicName": name, "StreamArns": stream})
+    assert read_json(versions) == [1]

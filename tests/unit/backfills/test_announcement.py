@@ -11,13 +11,15 @@ from feature_events.backfills.announcement import Announced, Announcer
 from feature_events.backfills.checkpoints import Plan
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured, Undelivered
+from feature_events.events.codec import Codec
+from feature_events.events.details import EventDetails
 from feature_events.events.message import Message
-from feature_events.events.schema import SHIPPED_SCHEMA
+from feature_events.events.schema import SHIPPED_SCHEMA, read_shipped_schema
 from feature_events.settings import HeadersMode
 from tests.support.avro import read_avro
 from tests.support.backfills import STARTED_MS, MemoryTable, to_plan, to_scanned
 from tests.support.doubles import FakeClock, FakeDeadLetters, FakePublisher
-from tests.support.pipelines import PREFIX, to_pipeline
+from tests.support.pipelines import CODEC, PREFIX, to_pipeline
 from tests.support.records import WRITTEN, to_item
 
 AVRO = read_avro(SHIPPED_SCHEMA)
@@ -27,12 +29,18 @@ LARGE = tuple(f"feature_{number}" for number in range(200))
 class Announcement:
     """An announcer between doubles."""
 
-    def __init__(self, *items: Any, plan: Plan | None = None, headers: HeadersMode = "cloudevents") -> None:  # noqa: ANN401  # an item
+    def __init__(
+        self,
+        *items: Any,  # noqa: ANN401  # an item
+        plan: Plan | None = None,
+        headers: HeadersMode = "cloudevents",
+        codec: Codec = CODEC,
+    ) -> None:
         self.table = MemoryTable(*items)
         self.publisher = FakePublisher(message_max_bytes=1000)
         self.letters = FakeDeadLetters()
         self.clock = FakeClock()
-        pipeline = to_pipeline(self.publisher, self.letters, headers=headers)
+        pipeline = to_pipeline(self.publisher, self.letters, headers=headers)._replace(codec=codec)
         self.announcer = Announcer(plan or to_plan(), pipeline, self.table, 20.0)
 
     def announce(self) -> Announced:
@@ -274,3 +282,14 @@ def test_announce__of_an_empty_page_asks_nobody() -> None:
     run.publisher.topic_exists = False
     assert run.announce() == announced(0)
     assert run.table.asked == []
+
+
+def test_announce__tells_what_a_later_schema_asks_for() -> None:
+    """The event says that a backfill announces it."""
+    text = read_shipped_schema("feature_trigger_v2.avsc")
+    announcement = Announcement(to_scanned(), codec=Codec(text))
+    announcement.announce()
+    (message,) = announcement.publisher.log
+    event = read_avro(text).read(message.value[len(PREFIX) :])
+    known = {name: event[name] for name in EventDetails._fields if event[name] is not None}
+    assert known == {"table": "user_feature_store", "backfill": True}

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from feature_events.errors import PoisonRecord
-from feature_events.events.backfilled import to_backfilled_event, to_backfilled_headers
+from feature_events.events.backfilled import to_backfilled_details, to_backfilled_event, to_backfilled_headers
+from feature_events.events.details import EventDetails
 from feature_events.events.event import FeatureAvailabilityEvent, to_event
 from feature_events.events.headers import to_headers
 from feature_events.events.message import to_message
@@ -88,3 +89,9 @@ def test_to_message__of_a_backfilled_event_has_the_runs_time() -> None:
     event, change = event_of(), change_of()
     assert to_message(event, change, b"", []).timestamp_ms == STARTED_MS
     assert event.timestamp == WRITTEN
+
+
+def test_to_backfilled_details__are_what_a_scan_knows() -> None:
+    """Its table, and that it is a backfill's; which writes led to the item, and when, nobody has seen."""
+    expected = EventDetails(None, "user_feature_store", None, None, None, None, backfill=True)
+    assert to_backfilled_details(change_of()) == expected

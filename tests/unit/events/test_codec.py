@@ -10,8 +10,9 @@ import pytest
 
 from feature_events.errors import Misconfigured, PoisonRecord
 from feature_events.events.codec import Codec
+from feature_events.events.details import EventDetails
 from feature_events.events.event import FeatureAvailabilityEvent
-from feature_events.events.schema import SHIPPED_SCHEMA
+from feature_events.events.schema import SHIPPED_SCHEMA, read_shipped_schema
 from tests.support.avro import read_avro
 
 EVENT = FeatureAvailabilityEvent(
@@ -174,3 +175,41 @@ def test_encode__keeps_a_bounded_number_of_bytes() -> None:
     finally:
         tracemalloc.stop()
     assert kept < 3_000_000
+
+
+def test_encode__keeps_what_events_share_apart_from_what_they_seldom_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The names of 200 features are written once, though other ones change each time, wherever the fields stand."""
+    fields = {field["name"]: field for field in json.loads(read_shipped_schema("feature_trigger_v2.avsc"))["fields"]}
+    lists = [fields.pop(name) for name in ("changed_features", "features", "removed_features", "stream_time")]
+    for order in ([*lists, *fields.values()], [*fields.values(), *lists[::-1]]):
+        written: list[Any] = []
+
+        def write(file: BytesIO, schema: Any, value: Any, written: list[Any] = written) -> None:  # noqa: ANN401 -- fastavro's own
+            written.append(value)
+            fastavro.schemaless_writer(file, schema, value)
+
+        monkeypatch.setattr("feature_events.events.codec.schemaless_writer", write)
+        codec, event = Codec(to_schema(*order)), EVENT._replace(features=tuple(f"f{number}" for number in range(200)))
+        for number in range(20):
+            one = (f"f{number}",)
+            codec.encode(event + EventDetails("MODIFY", "t", str(number), number, one, (f"g{number}",), backfill=False))
+        assert len([each for each in written if type(each) is dict and "features" in each]) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "default"),
+    [
+        ("change", "string", "UNKNOWN"),
+        ("sequence_number", "string", "0"),
+        ("stream_time", "string", "1970-01-01T00:00:00.000Z"),
+        ("changed_features", {"type": "array", "items": "string"}, ["unknown"]),
+        ("changed_features", [{"type": "array", "items": "string"}, "null"], None),
+        ("sequence_number", ["string", "null"], None),
+    ],
+)
+def test_encode__writes_the_default_of_what_is_not_known(name: str, kind: object, default: object) -> None:
+    """Of a backfilled event, of which the least is known; null where the type has that."""
+    field = {"name": name, "type": kind, "default": default} if default else {"name": name, "type": kind}
+    schema = to_schema(*FIELDS[:4], field, *FIELDS[4:])
+    details = EventDetails(None, "t", None, None, None, None, backfill=True)
+    assert read_avro(schema).read(Codec(schema).encode(EVENT + details))[name] == default

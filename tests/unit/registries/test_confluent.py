@@ -58,6 +58,7 @@ def test_registry__says_what_a_person_must_change(
         (LOOK_UP, Answer(200, b"<html>"), "no JSON object"),
         (LOOK_UP, Answer(200, b"\xff\xfe"), "no JSON object"),
         (LOOK_UP, Answer.of(200, []), "no JSON object"),
+        (ConfluentRegistry.read_versions, Answer.of(200, {}), "no JSON list"),
         (LOOK_UP, Answer.of(200, {"id": "12"}), "without the schema or its id"),
         (LOOK_UP, Answer.of(200, {"id": -1}), "without the schema or its id"),
         (VERSION, Answer.of(200, {"id": 12}), "without the schema or its id"),

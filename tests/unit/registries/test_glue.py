@@ -3,6 +3,7 @@
 The flow is tried against moto's Glue, the answers that it never gives against botocore's own stubs.
 """
 
+import json
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, cast
@@ -16,11 +17,11 @@ from botocore.stub import Stubber
 from moto import mock_aws
 
 from feature_events.errors import FeatureEventsError, Misconfigured, Undelivered
-from feature_events.events.schema import SHIPPED_SCHEMA, Schema
+from feature_events.events.schema import SHIPPED_SCHEMA, Schema, read_shipped_schema
 from feature_events.registries import glue
 from feature_events.registries.glue import GlueRegistry
 from feature_events.registries.schema import find_schema, register_schema
-from feature_events.settings import Settings, read_settings
+from feature_events.settings import SCHEMA_FILES, Settings, read_settings
 from tests.support.resolver import hanging_resolver
 
 type Ask = Callable[[GlueRegistry], object]
@@ -28,6 +29,7 @@ type Ask = Callable[[GlueRegistry], object]
 TOPIC = "FEATURE_AVAILABILITY_EVENTS"
 ARN = "arn:aws:glue:eu-west-1:123456789012:registry/events.v1"
 VERSION = UUID("11111111-2222-3333-4444-555555555555")
+VERSION_2 = read_shipped_schema(SCHEMA_FILES[1])
 LONG = 20.0
 LOOK_UP: Ask = GlueRegistry.look_up
 REGISTER: Ask = GlueRegistry.register
@@ -93,18 +95,50 @@ def test_register_schema__creates_and_finds(account: Any) -> None:  # noqa: ANN4
 def test_register_schema__adds_a_version(account: Any) -> None:  # noqa: ANN401
     """A schema that is there gets the shipped one as a version, and keeps its compatibility."""
     place = {"RegistryName": "default-registry", "SchemaName": TOPIC}
-    account.create_schema(SchemaName=TOPIC, DataFormat="AVRO", Compatibility="NONE", SchemaDefinition='"string"')
+    account.create_schema(SchemaName=TOPIC, DataFormat="AVRO", Compatibility="NONE", SchemaDefinition=VERSION_2)
     registered = register_schema(to_settings())
     latest = account.get_schema_version(SchemaId=place, SchemaVersionNumber={"LatestVersion": True})
     assert (latest["SchemaVersionId"], latest["VersionNumber"]) == (str(registered.id), 2)
     assert account.get_schema(SchemaId=place)["Compatibility"] == "NONE"
 
 
+def test_register_schema__registers_what_is_asked_for(account: Any) -> None:  # noqa: ANN401
+    """SCHEMA_FILE names it; each of both goes well with the other."""
+    first, second = (register_schema(to_settings(SCHEMA_FILE=file)) for file in SCHEMA_FILES)
+    assert first.id != second.id
+    assert find_schema(to_settings(SCHEMA_FILE=SCHEMA_FILES[1]), LONG) == Schema(second.id, VERSION_2)
+    assert account.get_schema_version(SchemaVersionId=str(second.id))["SchemaDefinition"] == VERSION_2
+
+
+def test_register_schema__breaks_no_reader_whatever_glue_allows(account: Any) -> None:  # noqa: ANN401
+    """Every version counts, and not only the latest, which is the shipped one's like."""
+    former = json.loads(SHIPPED_SCHEMA)
+    former["fields"].append({"name": "note", "type": "string"})
+    place = {"RegistryName": "default-registry", "SchemaName": TOPIC}
+    account.create_schema(
+        SchemaName=TOPIC, DataFormat="AVRO", Compatibility="NONE", SchemaDefinition=json.dumps(former)
+    )
+    account.register_schema_version(SchemaId=place, SchemaDefinition=VERSION_2)
+    with pytest.raises(Misconfigured, match="with version 1, its events cannot be read: note is not written"):
+        register_schema(to_settings())
+    assert account.get_schema(SchemaId=place)["LatestSchemaVersion"] == 2
+
+
+def test_read_versions__are_those_that_glue_has_found_compatible(stub: Stubber) -> None:
+    """One that Glue refused or that was deleted has no readers."""
+    version = {"SchemaDefinition": "{}", "DataFormat": "AVRO"}
+    stub.add_response(READ, {**version, "VersionNumber": 4, "Status": "FAILURE"})
+    stub.add_response(READ, {**version, "VersionNumber": 1, "Status": "AVAILABLE"})
+    stub.add_client_error(READ, "EntityNotFoundException")
+    stub.add_response(READ, {**version, "VersionNumber": 3, "Status": "AVAILABLE"})
+    assert to_registry().read_versions() == {1: "{}", 3: "{}"}
+
+
 def test_register_schema__knows_what_takes_no_more_versions(account: Any) -> None:  # noqa: ANN401
     """A schema with DISABLED refuses each further version, and the one that it has is found all the same."""
     registered = register_schema(to_settings(GLUE_COMPATIBILITY="DISABLED"))
     assert find_schema(to_settings(AUTO_REGISTER_SCHEMAS="true"), LONG).id == registered.id
-    account.create_schema(SchemaName="other", DataFormat="AVRO", Compatibility="DISABLED", SchemaDefinition='"int"')
+    account.create_schema(SchemaName="other", DataFormat="AVRO", Compatibility="DISABLED", SchemaDefinition=VERSION_2)
     with pytest.raises(Misconfigured, match=r"InvalidInputException: Compatibility DISABLED .*: change the schema or"):
         register_schema(to_settings(TOPIC_NAME="other"))
 

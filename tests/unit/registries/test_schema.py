@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from feature_events.errors import Misconfigured, Undelivered
-from feature_events.events.schema import SHIPPED_SCHEMA, Schema
+from feature_events.events.schema import SHIPPED_SCHEMA, Schema, read_shipped_schema
 from feature_events.registries.schema import find_schema
 from feature_events.settings import Settings, read_settings
 from tests.support.resolver import hanging_resolver
@@ -22,6 +22,20 @@ def test_find_schema__asks_nobody_with_a_pinned_id(server: ScriptedServer, to_se
     """SCHEMA_ID needs no registry, even where one is named."""
     assert find_schema(to_settings(SCHEMA_ID="7"), LONG) == Schema(7, SHIPPED_SCHEMA)
     assert server.requests == []
+
+
+def test_find_schema__takes_the_shipped_schema_that_is_asked_for(
+    server: ScriptedServer, to_settings: ToSettings
+) -> None:
+    """SCHEMA_FILE names it, whether its id is pinned or looked up, and an error names it too."""
+    file = "feature_trigger_v2.avsc"
+    text = read_shipped_schema(file)
+    assert find_schema(to_settings(SCHEMA_ID="7", SCHEMA_FILE=file), LONG) == Schema(7, text)
+    server.script = [FOUND, Answer.of(404, {})]
+    assert find_schema(to_settings(SCHEMA_FILE=file), LONG) == Schema(12, text)
+    assert server.requests == [Request("POST", SUBJECT, {"schema": text})]
+    with pytest.raises(Misconfigured, match=r"feature_trigger_v2.avsc is not registered"):
+        find_schema(to_settings(SCHEMA_FILE=file), LONG)
 
 
 def test_find_schema__looks_the_shipped_schema_up(server: ScriptedServer, to_settings: ToSettings) -> None:

@@ -1,0 +1,161 @@
+"""Reads which fields a schema has, and refuses those that no event can fill.
+
+That is found at the start, with every such field named: at the first event it would stop the whole stream.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from typing import Any, NamedTuple
+
+from fastavro import parse_schema, schemaless_writer
+from fastavro.schema import SchemaParseException
+from fastavro.validation import validate
+
+from feature_events.epoch import to_iso
+from feature_events.errors import Misconfigured
+from feature_events.events.details import ALWAYS_KNOWN, EventDetails
+from feature_events.events.event import FeatureAvailabilityEvent
+
+type Field = Mapping[str, Any]
+"""A field of an Avro record, as its schema has it."""
+
+type Named = Mapping[str, Any]
+"""The types that a schema defines, by their names: a field may use one that a field before it defines."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_STREAM_TIME = "stream_time"
+
+# A field's type has to hold all of its samples. fastavro takes a tuple in a union for a pair of branch and value, so
+# features are given to it as a list
+_SAMPLES: Mapping[str, Sequence[Any]] = {
+    **{name: ["text"] for name in (*FeatureAvailabilityEvent._fields, *EventDetails._fields)},
+    "features": [["name"]],
+    "change": ["INSERT", "MODIFY"],
+    "changed_features": [["name"]],
+    "removed_features": [["name"]],
+    "backfill": [False, True],
+}
+
+
+class SchemaFields(NamedTuple):
+    """The fields of a schema that events can fill, in its order."""
+
+    fields: Sequence[Field]
+    named: Named
+    to_time: Callable[[int], str | datetime]
+    """Makes of milliseconds since the epoch what the type of `stream_time` holds."""
+    absent: Mapping[str, Any]
+    """What a detail is where it is not known, by its name: null where its type holds that, else its default."""
+
+    def fill(self, name: str, value: Any) -> Any:  # noqa: ANN401  # fastavro's own
+        """What this field holds where an event has this value."""
+        if value is None:
+            return self.absent.get(name)
+        return self.to_time(value) if name == _STREAM_TIME else value
+
+
+def read_fields(text: str) -> SchemaFields:
+    """The fields of this schema.
+
+    Args:
+        text: the schema, as JSON.
+
+    Raises:
+        Misconfigured: the schema is no Avro record, or has fields that no event can fill; they are named.
+
+    """
+    parsed, named = parse_record(text)
+    fields = list(parsed["fields"])
+    to_time = _choose_time(fields, named)
+    samples = {**_SAMPLES, _STREAM_TIME: [to_time(0)]}
+    _refuse_unfillable(fields, samples, named)
+    for field in fields:
+        _refuse_unwritable(field, samples, named)
+    absent = {
+        field["name"]: None if _holds(field, None, named) else field.get("default")
+        for field in fields
+        if field["name"] in EventDetails._fields
+    }
+    return SchemaFields(fields, named, to_time, absent)
+
+
+def to_record(fields: Sequence[Field], named: Named) -> Any:  # noqa: ANN401  # fastavro's own
+    """A record of some of the schema's fields, under a name that the schema has not."""
+    return parse_schema({"type": "record", "name": "FeatureEventsCodecPart", "fields": list(fields)}, dict(named))
+
+
+def parse_record(text: str) -> tuple[Mapping[str, Any], Named]:
+    """A schema, as fastavro has it, and the types that it defines.
+
+    Raises:
+        Misconfigured: it is not an Avro record with fields.
+
+    """
+    named: dict[str, Any] = {}
+    try:
+        parsed: Any = parse_schema(json.loads(text), named)
+    except (ValueError, KeyError, TypeError, AttributeError, SchemaParseException) as error:
+        raise Misconfigured(f"the schema is not valid Avro: {type(error).__name__}") from None
+    if type(parsed) is not dict or parsed.get("type") != "record" or not parsed["fields"]:
+        raise Misconfigured("the schema is not an Avro record with fields")
+    return parsed, named
+
+
+def _choose_time(fields: Sequence[Field], named: Named) -> Callable[[int], str | datetime]:
+    """Text where the schema's `stream_time` holds it; else a datetime, which fastavro writes as a logical type."""
+    holds_text = all(_holds(field, to_iso(0), named) for field in fields if field["name"] == _STREAM_TIME)
+    return to_iso if holds_text else _to_datetime
+
+
+def _to_datetime(epoch_ms: int) -> datetime:
+    return _EPOCH + timedelta(milliseconds=epoch_ms)
+
+
+def _refuse_unfillable(fields: Sequence[Field], samples: Mapping[str, Sequence[Any]], named: Named) -> None:
+    """Refuses a schema that asks for more than an event has, or always for what is not always known."""
+    unfillable = [field["name"] for field in fields if not _can_fill(field, samples, named)]
+    if unfillable:
+        raise Misconfigured(
+            f"a FeatureAvailabilityEvent cannot fill these fields of the registry's schema: {', '.join(unfillable)}; "
+            "give them a default or another type there, or choose another SCHEMA_VERSION"
+        )
+    seldom = [name for name in EventDetails._fields if name not in ALWAYS_KNOWN]
+    needed = [each["name"] for each in fields if each["name"] in seldom and not _can_be_absent(each, named)]
+    if needed:
+        raise Misconfigured(
+            f"not every event has these fields of the registry's schema: {', '.join(needed)}; make them nullable or "
+            "give them a default there, or choose another SCHEMA_VERSION"
+        )
+
+
+def _can_fill(field: Field, samples: Mapping[str, Sequence[Any]], named: Named) -> bool:
+    if field["name"] not in samples:
+        return "default" in field
+    return all(_holds(field, sample, named) for sample in samples[field["name"]])
+
+
+def _can_be_absent(field: Field, named: Named) -> bool:
+    return "default" in field or _holds(field, None, named)
+
+
+def _holds(field: Field, value: object, named: Named) -> bool:
+    """Whether the field's type holds this value."""
+    return bool(validate({field["name"]: value}, to_record([field], named), raise_errors=False))
+
+
+def _refuse_unwritable(field: Field, samples: Mapping[str, Sequence[Any]], named: Named) -> None:
+    """Refuses a default that fastavro cannot write, as it cannot one of bytes."""
+    name = field["name"]
+    given: list[dict[str, Any]] = [{name: sample} for sample in samples.get(name, ())]
+    if name not in FeatureAvailabilityEvent._fields and "default" in field:
+        given.append({})
+    try:
+        for record in given:
+            schemaless_writer(BytesIO(), to_record([field], named), record)
+    except Exception as error:  # noqa: BLE001  # whatever fastavro raises
+        raise Misconfigured(
+            f"the default of field {name} in the registry's schema cannot be written "
+            f"({type(error).__name__}): make it null, or choose another SCHEMA_VERSION"
+        ) from None

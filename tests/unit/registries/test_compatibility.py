@@ -1,0 +1,147 @@
+"""A schema that would break a reader of any version is refused, with version, direction and field."""
+
+import itertools
+import json
+from typing import Any
+
+import avro.compatibility
+import avro.schema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feature_events.errors import Misconfigured
+from feature_events.events.schema import SHIPPED_SCHEMA, read_shipped_schema
+from feature_events.registries.compatibility import find_breaks, refuse_breaking
+from feature_events.settings import SCHEMA_FILES
+
+VERSION_2 = read_shipped_schema("feature_trigger_v2.avsc")
+FIELDS = json.loads(SHIPPED_SCHEMA)["fields"]
+
+NOTE = "note is not written and has no default"
+
+TYPES: list[Any] = [
+    "null",
+    "boolean",
+    "int",
+    "long",
+    "float",
+    "double",
+    "string",
+    "bytes",
+    {"type": "long", "logicalType": "timestamp-millis"},
+    {"type": "enum", "name": "Color", "symbols": ["RED"]},
+    {"type": "enum", "name": "Color", "symbols": ["RED", "GREEN"]},
+    {"type": "enum", "name": "Color", "symbols": ["BLUE"], "default": "BLUE"},
+    {"type": "enum", "name": "Shade", "symbols": ["RED"]},
+    {"type": "enum", "name": "Shade", "symbols": ["RED"], "aliases": ["Color"]},
+    {"type": "fixed", "name": "Hash", "size": 4},
+    {"type": "fixed", "name": "Hash", "size": 8},
+    {"type": "fixed", "name": "Sum", "size": 4},
+    {"type": "record", "name": "Point", "fields": [{"name": "x", "type": "int"}]},
+    {"type": "record", "name": "Point", "fields": [{"name": "x", "type": "long"}]},
+    {"type": "record", "name": "Point", "fields": [{"name": "y", "type": "int", "default": 0}]},
+    {"type": "record", "name": "Place", "fields": [{"name": "x", "type": "int"}]},
+    {"type": "record", "name": "Node", "fields": [{"name": "next", "type": ["null", "Node"]}]},
+    {"type": "record", "name": "Node", "fields": [{"name": "next", "type": ["null", "int", "Node"]}]},
+]
+HOLDERS = [
+    lambda kind: kind,
+    lambda kind: {"type": "array", "items": kind},
+    lambda kind: {"type": "map", "values": kind},
+    lambda kind: ["null", kind] if kind != "null" else ["null"],
+    lambda kind: [kind, "string"] if kind != "string" else ["string"],
+]
+KINDS = st.builds(lambda holder, kind: holder(kind), st.sampled_from(HOLDERS), st.sampled_from(TYPES))
+
+
+def to_schema(*fields: object, name: str = "FeatureAvailabilityEvent") -> str:
+    """A schema with these fields."""
+    return json.dumps({"type": "record", "name": name, "fields": list(fields)})
+
+
+def is_compatible(reader: str, writer: str) -> bool:
+    """What Apache Avro says."""
+    checker: Any = avro.compatibility.ReaderWriterCompatibilityChecker  # which has no types
+    result = checker().get_compatibility(avro.schema.parse(reader), avro.schema.parse(writer))
+    return result.compatibility is avro.compatibility.SchemaCompatibilityType.compatible
+
+
+def test_find_breaks__judges_each_pair_of_types_as_apache_avro_does() -> None:
+    """Promotions, names, aliases, symbols, sizes, fields, and records that contain themselves."""
+    for read, written in itertools.product(TYPES, TYPES):
+        reader, writer = to_schema({"name": "b", "type": read}), to_schema({"name": "b", "type": written})
+        assert (find_breaks(reader, writer) == []) == is_compatible(reader, writer), (read, written)
+
+
+@given(KINDS, KINDS, st.booleans())
+def test_find_breaks__judges_as_apache_avro_does(read: object, written: object, is_there: bool) -> None:  # noqa: FBT001  # Hypothesis' way
+    """Whatever the field's types are, and where one of them lacks it."""
+    reader = to_schema({"name": "a", "type": "string"}, {"name": "b", "type": read})
+    writer = to_schema(*([{"name": "b", "type": written}] * is_there), {"name": "a", "type": "string"})
+    breaks = find_breaks(reader, writer)
+    assert (breaks == []) == is_compatible(reader, writer)
+    assert all(each.startswith("b ") for each in breaks)
+
+
+@pytest.mark.parametrize("aliases", [[], ["b"]])
+def test_find_breaks__knows_a_field_by_its_alias(aliases: list[str]) -> None:
+    """So a field can take another name for readers, though not for writers."""
+    reader, writer = (
+        to_schema({"name": "a", "type": "int", "aliases": aliases}),
+        to_schema({"name": "b", "type": "int"}),
+    )
+    assert (find_breaks(reader, writer) == []) == is_compatible(reader, writer) == bool(aliases)
+
+
+def test_refuse_breaking__takes_the_shipped_versions() -> None:
+    """Either can follow the other."""
+    for file in SCHEMA_FILES:
+        refuse_breaking(file, read_shipped_schema(file), "events-value", {1: SHIPPED_SCHEMA, 2: VERSION_2})
+
+
+@pytest.mark.parametrize(
+    ("schema", "reasons"),
+    [
+        (
+            to_schema(*FIELDS, {"name": "note", "type": "string"}),
+            [f"with it, events of version 3 cannot be read: {NOTE}"],
+        ),
+        (
+            to_schema(*FIELDS[1:]),
+            ["with version 3, its events cannot be read: event_id is not written and has no default"],
+        ),
+        (
+            to_schema({"name": "event_id", "type": ["null", "string"]}, *FIELDS[1:]),
+            ["with version 3, its events cannot be read: event_id is written as null or string and read as string"],
+        ),
+        (
+            to_schema({"name": "event_id", "type": "long"}, *FIELDS[1:], {"name": "note", "type": "int"}),
+            [
+                f"with it, events of version 3 cannot be read: event_id is written as string and read as long; {NOTE}",
+                "with version 3, its events cannot be read: event_id is written as long and read as string",
+            ],
+        ),
+        (
+            to_schema(*FIELDS, name="Other"),
+            [
+                "with it, events of version 3 cannot be read: the record has another name",
+                "with version 3, its events cannot be read: the record has another name",
+            ],
+        ),
+    ],
+)
+def test_refuse_breaking__names_field_version_and_direction(schema: str, reasons: list[str]) -> None:
+    """Also where another version goes well with it."""
+    with pytest.raises(Misconfigured) as raised:
+        refuse_breaking("new.avsc", schema, "events-value", {2: schema, 3: SHIPPED_SCHEMA})
+    assert str(raised.value) == (
+        f"new.avsc breaks readers of subject events-value: {'. '.join(reasons)}. Only add fields that have a default, "
+        "remove only such, and keep types; or write to another topic"
+    )
+
+
+def test_refuse_breaking__says_which_version_is_no_record() -> None:
+    """It cannot be compared, so nothing is registered beside it."""
+    with pytest.raises(Misconfigured, match=r"new.avsc cannot be compared with version 4 of s: the schema is not"):
+        refuse_breaking("new.avsc", SHIPPED_SCHEMA, "s", {4: '"string"'})
