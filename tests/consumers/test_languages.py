@@ -1,10 +1,16 @@
 """The examples in Java, Node and Go."""
 
+import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from confluent_kafka.schema_registry import Schema as RegisteredSchema
+from confluent_kafka.schema_registry import SchemaRegistryClient
+from fastavro import schemaless_writer
 
+from feature_events.events.schema import SHIPPED_SCHEMA
 from feature_events.events.wire_format import to_confluent_prefix
 from local.application.consumers import to_consumer_settings
 from local.servers.stack import Stack
@@ -15,6 +21,13 @@ from tests.support.consumers import SentTopic, by_key, prepare, run_example, sen
 UNKNOWN_ID = 424242
 SECRET = b"Personal-7731"
 """What a value holds that no error may show."""
+LATER_FIELDS: dict[str, tuple[object, object, object]] = {
+    "change": (["null", "string"], None, "MODIFY"),
+    "changed_features": (["null", {"type": "array", "items": "string"}], None, ["age"]),
+    "backfill": ("boolean", False, True),
+    "version": ("long", 0, 2**40),
+}
+"""Fields of a schema to come: the type, and the values in two events."""
 
 
 @pytest.fixture(scope="module", params=["go", "java", "node"])
@@ -30,6 +43,26 @@ def test_example__prints_what_was_sent(example: str, sent: SentTopic, tmp_path: 
     assert by_key(printed) == by_key(each.printed for each in sent.messages)
     committed = [read_committed(sent.kafka, f"example-{example}", sent.name, each) for each in range(4)]
     assert sum(max(each, 0) for each in committed) == len(sent.messages), "the next run would print some of them again"
+
+
+def test_example__prints_the_fields_of_a_later_schema(  # four are fixtures
+    *, example: str, stack: Stack, topic: Callable[..., str], registry: str, tmp_path: Path
+) -> None:
+    """A field that this version does not know is printed as it was written, null or not."""
+    name = topic()
+    schema = json.loads(SHIPPED_SCHEMA)
+    schema["fields"] += [{"name": field, "type": kind} for field, (kind, _, _) in LATER_FIELDS.items()]
+    registered = RegisteredSchema(json.dumps(schema), "AVRO")
+    schema_id = SchemaRegistryClient({"url": registry}).register_schema(f"{name}-value", registered)
+    messages = []
+    for message, place in zip(to_messages(2), (1, 2), strict=True):
+        event = {**message.event, **{field: known[place] for field, known in LATER_FIELDS.items()}}
+        body = io.BytesIO()
+        schemaless_writer(body, schema, event)
+        messages.append(message._replace(value=to_confluent_prefix(schema_id) + body.getvalue(), event=event))
+    sent = SentTopic(stack.kafka, registry, name, tuple(messages))
+    send(stack.kafka, name, messages)
+    assert run_example(example, sent.settings, len(messages), tmp_path / "log") == [each.printed for each in messages]
 
 
 @pytest.mark.parametrize(
