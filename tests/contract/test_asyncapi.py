@@ -17,11 +17,11 @@ from samcli.yamlhelper import yaml_parse  # type: ignore[import-untyped]
 from feature_events.errors import Misconfigured
 from feature_events.events.backfilled import to_backfilled_event, to_backfilled_headers
 from feature_events.events.headers import Headers
-from feature_events.events.schema import SHIPPED_SCHEMA
+from feature_events.events.schema import SHIPPED_SCHEMA, read_shipped_schema
 from feature_events.layouts.entity_features import EntityFeatures
 from feature_events.pipeline import Prepared
 from feature_events.records.scanned_item import to_change
-from feature_events.settings import DEFAULT_TOPIC
+from feature_events.settings import DEFAULT_SCHEMA_FILE, DEFAULT_TOPIC, SCHEMA_FILES
 from local.paths import ROOT
 from tests.support.avro import read_avro
 from tests.support.backfills import KEY_NAMES, STARTED_MS, TABLE_ARN, to_scanned
@@ -43,9 +43,8 @@ def document() -> Any:  # noqa: ANN401  # YAML
 
 @pytest.fixture(scope="module")
 def message(document: Any) -> Any:  # noqa: ANN401  # YAML
-    """What it says of the channel's message."""
-    [reference] = document["channels"]["featureAvailability"]["messages"].values()
-    return find(document, reference["$ref"])
+    """What it says of the first message, that of a stack that names no schema."""
+    return find_messages(document)[DEFAULT_SCHEMA_FILE]
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +58,17 @@ def find(document: Any, reference: str) -> Any:  # noqa: ANN401  # YAML
     for name in reference.removeprefix("#/").split("/"):
         document = document[name]
     return document
+
+
+def find_messages(document: Any) -> dict[str, Any]:  # noqa: ANN401  # YAML
+    """The channel's messages with what their traits say, by their schemas' files."""
+    found = {}
+    for reference in document["channels"]["featureAvailability"]["messages"].values():
+        message = find(document, reference["$ref"])
+        traits = [find(document, trait["$ref"]) for trait in message["traits"]]
+        whole = {name: value for each in [*traits, message] for name, value in each.items()}
+        found[whole["payload"]["schema"]["$ref"].removeprefix("./")] = whole
+    return found
 
 
 def find_references(node: object) -> Iterator[str]:
@@ -106,9 +116,9 @@ def test_document__is_valid(document: Any) -> None:  # noqa: ANN401  # YAML
 
 def test_rules__refuse_what_is_wrong(document: Any) -> None:  # noqa: ANN401  # YAML
     """They would notice a misspelt word, also within the Kafka bindings."""
-    message = document["components"]["messages"]["FeatureAvailabilityEvent"]
-    binding = {**message["bindings"]["kafka"], "schemaIdLocation": "value"}
-    wrong = {**document, "components": {"messages": {"Event": {**message, "bindings": {"kafka": binding}}}}}
+    trait = document["components"]["messageTraits"]["Event"]
+    binding = {**trait["bindings"]["kafka"], "schemaIdLocation": "value"}
+    wrong = {**document, "components": {"messageTraits": {"Event": {**trait, "bindings": {"kafka": binding}}}}}
     assert not Draft7Validator(RULES).is_valid(wrong)
     assert not Draft7Validator(RULES).is_valid({**document, "topics": {}})
 
@@ -119,9 +129,13 @@ def test_references__lead_somewhere(document: Any) -> None:  # noqa: ANN401  # Y
         assert find(document, reference) if reference.startswith("#/") else (SCHEMAS / reference).is_file()
 
 
-def test_schema__is_the_shipped_one(message: Any) -> None:  # noqa: ANN401  # YAML
-    """A consumer finds the schema that events are written by."""
-    assert (SCHEMAS / message["payload"]["schema"]["$ref"]).read_text() == SHIPPED_SCHEMA
+def test_messages__are_those_of_the_shipped_schemas(document: Any) -> None:  # noqa: ANN401  # YAML
+    """A consumer finds each schema that events are written by, all with the same headers, key and bindings."""
+    messages = find_messages(document)
+    assert set(messages) == set(SCHEMA_FILES)
+    assert {(SCHEMAS / file).read_text() for file in messages} == {*map(read_shipped_schema, SCHEMA_FILES)}
+    for name in ("contentType", "headers", "bindings"):
+        assert len({json.dumps(message[name]) for message in messages.values()}) == 1
 
 
 def test_channel__has_the_default_topic(document: Any) -> None:  # noqa: ANN401  # YAML
