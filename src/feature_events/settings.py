@@ -177,6 +177,8 @@ def _find_contradictions(environ: Mapping[str, str], settings: Settings, *, regi
         found.append(f"SCHEMA_ID must be {wanted}, as the registry in SCHEMA_REGISTRY has it")
     if {"SCHEMA_ID", "SCHEMA_VERSION"} <= given:
         found.append("SCHEMA_ID and SCHEMA_VERSION contradict each other: set one of them")
+    if "SCHEMA_VERSION" in given and settings.schema_file != DEFAULT_SCHEMA_FILE:
+        found.append("SCHEMA_VERSION uses the registry schema: leave SCHEMA_FILE out with it")
     if environ.get("AUTO_REGISTER_SCHEMAS", "").strip() == "true" and given & {"SCHEMA_ID", "SCHEMA_VERSION"}:
         found.append(
             "AUTO_REGISTER_SCHEMAS registers the shipped schema: set neither SCHEMA_ID nor SCHEMA_VERSION with it"

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, override
-from urllib.parse import parse_qsl, unquote_plus
+from urllib.parse import parse_qsl
 from uuid import uuid4
 
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
@@ -73,7 +73,7 @@ class TokenEndpoint:
             return Answer.of(400, {"error": "unsupported_grant_type"})
         kind, _, encoded = authorization.partition(" ")
         login = base64.b64decode(encoded).decode().split(":")
-        if kind != "Basic" or tuple(map(unquote_plus, login)) != self.client:
+        if kind != "Basic" or tuple(login) != self.client:
             return Answer.of(401, {"error": "invalid_client", "error_description": f"wrong: {authorization}"})
         if form.get("scope", "") not in self.scopes:
             return Answer.of(400, {"error": "invalid_scope"})

@@ -38,7 +38,10 @@ def test_glue__is_written_by_the_registration_alone(more: Parameters) -> None:
     [
         ({}, ["glue:GetSchemaByDefinition"]),
         ({"SchemaVersion": "latest"}, ["glue:GetSchemaVersion"]),
-        ({"AutoRegisterSchemas": "true"}, [WRITES_TO_GLUE[0], "glue:GetSchemaByDefinition", WRITES_TO_GLUE[1]]),
+        (
+            {"AutoRegisterSchemas": "true"},
+            ["glue:GetSchemaByDefinition", "glue:GetSchemaVersion", *WRITES_TO_GLUE],
+        ),
     ],
     ids=["looked up", "version", "registered"],
 )

@@ -116,6 +116,11 @@ CASES = [
         GIVEN | {"AutoRegisterSchemas": "true", "RegisterSchema": "false"},
     ),
     Case(
+        "SchemaVersion uses the registry schema, so leave SchemaFile at its default.",
+        LATEST | {"SchemaFile": "feature_trigger_v2.avsc"},
+        GIVEN | {"SchemaFile": "feature_trigger_v2.avsc"},
+    ),
+    Case(
         "SchemaRegistrySecretArn is for SchemaRegistry, which is empty.",
         PINNED | {"SchemaRegistrySecretArn": SECRET},
         GIVEN | {"SchemaRegistrySecretArn": SECRET},

@@ -126,7 +126,7 @@ def test_handler__registers_no_schema_that_breaks_a_reader(
     registry.script = [Answer.of(404, {}), COMPATIBLE, Answer.of(200, [1]), version]
     answer = ask(cloudformation)
     assert answer["Status"] == "FAILED"
-    assert "with version 1, its events cannot be read: note is not written and has no default" in answer["Reason"]
+    assert "With version 1, its events cannot be read: note is not written and has no default" in answer["Reason"]
     assert [request.method for request in registry.requests if request.path.endswith("/versions")] == ["GET"]
 
 

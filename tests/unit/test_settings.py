@@ -19,7 +19,6 @@ GIVEN = {
     "SCHEMA_REGISTRY": "https://registry.example:8081/apis/ccompat/v7/",
     "TOPIC_NAME": "features.v1",
     "SCHEMA_VERSION": "3",
-    "SCHEMA_FILE": "feature_trigger_v2.avsc",
     "AUTO_REGISTER_SCHEMAS": "false",
     "STREAM_ARNS": f"{STREAM}2026-01-01T00:00:00.000, {STREAM}2026-01-02T00:00:00.000",
     "FEATURES_MODE": "changed",
@@ -75,7 +74,7 @@ def test_read_settings__takes_what_is_given() -> None:
         topic="features.v1",
         schema_id=None,
         schema_version=3,
-        schema_file="feature_trigger_v2.avsc",
+        schema_file="feature_trigger.avsc",
         auto_register=False,
         table_layouts=to_table_layouts("default"),
         streams=(f"{STREAM}2026-01-01T00:00:00.000", f"{STREAM}2026-01-02T00:00:00.000"),
@@ -204,6 +203,10 @@ def test_read_settings__keeps_its_promises_from_properties(name: str) -> None:
             for registry in ("glue", GLUE_REGISTRY)
             for name in ("SCHEMA_REGISTRY_SECRET_ARN", "SCHEMA_REGISTRY_CA_SECRET_ARN")
         ),
+        (
+            {**GIVEN, "SCHEMA_FILE": "feature_trigger_v2.avsc"},
+            "SCHEMA_VERSION uses the registry schema: leave SCHEMA_FILE out",
+        ),
         ({**LEAST, "SCHEMA_REGISTRY": "glue"}, "SCHEMA_ID must be the UUID of a schema version"),
         ({**LEAST, "SCHEMA_REGISTRY": "http://r", "SCHEMA_ID": str(VERSION)}, "SCHEMA_ID must be a number, as the"),
         (
@@ -262,3 +265,8 @@ def test_read_settings__takes_glue_for_a_registry(registry: str) -> None:
     assert (settings.registry, settings.is_glue, settings.schema_id) == (registry, True, VERSION)
     assert settings.glue_compatibility == "FULL_ALL"
     assert not read_settings({**environ, "SCHEMA_REGISTRY": "", "GLUE_COMPATIBILITY": "NONE"}).is_glue
+
+
+def test_read_settings__takes_the_second_schema() -> None:
+    """A file beside the default one is taken by its name."""
+    assert read_settings({**LEAST, "SCHEMA_FILE": "feature_trigger_v2.avsc"}).schema_file == "feature_trigger_v2.avsc"

@@ -31,7 +31,8 @@ _REMEDIES_BY_SERVICE: Mapping[str, Mapping[str, str]] = {
     },
     # https://docs.aws.amazon.com/glue/latest/dg/aws-glue-api-schema-registry-api.html
     "glue": {
-        "AccessDeniedException": "grant the function's role {action} on the registry and on the schema in it",
+        "AccessDeniedException": "grant the function's role {action} on the registry and on the schema in it, both "
+        "of which must be of its account",
         "EntityNotFoundException": "create the registry, or set SCHEMA_REGISTRY to one that exists",
         "InvalidInputException": "change the schema or the setting that Glue names",
         "ResourceNumberLimitExceededException": "have the account's quota raised, or delete what nobody needs",

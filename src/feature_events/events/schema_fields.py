@@ -38,6 +38,15 @@ _SAMPLES: Mapping[str, Sequence[Any]] = {
     "backfill": [False, True],
 }
 
+_TYPES: Mapping[str, str] = {
+    **dict.fromkeys(EventDetails._fields, "string"),
+    "stream_time": "string or a logical timestamp",
+    "changed_features": "array of string",
+    "removed_features": "array of string",
+    "backfill": "boolean",
+}
+"""What holds each detail, as a message says it."""
+
 
 class SchemaFields(NamedTuple):
     """The fields of a schema that events can fill, in its order."""
@@ -116,6 +125,13 @@ def _to_datetime(epoch_ms: int) -> datetime:
 def _refuse_unfillable(fields: Sequence[Field], samples: Mapping[str, Sequence[Any]], named: Named) -> None:
     """Refuses a schema that asks for more than an event has, or always for what is not always known."""
     unfillable = [field["name"] for field in fields if not _can_fill(field, samples, named)]
+    details = [name for name in unfillable if name in EventDetails._fields]
+    if details:
+        raise Misconfigured(
+            f"these fields of the registry's schema have types that cannot hold what an event has by these names: "
+            f"{', '.join(f'{name} ({_TYPES[name]})' for name in details)}; change their types or their names there, or "
+            "choose another SCHEMA_VERSION"
+        )
     if unfillable:
         raise Misconfigured(
             f"a FeatureAvailabilityEvent cannot fill these fields of the registry's schema: {', '.join(unfillable)}; "
@@ -142,7 +158,10 @@ def _can_be_absent(field: Field, named: Named) -> bool:
 
 def _holds(field: Field, value: object, named: Named) -> bool:
     """Whether the field's type holds this value."""
-    return bool(validate({field["name"]: value}, to_record([field], named), raise_errors=False))
+    try:
+        return bool(validate({field["name"]: value}, to_record([field], named), raise_errors=False))
+    except (ValueError, TypeError):  # fastavro reads a text as the date or decimal that a logical type is
+        return False
 
 
 def _refuse_unwritable(field: Field, samples: Mapping[str, Sequence[Any]], named: Named) -> None:

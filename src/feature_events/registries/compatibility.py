@@ -8,19 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from feature_events.errors import Misconfigured
-from feature_events.events.schema_fields import Field, Named, parse_record
+from feature_events.events.schema_fields import Field, parse_record
 
 # https://avro.apache.org/docs/1.12.0/specification/#schema-resolution
-_READ_AS = {
-    "int": ("long", "float", "double"),
-    "long": ("float", "double"),
-    "float": ("double",),
-    "string": ("bytes",),
-    "bytes": ("string",),
-}
-"""What is written as one type and can be read as these."""
-_HELD = {"array": "items", "map": "values"}
-"""Where a type has that of what it holds."""
+_ALIKE = ({"string", "bytes"},)
+"""Types of which each can be read as the other."""
 
 
 def refuse_breaking(file: str, text: str, subject: str, versions: Mapping[int, str]) -> None:
@@ -42,88 +34,61 @@ def refuse_breaking(file: str, text: str, subject: str, versions: Mapping[int, s
             older, newer = find_breaks(text, other), find_breaks(other, text)
         except Misconfigured as error:
             raise Misconfigured(f"{file} cannot be compared with version {number} of {subject}: {error}") from None
-        found += [f"with it, events of version {number} cannot be read: {'; '.join(older)}"] if older else []
-        found += [f"with version {number}, its events cannot be read: {'; '.join(newer)}"] if newer else []
+        found += [f"With it, events of version {number} cannot be read: {'; '.join(older)}"] if older else []
+        found += [f"With version {number}, its events cannot be read: {'; '.join(newer)}"] if newer else []
     if found:
+        # What to do comes first: CloudFormation shows so much of a reason and no more
         raise Misconfigured(
-            f"{file} breaks readers of subject {subject}: {'. '.join(found)}. Only add fields that have a default, "
-            "remove only such, and keep types; or write to another topic"
+            f"{file} breaks readers of subject {subject}: only add fields that have a default, remove only such, and "
+            "keep types; delete a version that no event in the topic is of; or write to another topic. "
+            f"{'. '.join(found)}"
         )
 
 
 def find_breaks(reader: str, writer: str) -> Sequence[str]:
     """The fields, with reasons, for which a reader by one schema cannot read what was written by the other.
 
+    One of them is a shipped schema, whose fields are strings, booleans, arrays, null and unions of these.
+
     Raises:
         Misconfigured: one of them is no Avro record.
 
     """
-    (read, read_named), (written, written_named) = parse_record(reader), parse_record(writer)
-    resolution = _Resolution(read_named, written_named)
+    (read, _), (written, _) = parse_record(reader), parse_record(writer)
     renamed = [] if _have_one_name(read, written) else ["the record has another name"]
-    return [*renamed, *resolution.find_breaks(read["fields"], written["fields"])]
+    return [*renamed, *_find_breaks(read["fields"], written["fields"])]
 
 
-class _Resolution:
-    """Whether types of one schema can read types of another one."""
-
-    def __init__(self, read_named: Named, written_named: Named) -> None:
-        self._read_named = read_named
-        self._written_named = written_named
-        self._assumed: set[tuple[str, str]] = set()
-        """The records that are being compared, by their names: in one that contains itself they come again."""
-
-    def find_breaks(self, read: Sequence[Field], written: Sequence[Field]) -> Iterator[str]:
-        """The fields of a record that cannot be read, with reasons."""
-        types = {field["name"]: field["type"] for field in written}
-        for field in read:
-            name = next((name for name in (field["name"], *field.get("aliases", ())) if name in types), None)
-            if name is not None and not self._reads(field["type"], types[name]):
-                yield f"{field['name']} is written as {_describe(types[name])} and read as {_describe(field['type'])}"
-            if name is None and "default" not in field:
-                yield f"{field['name']} is not written and has no default"
-
-    def _reads(self, read: Any, written: Any) -> bool:  # noqa: ANN401  # fastavro's own
-        """Whether one type can read all that is written as the other one."""
-        if type(written) is list:
-            return all(self._reads(read, branch) for branch in written)
-        if type(read) is list:
-            return any(self._reads(branch, written) for branch in read)
-        read, written = _define(read, self._read_named), _define(written, self._written_named)
-        kind = _to_kind(written)
-        if _to_kind(read) != kind:
-            return _to_kind(read) in _READ_AS.get(kind, ())
-        return self._reads_same(kind, read, written)
-
-    def _reads_same(self, kind: str, read: Any, written: Any) -> bool:  # noqa: ANN401  # fastavro's own
-        """Whether a type can read what is written as another one of the same kind."""
-        if kind in _HELD:
-            return self._reads(read[_HELD[kind]], written[_HELD[kind]])
-        if kind == "enum":
-            return _have_one_name(read, written) and ("default" in read or {*written["symbols"]} <= {*read["symbols"]})
-        if kind == "fixed":
-            return _have_one_name(read, written) and bool(read["size"] == written["size"])
-        return kind != "record" or self._reads_record(read, written)
-
-    def _reads_record(self, read: Any, written: Any) -> bool:  # noqa: ANN401  # fastavro's own
-        names = read["name"], written["name"]
-        if names in self._assumed:
-            return True
-        self._assumed.add(names)
-        return _have_one_name(read, written) and not list(self.find_breaks(read["fields"], written["fields"]))
+def _find_breaks(read: Sequence[Field], written: Sequence[Field]) -> Iterator[str]:
+    """The fields of a record that cannot be read, with reasons."""
+    types = {field["name"]: field["type"] for field in written}
+    for field in read:
+        name = next((name for name in (field["name"], *field.get("aliases", ())) if name in types), None)
+        if name is not None and not _reads(field["type"], types[name]):
+            yield f"{field['name']} is written as {_describe(types[name])} and read as {_describe(field['type'])}"
+        if name is None and "default" not in field:
+            yield f"{field['name']} is not written and has no default"
 
 
-def _define(schema: Any, named: Named) -> Any:  # noqa: ANN401  # fastavro's own
-    """The type itself, where a schema names one that it has defined before."""
-    return named.get(schema, schema) if type(schema) is str else schema
+def _reads(read: Any, written: Any) -> bool:  # noqa: ANN401  # fastavro's own
+    """Whether one type can read all that is written as the other one."""
+    if type(written) is list:
+        return all(_reads(read, branch) for branch in written)
+    if type(read) is list:
+        return any(_reads(branch, written) for branch in read)
+    kinds = {_to_kind(read), _to_kind(written)}
+    if len(kinds) > 1:
+        return kinds in _ALIKE
+    return kinds != {"array"} or _reads(read["items"], written["items"])
 
 
 def _to_kind(schema: Any) -> str:  # noqa: ANN401  # fastavro's own
+    """The name of a type, which is its own where the schema names it."""
     return str(schema if type(schema) is str else schema["type"])
 
 
 def _have_one_name(read: Any, written: Any) -> bool:  # noqa: ANN401  # fastavro's own
-    """Whether two named types are called the same, namespaces apart, or the reader knows the other name as an alias."""
+    """Whether two records are called the same, namespaces apart, or the reader knows the other name as an alias."""
     names = [name.rpartition(".")[2] for name in (read["name"], *read.get("aliases", ()))]
     return written["name"].rpartition(".")[2] in names
 
@@ -133,4 +98,4 @@ def _describe(schema: Any) -> str:  # noqa: ANN401  # fastavro's own
     if type(schema) is list:
         return " or ".join(map(_describe, schema))
     kind = _to_kind(schema)
-    return f"{kind} of {_describe(schema[_HELD[kind]])}" if kind in _HELD else kind
+    return f"array of {_describe(schema['items'])}" if kind == "array" else kind

@@ -48,7 +48,7 @@ class ConfluentRegistry:
                 "SCHEMA_VERSION to one that exists"
             )
         body = self._read(answer)
-        if body.get("schemaType", "AVRO") != "AVRO" or body.get("references"):
+        if not _is_plain_avro(answer):
             raise Misconfigured(
                 f"version {version} of subject {self.subject} is not a self-contained Avro schema: set SCHEMA_VERSION "
                 "to one that is"
@@ -79,7 +79,18 @@ class ConfluentRegistry:
         """The texts of all versions that the subject has, by their numbers."""
         answer = self._transport.ask("GET", f"{self._path}/versions")
         numbers = [] if answer.status == _NOT_FOUND else self._read(answer, list)
-        return {number: self.read_version(number).text for number in numbers}
+        return {number: self._read_text(number) for number in numbers}
+
+    def _read_text(self, number: int) -> str:
+        """The text of a version that the shipped schema is compared with."""
+        answer = self._transport.ask("GET", f"{self._path}/versions/{number}")
+        text = self._read(answer).get("schema")
+        if not _is_plain_avro(answer) or type(text) is not str:
+            raise Misconfigured(
+                f"{self._file} cannot be compared with version {number} of subject {self.subject}, which is not a "
+                "self-contained Avro schema: delete that version where no event is of it, or write to another topic"
+            )
+        return text
 
     def check_compatibility(self) -> bool | None:
         """Whether the shipped schema is compatible with the latest version; None where the registry knows none.
@@ -97,13 +108,17 @@ class ConfluentRegistry:
             raise self._to_incompatible(answer)
         return not is_refused
 
-    def register(self) -> None:
+    def register(self) -> Registered:
         """Registers the shipped schema; one that is there already keeps its id and version."""
         answer = self._transport.ask("POST", f"{self._path}/versions", self._shipped)
         if answer.status in (_CONFLICT, _UNPROCESSABLE):
             raise self._to_incompatible(answer)
         self._read(answer)
         logger.info("schema registered", subject=self.subject)
+        found = self.find_registered()
+        if found is None:
+            raise Undelivered(f"the schema registry at {self._url} does not find what it has just registered")
+        return found
 
     def to_unreached(self, reason: str) -> Undelivered:
         """The error where the registry has given no answer, for this reason."""
@@ -152,6 +167,11 @@ class ConfluentRegistry:
 def to_subject(topic: str) -> str:
     """The subject of the topic's values, as Confluent's TopicNameStrategy has it."""
     return f"{topic}-value"
+
+
+def _is_plain_avro(answer: Answer) -> bool:
+    """Whether a version is an Avro schema that refers to no other one."""
+    return answer.body.get("schemaType", "AVRO") == "AVRO" and not answer.body.get("references")
 
 
 def _read_reason(answer: Answer) -> str:

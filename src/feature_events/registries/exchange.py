@@ -107,11 +107,12 @@ def _to_error(peer: Peer, error: Exception) -> FeatureEventsError:
             f"the certificate of the {peer.name} is not trusted: check it, and the CA certificates that the function "
             "trusts (SCHEMA_REGISTRY_CA_SECRET_ARN)"
         )
-    if _CERTIFICATE_ALERT.search(text):
+    alert = _CERTIFICATE_ALERT.search(text)
+    if alert:
         return Misconfigured(
-            f"the {peer.name} refuses the TLS connection, most likely for want of a client certificate that it trusts: "
-            "check certificate and privateKey in the secret in SCHEMA_REGISTRY_SECRET_ARN, when the certificate "
-            "expires, and which CA issued it"
+            f"the {peer.name} refuses the TLS connection ({alert[0]}): check its versions and ciphers of TLS, and "
+            "whether it wants a client certificate; one that is shown is in the secret in SCHEMA_REGISTRY_SECRET_ARN: "
+            "check when it expires, and which CA issued it"
         )
     return peer.to_unreached(type(error).__name__)
 

@@ -8,7 +8,7 @@ The interface: https://docs.aws.amazon.com/glue/latest/dg/aws-glue-api-schema-re
 
 import time
 from collections.abc import Callable, Collection, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from feature_events.aws.arn import to_glue_registry_name, to_glue_schema_arn, to_region
@@ -24,7 +24,12 @@ from feature_events.settings import Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
-    from mypy_boto3_glue.type_defs import GetSchemaVersionResponseTypeDef, SchemaIdTypeDef
+    from mypy_boto3_glue.type_defs import (
+        CreateSchemaResponseTypeDef,
+        GetSchemaByDefinitionResponseTypeDef,
+        GetSchemaVersionResponseTypeDef,
+        SchemaIdTypeDef,
+    )
 
 ANSWER_SECONDS = 10.0
 """How long one answer may take, with a second try: to register takes longer than to look up."""
@@ -33,19 +38,11 @@ CHECK_SECONDS = 30.0
 PAUSE_SECONDS = 0.5
 
 _DEFAULT_REGISTRY = "default-registry"
-_AVAILABLE, _PENDING, _ABSENT = "AVAILABLE", "PENDING", "ABSENT"
+_AVAILABLE, _PENDING = "AVAILABLE", "PENDING"
 _NOT_FOUND, _EXISTS, _CHANGED = "EntityNotFoundException", "AlreadyExistsException", "ConcurrentModificationException"
 
 _TRIES = 5
 """How often a schema is added that others create or change at the same time."""
-
-
-class _Found(NamedTuple):
-    """The version that is the shipped schema."""
-
-    status: str
-    """Glue's own, or ABSENT where there is no such version."""
-    id: str
 
 
 class GlueRegistry:
@@ -63,7 +60,7 @@ class GlueRegistry:
         self._schema_id: SchemaIdTypeDef = {"RegistryName": _DEFAULT_REGISTRY, "SchemaName": settings.topic}
         name = _DEFAULT_REGISTRY
         if settings.registry is not None and settings.registry != GLUE:
-            # By their ARNs, since a name would be looked for in the function's own account
+            # By their ARNs, so that another account's is refused and not looked for under the same name in this one
             name, self._region = to_glue_registry_name(settings.registry), to_region(settings.registry)
             self._registry = {"RegistryId": {"RegistryArn": settings.registry}}
             self._schema_id = {"SchemaArn": to_glue_schema_arn(settings.registry, settings.topic)}
@@ -102,45 +99,46 @@ class GlueRegistry:
 
     def look_up(self) -> Schema:
         """The shipped schema, which must be registered."""
-        found = self.find_registered()
-        if found is None:
+        found = self._find()
+        if found is None or found["Status"] not in (_AVAILABLE, _PENDING):
             raise Misconfigured(
                 f"{self._file} is no AVAILABLE version of {self._place}: check that SCHEMA_REGISTRY names "
                 "the right one, and register it there (RegisterSchema true does, or AUTO_REGISTER_SCHEMAS=true)"
             )
-        return Schema(found.id, self._schema)
+        if found["Status"] == _PENDING:
+            raise self._to_pending()
+        return Schema(self._to_registered(found["SchemaVersionId"]).id, self._schema)
 
     def find_registered(self) -> Registered | None:
         """Under what the shipped schema is registered, if it is, and Glue has found it compatible."""
-        found = self._find(wait_for=(_PENDING,))
-        if found.status != _AVAILABLE:
+        found = self._find()
+        if found is None or found["Status"] != _AVAILABLE:
             return None
-        logger.info("schema found", subject=self.subject, schema_id=found.id)
-        return Registered(UUID(found.id), None)
+        return self._to_registered(found["SchemaVersionId"])
 
     def check_compatibility(self) -> bool:
         """Always true: Glue checks a schema only as it is registered."""
         return True
 
-    def register(self) -> None:
-        """Registers the shipped schema; one that is there already keeps its id and version.
+    def register(self) -> Registered:
+        """Registers the shipped schema, and waits until Glue has checked it.
 
         Raises:
             Misconfigured: Glue refuses it; a reason it gives for what it cannot read, and none for incompatibility.
             Undelivered: Glue did not answer, or has not come to the end of its check.
 
         """
-        if self.find_registered() is not None:
-            return  # a schema that takes no more versions refuses also the one that it has
-        self._add()
-        found = self._find(wait_for=(_PENDING, _ABSENT))
-        if found.status != _AVAILABLE:
+        number = self._add()
+        added = self._wait(number)
+        if added["Status"] != _AVAILABLE:
             raise Misconfigured(
-                f"Glue refuses {self._file} as a version of {self._place} (status {found.status}), most likely "
-                "as incompatible with the versions before: compare them (aws glue get-schema-versions-diff), or set "
+                f"Glue refuses {self._file} as version {number} of {self._place} (status {added['Status']}), most "
+                "likely as incompatible with the versions before: compare them (aws glue get-schema-versions-diff), "
+                f"and delete version {number} (aws glue delete-schema-versions) before it is registered again; or set "
                 "SCHEMA_VERSION=latest"
             )
         logger.info("schema registered", subject=self.subject)
+        return self._to_registered(added["SchemaVersionId"])
 
     def to_unreached(self, reason: str) -> Undelivered:
         """The error where Glue has given no answer, for this reason."""
@@ -158,41 +156,58 @@ class GlueRegistry:
             ),
         )
 
-    def _find(self, wait_for: Collection[str]) -> _Found:
-        """The version that is the shipped schema, once its status is none of these."""
-        action = Action("glue:GetSchemaByDefinition", f"{self._place} cannot be looked up")
+    def _find(self) -> "GetSchemaByDefinitionResponseTypeDef | None":
+        """The version that is the shipped schema, whatever its status; None where there is none."""
+        found = self._ask(
+            Action("glue:GetSchemaByDefinition", f"{self._place} cannot be looked up"),
+            lambda client: client.get_schema_by_definition(SchemaId=self._schema_id, SchemaDefinition=self._schema),
+        )
+        if found is not None:
+            self._refuse_other_format(found["DataFormat"])
+        return found
+
+    def _wait(self, number: int) -> "GetSchemaVersionResponseTypeDef":
+        """This version, which was just added, once Glue has checked it."""
         end = Deadline(CHECK_SECONDS)
         while True:
-            answer = self._ask(
-                action,
-                lambda client: client.get_schema_by_definition(SchemaId=self._schema_id, SchemaDefinition=self._schema),
-            )
-            if answer is not None:
-                self._refuse_other_format(answer["DataFormat"])
-            found = _Found(answer["Status"], answer["SchemaVersionId"]) if answer else _Found(_ABSENT, "")
-            if found.status not in wait_for:
+            found = self._read(number)
+            if found is not None and found["Status"] != _PENDING:
                 return found
             if not end.remaining():
-                raise Undelivered(f"Glue still checks {self._file} as a version of {self._place}: try again later")
+                raise self._to_pending()
             self._sleep(PAUSE_SECONDS)
 
-    def _add(self) -> None:
-        """Adds the shipped schema as a version, or as the first of a new schema, whoever else does so just then."""
+    def _add(self) -> int:
+        """Adds the shipped schema as a version, or as the first of a new schema, whoever else does so just then.
+
+        Returns:
+            The version's number; where the schema has this version already, of that one.
+
+        """
         for _ in range(_TRIES):
             added = self._ask(
                 Action("glue:RegisterSchemaVersion", f"{self._place} cannot be given a version"),
                 lambda client: client.register_schema_version(SchemaId=self._schema_id, SchemaDefinition=self._schema),
                 (_NOT_FOUND, _CHANGED),
             )
-            created = added or self._ask(
+            if added is not None:
+                return added["VersionNumber"]
+            created = self._ask(
                 Action("glue:CreateSchema", f"{self._place} cannot be created"), self._create, (_EXISTS, _CHANGED)
             )
             if created is not None:
-                return
+                return created["LatestSchemaVersion"]
             self._sleep(PAUSE_SECONDS)
         raise Undelivered(f"others change {self._place} at the same time: try again later")
 
-    def _create(self, client: "GlueClient") -> object:
+    def _to_pending(self) -> Undelivered:
+        return Undelivered(f"Glue still checks {self._file} as a version of {self._place}: try again later")
+
+    def _to_registered(self, version_id: str) -> Registered:
+        logger.info("schema found", subject=self.subject, schema_id=version_id)
+        return Registered(UUID(version_id), None)
+
+    def _create(self, client: "GlueClient") -> "CreateSchemaResponseTypeDef":
         return client.create_schema(
             SchemaName=self.subject,
             DataFormat="AVRO",

@@ -16,7 +16,7 @@ from feature_events.registries.authentication import (
     to_registry_context,
     to_token_context,
 )
-from feature_events.registries.schema import to_registry
+from feature_events.registries.schema import refuse_incompatible, to_registry
 from feature_events.settings import Settings
 
 SCHEMA = "schema"
@@ -69,7 +69,7 @@ def _find_schema(settings: Settings) -> str:
     if settings.schema_version is not None:
         schema = registry.read_version(settings.schema_version)
     elif settings.auto_register and registry.find_registered() is None:
-        if registry.check_compatibility() is False:
+        if not refuse_incompatible(registry, settings):
             raise Misconfigured(
                 f"the registry calls {settings.schema_file} incompatible with the latest version under "
                 f"{registry.subject}: compare the two, or set SCHEMA_VERSION=latest"

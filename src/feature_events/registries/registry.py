@@ -50,7 +50,7 @@ class Registry(Protocol):
         None where it knows no version yet.
         """
 
-    def register(self) -> None:
+    def register(self) -> Registered:
         """Registers the shipped schema; one that is there already keeps its id and version."""
 
     def to_unreached(self, reason: str) -> Undelivered:

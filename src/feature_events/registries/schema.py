@@ -11,7 +11,6 @@ from functools import partial
 
 from feature_events import metrics
 from feature_events.deadline import run_within
-from feature_events.errors import Undelivered
 from feature_events.events.schema import Schema, read_shipped_schema
 from feature_events.logs import logger
 from feature_events.registries.compatibility import refuse_breaking
@@ -56,7 +55,7 @@ def _ask_registry(registry: Registry, settings: Settings) -> Schema:
     if settings.schema_version is not None:
         return registry.read_version(settings.schema_version)
     if settings.auto_register:
-        registry.register()
+        return Schema(_register(registry, settings).id, read_shipped_schema(settings.schema_file))
     return registry.look_up()
 
 
@@ -65,14 +64,27 @@ def register_schema(settings: Settings) -> Registered:
 
     Raises the same as `find_schema`; where the registry refuses, with its own reason, which comes first.
     """
-    registry = to_registry(settings)
+    return _register(to_registry(settings), settings)
+
+
+def _register(registry: Registry, settings: Settings) -> Registered:
     found = registry.find_registered()
     if found is None:
-        if registry.check_compatibility():
-            text = read_shipped_schema(settings.schema_file)
-            refuse_breaking(settings.schema_file, text, registry.subject, registry.read_versions())
-        registry.register()  # where the check gave no reason, the registry refuses here, and says why
-        found = registry.find_registered()
-    if found is None:
-        raise Undelivered(f"the schema registry at {settings.registry} does not find what it has just registered")
+        refuse_incompatible(registry, settings)
+        found = registry.register()  # where the check gave no reason, the registry refuses here, and says why
     return found
+
+
+def refuse_incompatible(registry: Registry, settings: Settings) -> bool:
+    """Refuses the shipped schema where it would break a reader; whether the registry has no objection either.
+
+    Raises:
+        Misconfigured: it would, or the registry refuses it and says why.
+        Undelivered: the registry did not answer.
+
+    """
+    is_compatible = registry.check_compatibility()
+    if is_compatible:
+        text = read_shipped_schema(settings.schema_file)
+        refuse_breaking(settings.schema_file, text, registry.subject, registry.read_versions())
+    return is_compatible is not False

@@ -9,7 +9,7 @@ import math
 import re
 import time
 from typing import Any
-from urllib.parse import quote_plus, urlsplit, urlunsplit
+from urllib.parse import urlsplit, urlunsplit
 
 import requests
 from requests.auth import HTTPBasicAuth
@@ -96,8 +96,9 @@ class Tokens:
         return token
 
     def _ask(self) -> Answer:
-        # Encoded before they are joined (https://datatracker.ietf.org/doc/html/rfc6749#section-2.3.1)
-        login = HTTPBasicAuth(quote_plus(self._client.client_id), quote_plus(self._client.client_secret))
+        # Not encoded before they are joined, as RFC 6749 has it: Kafka's and Confluent's clients do not either, and so
+        # identity providers take them (https://cwiki.apache.org/confluence/x/lQ5hEw, KIP-1025)
+        login = HTTPBasicAuth(self._client.client_id.encode(), self._client.client_secret.encode())
         scope = {"scope": self._client.scope} if self._client.scope else {}
         data = {"grant_type": "client_credentials", **scope}
         headers = {"Accept": "application/json"}

@@ -19,12 +19,3 @@ def server() -> Iterator[ScriptedServer]:
 def to_settings(server: ScriptedServer) -> Callable[..., Settings]:
     """Makes settings with this registry, and with these variables."""
     return lambda **environ: read_settings({"KAFKA_BROKER_URL": "b:9092", "SCHEMA_REGISTRY": server.url, **environ})
-
-
-@pytest.fixture
-def glue_region(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What Lambda puts into the environment."""
-    for name in ("AWS_DEFAULT_REGION", "AWS_REGION"):
-        monkeypatch.setenv(name, "us-east-1")
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")

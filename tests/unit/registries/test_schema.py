@@ -1,5 +1,6 @@
 """The schema and its id are found once, in three ways, within the time of a start."""
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -46,10 +47,35 @@ def test_find_schema__looks_the_shipped_schema_up(server: ScriptedServer, to_set
 
 
 def test_find_schema__registers_when_told_to(server: ScriptedServer, to_settings: ToSettings) -> None:
-    """With AUTO_REGISTER_SCHEMAS the schema is registered, then found with its version."""
-    server.script = [Answer.of(200, {"id": 12}), FOUND]
+    """With AUTO_REGISTER_SCHEMAS the schema is registered where it is not there, then found with its version."""
+    server.script = [Answer.of(404, {}), Answer.of(404, {}), Answer.of(200, {"id": 12}), FOUND]
     assert find_schema(to_settings(AUTO_REGISTER_SCHEMAS="true"), LONG) == Schema(12, SHIPPED_SCHEMA)
-    assert [request.path for request in server.requests] == [SUBJECT + "/versions", SUBJECT]
+    assert [request.path for request in server.requests] == [
+        SUBJECT,
+        f"/compatibility{SUBJECT}/versions/latest?verbose=true",
+        f"{SUBJECT}/versions",
+        SUBJECT,
+    ]
+
+
+def test_find_schema__registers_nothing_that_breaks_a_reader(server: ScriptedServer, to_settings: ToSettings) -> None:
+    """Whoever registers it, the schema is compared with every version that the subject has."""
+    former = json.loads(SHIPPED_SCHEMA)
+    former["fields"].append({"name": "note", "type": "string"})
+    version = Answer.of(200, {"id": 1, "version": 1, "schema": json.dumps(former)})
+    server.script = [Answer.of(404, {}), Answer.of(200, {"is_compatible": True}), Answer.of(200, [1]), version]
+    with pytest.raises(Misconfigured, match="With version 1, its events cannot be read: note is not written"):
+        find_schema(to_settings(AUTO_REGISTER_SCHEMAS="true"), LONG)
+
+
+def test_find_schema__says_with_which_version_it_cannot_be_compared(
+    server: ScriptedServer, to_settings: ToSettings
+) -> None:
+    """A version of another kind has no fields to compare."""
+    version = Answer.of(200, {"id": 1, "version": 4, "schema": "{}", "schemaType": "JSON"})
+    server.script = [Answer.of(404, {}), Answer.of(200, {"is_compatible": True}), Answer.of(200, [4]), version]
+    with pytest.raises(Misconfigured, match=r"cannot be compared with version 4 of subject .*: delete that version"):
+        find_schema(to_settings(AUTO_REGISTER_SCHEMAS="true"), LONG)
 
 
 @pytest.mark.parametrize("version", ["latest", "3"])

@@ -44,19 +44,19 @@ def bench(server: ScriptedServer) -> Bench:
     """A client of an endpoint that gives a token, then another."""
     server.script = [Answer.of(200, TOKEN), Answer.of(200, SECOND)]
     time = Time()
-    client = OAuthClient("me:you", "hidden+ø", f"{server.url}/token?tenant=hidden")
+    client = OAuthClient("me", "hidden+:/ø", f"{server.url}/token?tenant=hidden")
     return Bench(Tokens(client, requests.Session(), time), server, time)
 
 
 @pytest.mark.parametrize(("scope", "body"), [(None, ""), ("a b:c", "&scope=a+b%3Ac")])
 def test_to_headers__asks_as_the_rfc_says(server: ScriptedServer, scope: str | None, body: str) -> None:
-    """Id and secret are encoded each for itself, so that neither a colon nor another letter is taken for another."""
+    """Id and secret go as they are, in UTF-8, as Confluent's own clients send them."""
     server.script = [Answer.of(200, TOKEN)]
-    client = OAuthClient("me:you", "hidden+ø", f"{server.url}/token?tenant=7", scope)
+    client = OAuthClient("me", "hidden+:/ø", f"{server.url}/token?tenant=7", scope)
     assert Tokens(client, requests.Session()).to_headers() == {"Authorization": "Bearer token-1"}
     assert server.requests == [("POST", "/token?tenant=7", f"grant_type=client_credentials{body}")]
     assert server.content_types == ["application/x-www-form-urlencoded"]
-    assert base64.b64decode(server.authorizations[0].removeprefix("Basic ")) == b"me%3Ayou:hidden%2B%C3%B8"
+    assert base64.b64decode(server.authorizations[0].removeprefix("Basic ")).decode() == "me:hidden+:/ø"
 
 
 def test_to_headers__names_cluster_and_pool_to_confluent_cloud(server: ScriptedServer) -> None:
