@@ -21,7 +21,7 @@ class ExampleConsumer(NamedTuple):
     needs: Sequence[str]
     """The programs that must be on the PATH."""
     prepare: Sequence[Sequence[str]]
-    """Commands that fetch and build what it needs; run again, they change nothing."""
+    """Commands that fetch and build what it needs; run again, they leave a running program its files."""
     run: Sequence[str]
     """The command that reads the topic from its beginning, until it is told to end."""
 

@@ -2,6 +2,8 @@
 
 import io
 import json
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,11 +14,12 @@ from fastavro import schemaless_writer
 
 from feature_events.events.schema import SHIPPED_SCHEMA
 from feature_events.events.wire_format import to_confluent_prefix
-from local.application.consumers import to_consumer_settings
+from local.application.consumers import CONSUMERS, read_consumers, to_consumer_settings
 from local.servers.stack import Stack
 from tests.consumers.conftest import FIRST_ID, to_messages
 from tests.support.consumer_failures import read_committed, run_to_end
-from tests.support.consumers import SentTopic, by_key, prepare, run_example, send
+from tests.support.consumers import LIMIT, SentTopic, by_key, prepare, run_example, send, start
+from tests.support.web_server import Answer, run_scripted_server
 
 UNKNOWN_ID = 424242
 SECRET = b"Personal-7731"
@@ -28,6 +31,15 @@ LATER_FIELDS: dict[str, tuple[object, object, object]] = {
     "version": ("long", 0, 2**40),
 }
 """Fields of a schema to come: the type, and the values in two events."""
+FAIL_TWICE = """
+let failures = 2;
+const print = console.log;
+console.log = (line) => {
+  if (failures-- > 0) throw new Error("connect ECONNREFUSED 192.0.2.1:5432");
+  print(line);
+};
+"""
+"""Makes the work of the example in Node, which is to print, fail as a database's client does."""
 
 
 @pytest.fixture(scope="module", params=["go", "java", "node"])
@@ -106,3 +118,81 @@ def test_example__names_a_missing_setting(missing: str, example: str, tmp_path: 
     assert (ended.status, ended.printed) == (1, [])
     [line] = ended.log.splitlines()
     assert line.endswith(f"{missing} must be set")
+
+
+def test_example__asks_for_a_schema_by_its_id(
+    *, example: str, stack: Stack, topic: Callable[..., str], tmp_path: Path
+) -> None:
+    """The registry is asked once for an id, by the documented path, also where its URL ends with a slash."""
+    name = topic()
+    messages = to_messages(2)
+    send(stack.kafka, name, messages)
+    with run_scripted_server() as server:
+        server.script = [Answer.of(200, {"schema": SHIPPED_SCHEMA})]
+        settings = to_consumer_settings(stack.kafka, f"{server.url}/apis/ccompat/v7/", name)
+        printed = run_example(example, settings, len(messages), tmp_path / "log")
+    assert printed == [each.printed for each in messages]
+    assert [each.path for each in server.requests] == [f"/apis/ccompat/v7/schemas/ids/{FIRST_ID}"]
+
+
+def test_prepare__leaves_a_running_program_its_files(example: str) -> None:
+    """What is prepared already is not made again: a second terminal may start the same example."""
+
+    def read_files() -> dict[Path, int]:
+        return {path: path.stat().st_ino for path in (CONSUMERS / example).rglob("*") if path.is_file()}
+
+    before = read_files()
+    prepare(example)
+    assert read_files() == before
+
+
+def test_node__is_locked_as_it_is_declared() -> None:
+    """The lock has the dependencies of package.json: npm would fetch others without a word."""
+    declared = json.loads((CONSUMERS / "node" / "package.json").read_text())["dependencies"]
+    locked = json.loads((CONSUMERS / "node" / "package-lock.json").read_text())["packages"]
+    assert locked[""]["dependencies"] == declared
+    assert {name: locked[f"node_modules/{name}"]["version"] for name in declared} == declared
+
+
+def test_node__calls_work_that_failed_again(
+    *, stack: Stack, topic: Callable[..., str], registry: str, tmp_path: Path
+) -> None:
+    """An error of a team's own work is told as that, not as a message that cannot be read, and no event is lost."""
+    prepare("node")
+    name = topic()
+    messages = to_messages(2)
+    send(stack.kafka, name, messages)
+    preloaded = tmp_path / "fail.mjs"
+    preloaded.write_text(FAIL_TWICE)
+    settings = {**to_consumer_settings(stack.kafka, registry, name), "NODE_OPTIONS": f"--import={preloaded}"}
+    assert run_example("node", settings, len(messages), tmp_path / "log") == [each.printed for each in messages]
+    log = (tmp_path / "log").read_text()
+    assert "ECONNREFUSED" in log
+    assert "cannot be read" not in log
+
+
+def test_go__commits_before_a_fetch_is_processed(
+    *, stack: Stack, topic: Callable[..., str], registry: str, tmp_path: Path
+) -> None:
+    """While its work stands still among a thousand messages of one fetch, those before are committed."""
+    prepare("go")
+    name = topic()
+    messages = to_messages(1000)
+    send(stack.kafka, name, messages)
+    example = read_consumers()["go"]
+    settings = to_consumer_settings(stack.kafka, registry, name)
+    with (tmp_path / "log").open("w") as errors, start(example.run, example.directory, settings, errors) as running:
+        assert running.stdout is not None
+        end = threading.Timer(LIMIT, running.kill)
+        end.start()
+        printed = [json.loads(running.stdout.readline()) for _ in range(300)]
+        # Nobody reads on, so it stands still as soon as the pipe is full
+        deadline = time.monotonic() + 30
+        while (committed := read_committed(stack.kafka, "example-go", name)) < 300 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        running.terminate()
+        printed += [json.loads(line) for line in running.stdout]
+        end.cancel()
+    assert 300 <= committed < len(messages)
+    assert printed[:300] == [each.printed for each in messages[:300]]
+    assert (running.returncode, len(printed) % 100) == (0, 0)

@@ -177,7 +177,7 @@ def main() -> None:
     features = frozenset(each.strip() for each in read_setting("FEATURES").split(","))
     limit = read_limit()
     settings = {
-        "bootstrap.servers": read_setting("KAFKA_BROKER_URL"),  # beside it: how your cluster authenticates
+        "bootstrap.servers": read_setting("KAFKA_BROKER_URL"),  # beside it and the registry's url: how you authenticate
         "group.id": "example-await-features",
         "auto.offset.reset": "earliest",
         "enable.auto.offset.store": False,

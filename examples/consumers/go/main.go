@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/twmb/avro"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -77,18 +78,22 @@ func (d *decoder) print(ctx context.Context, record *kgo.Record) error {
 	return json.NewEncoder(os.Stdout).Encode(line{string(record.Key), headers, event})
 }
 
+// pollLimit keeps the time between two commits short: a whole fetch can hold 50 MiB of each broker.
+const pollLimit = 100
+
 func run(ctx context.Context, brokers, registryURL, topic string) error {
-	registry, err := sr.NewClient(sr.URLs(registryURL))
+	registry, err := sr.NewClient(sr.URLs(registryURL)) // beside it: how you authenticate, such as sr.BasicAuth
 	if err != nil {
 		return err
 	}
 	client, err := kgo.NewClient(
-		kgo.SeedBrokers(strings.Split(brokers, ",")...),
+		kgo.SeedBrokers(strings.Split(brokers, ",")...), // beside it: how you authenticate, such as kgo.SASL
 		kgo.ConsumerGroup("example-go"),
 		kgo.ConsumeTopics(topic),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.DisableAutoCommit(),
-		kgo.BlockRebalanceOnPoll(), // no other member gets a partition between its records and their commit
+		kgo.BlockRebalanceOnPoll(),          // no other member gets a partition between its records and their commit
+		kgo.RebalanceTimeout(5*time.Minute), // a member whose records and commit take longer is put out of its group
 		kgo.WithLogger(kgo.BasicLogger(os.Stderr, kgo.LogLevelWarn, nil)),
 	)
 	if err != nil {
@@ -98,7 +103,7 @@ func run(ctx context.Context, brokers, registryURL, topic string) error {
 
 	events := decoder{registry, map[int]*avro.Schema{}}
 	for {
-		fetches := client.PollFetches(ctx)
+		fetches := client.PollRecords(ctx, pollLimit)
 		if ctx.Err() != nil {
 			return nil
 		}

@@ -19,20 +19,31 @@ function readSetting(name, fallback) {
   return value;
 }
 
-// What is done with an event: put your own work here
-async function printMessage(registry, message) {
+async function readMessage(registry, message) {
   if (message.value === null) throw new Error("it has no value");
   // By the schema that the event was written with, so that it keeps the fields of later schemas too
   const event = await registry.decode(message.value);
   const headers = Object.entries(message.headers).map(([name, value]) => [name, value.toString()]);
-  console.log(JSON.stringify({ key: message.key.toString(), headers: Object.fromEntries(headers), event }));
+  return { key: message.key.toString(), headers: Object.fromEntries(headers), event };
+}
+
+// What is done with an event: put your own work here. Where it throws, kafkajs calls it again, until it succeeds.
+async function work(line) {
+  console.log(JSON.stringify(line));
 }
 
 async function consume() {
   const topic = readSetting("TOPIC_NAME", "FEATURE_AVAILABILITY_EVENTS");
   const brokers = readSetting("KAFKA_BROKER_URL").split(",");
+  // Beside host and brokers: how you authenticate
   const registry = new SchemaRegistry({ host: readSetting("SCHEMA_REGISTRY") });
-  const consumer = new Kafka({ brokers, logLevel: logLevel.WARN }).consumer({ groupId: "example-node" });
+  const consumer = new Kafka({ brokers, logLevel: logLevel.WARN }).consumer({
+    groupId: "example-node",
+    // Work on one event must be shorter: kafkajs sends heartbeats only between events. So long, too, a crashed
+    // process's partitions wait for another.
+    sessionTimeout: 300_000,
+    rebalanceTimeout: 300_000,
+  });
 
   // kafkajs restarts by itself after a transient error, such as a broker's restart
   const ended = new Promise((resolve) => {
@@ -45,14 +56,16 @@ async function consume() {
     await consumer.run({
       // kafkajs commits an offset after this has returned, and never that of a message for which it threw
       eachMessage: async (received) => {
+        let line;
         try {
-          await printMessage(registry, received.message);
+          line = await readMessage(registry, received.message);
         } catch (error) {
           const { partition, message } = received;
           const place = `${topic} [${partition}] offset ${message.offset}`;
           // kafkajs retries after any other error for ever, and the partition stands still
           throw new KafkaJSNonRetriableError(`${place} cannot be read: ${error.message}`, { cause: error });
         }
+        await work(line);
       },
     });
     const error = await ended;

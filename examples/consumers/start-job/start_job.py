@@ -133,7 +133,7 @@ def main() -> None:
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda *_: stopping.set())
     settings = {
-        "bootstrap.servers": read_setting("KAFKA_BROKER_URL"),  # beside it: how your cluster authenticates
+        "bootstrap.servers": read_setting("KAFKA_BROKER_URL"),  # beside it and the registry's url: how you authenticate
         "group.id": "example-start-job",
         "auto.offset.reset": "earliest",
         "enable.auto.offset.store": False,

@@ -33,6 +33,7 @@ class FeatureEventReader(KafkaSharedStreamProducer):
 
     async def open_stream(self) -> AsyncIterator[tuple[Payload, KafkaBrokerPayload]]:
         """The payload of each message, and the place that is committed after it."""
+        # Beside the url: how you authenticate
         registry = SchemaRegistryClient({"url": os.environ["SCHEMA_REGISTRY"], "timeout": REGISTRY_TIMEOUT_SECONDS})
         hook = KafkaConsumerHook(topics=self.topics, kafka_config_id=self.kafka_config_id)
         await self._ensure_manual_commit(hook)

@@ -31,7 +31,7 @@ public final class Consume {
         try {
             String topic = setting("TOPIC_NAME", "FEATURE_AVAILABILITY_EVENTS");
             Map<String, Object> settings = Map.of(
-                    "bootstrap.servers", setting("KAFKA_BROKER_URL", null),
+                    "bootstrap.servers", setting("KAFKA_BROKER_URL", null), // beside it: how you authenticate
                     "group.id", "example-java-glue",
                     "auto.offset.reset", "earliest",
                     "enable.auto.commit", false,

@@ -32,7 +32,7 @@ final class ConfluentAvroDeserializer implements Deserializer<GenericRecord> {
     private final Map<Integer, Schema> schemas = new HashMap<>();
 
     ConfluentAvroDeserializer(String registry) {
-        this.registry = registry;
+        this.registry = registry.replaceAll("/+$", "");
     }
 
     @Override
@@ -52,6 +52,7 @@ final class ConfluentAvroDeserializer implements Deserializer<GenericRecord> {
     }
 
     private Schema fetch(int id) {
+        // Where your registry authenticates you: .header("Authorization", ...) here, or .sslContext(...) of the HttpClient
         var request = HttpRequest.newBuilder(URI.create(registry + "/schemas/ids/" + id)).timeout(TIMEOUT).build();
         try {
             var answer = http.send(request, BodyHandlers.ofString());

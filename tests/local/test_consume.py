@@ -1,0 +1,95 @@
+"""`make consume` becomes an example on the stack that is up, or says in a line what is missing."""
+
+import io
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from rich.console import Console
+
+from local.application.consumers import ExampleConsumer
+from local.commands import consume as command
+from local.commands import running_stack
+from local.errors import LocalError
+from local.servers.topic import TOPIC
+
+STACK = SimpleNamespace(kafka="127.0.0.1:9", registry="http://127.0.0.1:8", aws="http://127.0.0.1:7")
+
+
+class Become(Exception):
+    """What would be the end of this process: another program takes its place."""
+
+
+@pytest.fixture
+def console() -> Console:
+    """A console that shows nothing."""
+    return Console(file=io.StringIO())
+
+
+@pytest.fixture
+def became(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, Sequence[str], Mapping[str, str]]]:
+    """The directory, the command and the environment of the program that takes this one's place."""
+    found: list[tuple[Path, Sequence[str], Mapping[str, str]]] = []
+
+    def become(_program: str, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
+        found.append((Path.cwd(), arguments, environment))
+        raise Become
+
+    monkeypatch.setattr(os, "execvpe", become)
+    monkeypatch.chdir(Path.cwd())  # the command leaves it
+    return found
+
+
+def give(monkeypatch: pytest.MonkeyPatch, **commands: Sequence[Sequence[str]] | Sequence[str]) -> None:
+    """Lets the example in Go have these commands, on a stack that is up."""
+    example = ExampleConsumer(**{"name": "go", "needs": [], "prepare": [], "run": ["./consume"], **commands})  # type: ignore[arg-type]  # each has its own type
+    monkeypatch.setattr(command, "read_consumers", lambda: {"go": example})
+    monkeypatch.setattr(command, "find_running", lambda: STACK)
+
+
+def test_consume__becomes_the_example(
+    console: Console, monkeypatch: pytest.MonkeyPatch, became: list[tuple[Path, Sequence[str], Mapping[str, str]]]
+) -> None:
+    """It runs in the example's folder, is told where the topic is, and has a test account of AWS's alone."""
+    give(monkeypatch)
+    monkeypatch.setenv("AWS_PROFILE", "production")
+    with pytest.raises(Become):
+        command.consume(console, example="go")
+    [(directory, arguments, environment)] = became
+    assert (directory.name, arguments) == ("go", ["./consume"])
+    settings = {"KAFKA_BROKER_URL": STACK.kafka, "SCHEMA_REGISTRY": STACK.registry, "TOPIC_NAME": TOPIC}
+    assert settings.items() <= environment.items()
+    assert environment["AWS_ENDPOINT_URL"] == STACK.aws
+    assert "AWS_PROFILE" not in environment
+
+
+def test_consume__names_the_examples(console: Console) -> None:
+    """Who mistypes a name sees those that there are."""
+    with pytest.raises(LocalError, match=r"^there is no example rust: EXAMPLE must be one of airflow, go, "):
+        command.consume(console, example="rust")
+
+
+def test_consume__names_missing_programs(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A toolchain that is not on the PATH is named before anything is prepared."""
+    give(monkeypatch, needs=["no-such-node", "sh", "no-such-npm"], prepare=[["false"]])
+    with pytest.raises(LocalError, match=r"^the example go needs no-such-node and no-such-npm, which this "):
+        command.consume(console, example="go")
+
+
+def test_consume__needs_a_stack(console: Console, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Where none is up it says how to start one."""
+    monkeypatch.setattr(running_stack, "DEFAULT_STACK", tmp_path)
+    with pytest.raises(LocalError, match="no local stack is up: start one with `make up`"):
+        command.consume(console, example="python")
+
+
+def test_consume__names_a_preparation_that_failed(
+    console: Console, monkeypatch: pytest.MonkeyPatch, became: list[tuple[Path, Sequence[str], Mapping[str, str]]]
+) -> None:
+    """What cannot be built is not run."""
+    give(monkeypatch, prepare=[["true"], ["sh", "-c", "exit 3"]])
+    with pytest.raises(LocalError, match=r"^the example go could not be prepared: sh -c exit 3 failed$"):
+        command.consume(console, example="go")
+    assert became == []
