@@ -4,11 +4,13 @@ Airflow is large, so its tests run where `make consume EXAMPLE=airflow` has inst
 asked for.
 """
 
+import io
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -17,8 +19,9 @@ import pytest
 from confluent_kafka import ConsumerGroupTopicPartitions
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.schema_registry.error import SchemaRegistryError
+from fastavro import schemaless_writer
 
-from examples.consumers.airflow.plugins.feature_event_payload import RegistryUnavailable, to_payload
+from examples.consumers.airflow.plugins.feature_event_payload import PREFIX_BYTES, RegistryUnavailable, to_payload
 from examples.consumers.airflow.run import to_environment
 from feature_events.events.schema import SHIPPED_SCHEMA
 from local.application.consumers import read_consumers
@@ -31,7 +34,8 @@ LIMIT = 400.0
 """Airflow starts five programs, each of which imports for seconds."""
 UNKNOWN_ID = 999
 SECRET = b"a payload that nobody may log"
-NO_EVENTS = {
+NO_EVENTS: dict[str, bytes | None] = {
+    "it has no value": None,
     "its value is not in the wire format": SECRET,
     "the schema registry does not know its schema id 999": b"\0" + UNKNOWN_ID.to_bytes(4) + SECRET,
     "its Avro is not of schema id 1 (EOFError)": b"\0" + FIRST_ID.to_bytes(4) + b"\2",
@@ -48,7 +52,7 @@ class FakeMessage(NamedTuple):
         """As bytes."""
         return self.sent.key
 
-    def value(self) -> bytes:
+    def value(self) -> bytes | None:
         """As bytes."""
         return self.sent.value
 
@@ -70,9 +74,10 @@ class FakeMessage(NamedTuple):
 
 
 class FakeRegistry(NamedTuple):
-    """Knows the shipped schema under the first id, or fails."""
+    """Knows a schema under the first id, the shipped one unless told, or fails."""
 
     error: Exception | None = None
+    schema: str = SHIPPED_SCHEMA
 
     def get_schema(self, schema_id: int) -> SimpleNamespace:
         """The registered schema."""
@@ -80,7 +85,7 @@ class FakeRegistry(NamedTuple):
             raise self.error
         if schema_id != FIRST_ID:
             raise SchemaRegistryError(404, 40403, "Schema not found")
-        return SimpleNamespace(schema_str=SHIPPED_SCHEMA)
+        return SimpleNamespace(schema_str=self.schema)
 
 
 def read(message: SentMessage, registry: FakeRegistry | None = None) -> dict[str, Any]:
@@ -90,7 +95,7 @@ def read(message: SentMessage, registry: FakeRegistry | None = None) -> dict[str
 
 def to_no_events() -> list[SentMessage]:
     """Messages that are no events."""
-    return [SentMessage(b"user-1", value, {}, 0, {}) for value in NO_EVENTS.values()]
+    return [SentMessage(b"user-1", value, {}, 0, {}) for value in NO_EVENTS.values()]  # type: ignore[arg-type]  # no message of ours is without a value
 
 
 @pytest.fixture(scope="session")
@@ -110,14 +115,21 @@ def test_payload__is_the_event(message: SentMessage) -> None:
 
 
 @pytest.mark.parametrize(("reason", "value"), NO_EVENTS.items(), ids=NO_EVENTS)
-def test_payload__says_which_message_is_no_event(reason: str, value: bytes) -> None:
+def test_payload__says_which_message_is_no_event(reason: str, value: bytes | None) -> None:
     """Its topic, partition and offset, and nothing of what is in it."""
-    message = SentMessage(b"user-1", value, {}, 0, {})
+    (message,) = [each for each in to_no_events() if each.value == value]
     assert read(message) == {"key": "user-1", "headers": {}, "unreadable": f"T, partition 3, offset 8: {reason}"}
 
 
 @pytest.mark.parametrize(
-    "error", [ConnectionError("refused"), SchemaRegistryError(503, 50301, "down"), SchemaRegistryError(401, 401, "no")]
+    "error",
+    [
+        ConnectionError("refused"),
+        SchemaRegistryError(503, 50301, "down"),
+        SchemaRegistryError(401, 401, "no"),
+        SchemaRegistryError(404, -1, "<html>"),
+        SchemaRegistryError(404, 40401, "Subject not found"),
+    ],
 )
 def test_payload__is_not_guessed_without_the_registry(error: Exception) -> None:
     """While no schema can be had, a good message must not pass for one that is no event."""
@@ -125,19 +137,48 @@ def test_payload__is_not_guessed_without_the_registry(error: Exception) -> None:
         read(to_messages(1)[0], FakeRegistry(error))
 
 
-def test_trigger__waits_for_the_registry_and_filters_by_resource(airflow: Path) -> None:
-    """Airflow's own streams feed it: what it fires, and that a registry which comes back costs no message."""
+def test_payload__is_of_json() -> None:
+    """A time, which a later schema may have, becomes text: Airflow stores an asset event as JSON."""
+    schema = json.loads(SHIPPED_SCHEMA)
+    schema["fields"].append({"name": "stream_time", "type": {"type": "long", "logicalType": "timestamp-millis"}})
+    (message,) = to_messages(1)
+    body = io.BytesIO()
+    time = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    schemaless_writer(body, schema, {**message.event, "stream_time": time})
+    later = message._replace(value=message.value[:PREFIX_BYTES] + body.getvalue())
+    payload = read(later, FakeRegistry(schema=json.dumps(schema)))
+    assert payload["event"] == {**message.event, "stream_time": "2026-01-02 03:04:05+00:00"}
+
+
+def run_in_airflow(airflow: Path, program: str) -> dict[str, Any]:
+    """What a program beside this file prints that the example's own Python runs."""
     done = subprocess.run(  # noqa: S603  # the example's own Python
-        [airflow / ".venv" / "bin" / "python", Path(__file__).with_name("airflow_trigger.py")],
-        env=to_tool_environment({"PYTHONPATH": str(airflow / "plugins")}),
+        [airflow / ".venv" / "bin" / "python", Path(__file__).with_name(program)],
+        env=to_tool_environment({"PYTHONPATH": os.pathsep.join(str(airflow / each) for each in ("plugins", "dags"))}),
         capture_output=True,
         text=True,
         check=False,
         timeout=LIMIT,
     )
     assert done.returncode == 0, done.stderr[-4000:]
-    fired = json.loads(done.stdout.splitlines()[-1])
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def test_trigger__waits_for_the_registry_and_filters_by_resource(airflow: Path) -> None:
+    """Airflow's own streams feed it: what it fires, and that a registry which comes back costs no message."""
+    fired = run_in_airflow(airflow, "airflow_trigger.py")
     assert fired == {"all": ["a", "b", "no event"], "a": ["a", "no event"], "asked": 2}
+
+
+def test_dag__fails_by_an_asset_event_made_by_hand_and_goes_on(airflow: Path) -> None:
+    """It has no payload: its run is told so and fails, the event behind it is handled, and the next run passes it."""
+    found = run_in_airflow(airflow, "airflow_dag.py")
+    assert found == {
+        "printed": [{"event": {"event_id": "e"}}],
+        "failed": "asset event 1 is not of the topic: somebody made it by hand",
+        "next": [],
+    }
 
 
 @pytest.mark.usefixtures("airflow")

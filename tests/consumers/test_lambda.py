@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import boto3
 import fastavro
 import pytest
 import requests
@@ -17,6 +18,8 @@ from aws_lambda_powertools.utilities.kafka import ConsumerRecords, SchemaConfig
 from aws_lambda_powertools.utilities.kafka.exceptions import KafkaConsumerDeserializationError
 from confluent_kafka.schema_registry import Schema as RegisteredSchema
 from confluent_kafka.schema_registry import SchemaRegistryClient
+from samcli.lib.providers.sam_function_provider import SamFunctionProvider  # type: ignore[import-untyped]
+from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider  # type: ignore[import-untyped]
 from samcli.yamlhelper import yaml_parse  # type: ignore[import-untyped]
 
 from feature_events.events.schema import SHIPPED_SCHEMA
@@ -28,8 +31,10 @@ from tests.support.consumers import SentMessage, SentTopic, by_key, prepare, run
 from tests.support.doubles import FakeContext
 from tests.support.example_modules import load
 from tests.support.mapping_events import SAMPLE, to_sample, to_text
+from tests.support.web_server import Answer, run_scripted_server
 
 TEMPLATE = CONSUMERS / "lambda" / "template.yaml"
+REGISTRY = "https://registry.example"
 LATER_SCHEMA = json.loads(SHIPPED_SCHEMA)
 LATER_SCHEMA["fields"] = [
     {"name": "change", "type": ["null", "string"], "default": None},
@@ -167,6 +172,18 @@ def test_handler__fails_where_something_else_answers_for_the_registry(
         handle(to_batch(*to_messages(1)))
 
 
+@pytest.mark.parametrize("body", [b"<html>no such page</html>", b'{"error_code": 40401}', b"[]"])
+def test_handler__fails_where_another_404_is_answered(
+    handle: Handle, monkeypatch: pytest.MonkeyPatch, body: bytes
+) -> None:
+    """That of a proxy or of a wrong URL says nothing of the schema's id."""
+    with run_scripted_server() as server:
+        server.script = [Answer(404, body)]
+        monkeypatch.setenv("SCHEMA_REGISTRY", server.url)
+        with pytest.raises(requests.HTTPError):
+            handle(to_batch(*to_messages(1)))
+
+
 def test_handler__takes_json_where_the_mapping_reads(
     handle: Handle, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -229,6 +246,40 @@ def test_template__lets_the_answer_count() -> None:
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert mapping["ProvisionedPollerConfig"]["MinimumPollers"] >= 1
     assert mapping["DestinationConfig"]["OnFailure"]["Destination"]
+    assert mapping["BisectBatchOnFunctionError"] is True
+
+
+def test_template__retries_as_long_as_lambda_can() -> None:
+    """With a destination, Lambda takes the default of its own, which is said to be infinite, for 10."""
+    template = yaml_parse(TEMPLATE.read_text())
+    parameter = template["Parameters"]["MaximumRetryAttempts"]
+    model = boto3.client("lambda", "us-east-1").meta.service_model
+    most = model.shape_for("MaximumRetryAttemptsEventSourceMapping").metadata["max"]
+    assert parameter["Default"] == parameter["MaxValue"] == most
+    assert template["Resources"]["Mapping"]["Properties"]["MaximumRetryAttempts"] == {"Ref": "MaximumRetryAttempts"}
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # what SAM's own code and jsonschema's call
+@pytest.mark.parametrize(
+    ("given", "asked_by_function"),
+    [
+        ({"SchemaRegistry": REGISTRY}, REGISTRY),
+        ({"SchemaRegistry": REGISTRY, "SchemaReader": "mapping"}, ""),
+        ({"SchemaRegistry": "arn:aws:glue:us-east-1:123456789012:registry/events"}, ""),
+        ({"SchemaRegistry": REGISTRY, "RegistrySecretArn": "arn:aws:secretsmanager:us-east-1:1:secret:r"}, ""),
+    ],
+)
+def test_template__lets_the_mapping_read_what_the_handler_cannot(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], asked_by_function: str
+) -> None:
+    """Neither Glue's wire format nor a registry's secret is for the handler, so it would fail at every event."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    stacks, _ = SamLocalStackProvider.get_stacks(str(TEMPLATE), parameter_overrides=given)
+    (function,) = SamFunctionProvider(stacks).get_all()
+    assert function.environment == {"Variables": {"SCHEMA_REGISTRY": asked_by_function}}
+    mapping = yaml_parse(TEMPLATE.read_text())["Resources"]["Mapping"]["Properties"]
+    condition, _, otherwise = mapping["AmazonManagedKafkaEventSourceConfig"]["SchemaRegistryConfig"]["Fn::If"]
+    assert (condition, otherwise) == ("MappingReads", {"Ref": "AWS::NoValue"})  # by which the function has no registry
 
 
 def test_template__allows_no_more_than_is_needed() -> None:

@@ -4,8 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
+from botocore.exceptions import ClientError
 
 from local.application.consumers import to_consumer_settings
 from local.environment import to_aws_environment
@@ -70,6 +72,18 @@ def test_start_once__starts_once_among_several_processes(
     for jobs, number in ((here, 1), (there, 2), (there, 2), (here, 3)):
         jobs.start_once(to_event(number, "c-1").event)
     assert capsys.readouterr().out.count("started") == 1
+
+
+def test_main__tells_of_the_works_own_aws_as_aws(program: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What start asks of AWS is no table's error."""
+    refused = ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "StartExecution")
+    monkeypatch.setattr(program, "consume", Mock(side_effect=refused))
+    for name, value in to_consumer_settings("127.0.0.1:1", "http://127.0.0.1:1", "events").items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(program.signal, "signal", Mock())
+    with pytest.raises(SystemExit) as ended:
+        program.main()
+    assert str(ended.value) == f"AWS: {refused}"
 
 
 def test_start_once__starts_again_where_a_crash_left_a_claim(

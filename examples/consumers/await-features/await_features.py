@@ -16,7 +16,7 @@ from threading import Event as Flag
 from typing import Any, Final, NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
-from confluent_kafka.schema_registry import SchemaRegistryClient
+from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 from confluent_kafka.serialization import MessageField, SerializationContext, SerializationError
@@ -25,6 +25,11 @@ MOST_WAITING: Final = 100_000
 """So many entities of a partition wait at most; then the oldest counts as if its limit had passed."""
 REMEMBERED: Final = 100_000
 """So many events of a partition are known again when they are repeated."""
+UNKNOWN_SCHEMA: Final = 40403
+"""A registry's code where it has no schema of an id; another 404 is that of a proxy, or of a wrong URL.
+
+https://docs.confluent.io/platform/current/schema-registry/develop/api.html (Apicurio's and Karapace's code as well)
+"""
 
 type Entity = tuple[str, str]
 """Its type and its id."""
@@ -120,6 +125,22 @@ def read_limit() -> float:
         sys.exit("TIME_LIMIT must be a number of seconds")
 
 
+class Registry(SchemaRegistryClient):
+    """Ends the program where the registry does not answer: that is not the message's fault."""
+
+    def get_schema(self, *asked: Any, **named: Any) -> Schema:  # noqa: ANN401  # the client's own
+        """The schema of an id; where the registry knows none, the client's own error."""
+        try:
+            return super().get_schema(*asked, **named)
+        except SchemaRegistryError as error:
+            if error.error_code == UNKNOWN_SCHEMA:
+                raise
+            reason = f"HTTP status {error.http_status_code}"
+        except Exception as error:  # noqa: BLE001  # of the connection, TLS or the token
+            reason = type(error).__name__
+        sys.exit(f"the schema registry did not answer ({reason}); nothing is wrong with the message")
+
+
 def read_event(deserialize: AvroDeserializer, message: Message) -> dict[str, Any]:
     """The event of a message, by the schema that it was written with; it ends the program where there is none."""
     try:
@@ -183,7 +204,9 @@ def main() -> None:
         "enable.auto.offset.store": False,
         "enable.partition.eof": True,
     }
-    deserialize = AvroDeserializer(SchemaRegistryClient({"url": read_setting("SCHEMA_REGISTRY")}))
+    registry = Registry({"url": read_setting("SCHEMA_REGISTRY")})
+    # Without a strategy the client first asks for associations, which many registries and their proxies refuse
+    deserialize = AvroDeserializer(registry, conf={"subject.name.strategy.type": "TOPIC"})
     consumer = Consumer(settings)
     waiting = Waiting(consumer, deserialize, lambda: Partition(features, limit))
     topic = os.environ.get("TOPIC_NAME") or "FEATURE_AVAILABILITY_EVENTS"

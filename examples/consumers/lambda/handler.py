@@ -23,6 +23,11 @@ TIMEOUT: Final = (2.0, 5.0)
 REMEMBERED: Final = 100_000
 PREFIX: Final = 5
 """Confluent's wire-format prefix: a zero byte, and the schema's id."""
+UNKNOWN_SCHEMA: Final = 40403
+"""A registry's code where it has no schema of an id; another 404 is that of a proxy, or of a wrong URL.
+
+https://docs.confluent.io/platform/current/schema-registry/develop/api.html (Apicurio's and Karapace's code as well)
+"""
 
 logger = logging.getLogger(__name__)
 seen: OrderedDict[str, None] = OrderedDict()
@@ -33,6 +38,14 @@ class Unreadable(Exception):
     """The record's value is no event."""
 
 
+def read_error_code(answer: requests.Response) -> object:
+    """What the registry says is wrong; None where something else answers in its place."""
+    try:
+        return answer.json()["error_code"]
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
 @cache
 def read_schema(schema_id: int) -> SchemaConfig:
     """How a value of this schema is read; the registry is asked once.
@@ -41,9 +54,9 @@ def read_schema(schema_id: int) -> SchemaConfig:
     """
     url = f"{os.environ['SCHEMA_REGISTRY'].rstrip('/')}/schemas/ids/{schema_id}"
     answer = requests.get(url, timeout=TIMEOUT)  # auth=(user, password) where the registry asks for it
-    if answer.status_code == requests.codes.not_found:
+    if answer.status_code == requests.codes.not_found and read_error_code(answer) == UNKNOWN_SCHEMA:
         raise Unreadable(f"the registry has no schema {schema_id}")
-    answer.raise_for_status()  # an outage fails the invocation: everything is retried
+    answer.raise_for_status()  # an outage fails the invocation: everything is retried, as often as the mapping may
     return SchemaConfig("AVRO", answer.json()["schema"], value_schema_wire_format="CONFLUENT")
 
 
@@ -72,7 +85,9 @@ def read_event(record: ConsumerRecordRecords) -> dict[str, Any]:
 def process(record: ConsumerRecordRecords, event: dict[str, Any]) -> None:
     """What is done with an event: put your own work here."""
     headers = {name: text.decode() for name, text in record.headers.items()}
-    print(json.dumps({"key": record.key, "headers": headers, "event": event}, ensure_ascii=False), flush=True)
+    line = {"key": record.key, "headers": headers, "event": event}
+    # default: JSON knows no time, and a field of a later schema can be one
+    print(json.dumps(line, ensure_ascii=False, default=str), flush=True)
 
 
 def process_once(record: ConsumerRecordRecords, event: dict[str, Any]) -> None:

@@ -13,13 +13,18 @@ from threading import Event as Flag
 from typing import Any, Final
 
 from confluent_kafka import Consumer, KafkaException, Message
-from confluent_kafka.schema_registry import SchemaRegistryClient
+from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 from confluent_kafka.serialization import MessageField, SerializationContext, SerializationError
 
 REMEMBERED: Final = 100_000
 """So many ids are kept: a duplicate comes within the retries of a batch."""
+UNKNOWN_SCHEMA: Final = 40403
+"""A registry's code where it has no schema of an id; another 404 is that of a proxy, or of a wrong URL.
+
+https://docs.confluent.io/platform/current/schema-registry/develop/api.html (Apicurio's and Karapace's code as well)
+"""
 
 
 class Seen:
@@ -43,6 +48,22 @@ def read_setting(name: str) -> str:
     return os.environ.get(name) or sys.exit(f"{name} must be set")
 
 
+class Registry(SchemaRegistryClient):
+    """Ends the program where the registry does not answer: that is not the message's fault."""
+
+    def get_schema(self, *asked: Any, **named: Any) -> Schema:  # noqa: ANN401  # the client's own
+        """The schema of an id; where the registry knows none, the client's own error."""
+        try:
+            return super().get_schema(*asked, **named)
+        except SchemaRegistryError as error:
+            if error.error_code == UNKNOWN_SCHEMA:
+                raise
+            reason = f"HTTP status {error.http_status_code}"
+        except Exception as error:  # noqa: BLE001  # of the connection, TLS or the token
+            reason = type(error).__name__
+        sys.exit(f"the schema registry did not answer ({reason}); nothing is wrong with the message")
+
+
 def read_event(deserialize: AvroDeserializer, message: Message) -> dict[str, Any]:
     """The event of a message, by the schema that it was written with; it ends the program where there is none."""
     try:
@@ -62,7 +83,8 @@ def process(message: Message, event: dict[str, Any]) -> None:
     """What is done with an event: put your own work here."""
     headers = {name: text.decode() for name, text in message.headers() or ()}  # type: ignore[union-attr, str-unpack]  # pairs of str and bytes, whatever the stub says
     line = {"key": (message.key() or b"").decode(), "headers": headers, "event": event}
-    print(json.dumps(line, ensure_ascii=False), flush=True)
+    # default: JSON knows no time, and a field of a later schema can be one
+    print(json.dumps(line, ensure_ascii=False, default=str), flush=True)
 
 
 def consume(consumer: Consumer, deserialize: AvroDeserializer, stopping: Flag) -> None:
@@ -91,7 +113,9 @@ def main() -> None:
         "auto.offset.reset": "earliest",
         "enable.auto.offset.store": False,
     }
-    deserialize = AvroDeserializer(SchemaRegistryClient({"url": read_setting("SCHEMA_REGISTRY")}))
+    registry = Registry({"url": read_setting("SCHEMA_REGISTRY")})
+    # Without a strategy the client first asks for associations, which many registries and their proxies refuse
+    deserialize = AvroDeserializer(registry, conf={"subject.name.strategy.type": "TOPIC"})
     consumer = Consumer(settings)
     consumer.subscribe([os.environ.get("TOPIC_NAME") or "FEATURE_AVAILABILITY_EVENTS"])
     try:

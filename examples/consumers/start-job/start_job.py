@@ -1,9 +1,10 @@
 """Starts a job once for each resource_name and compute_id, however many events name them.
 
 A table in DynamoDB knows the jobs. An event claims its job there, starts it, and marks it as started; only then is its
-offset committed. After a crash in between, the same event is read again, finds its own claim, and starts the job again
-under the same name. So a job is started once, or twice where a crash fell between its start and its mark: let the
-system that runs it refuse a second one of that name, as Step Functions does. An event without a compute_id starts none.
+offset committed. Where the process crashes in between, or loses its partition (start takes longer than
+max.poll.interval.ms, five minutes), the same event is read again, finds its own claim, and starts the job again under
+the same name, perhaps beside the first: let the system that runs it refuse a second one of that name, as Step Functions
+does. An event without a compute_id starts none.
 """
 
 import json
@@ -17,7 +18,7 @@ from uuid import NAMESPACE_OID, uuid5
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 from confluent_kafka import Consumer, KafkaException, Message
-from confluent_kafka.schema_registry import SchemaRegistryClient
+from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 from confluent_kafka.serialization import MessageField, SerializationContext, SerializationError
@@ -27,6 +28,11 @@ if TYPE_CHECKING:
 
 REMEMBERED: Final = 100_000
 """Of so many started jobs DynamoDB is not asked again."""
+UNKNOWN_SCHEMA: Final = 40403
+"""A registry's code where it has no schema of an id; another 404 is that of a proxy, or of a wrong URL.
+
+https://docs.confluent.io/platform/current/schema-registry/develop/api.html (Apicurio's and Karapace's code as well)
+"""
 # Another event's claim is left to that event: it is not committed before the job is started
 FREE = "attribute_not_exists(job) OR (claimed_by = :event AND job_state = :claimed)"
 
@@ -101,6 +107,22 @@ def read_setting(name: str) -> str:
     return os.environ.get(name) or sys.exit(f"{name} must be set")
 
 
+class Registry(SchemaRegistryClient):
+    """Ends the program where the registry does not answer: that is not the message's fault."""
+
+    def get_schema(self, *asked: Any, **named: Any) -> Schema:  # noqa: ANN401  # the client's own
+        """The schema of an id; where the registry knows none, the client's own error."""
+        try:
+            return super().get_schema(*asked, **named)
+        except SchemaRegistryError as error:
+            if error.error_code == UNKNOWN_SCHEMA:
+                raise
+            reason = f"HTTP status {error.http_status_code}"
+        except Exception as error:  # noqa: BLE001  # of the connection, TLS or the token
+            reason = type(error).__name__
+        sys.exit(f"the schema registry did not answer ({reason}); nothing is wrong with the message")
+
+
 def read_event(deserialize: AvroDeserializer, message: Message) -> dict[str, Any]:
     """The event of a message, by the schema that it was written with; it ends the program where there is none."""
     try:
@@ -138,7 +160,9 @@ def main() -> None:
         "auto.offset.reset": "earliest",
         "enable.auto.offset.store": False,
     }
-    deserialize = AvroDeserializer(SchemaRegistryClient({"url": read_setting("SCHEMA_REGISTRY")}))
+    registry = Registry({"url": read_setting("SCHEMA_REGISTRY")})
+    # Without a strategy the client first asks for associations, which many registries and their proxies refuse
+    deserialize = AvroDeserializer(registry, conf={"subject.name.strategy.type": "TOPIC"})
     consumer = Consumer(settings)
     consumer.subscribe([os.environ.get("TOPIC_NAME") or "FEATURE_AVAILABILITY_EVENTS"])
     try:
@@ -146,7 +170,7 @@ def main() -> None:
     except KafkaException as error:
         sys.exit(f"Kafka: {error.args[0].str()}")
     except (BotoCoreError, ClientError) as error:
-        sys.exit(f"DynamoDB: {error}")
+        sys.exit(f"AWS: {error}")
     finally:
         consumer.close()  # commits, and leaves the group
 

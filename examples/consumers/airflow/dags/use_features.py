@@ -16,6 +16,7 @@ TOPIC = os.environ.get("TOPIC_NAME", "FEATURE_AVAILABILITY_EVENTS")
 # resources=["user_features"] makes asset events of that resource's events alone
 WATCHER = AssetWatcher(name="topic", trigger=FeatureEventTrigger(topics=[TOPIC]))
 FEATURES = Asset("features_available", watchers=[WATCHER])
+NOT_OF_THE_TOPIC = "asset event {} is not of the topic: somebody made it by hand"
 NOTHING = {"id": 0, "timestamp": "1970-01-01T00:00:00Z"}
 
 
@@ -30,7 +31,7 @@ def use_features() -> None:
         for asset_event in inlet_events[FEATURES].after(handled["timestamp"]):
             if asset_event.id <= handled["id"]:
                 continue  # `after` includes its own time
-            payload = asset_event.extra["payload"]
+            payload = asset_event.extra.get("payload") or {"unreadable": NOT_OF_THE_TOPIC.format(asset_event.id)}
             if "event" in payload:
                 print(json.dumps(payload, ensure_ascii=False))  # the job's place; it drops repeats by event_id
             else:

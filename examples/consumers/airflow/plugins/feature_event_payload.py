@@ -14,7 +14,11 @@ from confluent_kafka.schema_registry.error import SchemaRegistryError
 
 PREFIX_BYTES = 5
 """Confluent's wire format: a zero byte, the schema id as four bytes, big-endian, and the Avro."""
-UNKNOWN = 404
+UNKNOWN_SCHEMA = 40403
+"""A registry's code where it has no schema of an id; another 404 is that of a proxy, or of a wrong URL.
+
+https://docs.confluent.io/platform/current/schema-registry/develop/api.html (Apicurio's and Karapace's code as well)
+"""
 
 type Payload = dict[str, Any]
 """`key`, `headers` and `event`; in place of `event`, `unreadable` says which message could not be decoded, and why."""
@@ -25,7 +29,7 @@ class RegistryUnavailable(Exception):
 
 
 def to_payload(message: Any, registry: SchemaRegistryClient) -> Payload:  # noqa: ANN401  # the client's stub knows no bytes
-    """The payload of a message that has a value.
+    """The payload of a message, in values that JSON knows.
 
     Raises:
         RegistryUnavailable: the message's schema could not be fetched.
@@ -37,6 +41,8 @@ def to_payload(message: Any, registry: SchemaRegistryClient) -> Payload:  # noqa
     }
     place = f"{message.topic()}, partition {message.partition()}, offset {message.offset()}"
     value = message.value()
+    if value is None:
+        return {**found, "unreadable": f"{place}: it has no value"}
     if len(value) <= PREFIX_BYTES or value[0] != 0:
         return {**found, "unreadable": f"{place}: its value is not in the wire format"}
     schema_id = int.from_bytes(value[1:PREFIX_BYTES])
@@ -47,7 +53,7 @@ def to_payload(message: Any, registry: SchemaRegistryClient) -> Payload:  # noqa
         event = fastavro.schemaless_reader(BytesIO(value[PREFIX_BYTES:]), _parse(schema), None)
     except Exception as error:  # noqa: BLE001  # whatever foreign bytes make of the decoder
         return {**found, "unreadable": f"{place}: its Avro is not of schema id {schema_id} ({type(error).__name__})"}
-    return {**found, "event": event}
+    return {**found, "event": json.loads(json.dumps(event, default=str))}  # JSON knows no time
 
 
 def _fetch_schema(registry: SchemaRegistryClient, schema_id: int) -> str | None:
@@ -55,7 +61,7 @@ def _fetch_schema(registry: SchemaRegistryClient, schema_id: int) -> str | None:
     try:
         return registry.get_schema(schema_id).schema_str
     except Exception as error:
-        if isinstance(error, SchemaRegistryError) and error.http_status_code == UNKNOWN:
+        if isinstance(error, SchemaRegistryError) and error.error_code == UNKNOWN_SCHEMA:
             return None
         raise RegistryUnavailable(type(error).__name__) from error
 

@@ -45,8 +45,6 @@ class FeatureEventReader(KafkaSharedStreamProducer):
                 continue
             if message.error() is not None:
                 raise KafkaException(message.error())
-            if message.value() is None:
-                continue  # no event: the message has no value
             payload = await self._decode(message, registry)
             yield payload, KafkaBrokerPayload(message.topic(), message.partition(), message.offset())
 
