@@ -69,11 +69,13 @@ def ask_or_none[T](
     request: Callable[[], T],
     action: Action,
     absent: Collection[str],
-    seconds: float = REQUEST_SECONDS,
+    seconds: float | None = None,
     otherwise: str = "",
 ) -> T | None:
     """The same, of what need not be there: None where AWS answers with one of the codes in `absent`."""
-    return ask_within(seconds, partial(_ask_or_none, request, absent), action, otherwise)
+    return ask_within(
+        REQUEST_SECONDS if seconds is None else seconds, partial(_ask_or_none, request, absent), action, otherwise
+    )
 
 
 def ask_within[T](seconds: float, request: Callable[[], T], action: Action, otherwise: str = "") -> T:

@@ -62,7 +62,7 @@ def test_registration__authenticates_by_token(
     """One token serves the whole registration, and the function finds what was registered with one of its own."""
     created = deploy(cloudformation, bench.environ, monkeypatch)
     assert created["Status"] == "SUCCESS"
-    assert (endpoint.asked, bench.proxy.asked) == (1, 4)
+    assert (endpoint.asked, bench.proxy.asked) == (1, 5)
     schema_id = int(dict(created["Data"])["SchemaId"])  # type: ignore[call-overload]  # an answer's data is an object
     assert find_schema(bench.settings, LONG) == Schema(schema_id, SHIPPED_SCHEMA)
     assert endpoint.asked == 2
@@ -72,8 +72,8 @@ def test_find_schema__shows_no_token_that_has_ended(bench: Bench, endpoint: Toke
     """Where a token ends at once, each request has one of its own."""
     endpoint.told_life = 0
     register_schema(bench.settings)
-    assert endpoint.asked == bench.proxy.asked == 4
-    assert len({each["Authorization"] for each in bench.proxy.requests}) == 4
+    assert endpoint.asked == bench.proxy.asked == 5
+    assert len({each["Authorization"] for each in bench.proxy.requests}) == 5
 
 
 def test_find_schema__takes_one_new_token_where_one_ended_early(bench: Bench, endpoint: TokenEndpoint) -> None:

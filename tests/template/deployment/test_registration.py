@@ -99,7 +99,7 @@ def test_registration__breaks_no_reader_whatever_the_registry_allows(
     versions = f"{account.stack.registry}/subjects/{subject}/versions"
     requests.post(versions, json={"schema": json.dumps(former)}, timeout=10).raise_for_status()
     (stream,) = account.make_tables(1).values()
-    reason = "with version 1, its events cannot be read: note is not written and has no default"
+    reason = "With version 1, its events cannot be read: note is not written and has no default"
     with pytest.raises(LocalError, match=reason):
         account.deploy("breaking", {"TopicName": name, "StreamArns": stream})
     assert read_json(versions) == [1]
