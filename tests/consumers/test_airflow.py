@@ -150,11 +150,12 @@ def test_payload__is_of_json() -> None:
     assert payload["event"] == {**message.event, "stream_time": "2026-01-02 03:04:05+00:00"}
 
 
-def run_in_airflow(airflow: Path, program: str) -> dict[str, Any]:
-    """What a program beside this file prints that the example's own Python runs."""
+def run_in_airflow(airflow: Path, program: str, home: Path) -> dict[str, Any]:
+    """What a program beside this file prints that the example's own Python runs, with this home of Airflow's."""
+    paths = os.pathsep.join(str(airflow / each) for each in ("plugins", "dags"))
     done = subprocess.run(  # noqa: S603  # the example's own Python
         [airflow / ".venv" / "bin" / "python", Path(__file__).with_name(program)],
-        env=to_tool_environment({"PYTHONPATH": os.pathsep.join(str(airflow / each) for each in ("plugins", "dags"))}),
+        env=to_tool_environment({"PYTHONPATH": paths, "AIRFLOW_HOME": str(home)}),
         capture_output=True,
         text=True,
         check=False,
@@ -165,15 +166,15 @@ def run_in_airflow(airflow: Path, program: str) -> dict[str, Any]:
     return found
 
 
-def test_trigger__waits_for_the_registry_and_filters_by_resource(airflow: Path) -> None:
+def test_trigger__waits_for_the_registry_and_filters_by_resource(airflow: Path, tmp_path: Path) -> None:
     """Airflow's own streams feed it: what it fires, and that a registry which comes back costs no message."""
-    fired = run_in_airflow(airflow, "airflow_trigger.py")
+    fired = run_in_airflow(airflow, "airflow_trigger.py", tmp_path)
     assert fired == {"all": ["a", "b", "no event"], "a": ["a", "no event"], "asked": 2}
 
 
-def test_dag__fails_by_an_asset_event_made_by_hand_and_goes_on(airflow: Path) -> None:
+def test_dag__fails_by_an_asset_event_made_by_hand_and_goes_on(airflow: Path, tmp_path: Path) -> None:
     """It has no payload: its run is told so and fails, the event behind it is handled, and the next run passes it."""
-    found = run_in_airflow(airflow, "airflow_dag.py")
+    found = run_in_airflow(airflow, "airflow_dag.py", tmp_path)
     assert found == {
         "printed": [{"event": {"event_id": "e"}}],
         "failed": "asset event 1 is not of the topic: somebody made it by hand",

@@ -5,7 +5,7 @@ from tests.simulation.machine import run_machine
 from tests.simulation.scale import SEED, report, scaled
 
 CHUNK = 1000
-RUNS = scaled(1200, 50_000)
+RUNS = scaled(1000, 50_000)
 
 
 def test_backfill__ends_with_the_current_state_of_every_item() -> None:

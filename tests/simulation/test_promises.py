@@ -6,7 +6,7 @@ from tests.simulation.machine import Tally, run_machine
 from tests.simulation.scale import SEED, report, scaled
 
 CHUNK = 1000
-RUNS = scaled(1200, 50_000)
+RUNS = scaled(1000, 50_000)
 
 
 def test_promises__hold_in_whatever_happens() -> None:
