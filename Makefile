@@ -57,7 +57,7 @@ check: setup ## the inner loop: style, types and unit tests
 	@mypy
 	@python -m pytest --quiet -n 2 tests/unit
 
-test: setup ## every test, real Kafka and registry included, in about 9 minutes (TESTS=tests/unit: a part)
+test: setup ## every test, real Kafka and registry included, in about 12 minutes (TESTS=tests/unit: a part)
 	@python -m pytest $(or $(TESTS),-n 3 --dist loadfile --no-loadscope-reorder tests/template tests)
 
 prove: setup ## the proof at full size, half an hour; writes README's Promises and docs/promises.json (PROVE_SEED=... repeats a run)
