@@ -56,7 +56,7 @@ class Answer(NamedTuple):
             data = {"SchemaId": str(self.registered.id), "SchemaVersion": version}
         body = {
             "Status": self.status,
-            "Reason": self.reason[:_REASON_LENGTH],
+            "Reason": self.reason.encode("ascii", "replace").decode()[:_REASON_LENGTH],
             # Another topic is another resource; the same keeps its id, or an update would delete what it has made
             "PhysicalResourceId": self.subject,
             "StackId": event.get("StackId"),

@@ -62,12 +62,12 @@ def test_handler__answers_with_id_and_version(registry: ScriptedServer, cloudfor
 
 def test_handler__repeats_the_registrys_reasons(registry: ScriptedServer, cloudformation: ScriptedServer) -> None:
     """What a check of compatibility says is told, as long as it fits into an answer; nothing is registered."""
-    messages = ["READER_FIELD_MISSING_DEFAULT_VALUE: note", "x" * 9000]
+    messages = ["READER_FIELD_MISSING_DEFAULT_VALUE: note", "xxx" + "é" * 9000]
     registry.script = [Answer.of(404, {}), Answer.of(200, {"is_compatible": False, "messages": messages})]
     answer = ask(cloudformation)
     assert answer["Status"] == "FAILED"
     assert "it says: READER_FIELD_MISSING_DEFAULT_VALUE: note; xxx" in answer["Reason"]
-    assert len(str(answer)) < 4096
+    assert len(json.dumps(answer).encode()) < 4096
     assert [request.path.rpartition("/")[2] for request in registry.requests] == [SUBJECT, "latest?verbose=true"]
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import Any, NamedTuple
 
-from fastavro import parse_schema, schemaless_writer
+from fastavro import parse_schema, schemaless_reader, schemaless_writer
 from fastavro.schema import SchemaParseException
 from fastavro.validation import validate
 
@@ -40,7 +40,7 @@ _SAMPLES: Mapping[str, Sequence[Any]] = {
 
 _TYPES: Mapping[str, str] = {
     **dict.fromkeys(EventDetails._fields, "string"),
-    "stream_time": "string or a logical timestamp",
+    "stream_time": "string, timestamp-millis or timestamp-micros",
     "changed_features": "array of string",
     "removed_features": "array of string",
     "backfill": "boolean",
@@ -125,31 +125,34 @@ def _to_datetime(epoch_ms: int) -> datetime:
 def _refuse_unfillable(fields: Sequence[Field], samples: Mapping[str, Sequence[Any]], named: Named) -> None:
     """Refuses a schema that asks for more than an event has, or always for what is not always known."""
     unfillable = [field["name"] for field in fields if not _can_fill(field, samples, named)]
-    details = [name for name in unfillable if name in EventDetails._fields]
-    if details:
-        raise Misconfigured(
-            f"these fields of the registry's schema have types that cannot hold what an event has by these names: "
-            f"{', '.join(f'{name} ({_TYPES[name]})' for name in details)}; change their types or their names there, or "
-            "choose another SCHEMA_VERSION"
-        )
-    if unfillable:
-        raise Misconfigured(
-            f"a FeatureAvailabilityEvent cannot fill these fields of the registry's schema: {', '.join(unfillable)}; "
-            "give them a default or another type there, or choose another SCHEMA_VERSION"
-        )
-    seldom = [name for name in EventDetails._fields if name not in ALWAYS_KNOWN]
+    details = [f"{name} ({_TYPES[name]})" for name in unfillable if name in _TYPES]
+    others = [name for name in unfillable if name not in _TYPES]
+    seldom = [name for name in _TYPES if name not in ALWAYS_KNOWN]
     needed = [each["name"] for each in fields if each["name"] in seldom and not _can_be_absent(each, named)]
-    if needed:
-        raise Misconfigured(
-            f"not every event has these fields of the registry's schema: {', '.join(needed)}; make them nullable or "
-            "give them a default there, or choose another SCHEMA_VERSION"
+    problems = []
+    if details:
+        problems.append(
+            "these fields of the registry's schema have types that cannot hold what an event has by these names: "
+            f"{', '.join(details)}; change their types or their names there"
         )
+    if others:
+        problems.append(
+            f"a FeatureAvailabilityEvent cannot fill these fields of the registry's schema: {', '.join(others)}; "
+            "give them a default or another type there"
+        )
+    if needed:
+        problems.append(
+            f"not every event has these fields of the registry's schema: {', '.join(needed)}; make them nullable or "
+            "give them a default there"
+        )
+    if problems:
+        raise Misconfigured(f"{'; '.join(problems)}, or choose another SCHEMA_VERSION")
 
 
 def _can_fill(field: Field, samples: Mapping[str, Sequence[Any]], named: Named) -> bool:
     if field["name"] not in samples:
         return "default" in field
-    return all(_holds(field, sample, named) for sample in samples[field["name"]])
+    return all(_holds(field, each, named) and _keeps(field, each, named) for each in samples[field["name"]])
 
 
 def _can_be_absent(field: Field, named: Named) -> bool:
@@ -162,6 +165,14 @@ def _holds(field: Field, value: object, named: Named) -> bool:
         return bool(validate({field["name"]: value}, to_record([field], named), raise_errors=False))
     except (ValueError, TypeError):  # fastavro reads a text as the date or decimal that a logical type is
         return False
+
+
+def _keeps(field: Field, value: object, named: Named) -> bool:
+    """Whether a value that the field's type holds is read as it was written: of a time, a date keeps the day alone."""
+    record, avro = to_record([field], named), BytesIO()
+    schemaless_writer(avro, record, {field["name"]: value})
+    read = schemaless_reader(BytesIO(avro.getvalue()), record, None)
+    return bool(read == {field["name"]: value})
 
 
 def _refuse_unwritable(field: Field, samples: Mapping[str, Sequence[Any]], named: Named) -> None:

@@ -33,7 +33,10 @@ def refuse_breaking(file: str, text: str, subject: str, versions: Mapping[int, s
         try:
             older, newer = find_breaks(text, other), find_breaks(other, text)
         except Misconfigured as error:
-            raise Misconfigured(f"{file} cannot be compared with version {number} of {subject}: {error}") from None
+            raise Misconfigured(
+                f"{file} cannot be compared with version {number} of {subject}: {error}; delete that version where no "
+                "event is of it, or write to another topic"
+            ) from None
         found += [f"With it, events of version {number} cannot be read: {'; '.join(older)}"] if older else []
         found += [f"With version {number}, its events cannot be read: {'; '.join(newer)}"] if newer else []
     if found:

@@ -79,11 +79,14 @@ class ConfluentRegistry:
         """The texts of all versions that the subject has, by their numbers."""
         answer = self._transport.ask("GET", f"{self._path}/versions")
         numbers = [] if answer.status == _NOT_FOUND else self._read(answer, list)
-        return {number: self._read_text(number) for number in numbers}
+        texts = {number: self._read_text(number) for number in numbers}
+        return {number: text for number, text in texts.items() if text is not None}
 
-    def _read_text(self, number: int) -> str:
-        """The text of a version that the shipped schema is compared with."""
+    def _read_text(self, number: int) -> str | None:
+        """The text of a version that the shipped schema is compared with; None where it has just been deleted."""
         answer = self._transport.ask("GET", f"{self._path}/versions/{number}")
+        if answer.status == _NOT_FOUND:
+            return None
         text = self._read(answer).get("schema")
         if not _is_plain_avro(answer) or type(text) is not str:
             raise Misconfigured(

@@ -23,8 +23,10 @@ MAX_ANSWER_BYTES = 1_000_000
 """How long an answer may be: as long as the longest schema that a registry of Confluent Cloud takes."""
 _PART_BYTES = 65_536
 
-_CERTIFICATE_ALERT = re.compile("ALERT_[A-Z_]*(CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED|HANDSHAKE_FAILURE)")
-"""OpenSSL's names of what a server says of a client certificate, or of none.
+_REFUSAL_ALERT = re.compile(
+    "ALERT_[A-Z_]*(CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED|HANDSHAKE_FAILURE|PROTOCOL_VERSION|INSUFFICIENT_SECURITY)[A-Z_]*"
+)
+"""OpenSSL's names of what a server says of a client certificate, or of none, and of what TLS is offered.
 
 https://docs.openssl.org/3.0/man3/SSL_alert_type_string/
 """
@@ -107,7 +109,7 @@ def _to_error(peer: Peer, error: Exception) -> FeatureEventsError:
             f"the certificate of the {peer.name} is not trusted: check it, and the CA certificates that the function "
             "trusts (SCHEMA_REGISTRY_CA_SECRET_ARN)"
         )
-    alert = _CERTIFICATE_ALERT.search(text)
+    alert = _REFUSAL_ALERT.search(text)
     if alert:
         return Misconfigured(
             f"the {peer.name} refuses the TLS connection ({alert[0]}): check its versions and ciphers of TLS, and "

@@ -74,7 +74,6 @@ class GlueRegistry:
                 f"there is no version {version} of {self._place}: register a schema there, or set SCHEMA_VERSION to "
                 "one that exists"
             )
-        self._refuse_other_format(found["DataFormat"])
         if found["Status"] == _PENDING:
             raise Undelivered(f"Glue still checks version {version} of {self._place}: try again later")
         if found["Status"] != _AVAILABLE:
@@ -146,7 +145,7 @@ class GlueRegistry:
 
     def _read(self, version: int | str) -> "GetSchemaVersionResponseTypeDef | None":
         """A version, whatever its status; None where it is not there."""
-        return self._ask(
+        found = self._ask(
             Action("glue:GetSchemaVersion", f"version {version} of {self._place} cannot be read"),
             lambda client: client.get_schema_version(
                 SchemaId=self._schema_id,
@@ -155,6 +154,9 @@ class GlueRegistry:
                 ),
             ),
         )
+        if found is not None:
+            self._refuse_other_format(found["DataFormat"])
+        return found
 
     def _find(self) -> "GetSchemaByDefinitionResponseTypeDef | None":
         """The version that is the shipped schema, whatever its status; None where there is none."""

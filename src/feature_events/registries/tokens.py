@@ -96,8 +96,8 @@ class Tokens:
         return token
 
     def _ask(self) -> Answer:
-        # Not encoded before they are joined, as RFC 6749 has it: Kafka's and Confluent's clients do not either, and so
-        # identity providers take them (https://cwiki.apache.org/confluence/x/lQ5hEw, KIP-1025)
+        # RFC 6749 would have them encoded before they are joined; Kafka's and Confluent's clients do not encode
+        # them, so identity providers take them as they are (KIP-1025: https://github.com/apache/kafka/pull/15475)
         login = HTTPBasicAuth(self._client.client_id.encode(), self._client.client_secret.encode())
         scope = {"scope": self._client.scope} if self._client.scope else {}
         data = {"grant_type": "client_credentials", **scope}

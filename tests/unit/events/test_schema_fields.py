@@ -84,6 +84,7 @@ def test_read_fields__prefers_null_to_a_default() -> None:
         ("stream_time", ["null", "long"], {"default": None}),
         ("stream_time", ["null", "double"], {"default": None}),
         ("table", {"type": "int", "logicalType": "date"}, {}),
+        ("stream_time", ["null", {"type": "int", "logicalType": "date"}], {"default": None}),
         ("sequence_number", ["null", {"type": "int", "logicalType": "date"}], {"default": None}),
         ("changed_features", ["null", "string"], {"default": None}),
         ("removed_features", ["null", {"type": "array", "items": "int"}], {"default": None}),
@@ -101,3 +102,16 @@ def test_read_fields__of_version_2_has_all_details() -> None:
     first, second = (read_fields(read_shipped_schema(f"feature_trigger{version}.avsc")) for version in ("", "_v2"))
     assert [field["name"] for field in second.fields] == [*[field["name"] for field in FIELDS], *EventDetails._fields]
     assert [field["type"] for field in second.fields[: len(FIELDS)]] == [field["type"] for field in first.fields]
+
+
+def test_read_fields__names_all_that_is_wrong() -> None:
+    """Whoever changes the registry's schema changes it once."""
+    fields = [
+        {"name": "change", "type": "int"},
+        {"name": "owner", "type": "string"},
+        {"name": "table", "type": "string"},
+    ]
+    with pytest.raises(
+        Misconfigured, match=r"names: change \(string\); .* schema: owner; .* not every .* schema: change;"
+    ):
+        read_fields(json.dumps({"type": "record", "name": "Event", "fields": fields}))

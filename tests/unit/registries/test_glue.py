@@ -78,6 +78,13 @@ def test_read_versions__are_those_that_glue_has_found_compatible(stub: Stubber) 
     assert to_registry().read_versions() == {1: "{}", 3: "{}"}
 
 
+def test_read_versions__are_of_avro(stub: Stubber) -> None:
+    """A schema of another format is named as such, and not as one that cannot be compared."""
+    stub.add_response(READ, {**to_version("AVAILABLE", "JSON"), "SchemaDefinition": "{}", "VersionNumber": 1})
+    with pytest.raises(Misconfigured, match="is JSON and not AVRO: delete it"):
+        to_registry().read_versions()
+
+
 def test_register__waits_for_glues_check(stub: Stubber) -> None:
     """A version that is PENDING, or not to be seen yet, is waited for, by its number."""
     stub.add_response(ADD, ADDED)

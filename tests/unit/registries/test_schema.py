@@ -68,6 +68,16 @@ def test_find_schema__registers_nothing_that_breaks_a_reader(server: ScriptedSer
         find_schema(to_settings(AUTO_REGISTER_SCHEMAS="true"), LONG)
 
 
+def test_find_schema__compares_with_no_version_that_has_just_been_deleted(
+    server: ScriptedServer, to_settings: ToSettings
+) -> None:
+    """It has no readers, and what is there is compared."""
+    gone, there = Answer.of(404, {}), Answer.of(200, {"id": 1, "version": 2, "schema": SHIPPED_SCHEMA})
+    compatible = Answer.of(200, {"is_compatible": True})
+    server.script = [Answer.of(404, {}), compatible, Answer.of(200, [1, 2]), gone, there, Answer.of(200, {}), FOUND]
+    assert find_schema(to_settings(AUTO_REGISTER_SCHEMAS="true"), LONG) == Schema(12, SHIPPED_SCHEMA)
+
+
 def test_find_schema__says_with_which_version_it_cannot_be_compared(
     server: ScriptedServer, to_settings: ToSettings
 ) -> None:
