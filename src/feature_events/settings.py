@@ -80,7 +80,7 @@ class Settings(NamedTuple):
     kafka_ca_secret: str | None
     registry_secret: str | None
     registry_ca_secret: str | None
-    glue_compatibility: GlueCompatibility = "FULL_ALL"
+    glue_compatibility: GlueCompatibility
     """Counts where the schema is created, and never for one that is there."""
 
     @property

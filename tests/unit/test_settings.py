@@ -15,6 +15,7 @@ VERSION = UUID("0a1b2c3d-0000-4000-8000-00000000ffff")
 STREAM = "arn:aws:dynamodb:eu-west-1:123456789012:table/users.v1/stream/"
 LEAST = {"KAFKA_BROKER_URL": "b-1.msk:9092", "SCHEMA_ID": "7"}
 GIVEN = {
+    "GLUE_COMPATIBILITY": "BACKWARD",
     "KAFKA_BROKER_URL": "b-1.msk:9092, 10.0.0.1:9094,[::1]:9092",
     "SCHEMA_REGISTRY": "https://registry.example:8081/apis/ccompat/v7/",
     "TOPIC_NAME": "features.v1",
@@ -62,6 +63,7 @@ def test_read_settings__has_defaults_for_all_but_the_addresses() -> None:
         kafka_ca_secret=None,
         registry_secret=None,
         registry_ca_secret=None,
+        glue_compatibility="FULL_ALL",
     )
     assert read_settings(LEAST) == expected
 
@@ -91,6 +93,7 @@ def test_read_settings__takes_what_is_given() -> None:
         kafka_ca_secret=f"{ARN}kafka-ca",
         registry_secret=f"{ARN}registry",
         registry_ca_secret=f"{ARN}registry-ca",
+        glue_compatibility="BACKWARD",
     )
     assert read_settings(GIVEN) == expected
 

@@ -197,6 +197,13 @@ def test_read_version__takes_only_what_is_good(
         LATEST(to_registry())
 
 
+@pytest.mark.parametrize("status", ["PENDING", "FAILURE", "DELETING"])
+def test_find_registered__takes_only_what_is_available(stub: Stubber, status: str) -> None:
+    """What Glue still checks may be refused yet, so it is registered, which waits for the end of the check."""
+    stub.add_response(BY_DEFINITION, to_version(status))
+    assert to_registry().find_registered() is None
+
+
 @pytest.mark.parametrize("status", ["FAILURE", "DELETING"])
 def test_look_up__takes_only_what_is_available(stub: Stubber, status: str) -> None:
     """A version that Glue has refused or deletes counts as none."""

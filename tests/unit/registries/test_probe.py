@@ -1,7 +1,12 @@
 """The preflight check asks Glue by the call itself, and registers nothing."""
 
-import boto3
+import json
 
+import boto3
+import pytest
+
+from feature_events.errors import Misconfigured
+from feature_events.events.schema import SHIPPED_SCHEMA
 from feature_events.registries.probe import to_registry_stages
 from feature_events.registries.schema import find_schema
 from feature_events.settings import Settings, read_settings
@@ -25,6 +30,19 @@ def test_probe__says_who_will_register() -> None:
         assert boto3.client("glue").list_registries()["Registries"] == []
         found = find_schema(settings, 20.0)
         assert probe.find() == f"id {found.id} under {TOPIC}"
+
+
+def test_probe__finds_a_schema_that_would_break_a_reader() -> None:
+    """What the first start would not register is told before it, with the field's name."""
+    former = json.loads(SHIPPED_SCHEMA)
+    former["fields"].append({"name": "note", "type": "string"})
+    [[probe]] = to_registry_stages(to_settings(AUTO_REGISTER_SCHEMAS="true"))
+    with in_memory():
+        boto3.client("glue").create_schema(
+            SchemaName=TOPIC, DataFormat="AVRO", Compatibility="NONE", SchemaDefinition=json.dumps(former)
+        )
+        with pytest.raises(Misconfigured, match="With version 1, its events cannot be read: note is not written"):
+            probe.find()
 
 
 def test_probe__asks_nobody_with_a_pinned_id() -> None:
