@@ -6,11 +6,15 @@ What does not change between invocations is made once per execution environment,
 import contextlib
 import gc
 import os
+import time
 from typing import TYPE_CHECKING, Any
 
+from feature_events import metrics
 from feature_events.deadline import Deadline
 from feature_events.errors import FeatureEventsError, Misconfigured
 from feature_events.logs import logger
+from feature_events.outcome import measure_arrival
+from feature_events.records.batch import read_table
 from feature_events.wiring import ANSWER_SECONDS, wire
 
 if TYPE_CHECKING:
@@ -31,10 +35,12 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> "BatchResponse |
     seconds = context.get_remaining_time_in_millis() / 1000 - ANSWER_SECONDS
     if event.get("check") is True:
         return _check(seconds)
-    settings, pipeline = wire()
     records = event.get("Records")
     if type(records) is not list:
         raise Misconfigured("the event has no Records: the function is for the stream of a DynamoDB table")
+    # First, so that a batch that fails or times out has an age too
+    metrics.emit(measure_arrival(records, time.time()), read_table(records))
+    settings, pipeline = wire()
     deadline = Deadline(min(settings.delivery_timeout_ms / 1000, seconds))
     return pipeline.run(records, deadline).response()
 

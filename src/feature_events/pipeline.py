@@ -82,10 +82,9 @@ class Pipeline(NamedTuple):
         try:
             self._run_chunks(outcome, deadline)
         finally:
-            metrics.emit(outcome.measure(self.now()), outcome.skipped)
+            metrics.emit(outcome.measure(self.now()), outcome.table, outcome.skipped)
             logger.info("batch handled", extra=outcome.counts())
-        tables = (read_position(record).table for record in records)
-        table = next(filter(None, tables), None)  # a batch is of one stream
+        table = outcome.table
         if outcome.is_stopped:
             raise Misconfigured(
                 f"the dead-letter limit of table {table} is reached: too many of its records are bad; read the reasons "

@@ -70,9 +70,11 @@ def test_settings__have_the_defaults_that_are_told() -> None:
 
 
 def test_metrics__are_the_codes() -> None:
-    """Every metric is in the table with its unit, and no other."""
-    told = {name: unit for name, (unit, _) in read_table("metric").items()}
-    assert told == {name: metric.unit.value for name, metric in METRICS.items()}
+    """Every metric is in the table with its unit, its dimensions and its meaning, and no other."""
+    assert read_table("metric") == {
+        name: [unit.value, " and ".join(f"{{{', '.join(each)}}}" for each in dimensions), meaning]
+        for name, (unit, dimensions, meaning) in METRICS.items()
+    }
 
 
 def test_skip_reasons__are_the_codes() -> None:

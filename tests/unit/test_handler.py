@@ -1,8 +1,10 @@
 """The entry point wires once, keeps no error, and leaves itself time to answer."""
 
+import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -11,9 +13,10 @@ import pytest
 
 from feature_events import wiring
 from feature_events.errors import Misconfigured, Undelivered
+from feature_events.pipeline import Pipeline
 from tests.support.doubles import FakeContext
 from tests.support.execution_environment import start_environment
-from tests.support.records import number_of, to_record
+from tests.support.records import CREATED, number_of, to_record
 from tests.support.web_server import Answer, run_scripted_server
 
 ENVIRON = {
@@ -79,6 +82,26 @@ def test_handler__recovers_without_a_new_environment(load: Load, monkeypatch: py
         module.handler({"Records": [to_record()]}, FakeContext())
     monkeypatch.setenv("SCHEMA_ID", "7")
     assert module.handler({"Records": [to_record()]}, FakeContext()) == {"batchItemFailures": []}
+
+
+@pytest.mark.parametrize("fails", ["settings", "pipeline"])
+def test_handler__says_how_old_a_batch_is_before_anything_fails(
+    fails: str, load: Load, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A batch that ends in an error or a timeout has its size, age and table in the metrics."""
+    module = load(**ENVIRON) if fails == "pipeline" else load(KAFKA_BROKER_URL="nowhere")
+    seen = []
+
+    def run(*_: object) -> None:
+        seen.append(capsys.readouterr().out)
+        raise Misconfigured("what the batch meets")
+
+    monkeypatch.setattr(Pipeline, "run", run)
+    with pytest.raises(Misconfigured):
+        module.handler({"Records": [to_record()]}, FakeContext())
+    [line] = map(json.loads, "".join([*seen, capsys.readouterr().out]).splitlines())
+    assert (line["RecordsReceived"], line["table"]) == ([1], "user_feature_store")
+    assert line["RecordAge"][0] == pytest.approx((time.time() - CREATED) * 1000, abs=60_000)
 
 
 @pytest.mark.parametrize("event", [{}, {"Records": None}, {"Records": {"a": 1}}])
