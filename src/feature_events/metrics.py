@@ -50,7 +50,9 @@ METRICS: Mapping[str, Metric] = {
     "RecordsUndelivered": Metric(MetricUnit.Count, _OF_TABLE, "records that Lambda retries"),
     "DeadLetters": Metric(MetricUnit.Count, _OF_TABLE, "records that were dead-lettered"),
     "DeadLetterLimitReached": Metric(
-        MetricUnit.Count, _OF_SERVICE, "invocations that failed because of `DEAD_LETTER_LIMIT`"
+        MetricUnit.Count,
+        _OF_SERVICE,
+        "invocations that failed because of `DEAD_LETTER_LIMIT`; the record stays in the stream",
     ),
     "EndToEndLatency": Metric(
         MetricUnit.Milliseconds, _OF_TABLE, "from the write of the batch's oldest item to its acknowledgement"
