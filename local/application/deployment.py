@@ -14,7 +14,8 @@ from confluent_kafka import KafkaException
 
 from local.application import artefacts
 from local.application.artefacts import ARCHITECTURE, CONFIG, SAM
-from local.application.feature_tables import KEYS, LAYOUTS, make_tables
+from local.application.attachment import attach
+from local.application.feature_tables import APP, LAYOUTS, create_app_table
 from local.environment import REGION, to_aws_environment, to_tool_environment
 from local.errors import LocalError
 from local.paths import ROOT, TOOLS
@@ -45,7 +46,7 @@ def to_parameters(stack: Stack | RunningStack) -> dict[str, str]:
     return {
         "KafkaBrokerUrl": stack.kafka,
         "SchemaRegistry": stack.registry,
-        "AutoRegisterSchemas": "true",
+        "OwnTables": "true",
         "Architecture": ARCHITECTURE,
     }
 
@@ -77,24 +78,28 @@ def deploy(
     return deployment
 
 
-def deploy_to_tables(stack: Stack | RunningStack, registry: str = CONFLUENT) -> Deployment:
-    """Deploys the application so that it reads the streams of the feature tables, with one of the two registries."""
-    with stack.steps.step("tables") as step:
-        streams = make_tables(stack.clients.dynamodb)
-        step.detail = ", ".join(KEYS)
-    parameters = {"StreamArns": ",".join(streams), "TableLayouts": LAYOUTS}
-    return deploy(stack, parameters | ({"SchemaRegistry": GLUE} if registry == GLUE else {}))
+def deploy_with_tables(stack: Stack | RunningStack, registry: str = CONFLUENT) -> Deployment:
+    """Deploy the application with its own tables and one of the two registries, then attach the table `app`."""
+    with stack.steps.step("table") as step:
+        stream = create_app_table(stack.clients.dynamodb)
+        step.detail = APP
+    parameters = {"TableArns": stream.partition("/stream/")[0], "TableLayouts": LAYOUTS}
+    deployed = deploy(stack, parameters | ({"SchemaRegistry": GLUE} if registry == GLUE else {}))
+    with stack.steps.step("attach") as step:
+        attach(stack, stream, f"{deployed.name}-{APP}", deployed.name)
+        step.detail = f"table.yaml to {APP}"
+    return deployed
 
 
 def set_up(stack: Stack, registry: str = CONFLUENT) -> Deployment:
-    """Makes the topic and the feature tables, and deploys the application."""
+    """Create the topic, deploy the application and attach its tables."""
     with stack.steps.step("topic") as step:
         try:
             stack.attend(lambda: create_topic(stack.kafka))
         except (KafkaException, TimeoutError) as error:
             raise LocalError(f"the topic {TOPIC} could not be made: {error}") from error
         step.detail = TOPIC
-    return deploy_to_tables(stack, registry)
+    return deploy_with_tables(stack, registry)
 
 
 def find_deployment(stack: Stack | RunningStack, name: str = APPLICATION) -> Deployment:
