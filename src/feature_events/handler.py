@@ -30,11 +30,12 @@ _ALLOCATIONS_BETWEEN_COLLECTIONS = 50_000
 def handler(event: dict[str, Any], context: "LambdaContext") -> "BatchResponse | Report":
     """Publishes one batch of a DynamoDB stream; the answer names the first record that Lambda must retry.
 
-    `{"check": true}` instead is answered with a report of what stands between the function and its first event.
+    The event `{"check": true}` runs the preflight check instead and returns its report. `"tables": ["orders"]` names the
+    tables to look at. By default it looks at those of the application's own stack.
     """
     seconds = context.get_remaining_time_in_millis() / 1000 - ANSWER_SECONDS
     if event.get("check") is True:
-        return _check(seconds)
+        return _check(event, seconds)
     records = event.get("Records")
     if type(records) is not list:
         raise Misconfigured("the event has no Records: the function is for the stream of a DynamoDB table")
@@ -45,11 +46,11 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> "BatchResponse |
     return pipeline.run(records, deadline).response()
 
 
-def _check(seconds: float) -> "Report":
-    """The preflight check, also where the function cannot start."""
+def _check(event: dict[str, Any], seconds: float) -> "Report":
+    """Run the preflight check, even if the function cannot start."""
     from feature_events.preflight import check
 
-    return check.run_checks(os.environ, Deadline(seconds))
+    return check.run_checks(os.environ, Deadline(seconds), event.get("tables"))
 
 
 with contextlib.suppress(FeatureEventsError):  # the first invocation finds the same and can report it

@@ -24,15 +24,13 @@ from feature_events.setting_values import (
     to_registry,
     to_schema_id,
     to_secret,
-    to_streams,
+    to_tables,
     to_topic,
     to_version,
 )
 
 type FeaturesMode = Literal["all", "changed"]
 """Which features of a written item an event names: every one, or those whose value changed."""
-
-type HeadersMode = Literal["cloudevents", "none"]
 
 type KafkaAuth = Literal["none", "tls", "scram", "iam", "mtls"]
 """How the function authenticates to Kafka; `kafka.authentication` has what each means."""
@@ -65,10 +63,9 @@ class Settings(NamedTuple):
     schema_file: str
     auto_register: bool
     table_layouts: tuple[TableLayout, ...]
-    streams: tuple[str, ...]
-    """ARNs of the streams that the function reads, for the preflight check alone."""
+    own_tables: tuple[str, ...]
+    """Names of the tables that belong to the application's stack, for the preflight check."""
     features_mode: FeaturesMode
-    headers: HeadersMode
     compression: str
     kafka_properties: Properties
     delivery_timeout_ms: int
@@ -142,9 +139,8 @@ def _read_each(values: _Values) -> Settings:
         schema_file=read("SCHEMA_FILE", one_of(*SCHEMA_FILES), DEFAULT_SCHEMA_FILE),
         auto_register=read("AUTO_REGISTER_SCHEMAS", one_of("true", "false"), "false") == "true",
         table_layouts=read("TABLE_LAYOUTS", to_table_layouts, ()) or to_table_layouts(DEFAULT),
-        streams=read("STREAM_ARNS", to_streams, ()),
+        own_tables=read("OWN_TABLES", to_tables, ()),
         features_mode=cast("FeaturesMode", read("FEATURES_MODE", one_of("all", "changed"), "all")),
-        headers=cast("HeadersMode", read("EVENT_HEADERS", one_of("cloudevents", "none"), "cloudevents")),
         compression=read("KAFKA_COMPRESSION", one_of("zstd", "lz4", "snappy", "gzip", "none"), "zstd"),
         kafka_properties=read("KAFKA_PROPERTIES", to_kafka_properties, {}),
         delivery_timeout_ms=read("DELIVERY_TIMEOUT_MS", to_number(1000, MAX_DELIVERY_TIMEOUT_MS), 20_000),

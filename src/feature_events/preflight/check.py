@@ -1,13 +1,14 @@
 """The preflight check: tests, from where the function runs, everything that lies between it and its first event.
 
 Most of what goes wrong with Kafka in a VPC looks the same from outside: nothing arrives. Invoked with
-`{"check": true}` the function tries each part by itself and says of each what to change. It writes no event and
+`{"check": true}` the function tries each part by itself and says of each what to change. `"tables"` names the tables to
+look at. It writes no event and
 registers no schema. Each part brings its own probes; here they are put in order.
 
 | probe | proves |
 |---|---|
 | settings | the environment is understood and free of contradictions |
-| layout of ... | a layout fits the table of a stream, and the stream carries the images that are needed |
+| layout of ... | a layout fits the table, and its stream carries the images that are needed |
 | secret ... | it can be read and has its form |
 | DNS, TCP, TLS ... | a broker, the registry or its token endpoint is found and reached, and its certificate trusted |
 | authentication | Kafka authenticates the function |
@@ -57,14 +58,21 @@ class Report(TypedDict):
     checks: list[Finding]
 
 
-def run_checks(environ: Mapping[str, str], deadline: Deadline) -> Report:
-    """Asks every probe, at most until the deadline, and logs what they found."""
+def run_checks(environ: Mapping[str, str], deadline: Deadline, tables: object = None) -> Report:
+    """Run every check until the deadline, log the results and return them.
+
+    Args:
+        environ: the function's environment.
+        deadline: when to stop.
+        tables: names of the tables to look at, a list of texts. None looks at those in OWN_TABLES.
+
+    """
     findings = _Findings(deadline)
     read: list[Settings] = []
     findings.ask(Probe(_SETTINGS, lambda: _read_settings(environ, read)))
     if read:
         [settings] = read
-        findings.ask(*to_layout_probes(settings))
+        findings.ask(*to_layout_probes(settings, tables))
         findings.ask(*to_secret_probes(settings))
         with open_probes(settings) as stages:
             for stage in stages:
