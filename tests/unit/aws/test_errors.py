@@ -21,12 +21,27 @@ READ = Action("s3:GetObject", "dead-letters/1.json cannot be read")
         ("SomethingNew", 400, "look at it", Misconfigured, "look at it"),
         ("SomethingNew", 500, "look at it", Undelivered, "try again later"),
         ("ThrottlingException", 400, "look at it", Undelivered, "try again later"),
+        ("RequestTimeTooSkewed", 403, "look at it", Undelivered, "try again later"),
+        ("InvalidObjectState", 403, "", Misconfigured, "restore the object from its archive"),
+        ("KMS.DisabledException", 400, "", Misconfigured, "enable the KMS key that encrypts the bucket or the object"),
+        ("KMS.NotFoundException", 400, "", Misconfigured, "set the bucket's encryption to a KMS key that exists"),
+        ("KMS.KMSInvalidStateException", 400, "", Misconfigured, "check the KMS key"),
+        ("KMS.AccessDeniedException", 403, "", Misconfigured, "grant the function's role kms:GenerateDataKey and"),
+        ("KMS.UnrecognizedClientException", 400, "", Misconfigured, "check that the function's role exists"),
+        ("KMS.SomethingNew", 400, "", Misconfigured, "check the KMS key that encrypts the bucket or the object"),
+        ("KMS.SomethingNew", 500, "", Undelivered, "try again later"),
+        ("KMS.ThrottlingException", 400, "look at it", Undelivered, "try again later"),
+        ("KMS.KeyUnavailableException", 400, "", Undelivered, "try again later"),
     ],
 )
 def test_to_error__tells_who_can_fix_it(
     code: str, status: int, otherwise: str, error: type[Exception], text: str
 ) -> None:
-    """What a person must change is Misconfigured; what may pass by itself, or is unknown, is Undelivered."""
+    """What an operator must change is Misconfigured; what may succeed later, or is unknown, is Undelivered.
+
+    A KMS key that is disabled, deleted or missing does not come back in time. S3 reports it as `KMS.` and KMS's code:
+    https://github.com/aws/aws-cli/issues/4507, https://github.com/localstack/localstack/issues/8422
+    """
     answer = {"Error": {"Code": code, "Message": "hidden"}, "ResponseMetadata": {"HTTPStatusCode": status}}
     found = to_error(ClientError(answer, "GetObject"), READ, otherwise)  # type: ignore[arg-type]  # the part that is used
     assert type(found) is error
@@ -37,7 +52,7 @@ def test_to_error__tells_who_can_fix_it(
     ("action", "code", "text"),
     [
         ("secretsmanager:GetSecretValue", "ResourceNotFoundException", "create the secret"),
-        ("dynamodb:Scan", "ResourceNotFoundException", "look at it"),
+        ("dynamodb:Scan", "ResourceNotFoundException", "name a table that exists"),
         ("glue:GetSchemaVersion", "AccessDeniedException", "role glue:GetSchemaVersion on the registry and on"),
         ("secretsmanager:GetSecretValue", "AccessDeniedException", "grant the function's role secretsmanager:Get"),
         ("glue:CreateSchema", "EntityNotFoundException", "create the registry"),
