@@ -22,7 +22,7 @@ from tests.support.mock_kafka import MockKafka
     [
         (KafkaError.TOPIC_AUTHORIZATION_FAILED, "grant the function WriteData"),
         (KafkaError.UNKNOWN_TOPIC_OR_PART, "create the topic"),
-        (KafkaError.TOPIC_EXCEPTION, "set TOPIC_NAME"),
+        (KafkaError.TOPIC_EXCEPTION, "set TopicName"),
     ],
 )
 def test_open__says_what_is_wrong_with_the_topic(kafka: MockKafka, code: int, remedy: str) -> None:
