@@ -54,11 +54,13 @@ _GROUPS: Mapping[Rule, str] = {
         Action.OPERATOR, "the name is not valid", "set TopicName (TOPIC_NAME) to a name that Kafka allows"
     ): "TOPIC_EXCEPTION",
     Rule(
-        Action.OPERATOR, "the function may not write", "grant the function WriteData and DescribeTopic on the topic"
+        Action.OPERATOR,
+        "the function has no permission to write",
+        "grant the function WriteData and DescribeTopic on the topic",
     ): "TOPIC_AUTHORIZATION_FAILED",
     Rule(
         Action.OPERATOR,
-        "the function may not connect or write idempotently",
+        "the function has no permission to connect or to write idempotently",
         "grant the function Connect and WriteDataIdempotently on the cluster",
     ): "CLUSTER_AUTHORIZATION_FAILED",
     Rule(
@@ -86,7 +88,7 @@ _GROUPS: Mapping[Rule, str] = {
         LEADER_NOT_AVAILABLE NOT_LEADER_FOR_PARTITION REPLICA_NOT_AVAILABLE NOT_ENOUGH_REPLICAS FENCED_LEADER_EPOCH
         UNKNOWN_LEADER_EPOCH PREFERRED_LEADER_NOT_AVAILABLE ELIGIBLE_LEADERS_NOT_AVAILABLE UNKNOWN_TOPIC_ID
         INCONSISTENT_TOPIC_ID LISTENER_NOT_FOUND _ISR_INSUFF""",
-    Rule(Action.RETRY, "the broker has a passing fault, or is busy"): """
+    Rule(Action.RETRY, "the broker has a temporary fault, or is busy"): """
         UNKNOWN KAFKA_STORAGE_ERROR THROTTLING_QUOTA_EXCEEDED COORDINATOR_LOAD_IN_PROGRESS COORDINATOR_NOT_AVAILABLE
         NOT_COORDINATOR NOT_CONTROLLER STALE_CTRL_EPOCH STALE_BROKER_EPOCH LOG_DIR_NOT_FOUND
         REASSIGNMENT_IN_PROGRESS""",
@@ -96,7 +98,7 @@ _GROUPS: Mapping[Rule, str] = {
     Rule(Action.RETRY, "the idempotent producer lost its place; the retry makes another"): """
         OUT_OF_ORDER_SEQUENCE_NUMBER DUPLICATE_SEQUENCE_NUMBER INVALID_PRODUCER_EPOCH UNKNOWN_PRODUCER_ID
         INVALID_PRODUCER_ID_MAPPING PRODUCER_FENCED _FATAL _FENCED _INCONSISTENT _GAPLESS_GUARANTEE""",
-    Rule(Action.RETRY, "librdkafka is in a state that another attempt may not find"): """
+    Rule(Action.RETRY, "librdkafka is in a state that another attempt might not find"): """
         _CRIT_SYS_RESOURCE _FS _INVALID_ARG _STATE _CONFLICT _IN_PROGRESS _PREV_IN_PROGRESS _WAIT_COORD _WAIT_CACHE
         _INTR _RETRY _OUTDATED _NOT_IMPLEMENTED _NOT_CONFIGURED _UNKNOWN_PROTOCOL _READ_ONLY _NOENT _INVALID_TYPE _NOOP
         _APPLICATION""",
