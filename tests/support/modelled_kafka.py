@@ -248,7 +248,7 @@ class ModelledProducer:
         return str(self._properties["enable.idempotence"]) != "true"
 
     def _is_refused(self, batch: Sequence[_Queued]) -> bool:
-        """Answers a batch that no broker takes; a single rejected record fails all of it, and of several each is named."""
+        """Answers a batch that no broker takes: one rejected record fails all of it, and of several each is named."""
         rejected = [self._kafka.rejects(each.message) for each in batch]
         if sum(each.size for each in batch) > self._kafka.topic_max_bytes:
             return self._answer(batch, KafkaError(KafkaError.MSG_SIZE_TOO_LARGE))

@@ -254,11 +254,10 @@ def _settle(
     """Writes down what was delivered; gives what was refused, by position, and the first error that is neither."""
     refused: dict[int, KafkaError] = {}
     unknown = None
-    alone = len(answers) == 1
     for position, error in zip(wave, answers, strict=False):  # answers may be fewer
         if error is None:
             deliveries[position] = Delivery.DELIVERED
-        elif is_refused(error, alone=alone):
+        elif is_refused(error, alone=len(answers) == 1):
             refused[position] = error
         else:
             unknown = unknown or error
