@@ -1,12 +1,14 @@
 """Load a client certificate from a secret into TLS, and say what is wrong with one that cannot be used.
 
-Python's ssl reads certificates and keys from files alone. Here the files are in memory, so that a private key is never
-on disk (https://man7.org/linux/man-pages/man2/memfd_create.2.html).
+Python's ssl reads certificates and keys from files alone. Here the files are in memory, so that a private key is not on
+disk (https://man7.org/linux/man-pages/man2/memfd_create.2.html). Lambda documents only a writable /tmp, so a system
+without files in memory is taken into account.
 """
 
 import os
 import re
 import ssl
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -20,7 +22,12 @@ _NOT_OF_KEY, _OTHER_ALGORITHM = "KEY_VALUES_MISMATCH", ("KEY_TYPE_MISMATCH", "NO
 
 
 def check_client_certificate(client: ClientCertificate, setting: str) -> None:
-    """Check that the certificate and its key can be used together; raise the same as `load_client_certificate`."""
+    """Check that the certificate and its key can be used together; raise the same as `load_client_certificate`.
+
+    Without files in memory nothing is checked: Kafka's client needs no file, so its key is not written to one here.
+    """
+    if not _has_files_in_memory():
+        return
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.set_ciphers("ALL:@SECLEVEL=0")  # whether a key is long enough is for those who use it to decide
     load_client_certificate(context, client, setting)
@@ -46,18 +53,36 @@ def load_client_certificate(context: ssl.SSLContext, client: ClientCertificate, 
 
 
 def _load(context: ssl.SSLContext, certificate: str, client: ClientCertificate) -> None:
-    with _in_memory(certificate) as certificate_file, _in_memory(client.private_key) as key_file:
+    with _to_file(certificate) as certificate_file, _to_file(client.private_key) as key_file:
         # Without a password OpenSSL would ask for one on the terminal
         context.load_cert_chain(certificate_file, key_file, client.password or "")
 
 
 @contextmanager
-def _in_memory(text: str) -> Iterator[str]:
-    """The path of a file in memory with this text."""
-    with os.fdopen(os.memfd_create("pem"), "wb") as file:
-        file.write(text.encode())
-        file.flush()
-        yield f"/proc/self/fd/{file.fileno()}"
+def _to_file(text: str) -> Iterator[str]:
+    """The path of a file with this text: in memory, or the function's own and gone after it was read."""
+    if _has_files_in_memory():
+        with os.fdopen(os.memfd_create("pem"), "wb") as file:
+            file.write(text.encode())
+            file.flush()
+            yield f"/proc/self/fd/{file.fileno()}"
+        return
+    with tempfile.NamedTemporaryFile(suffix=".pem") as temporary:
+        temporary.write(text.encode())
+        temporary.flush()
+        yield temporary.name
+
+
+def _has_files_in_memory() -> bool:
+    """Return True if the system has files in memory that can be opened by a path."""
+    try:
+        descriptor = os.memfd_create("pem")
+    except OSError:
+        return False
+    try:
+        return os.access(f"/proc/self/fd/{descriptor}", os.R_OK)
+    finally:
+        os.close(descriptor)
 
 
 def _find_cause(client: ClientCertificate, reason: str | None) -> str:

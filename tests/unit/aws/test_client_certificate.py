@@ -1,5 +1,6 @@
 """A client certificate that cannot be used is named by its setting, with what is wrong and what to do."""
 
+import os
 import re
 import ssl
 import tempfile
@@ -76,3 +77,19 @@ def test_load_client_certificate__writes_no_file(monkeypatch: pytest.MonkeyPatch
     before = sorted(each.name for each in Path("/proc/self/fd").iterdir())
     load_client_certificate(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), ClientCertificate(*EC, None), "Setting")
     assert sorted(each.name for each in Path("/proc/self/fd").iterdir()) == before
+
+
+def test_load_client_certificate__needs_no_file_in_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A system without them has a temporary file that is gone afterwards, and Kafka's client checks for itself."""
+
+    def refuse(_: str) -> int:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "memfd_create", refuse)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    load_client_certificate(context, ClientCertificate(*EC, None), "Setting")
+    with pytest.raises(Misconfigured, match="privateKey belongs to another"):
+        load_client_certificate(context, ClientCertificate(EC.certificate, OTHER_EC.private_key, None), "Setting")
+    check_client_certificate(ClientCertificate(EC.certificate, OTHER_EC.private_key, None), "Setting")
+    assert list(tmp_path.iterdir()) == []
