@@ -70,7 +70,11 @@ def fail(message: str) -> NoReturn:
 def run(*command: object) -> Optional[str]:
     """Runs a command; None where it succeeds, and where it fails what it said, which is shown too."""
     done = subprocess.run(
-        [str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+        [str(part) for part in command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=tool_environment(),
+        check=False,
     )
     said = done.stdout.decode(errors="replace")
     if done.returncode == 0:
@@ -104,8 +108,15 @@ def find_python() -> Optional[str]:
 
 
 def tool_environment() -> Dict[str, str]:
-    """The environment for uv: it uses the index that pip was told of, and the CA certificates of the system's store."""
-    env = dict(os.environ)
+    """Return the environment for pip and uv, which uses pip's index and the CA certificates of the system's store.
+
+    pip refuses an ALL_PROXY that is a SOCKS proxy (https://github.com/psf/requests/issues/3516), so neither gets one.
+    """
+    env = {
+        name: value
+        for name, value in os.environ.items()
+        if not (name.lower() == "all_proxy" and value.lower().startswith("socks"))
+    }
     env.setdefault("UV_SYSTEM_CERTS", "true")
     if "PIP_INDEX_URL" in env:
         env.setdefault("UV_DEFAULT_INDEX", env["PIP_INDEX_URL"])

@@ -12,7 +12,7 @@ from rich.console import Console
 from local.application.consumers import read_consumers, to_consumer_settings
 from local.commands import command
 from local.commands.running_stack import find_running
-from local.environment import to_aws_environment, to_tool_environment
+from local.environment import to_aws_environment, to_direct_environment, to_tool_environment
 from local.errors import LocalError
 from local.servers.topic import TOPIC
 
@@ -34,7 +34,7 @@ def consume(console: Console, *, example: str) -> int:
             raise LocalError(f"the example {example} could not be prepared: {' '.join(each)} failed")
     console.print(f"examples/consumers/{example}: {' '.join(chosen.run)} (Ctrl-C ends it)", highlight=False)
     os.chdir(chosen.directory)
-    os.execvpe(chosen.run[0], list(chosen.run), environment)  # noqa: S606 -- our own command, without a shell
+    os.execvpe(chosen.run[0], list(chosen.run), to_direct_environment(environment))  # noqa: S606 -- our own command, without a shell
 
 
 def main() -> None:

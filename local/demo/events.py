@@ -14,12 +14,13 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from confluent_kafka.serialization import MessageField, SerializationContext, SerializationError
 
 from local.demo.glue import VERSION, GlueDeserializer
+from local.environment import hide_proxies
 from local.errors import LocalError
 from local.servers.stack import RunningStack, Stack
 from local.servers.topic import TOPIC
 
 with warnings.catch_warnings(record=True):  # of a deprecation inside the client's own dependencies
-    from confluent_kafka.schema_registry import SchemaRegistryClient
+    from confluent_kafka.schema_registry import SchemaRegistryClient, SchemaRegistryError
     from confluent_kafka.schema_registry.avro import AvroDeserializer
 
 LIMIT = 10.0
@@ -62,7 +63,8 @@ class EventReader:
 
     def __init__(self, stack: Stack | RunningStack, topic: str = TOPIC) -> None:
         self._topic = topic
-        self._by_confluent = AvroDeserializer(SchemaRegistryClient({"url": stack.registry}))
+        with hide_proxies():
+            self._by_confluent = AvroDeserializer(SchemaRegistryClient({"url": stack.registry}))
         self._by_glue = GlueDeserializer(stack.clients.glue)
         self._consumer = Consumer(
             {
@@ -108,7 +110,7 @@ class EventReader:
                 return Unreadable(place, "the message has no value")
             fields = {**value, "features": tuple(value["features"])}
             return ReceivedEvent(**fields, place=place, read_at=read_at)
-        except (SerializationError, TypeError, KeyError) as error:
+        except (SerializationError, SchemaRegistryError, TypeError, KeyError) as error:
             return Unreadable(place, str(error))
 
     def _deserialize(self, value: bytes | None) -> object:

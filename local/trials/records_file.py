@@ -13,12 +13,14 @@ from local.errors import LocalError
 type Record = Any
 """A stream record as Lambda hands it over, or whatever stands in its place."""
 
+_OF_A_RECORD = ("eventName", "dynamodb", "eventSourceARN")
+
 
 def read_records(path: Path) -> list[Record]:
     """The records of this file, in their order.
 
     Raises:
-        LocalError: the file holds something that is no JSON, or no record.
+        LocalError: the file contains something that is not JSON, no record, or an item that is not in a record.
         OSError: it cannot be read.
 
     """
@@ -26,6 +28,8 @@ def read_records(path: Path) -> list[Record]:
     records = [record for value in _read_values(path, text) for record in _to_records(value)]
     if not records:
         raise LocalError(f"{path} has no records: write one in each line, or an event as in events/")
+    for number, record in enumerate(records, 1):
+        _refuse_item(path, number, record)
     return records
 
 
@@ -51,3 +55,12 @@ def _read_line(path: Path, number: int, line: str) -> Any:  # noqa: ANN401  # an
 def _to_records(value: Any) -> Sequence[Record]:  # noqa: ANN401  # any JSON
     records = value.get("Records") if isinstance(value, dict) else None
     return records if isinstance(records, list) else [value]
+
+
+def _refuse_item(path: Path, number: int, record: Record) -> None:
+    """Raise if this is an item; its table's keys, which decide the layout, are only in a record."""
+    if isinstance(record, dict) and record and record.keys().isdisjoint(_OF_A_RECORD):
+        raise LocalError(
+            f"{path}, record {number} is a plain item, not a stream record: RECORDS needs stream records (eventName, "
+            "dynamodb and eventSourceARN), such as those in events/; to try items of a table, use TABLE=NAME instead"
+        )

@@ -207,7 +207,7 @@ def test_publish__makes_no_topic(tmp_path: Path) -> None:
         environ = {"KAFKA_BROKER_URL": kafka.bootstrap, "SCHEMA_ID": "7", "TOPIC_NAME": "mistyped"}
         publisher = Publisher("mistyped", to_properties(read_settings(environ)))
         for _ in range(2):
-            with pytest.raises(Misconfigured, match="create the topic, or set TOPIC_NAME"):
+            with pytest.raises(Misconfigured, match="create the topic, or set TopicName"):
                 publisher.publish(to_messages(3), Deadline(LONG), Refusals())
         topic = next(each for each in run_checks(environ, Deadline(LONG))["checks"] if each["name"] == "topic")
         assert not topic["ok"]

@@ -52,9 +52,11 @@ def give(monkeypatch: pytest.MonkeyPatch, **commands: Sequence[Sequence[str]] | 
 def test_consume__becomes_the_example(
     console: Console, monkeypatch: pytest.MonkeyPatch, became: list[tuple[Path, Sequence[str], Mapping[str, str]]]
 ) -> None:
-    """It runs in the example's folder, is told where the topic is, and has a test account of AWS's alone."""
+    """It runs in the example's folder, is told where the topic is, and has only a test account of AWS and no proxy."""
     give(monkeypatch)
     monkeypatch.setenv("AWS_PROFILE", "production")
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
     with pytest.raises(Become):
         command.consume(console, example="go")
     [(directory, arguments, environment)] = became
@@ -62,7 +64,7 @@ def test_consume__becomes_the_example(
     settings = {"KAFKA_BROKER_URL": STACK.kafka, "SCHEMA_REGISTRY": STACK.registry, "TOPIC_NAME": TOPIC}
     assert settings.items() <= environment.items()
     assert environment["AWS_ENDPOINT_URL"] == STACK.aws
-    assert "AWS_PROFILE" not in environment
+    assert environment.keys().isdisjoint({"AWS_PROFILE", "ALL_PROXY", "https_proxy"})
 
 
 def test_consume__names_the_examples(console: Console) -> None:

@@ -42,11 +42,14 @@ def test_arrivals__tell_a_repetition_by_its_id() -> None:
 
 
 def test_demo__gets_exactly_the_expected_events(tmp_path: Path) -> None:
-    """The whole way, from table writes to events that a consumer reads, works here, and leaves no temporary file."""
+    """The whole way, from table writes to events that a consumer reads, works here, and leaves no temporary file.
+
+    A SOCKS proxy in the shell changes nothing.
+    """
     done = subprocess.run(
         [sys.executable, "-S", "local", "demo"],
         cwd=ROOT,
-        env={**os.environ, "TMPDIR": str(tmp_path)},
+        env={**os.environ, "TMPDIR": str(tmp_path), "ALL_PROXY": "socks5://127.0.0.1:9"},
         capture_output=True,
         text=True,
         timeout=300,

@@ -202,6 +202,7 @@ def test_errors__are_rows_and_end_with_1(console: Console) -> None:
 
 
 BAD = '[{"keys": {"pk": "{entity_id}"}, "features": [], "colour": "red"}, {"keys": {}}]'
+PLAIN = "records.jsonl, record {} is a plain item, not a stream record: RECORDS needs stream records"
 ENDS = {
     "bad layouts": (
         "layouts.json",
@@ -214,6 +215,15 @@ ENDS = {
     "records are empty": ("records.jsonl", "\n", "records.jsonl has no records: write one in each line, or an event"),
     "an event without records": ("records.jsonl", '{"Records": []}', "records.jsonl has no records"),
     "a line is no JSON": ("records.jsonl", '{"a": 1}\n{"b": ', "records.jsonl, line 2 is not JSON (Expecting value"),
+    "a plain item": ("records.jsonl", '{"pk": {"S": "u-1"}, "age": {"N": "3"}}', PLAIN.format(1)),
+    "an item in plain JSON": ("records.jsonl", '{"pk": "u-1", "age": 3}', PLAIN.format(1)),
+    "an item as the AWS CLI prints it": ("records.jsonl", '{"Item": {"pk": {"S": "u-1"}}}', PLAIN.format(1)),
+    "a scan as the AWS CLI prints it": (
+        "records.jsonl",
+        '{"Items": [{"pk": {"S": "u-1"}}], "Count": 1}',
+        PLAIN.format(1),
+    ),
+    "an item after a record": ("records.jsonl", '{"eventName": "REMOVE"}\n{"pk": {"S": "u-1"}}', PLAIN.format(2)),
     "records are no text": ("records.jsonl", "\x00\x01", "records.jsonl, line 1 is not JSON"),
 }
 """Which file holds what, and what is told."""

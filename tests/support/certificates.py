@@ -6,9 +6,10 @@ made where they are needed and are worth nothing elsewhere.
 
 import ipaddress
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey, generate_private_key
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
@@ -18,6 +19,8 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 from cryptography.x509.oid import NameOID
+
+type Algorithm = Literal["EC", "RSA"]
 
 LIFE = timedelta(days=1)
 LOOPBACK = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
@@ -58,7 +61,7 @@ class CertificateAuthority:
     def sign(
         self,
         subject: x509.Name,
-        key: EllipticCurvePrivateKey,
+        key: EllipticCurvePrivateKey | rsa.RSAPrivateKey,
         life: timedelta,
         *extensions: x509.ExtensionType,
     ) -> str:
@@ -80,12 +83,14 @@ class CertificateAuthority:
             builder = builder.add_extension(extension, critical=extension in (CA, SIGNS_CERTIFICATES))
         return builder.sign(self._key, SHA256()).public_bytes(Encoding.PEM).decode()
 
-    def issue(self, name: str, *, life: timedelta = LIFE, password: str | None = None) -> Identity:
+    def issue(
+        self, name: str, *, life: timedelta = LIFE, password: str | None = None, algorithm: Algorithm = "EC"
+    ) -> Identity:
         """A certificate for 127.0.0.1 and localhost, followed by those between it and the root.
 
         With a negative life it has expired; with a password its key is encrypted.
         """
-        key = generate_private_key(SECP256R1())
+        key = generate_private_key(SECP256R1()) if algorithm == "EC" else rsa.generate_private_key(65537, 2048)
         chain = self.sign(_to_name(name), key, life, LOOPBACK) + self.chain
         encryption = BestAvailableEncryption(password.encode()) if password else NoEncryption()
         return Identity(chain, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption).decode())

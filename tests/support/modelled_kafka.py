@@ -71,6 +71,8 @@ class ModelledKafka:
         self.topic_max_bytes = topic_max_bytes
         self.reachable = True
         self.topic_exists = True
+        self.rejects: Callable[[Written], bool] = lambda _: False
+        """Which records the broker's checks reject, whatever the fate of their batch would be (KIP-467)."""
         self.fates: deque[Fate] = deque()
         """Of the next batches; behind them every batch is written."""
         self.acknowledged: list[Written] = []
@@ -220,8 +222,8 @@ class ModelledProducer:
         messages = [each.message for each in batch]
         if fate is Fate.DENIED:
             return self._answer(batch, KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED))
-        if sum(each.size for each in batch) > self._kafka.topic_max_bytes and fate is not Fate.AWAY:
-            return self._answer(batch, KafkaError(KafkaError.MSG_SIZE_TOO_LARGE))
+        if fate is not Fate.AWAY and self._is_refused(batch):
+            return True
         match fate:
             case Fate.AWAY:
                 if int(self._properties["message.timeout.ms"]):
@@ -244,6 +246,16 @@ class ModelledProducer:
                 self._in_flight += batch
         # An idempotent producer sends nothing past a batch that may come again
         return str(self._properties["enable.idempotence"]) != "true"
+
+    def _is_refused(self, batch: Sequence[_Queued]) -> bool:
+        """Answers a batch that no broker takes: one rejected record fails all of it, and of several each is named."""
+        rejected = [self._kafka.rejects(each.message) for each in batch]
+        if sum(each.size for each in batch) > self._kafka.topic_max_bytes:
+            return self._answer(batch, KafkaError(KafkaError.MSG_SIZE_TOO_LARGE))
+        other = KafkaError._INVALID_DIFFERENT_RECORD if sum(rejected) > 1 else KafkaError.INVALID_TIMESTAMP  # noqa: SLF001
+        for each, is_rejected in zip(batch, rejected if any(rejected) else (), strict=False):
+            self._answer([each], KafkaError(KafkaError.INVALID_TIMESTAMP if is_rejected else other))
+        return any(rejected)
 
     def _answer(self, batch: Sequence[_Queued], error: KafkaError | None) -> bool:
         self._reports += [(each, error) for each in batch]

@@ -15,11 +15,11 @@ from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured, PoisonRecord, Undelivered
 from feature_events.events.backfilled import to_backfilled_details, to_backfilled_event, to_backfilled_headers
 from feature_events.events.message import Message, to_message
-from feature_events.failures.current_items import are_equal
 from feature_events.kafka.delivery import Delivery
 from feature_events.layouts.entity_features import EntityFeatures, read_entity_features
 from feature_events.pipeline import Pipeline
 from feature_events.records.change import Item
+from feature_events.records.comparison import are_equal
 from feature_events.records.scanned_item import to_change
 
 _ROUNDS = 20

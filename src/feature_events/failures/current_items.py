@@ -14,13 +14,8 @@ from feature_events.aws.clients import ask_or_none, make_tables_client
 from feature_events.aws.errors import Action
 from feature_events.records.change import Change, Item
 
-type Attribute = Any
-"""An attribute in DynamoDB's JSON, or a part of one."""
-
 # There is no such table, or its keys are others
 _ABSENT = ("ResourceNotFoundException", "ValidationException")
-
-_SETS = ("SS", "NS", "BS")
 
 
 class CurrentItems:
@@ -49,35 +44,9 @@ class CurrentItems:
         return answer.get("Item")
 
 
-def are_equal(one: Attribute, other: Attribute) -> bool:
-    """Whether both are the same item, or part of one, whether from a record or from an answer."""
-    try:
-        return bool(one == other or _to_comparable(one) == _to_comparable(other))
-    except RecursionError:
-        return False  # no item is so deep
-
-
-def _to_request(keys: Item) -> dict[str, Attribute]:
+def _to_request(keys: Item) -> dict[str, Any]:
     """A record's keys as a request has them: binary is base64 in a record, and bytes here."""
     return {
         name: {"B": base64.b64decode(value["B"], validate=True)} if "B" in value else value
         for name, value in keys.items()
     }
-
-
-def _to_comparable(value: Attribute) -> Attribute:
-    """Binary as base64, as records have it, and sets in one order."""
-    if type(value) is bytes:
-        return base64.b64encode(value).decode()
-    if type(value) is dict:
-        return {
-            name: _sort(_to_comparable(part)) if name in _SETS else _to_comparable(part) for name, part in value.items()
-        }
-    if type(value) is list:
-        return [_to_comparable(part) for part in value]
-    return value
-
-
-def _sort(members: Attribute) -> Attribute:
-    """A set's members in one order, whatever a record may hold in their place."""
-    return sorted(members, key=repr) if type(members) is list else members

@@ -15,7 +15,8 @@ import time
 from functools import cache, partial
 from typing import Any
 
-from feature_events.aws.secret import Secret
+from feature_events.aws.client_certificate import check_client_certificate
+from feature_events.aws.secret import ClientCertificate, Secret
 from feature_events.deadline import Clock, Deadline, run_within
 from feature_events.errors import Undelivered
 from feature_events.kafka.tokens import Tokens
@@ -108,6 +109,22 @@ class Authentication:
             ) from None
 
 
+def read_client_certificate(secret: Secret) -> ClientCertificate:
+    """Return the secret's client certificate.
+
+    librdkafka says of one that it cannot use only that the properties are wrong, so it is checked before.
+    https://github.com/confluentinc/librdkafka/issues/3728
+
+    Raises:
+        Misconfigured: the secret cannot be read, or its certificate and key cannot be used together.
+        Undelivered: Secrets Manager did not answer.
+
+    """
+    client = secret.read_client_certificate()
+    check_client_certificate(client, f"KafkaSecretArn ({secret.setting})")
+    return client
+
+
 def _read_credentials(auth: KafkaAuth, arn: str) -> dict[str, str]:
     """What the function shows to Kafka, from its secret; nothing where no secret is needed."""
     secret = Secret("KAFKA_SECRET_ARN", arn)
@@ -116,7 +133,7 @@ def _read_credentials(auth: KafkaAuth, arn: str) -> dict[str, str]:
             login = secret.read_login()
             return {"sasl.username": login.username, "sasl.password": login.password}
         case "mtls":
-            client = secret.read_client_certificate()
+            client = read_client_certificate(secret)
             password = {"ssl.key.password": client.password} if client.password else {}
             return {"ssl.certificate.pem": client.certificate, "ssl.key.pem": client.private_key, **password}
         case _:

@@ -1,8 +1,7 @@
-"""Tells Kafka's errors apart by what is to be done about them.
+"""Turn Kafka's errors into the function's own, by the rules of the error table.
 
-Nearly all that a deployment gets wrong shows here. Three questions are answered about an error: must a person change
-something, has Kafka refused to authenticate the function, or will it never take this one message? Everything else may
-work later.
+Most mistakes of a deployment appear here. The rule for an error says whether an operator must act, whether Kafka
+refused to authenticate the function, or whether it never accepts one message. Everything else may work later.
 """
 
 from collections.abc import Callable
@@ -11,42 +10,11 @@ from typing import TYPE_CHECKING, cast
 from confluent_kafka import KafkaError, KafkaException
 
 from feature_events.errors import Misconfigured
+from feature_events.kafka.error_table import Action, find_rule
 from feature_events.logs import logger
 
 if TYPE_CHECKING:
     from feature_events.kafka.authentication import Authentication
-
-_REMEDIES = {
-    KafkaError.TOPIC_AUTHORIZATION_FAILED: "grant the function WriteData and DescribeTopic on the topic",
-    KafkaError.CLUSTER_AUTHORIZATION_FAILED: "grant the function Connect and WriteDataIdempotently on the cluster",
-    KafkaError.UNKNOWN_TOPIC_OR_PART: "create the topic, or set TOPIC_NAME to one that exists",
-    KafkaError._UNKNOWN_TOPIC: "create the topic, or set TOPIC_NAME to one that exists",  # noqa: SLF001  # librdkafka's own code
-    KafkaError._UNKNOWN_PARTITION: "create the topic, or set TOPIC_NAME to one that exists",  # noqa: SLF001  # librdkafka's own code
-    KafkaError.TOPIC_EXCEPTION: "set TOPIC_NAME to a name that Kafka allows",
-    KafkaError.UNSUPPORTED_COMPRESSION_TYPE: "set KAFKA_COMPRESSION to one that the topic takes",
-}
-
-_AUTHENTICATION_REFUSED = frozenset(
-    {
-        KafkaError.SASL_AUTHENTICATION_FAILED,
-        KafkaError._AUTHENTICATION,  # noqa: SLF001  # librdkafka's own code
-        KafkaError._SSL,  # noqa: SLF001  # librdkafka's own code
-    }
-)
-
-# By this text alone a refused client certificate is told from a lost connection
-_TLS_ALERT = "SSL alert number"
-
-# By these a broker, or the client for it, says that it will never take this message; none of them is retriable
-# (https://kafka.apache.org/protocol#protocol_error_codes), as a corrupt message would be
-_MESSAGE_REFUSED = frozenset(
-    {
-        KafkaError.MSG_SIZE_TOO_LARGE,
-        KafkaError.RECORD_LIST_TOO_LARGE,
-        KafkaError.INVALID_RECORD,
-        KafkaError.INVALID_TIMESTAMP,
-    }
-)
 
 # How flush() tells of a fatal error: the client raises it among the callbacks, and the next one can fail on that
 LOST = (KafkaException, SystemError)
@@ -74,14 +42,21 @@ class ClientErrors:
         if error.code() not in self._logged:
             self._logged.add(error.code())
             logger.warning("kafka client error", code=error.name(), reason=error.str())
-        if error.code() in _AUTHENTICATION_REFUSED or _TLS_ALERT in error.str():
+        if find_rule(error).action is Action.AUTHENTICATION:
             self.refusal = error
             self._on_refusal()
 
 
-def is_message_refused(error: KafkaError) -> bool:
-    """Whether Kafka will never take this message, whoever sends it and however often."""
-    return error.code() in _MESSAGE_REFUSED
+def is_refused(error: KafkaError, *, alone: bool) -> bool:
+    """Return True if the message was not written, because Kafka never accepts it or another one of its batch.
+
+    Args:
+        error: the message's.
+        alone: whether the message was sent alone. It cannot have failed because of another one then.
+
+    """
+    action = find_rule(error).action
+    return action is Action.DEAD_LETTER or (action is Action.SPLIT and not alone)
 
 
 def read_fatal(exception: Exception) -> KafkaError:
@@ -93,19 +68,20 @@ def read_fatal(exception: Exception) -> KafkaError:
 
 
 def raise_if_misconfigured(error: KafkaError, topic: str | None) -> None:
-    """Raises Misconfigured where only a person can fix this error of Kafka, with what to do."""
-    remedy = _REMEDIES.get(error.code())
-    if remedy:
+    """Raise Misconfigured if only an operator can fix this error, with what to do."""
+    rule = find_rule(error)
+    if rule.action is Action.OPERATOR:
         refused = "the function" if topic is None else f"topic {topic}"
-        raise Misconfigured(f"Kafka refuses {refused}: {error.name()} ({error.str()}): {remedy}")
+        raise Misconfigured(f"Kafka refuses {refused}: {rule.reason} ({error.name()}: {error.str()}): {rule.remedy}")
 
 
 def to_authentication_refusal(error: KafkaError, authentication: "Authentication | None") -> Misconfigured:
     """The error of a failed authentication, with what to look at."""
     if error.code() == KafkaError._SSL:  # noqa: SLF001  # librdkafka's own code
         remedy = (
-            "check the brokers' certificates, and the CA certificates that the function trusts (KAFKA_CA_SECRET_ARN)"
+            "check the brokers' certificates, and the CA certificates that the function trusts: KafkaCaSecretArn "
+            "(KAFKA_CA_SECRET_ARN)"
         )
     else:
-        remedy = authentication.remedy if authentication else "set KAFKA_AUTH to what the brokers ask for"
+        remedy = authentication.remedy if authentication else "set KafkaAuth (KAFKA_AUTH) to what the brokers ask for"
     return Misconfigured(f"authentication to Kafka failed: {error.name()} ({error.str()}): {remedy}")

@@ -35,11 +35,13 @@ _QUESTION_SECONDS = 10.0
 # How long a new producer waits for what only makes its first batch faster
 _SPARE_SECONDS = 0.5
 
-# The properties that come from secrets and that librdkafka looks into, with the settings that name those
-_SECRET_PROPERTIES = {
-    "ssl.certificate.pem": "KAFKA_SECRET_ARN",
-    "ssl.key.pem": "KAFKA_SECRET_ARN",
-    "ssl.ca.pem": "KAFKA_CA_SECRET_ARN",
+# What librdkafka calls that which comes from secrets when it cannot use it, with the settings that name those
+_FROM_SECRETS = {
+    "ssl.certificate": "KafkaSecretArn (KAFKA_SECRET_ARN)",
+    "ssl_cert": "KafkaSecretArn (KAFKA_SECRET_ARN)",
+    "ssl.key": "KafkaSecretArn (KAFKA_SECRET_ARN)",
+    "ssl_key": "KafkaSecretArn (KAFKA_SECRET_ARN)",
+    "ssl.ca.pem": "KafkaCaSecretArn (KAFKA_CA_SECRET_ARN)",
 }
 
 _NO_ANSWER = KafkaError(KafkaError._TIMED_OUT, "no answer")  # noqa: SLF001  # librdkafka's own code
@@ -93,11 +95,11 @@ def _to_producer(properties: Mapping[str, Any], errors: ClientErrors) -> Produce
     except (KafkaException, TypeError, ValueError) as exception:
         # The text may hold the property's value; its name is enough
         text = str(exception)
-        for name, setting in _SECRET_PROPERTIES.items():
-            if name in properties and name in text:
+        for part, setting in _FROM_SECRETS.items():
+            if part in text:
                 raise Misconfigured(
-                    f"the secret in {setting} holds what OpenSSL cannot use as {name}: write it as PEM; the "
-                    "key must be the certificate's, with privateKeyPassword where the key is encrypted"
+                    f"librdkafka cannot use the secret in {setting} ({part}): write certificates and keys as PEM, of "
+                    "an algorithm and length that TLS accepts"
                 ) from None
         # It quotes the name of a property, and several that contradict each other in another way
         found = [name for name in properties if f'"{name}"' in text or f"`{name}`" in text]

@@ -19,6 +19,12 @@ DEFAULTS: Properties = {
     "socket.keepalive.enable": "true",
     "reconnect.backoff.ms": 50,
     "reconnect.backoff.max.ms": 1_000,
+    # A warm environment sees new partitions after this time, and one that starts immediately. Until then both write the
+    # events of one entity to different partitions. librdkafka's default is five minutes.
+    "topic.metadata.refresh.interval.ms": 60_000,
+    # A producer is used after its topic was found, so a topic that is unknown later was deleted. By default librdkafka
+    # waits up to 30 s after the first use, because the topic may be new.
+    "topic.metadata.propagation.max.ms": 1_000,
     "queue.buffering.max.kbytes": 65_536,
     # What a broker's own defaults take as one record batch
     "message.max.bytes": 1_000_000,

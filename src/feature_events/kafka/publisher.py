@@ -26,12 +26,13 @@ from feature_events.events.message import Message
 from feature_events.kafka.client_errors import (
     LOST,
     ClientErrors,
-    is_message_refused,
+    is_refused,
     raise_if_misconfigured,
     read_fatal,
     to_authentication_refusal,
 )
 from feature_events.kafka.delivery import Delivery, Outstanding, OutstandingLogged, Refuse
+from feature_events.kafka.error_table import find_rule
 from feature_events.kafka.producer import close_in_background, connect
 from feature_events.kafka.producer_properties import FIXED
 from feature_events.kafka_properties import Properties
@@ -154,7 +155,7 @@ class Publisher:
                     return
                 deliveries[position] = Delivery.REFUSED
             elif refused:
-                # One bad message fails its whole batch, so none of these was written: try each half, in order
+                # A message that is refused fails its whole batch, so none of these was written: try each half, in order
                 positions = list(refused)
                 middle = len(positions) // 2
                 waves.extendleft([positions[middle:], positions[:middle]])
@@ -227,7 +228,9 @@ class Publisher:
         client = self._errors.latest
         logger.error(
             "kafka did not acknowledge",
+            topic=self._topic,
             code=error.name(),
+            meaning=find_rule(error).reason,
             reason=error.str() if client is None else f"{error.str()}; {client.str()}",
         )
 
@@ -254,7 +257,7 @@ def _settle(
     for position, error in zip(wave, answers, strict=False):  # answers may be fewer
         if error is None:
             deliveries[position] = Delivery.DELIVERED
-        elif is_message_refused(error):
+        elif is_refused(error, alone=len(answers) == 1):
             refused[position] = error
         else:
             unknown = unknown or error

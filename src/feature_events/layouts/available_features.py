@@ -50,7 +50,8 @@ def _read_json(item: Item, path: Path) -> Features | None:
         found = None
     if type(found) is not dict:
         raise PoisonRecord(f"{'.'.join(path)} is not a JSON object")
-    return found
+    # In a tuple each, as JSON is not DynamoDB's: a list under the name `SS` is no set, and its order counts
+    return {name: (value,) for name, value in found.items()}
 
 
 def _to_number(text: str) -> tuple[str]:

@@ -9,6 +9,7 @@ from feature_events.errors import PoisonRecord
 from feature_events.layouts.available_features import Features, read_features
 from feature_events.layouts.table_layouts import ChosenLayout, TableLayouts
 from feature_events.records.change import Change
+from feature_events.records.comparison import are_equal
 
 
 class FeatureChanges(NamedTuple):
@@ -43,5 +44,14 @@ def read_feature_changes(change: Change, features: tuple[str, ...], layouts: Tab
 
 
 def find_changed(new: Features, old: Features) -> tuple[str, ...]:
-    """The features whose stored value is not what the old item has."""
-    return tuple([name for name, value in new.items() if name not in old or value != old[name]])
+    """Return the features whose stored value is not what the old item has.
+
+    Nearly all values are written as before, so only one that is written differently is compared part by part.
+    """
+    return tuple(
+        [
+            name
+            for name, value in new.items()
+            if name not in old or (value != old[name] and not are_equal(value, old[name]))
+        ]
+    )

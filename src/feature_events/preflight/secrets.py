@@ -3,14 +3,15 @@
 Kafka and the registry would only say that authentication failed.
 """
 
-import ssl
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from feature_events.aws.client_certificate import check_client_certificate
 from feature_events.aws.secret import ClientCertificate, Secret
+from feature_events.kafka.authentication import read_client_certificate
 from feature_events.network import to_tls_context
 from feature_events.probe import Probe, to_secret_name
-from feature_events.registries.authentication import CA_SETTING, SECRET_SETTING, load_client_certificate
+from feature_events.registries.authentication import CA_SETTING, SECRET_LABEL, SECRET_SETTING
 from feature_events.settings import Settings
 
 
@@ -19,7 +20,7 @@ def to_secret_probes(settings: Settings) -> Sequence[Probe]:
     probes = []
     if settings.kafka_secret:
         kafka = Secret("KAFKA_SECRET_ARN", settings.kafka_secret)
-        read = kafka.read_client_certificate if settings.kafka_auth == "mtls" else kafka.read_login
+        read = partial(read_client_certificate, kafka) if settings.kafka_auth == "mtls" else kafka.read_login
         probes.append(_to_probe(kafka, read))
     if settings.registry_secret:
         registry = Secret(SECRET_SETTING, settings.registry_secret)
@@ -45,7 +46,7 @@ def _to_probe(secret: Secret, read: Callable[[], object]) -> Probe:
 def _read_credentials(secret: Secret) -> None:
     found = secret.read_credentials()
     if isinstance(found, ClientCertificate):
-        load_client_certificate(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), found)
+        check_client_certificate(found, SECRET_LABEL)
 
 
 def _read_ca(secret: Secret) -> None:

@@ -3,16 +3,14 @@
 An old event behind a newer one would announce what is no longer there, so what is stale is sent only when forced.
 """
 
-from operator import eq
 from typing import Protocol, cast
 
 from feature_events.errors import PoisonRecord
-from feature_events.failures.current_items import are_equal
-from feature_events.layout_language.table_layout import JsonNames
 from feature_events.layouts.available_features import read_features
 from feature_events.layouts.entity_features import EntityFeatures, read_entity_features
 from feature_events.layouts.table_layouts import ChosenLayout, TableLayouts
 from feature_events.records.change import Change, Item
+from feature_events.records.comparison import are_equal
 from feature_events.settings import FeaturesMode
 
 
@@ -52,6 +50,4 @@ def _has_features(item: Item, change: Change, layouts: TableLayouts) -> bool:
         now = read_features(item, chosen) or {}
     except PoisonRecord:
         return False
-    # Values in JSON are no attributes, of which a set may come in another order
-    are_same = eq if isinstance(chosen[0].layout.features, JsonNames) else are_equal
-    return all(name in now and are_same(now[name], then[name]) for name in entity.features)
+    return all(name in now and are_equal(now[name], then[name]) for name in entity.features)

@@ -12,7 +12,6 @@ the start of an execution environment is not remembered.
 """
 
 import ssl
-import tempfile
 from typing import Any, NamedTuple, override
 
 import certifi
@@ -20,12 +19,14 @@ import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import HTTPBasicAuth
 
+from feature_events.aws.client_certificate import load_client_certificate
 from feature_events.aws.secret import ClientCertificate, Login, OAuthClient, Secret
-from feature_events.errors import Misconfigured
 from feature_events.network import to_tls_context
 from feature_events.registries.tokens import Tokens
 
 SECRET_SETTING, CA_SETTING = "SCHEMA_REGISTRY_SECRET_ARN", "SCHEMA_REGISTRY_CA_SECRET_ARN"
+SECRET_LABEL = f"SchemaRegistrySecretArn ({SECRET_SETTING})"
+"""The setting of the registry's secret, as a deployer knows it."""
 
 
 class Access(NamedTuple):
@@ -58,7 +59,7 @@ def open_access(secret: str | None, ca_secret: str | None) -> Access:
             session.auth = HTTPBasicAuth(username.encode(), password.encode())
         case ClientCertificate():
             context = to_registry_context(ca)
-            load_client_certificate(context, credentials)
+            load_client_certificate(context, credentials, SECRET_LABEL)
             session.mount("https://", _Adapter(context))
         case OAuthClient():
             return Access(session, open_tokens(credentials, ca))
@@ -94,29 +95,6 @@ def to_token_context(ca: str | None) -> ssl.SSLContext:
     context = to_registry_context(ca)
     context.load_verify_locations(certifi.where())
     return context
-
-
-def load_client_certificate(context: ssl.SSLContext, client: ClientCertificate) -> None:
-    """Lets this context show the certificate.
-
-    Python's ssl reads a private key from a file alone; this one, which nobody else is allowed to read, is there no
-    longer than that takes.
-
-    Raises:
-        Misconfigured: OpenSSL cannot read them, they do not belong together, or the key's password is wrong.
-
-    """
-    with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
-        try:
-            file.write(f"{client.private_key}\n{client.certificate}")
-            file.flush()
-            # Without a password OpenSSL would ask for one on the terminal
-            context.load_cert_chain(file.name, password=client.password or "")
-        except (ssl.SSLError, ValueError):
-            raise Misconfigured(
-                f"the secret in {SECRET_SETTING} holds what OpenSSL cannot read as a certificate and its private key: "
-                "write both as PEM, and privateKeyPassword where the key is encrypted"
-            ) from None
 
 
 class _Adapter(HTTPAdapter):

@@ -93,12 +93,6 @@ def break_by_expired_certificate(bench: Bench, cluster: Cluster) -> None:
     renew_certificate(bench, cluster.authority, timedelta(days=-1))
 
 
-def break_key(bench: Bench, cluster: Cluster) -> None:
-    """A private key of another certificate."""
-    one, other = cluster.authority.issue("client"), cluster.authority.issue("client")
-    bench.secrets.change(bench.secret, {"certificate": one.certificate, "privateKey": other.private_key})
-
-
 def break_ca_certificates(bench: Bench, _: Cluster) -> None:
     """A CA that has not issued the broker's certificate."""
     bench.secrets.change(bench.ca, CertificateAuthority("Other").certificate)
@@ -110,7 +104,6 @@ def break_ca_certificates(bench: Bench, _: Cluster) -> None:
         ("scram", break_password, "authentication to Kafka failed: _AUTHENTICATION .*check user name and password"),
         ("mtls", break_by_untrusted_certificate, "check certificate and privateKey"),
         ("mtls", break_by_expired_certificate, "check certificate and privateKey"),
-        ("mtls", break_key, "secret in KAFKA_SECRET_ARN holds what OpenSSL cannot use as ssl.key.pem"),
         ("tls", break_ca_certificates, "check the brokers' certificates, and the CA certificates"),
         ("scram", break_ca_certificates, "check the brokers' certificates, and the CA certificates"),
     ],

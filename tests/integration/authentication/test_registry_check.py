@@ -122,7 +122,7 @@ def test_run_checks__finds_each_fault_of_tokens(tokens: Bench, change: dict[str,
         (
             lambda: {"privateKey": CLIENTS.issue("other").private_key},
             "secret SCHEMA_REGISTRY_SECRET_ARN",
-            "holds what OpenSSL cannot read",
+            "privateKey belongs to another certificate",
         ),
     ],
 )

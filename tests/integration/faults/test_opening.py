@@ -22,7 +22,7 @@ from tests.support.mock_kafka import MockKafka
     [
         (KafkaError.TOPIC_AUTHORIZATION_FAILED, "grant the function WriteData"),
         (KafkaError.UNKNOWN_TOPIC_OR_PART, "create the topic"),
-        (KafkaError.TOPIC_EXCEPTION, "set TOPIC_NAME"),
+        (KafkaError.TOPIC_EXCEPTION, "set TopicName"),
     ],
 )
 def test_open__says_what_is_wrong_with_the_topic(kafka: MockKafka, code: int, remedy: str) -> None:
@@ -90,3 +90,21 @@ def test_open__names_a_property_that_librdkafka_refuses(kafka: MockKafka, proper
     with pytest.raises(Misconfigured, match=f"librdkafka refuses {next(iter(properties))}") as raised:
         publisher.open(Deadline(LONG))
     assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("properties", "setting"),
+    [
+        ({"ssl.certificate.pem": "secret"}, "KafkaSecretArn"),
+        ({"ssl.key.pem": "secret"}, "KafkaSecretArn"),
+        ({"ssl.ca.pem": "secret"}, "KafkaCaSecretArn"),
+    ],
+)
+def test_open__names_a_secret_that_librdkafka_refuses(
+    kafka: MockKafka, properties: dict[str, str], setting: str
+) -> None:
+    """What comes from a secret is a mistake in the secret, and not in KAFKA_PROPERTIES."""
+    given = {**DEFAULTS, "bootstrap.servers": kafka.bootstrap, "security.protocol": "SSL", **properties}
+    with pytest.raises(Misconfigured, match=f"cannot use the secret in {setting}") as raised:
+        Publisher(kafka.topic, given).open(Deadline(LONG))
+    assert str(raised.value).count("secret") == 1

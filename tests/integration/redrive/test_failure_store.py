@@ -99,10 +99,15 @@ def test_redrive__reads_no_object_that_is_too_large(account: FakeAccount, monkey
     assert account.keys == [large, f"redriven/{small}"]
 
 
-def test_redrive__goes_on_where_an_object_is_not_allowed_to_be_read(account: FakeAccount, answers: Answers) -> None:
+@pytest.mark.parametrize(
+    "code", ["AccessDenied", "KMS.DisabledException", "KMS.NotFoundException", "KMS.KMSInvalidStateException"]
+)
+def test_redrive__goes_on_where_an_object_is_not_allowed_to_be_read(
+    account: FakeAccount, answers: Answers, code: str
+) -> None:
     """An object under another key than the rest is left, and stops nobody."""
     keys = account.put_dead_letters(*to_written(account, 1, 2))
-    answers[f"GetObject {keys[0]}"] = "AccessDenied"
+    answers[f"GetObject {keys[0]}"] = code
     report = account.redrive(prefix=PREFIX)
     assert (report["complete"], counts(report)) == (True, {"unreadable": 1, "delivered": 1, "moved": 1})
     assert account.keys == [keys[0], f"redriven/{keys[1]}"]

@@ -1,10 +1,20 @@
-"""AWS's errors are told apart by code and status; each message says what failed, why, and what to do."""
+"""AWS's errors are told apart by code and status; each message says what failed, why, and what to do.
 
+Every documented error code of each request is classified, so that none is retried or refused by accident.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+
+import botocore.session
 import pytest
+from botocore import xform_name
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from feature_events.aws.errors import Action, to_error, to_refused
 from feature_events.errors import Misconfigured, Undelivered
+from local.paths import ROOT
 
 READ = Action("s3:GetObject", "dead-letters/1.json cannot be read")
 
@@ -21,12 +31,27 @@ READ = Action("s3:GetObject", "dead-letters/1.json cannot be read")
         ("SomethingNew", 400, "look at it", Misconfigured, "look at it"),
         ("SomethingNew", 500, "look at it", Undelivered, "try again later"),
         ("ThrottlingException", 400, "look at it", Undelivered, "try again later"),
+        ("RequestTimeTooSkewed", 403, "look at it", Undelivered, "try again later"),
+        ("InvalidObjectState", 403, "", Misconfigured, "restore the object from its archive"),
+        ("KMS.DisabledException", 400, "", Misconfigured, "enable the KMS key that encrypts the bucket or the object"),
+        ("KMS.NotFoundException", 400, "", Misconfigured, "set the bucket's encryption to a KMS key that exists"),
+        ("KMS.KMSInvalidStateException", 400, "", Misconfigured, "check the KMS key"),
+        ("KMS.AccessDeniedException", 403, "", Misconfigured, "grant the function's role kms:GenerateDataKey and"),
+        ("KMS.UnrecognizedClientException", 400, "", Misconfigured, "check that the function's role exists"),
+        ("KMS.SomethingNew", 400, "", Misconfigured, "check the KMS key that encrypts the bucket or the object"),
+        ("KMS.SomethingNew", 500, "", Undelivered, "try again later"),
+        ("KMS.ThrottlingException", 400, "look at it", Undelivered, "try again later"),
+        ("KMS.KeyUnavailableException", 400, "", Undelivered, "try again later"),
     ],
 )
 def test_to_error__tells_who_can_fix_it(
     code: str, status: int, otherwise: str, error: type[Exception], text: str
 ) -> None:
-    """What a person must change is Misconfigured; what may pass by itself, or is unknown, is Undelivered."""
+    """What an operator must change is Misconfigured; what may succeed later, or is unknown, is Undelivered.
+
+    A KMS key that is disabled, deleted or missing does not come back in time. S3 reports it as `KMS.` and KMS's code:
+    https://github.com/aws/aws-cli/issues/4507, https://github.com/localstack/localstack/issues/8422
+    """
     answer = {"Error": {"Code": code, "Message": "hidden"}, "ResponseMetadata": {"HTTPStatusCode": status}}
     found = to_error(ClientError(answer, "GetObject"), READ, otherwise)  # type: ignore[arg-type]  # the part that is used
     assert type(found) is error
@@ -37,7 +62,7 @@ def test_to_error__tells_who_can_fix_it(
     ("action", "code", "text"),
     [
         ("secretsmanager:GetSecretValue", "ResourceNotFoundException", "create the secret"),
-        ("dynamodb:Scan", "ResourceNotFoundException", "look at it"),
+        ("dynamodb:Scan", "ResourceNotFoundException", "name a table that exists"),
         ("glue:GetSchemaVersion", "AccessDeniedException", "role glue:GetSchemaVersion on the registry and on"),
         ("secretsmanager:GetSecretValue", "AccessDeniedException", "grant the function's role secretsmanager:Get"),
         ("glue:CreateSchema", "EntityNotFoundException", "create the registry"),
@@ -73,3 +98,86 @@ def test_to_error__names_the_network_path() -> None:
 def test_to_refused__takes_an_error_without_a_code() -> None:
     """An error that does not say which it is may pass."""
     assert str(to_refused("", READ)) == "dead-letters/1.json cannot be read (an error without a code): try again later"
+
+
+SERVICES = ("dynamodb", "glue", "s3", "secretsmanager")
+TREES = [ast.parse(path.read_text()) for path in sorted((ROOT / "src" / "feature_events").rglob("*.py"))]
+NODES = [node for tree in TREES for node in ast.walk(tree)]
+CALLS = [node for node in NODES if isinstance(node, ast.Call)]
+CLIENT = re.compile(r"(client|s3|dynamodb)(\(.*\))?$")
+"""What the package calls its clients, or the call that makes one."""
+
+COMMON = (
+    "AccessDeniedException ExpiredTokenException IncompleteSignature InternalFailure MalformedHttpRequestException "
+    "NotAuthorized OptInRequired RequestAbortedException RequestEntityTooLargeException RequestExpired "
+    "RequestTimeoutException ServiceUnavailable ThrottlingException UnrecognizedClientException "
+    "UnknownOperationException ValidationError "
+)
+"""https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html"""
+
+OF_S3 = (
+    "AccessDenied AccountProblem AllAccessDisabled AuthorizationHeaderMalformed BadDigest ExpiredToken "
+    "IncompleteBody InternalError InvalidAccessKeyId InvalidArgument InvalidBucketName InvalidObjectState "
+    "InvalidRequest InvalidSecurity InvalidToken MethodNotAllowed NoSuchBucket NoSuchKey NotImplemented NotSignedUp "
+    "OperationAborted PermanentRedirect RequestTimeTooSkewed RequestTimeout ServiceUnavailable "
+    "SignatureDoesNotMatch SlowDown TemporaryRedirect TokenRefreshRequired 400 403 404 301 "
+)
+"""Those that requests for objects can meet: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+
+The numbers are those of HEAD, whose response has no body.
+"""
+
+OF_DYNAMODB = ["ValidationException"]
+"""Documented, and not in its model: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html"""
+
+
+def find_operations() -> Iterator[tuple[str, str]]:
+    """Yield each operation that the package's source names, with its service."""
+    used = [node for node in NODES if isinstance(node, ast.Attribute) and CLIENT.search(ast.unparse(node.value))]
+    names = {node.attr for node in used}
+    names |= {ast.literal_eval(call.args[0]) for call in CALLS if ast.unparse(call.func).endswith(".get_paginator")}
+    session = botocore.session.get_session()
+    for service in SERVICES:
+        operations = session.get_service_model(service).operation_names
+        yield from ((service, each) for each in operations if xform_name(each) in names)
+
+
+def read_codes(service: str, operation: str) -> list[str]:
+    """Return the codes of the errors that AWS's model of an operation has."""
+    model = botocore.session.get_session().get_service_model(service).operation_model(operation)
+    return [shape.metadata.get("error", {}).get("code", shape.name) for shape in model.error_shapes]
+
+
+OPERATIONS = sorted(find_operations())
+MODELLED = sorted({(service, code) for service, operation in OPERATIONS for code in read_codes(service, operation)})
+# With SSE-KMS, S3 makes these requests on behalf of the caller of PutObject and GetObject
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
+OF_KMS = sorted(
+    {f"KMS.{code}" for operation in ("Decrypt", "GenerateDataKey") for code in read_codes("kms", operation)}
+)
+
+
+def test_find_operations__finds_those_of_every_client() -> None:
+    """The clients that the package makes are the services whose models are read here, and each is asked something."""
+    made = {ast.literal_eval(call.args[0]) for call in CALLS if ast.unparse(call.func) == "boto3.client"}
+    assert made == set(SERVICES)
+    assert {service for service, _ in OPERATIONS} == set(SERVICES)
+    assert ("s3", "ListObjectsV2") in OPERATIONS  # by a paginator
+
+
+@pytest.mark.parametrize(
+    ("service", "code"),
+    [
+        *MODELLED,
+        *(("s3", code) for code in [*OF_KMS, *OF_S3.split()]),
+        *(("dynamodb", code) for code in OF_DYNAMODB),
+        *((service, code) for service in SERVICES for code in COMMON.split()),
+    ],
+)
+def test_to_refused__classifies_every_documented_code(service: str, code: str) -> None:
+    """The result is that of the table, whatever the caller would say of an unknown code."""
+    action = Action(f"{service}:Operation", "it fails")
+    found = [to_refused(code, action, otherwise) for otherwise in ("", "an unknown code")]
+    assert "an unknown code" not in str(found[1])
+    assert type(found[0]) is type(found[1])
+    assert str(found[0]) == str(found[1])

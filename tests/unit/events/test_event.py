@@ -86,6 +86,13 @@ def test_to_event__has_the_records_own_id_or_one_made_from_its_place(event_id: o
         ("2025-10-10T12:34:56.7Z", "2025-10-10T12:34:56.700Z"),
         ("2025-10-10T12:34:56.7+00:00", "2025-10-10T12:34:56.700Z"),
         ("2025-10-10T12:34:56,789Z", "2025-10-10T12:34:56.789Z"),
+        ("2025-10-10T12:34:56.789z", "2025-10-10T12:34:56.789Z"),
+        ("2025-10-10t12:34:56.789z", "2025-10-10T12:34:56.789Z"),
+        ("2025-10-10t12:34:56Z", "2025-10-10T12:34:56.000Z"),
+        ("2025-10-10 12:34:56z", "2025-10-10T12:34:56.000Z"),
+        ("2025-10-10t14:34:56.789+02:00", "2025-10-10T12:34:56.789Z"),
+        ("2025-10-10T12:34:56.789zz", None),
+        ("2025-10-10T12:34:56.789 z", None),
         ("٢025-10-10T12:34:56.789Z", None),
         ("2025-10-10T12:34:56.789Z\n", None),
         ("2025-13-10T12:34:56Z", None),
@@ -101,7 +108,10 @@ def test_to_event__has_the_records_own_id_or_one_made_from_its_place(event_id: o
     ],
 )
 def test_to_timestamp__is_the_items_time_in_one_form(stored: str, expected: str | None) -> None:
-    """Any ISO-8601 time becomes UTC with milliseconds; an unreadable one gives way to the stream's."""
+    """Any ISO-8601 time becomes UTC with milliseconds; an unreadable one gives way to the stream's.
+
+    RFC 3339 allows `t` and `z` in lower case: https://github.com/UKGovernmentBEIS/inspect_ai/issues/5369
+    """
     assert to_timestamp(stored, 1760099697123) == (expected or "2025-10-10T12:34:57.123Z")
 
 

@@ -1,5 +1,6 @@
 """How librdkafka is told to authenticate, and when secrets are read."""
 
+import json
 import threading
 from collections import Counter
 
@@ -11,14 +12,18 @@ from feature_events.deadline import Deadline
 from feature_events.errors import Undelivered
 from feature_events.kafka.authentication import Authentication
 from feature_events.settings import read_settings
+from tests.support.certificates import CertificateAuthority
 from tests.support.iam import TokenProvider
 
 ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:"
 TIME_LEFT = Deadline(1e9)
+CLIENT = CertificateAuthority().issue("client", password="hidden")  # noqa: S106  # of a key that is made here
 LEAST = {"KAFKA_BROKER_URL": "b:9096", "SCHEMA_ID": "7", "AWS_REGION": "us-east-1"}
 VALUES = {
     f"{ARN}login": '{"username": "alice", "password": "hidden"}',
-    f"{ARN}certificate": '{"certificate": "cert", "privateKey": "key", "privateKeyPassword": "hidden"}',
+    f"{ARN}certificate": json.dumps(
+        {"certificate": CLIENT.certificate, "privateKey": CLIENT.private_key, "privateKeyPassword": "hidden"}
+    ),
     f"{ARN}ca": "-----BEGIN CERTIFICATE-----",
 }
 PUBLIC = {"ssl.ca.location": certifi.where()}
@@ -30,8 +35,8 @@ SCRAM = {
 }
 MTLS = {
     "security.protocol": "SSL",
-    "ssl.certificate.pem": "cert",
-    "ssl.key.pem": "key",
+    "ssl.certificate.pem": CLIENT.certificate,
+    "ssl.key.pem": CLIENT.private_key,
     "ssl.key.password": "hidden",
 }
 

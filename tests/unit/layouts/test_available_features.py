@@ -111,6 +111,12 @@ def test_read_features__refuses_what_is_no_json(item: Json, reason: str) -> None
         (JSON, to_json('{"a": null}'), to_json("{}"), ("a",)),
         (JSON, to_json('{"a": 1}'), to_json("no JSON"), ("a",)),
         (JSON, to_json('{"a": NaN, "b": 2}'), to_json('{"a": NaN, "b": 1}'), ("b",)),
+        (
+            JSON,
+            to_json('{"a": {"SS": ["x", "y"]}, "SS": [1, 2]}'),
+            to_json('{"a": {"SS": ["y", "x"]}, "SS": [2, 1]}'),
+            ("a", "SS"),
+        ),
         (WRITTEN, {"v": {"N": "2"}}, {"v": {"N": "1"}}, ("score of u-1", "rank")),
         (WRITTEN, {"v": {"N": "2"}}, {}, ("score of u-1", "rank")),
     ],
@@ -128,8 +134,10 @@ def test_read_features__compares_values_as_they_are_stored(
         (FLAT, {"a": {"N": "1"}, "ttl": {"N": "2"}, "job": {"S": "2"}}, {"a": {"N": "1"}, "ttl": {"N": "1"}}),
         (JSON, to_json('{"b": 2.50, "a": [1]}'), to_json('{ "a":[1],"b":2.50, "c":0}')),
         (WRITTEN, {"v": {"N": "1"}, "at": {"S": "2026"}}, {"v": {"N": "1"}, "at": {"S": "2025"}}),
+        (FLAT, {"a": {"SS": ["x", "y"]}}, {"a": {"SS": ["y", "x"]}}),
+        (WRITTEN, {"v": {"L": [{"NS": ["1", "2"]}]}}, {"v": {"L": [{"NS": ["2", "1"]}]}}),
     ],
 )
 def test_read_features__sees_that_nothing_changed(layout: Json, item: Json, old: Json) -> None:
-    """A later time, a new compute id and another spelling of the same JSON make no feature new."""
+    """Another time, compute id, spelling of the same JSON, or order of a set changes no feature."""
     assert read(layout, item, old, "changed") is Skipped.UNCHANGED

@@ -151,6 +151,14 @@ def test_read_entity_features__skips_what_did_not_change() -> None:
     assert read(record, "changed") is Skipped.UNCHANGED
 
 
+def test_read_entity_features__skips_a_set_in_another_order() -> None:
+    """Under `changed`, sets have no order: https://github.com/scylladb/scylla-migrator/issues/282."""
+    new, old = to_item(("a",)), to_item(("a",))
+    new["features"]["M"]["data"]["M"]["a"] = {"SS": ["x", "y"]}
+    old["features"]["M"]["data"]["M"]["a"] = {"SS": ["y", "x"]}
+    assert read(to_record(kind="MODIFY", item=new, old=old), "changed") is Skipped.UNCHANGED
+
+
 def test_read_entity_features__needs_old_images_for_changes() -> None:
     """Under `changed`, a stream of new images only is a misconfiguration that says what to set."""
     with pytest.raises(Misconfigured, match="NEW_AND_OLD_IMAGES"):

@@ -38,6 +38,22 @@ def test_read_feature_changes__compares_both_images(
     assert changes_of(to_record(kind="MODIFY", old=old)) == FeatureChanges(changed, removed)
 
 
+def test_read_feature_changes__ignores_the_order_of_sets() -> None:
+    """A set lists the same members in any order, also within maps and lists; a list with another order is changed.
+
+    https://github.com/scylladb/scylla-migrator/issues/282, https://github.com/aws/aws-sdk-java-v2/issues/3951
+    """
+    new, old = to_item(("age", "income")), to_item(("age", "income"))
+    for item, members in ((new, ["1", "2"]), (old, ["2", "1"])):
+        numbers = [{"N": member} for member in members]
+        item["features"]["M"]["data"]["M"] = {
+            **{f"set_{kind}": {kind: members} for kind in ("SS", "NS", "BS")},
+            "nested": {"M": {"SS": {"L": [{"M": {"m": {"NS": members}}}]}}},
+            "list": {"L": numbers},
+        }
+    assert changes_of(to_record(kind="MODIFY", item=new, old=old)) == FeatureChanges(("list",), ())
+
+
 @pytest.mark.parametrize("view", ["NEW_IMAGE", "NEW_AND_OLD_IMAGES"])
 def test_read_feature_changes__of_an_insert_is_all(view: str) -> None:
     """Nothing was there before, whatever the stream carries."""

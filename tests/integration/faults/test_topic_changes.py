@@ -1,0 +1,90 @@
+"""A topic that changes while the producer is warm, on a real broker."""
+
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewPartitions
+
+from feature_events.deadline import Deadline
+from feature_events.errors import Misconfigured
+from feature_events.kafka.delivery import Delivery
+from feature_events.kafka.producer_properties import to_properties
+from feature_events.kafka.publisher import Publisher
+from feature_events.settings import read_settings
+from local.servers.stack import Stack
+from local.servers.topic import create_topic, find_leaders
+from tests.support.messages import Refusals, to_messages
+from tests.support.topics import read_topic
+
+LONG = 20.0
+DELIVERED = {Delivery.DELIVERED}
+
+
+class Topic:
+    """A topic of one partition, and warm publishers to it."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self.name = f"changing-{uuid4().hex[:8]}"
+        self.bootstrap = bootstrap
+        self.admin = AdminClient({"bootstrap.servers": bootstrap})
+        create_topic(bootstrap, self.name, 1)
+
+    def to_warm_publisher(self, kafka_properties: str = "{}") -> Publisher:
+        """A publisher, as the settings make it, that has delivered."""
+        environ = {"KAFKA_BROKER_URL": self.bootstrap, "SCHEMA_ID": "7", "TOPIC_NAME": self.name}
+        publisher = Publisher(
+            self.name, to_properties(read_settings({**environ, "KAFKA_PROPERTIES": kafka_properties}))
+        )
+        assert set(publisher.publish(to_messages(10), Deadline(LONG), Refusals())) == DELIVERED
+        return publisher
+
+    def partitions_of_latest(self) -> dict[bytes, int]:
+        """The partition of each entity's latest message."""
+        messages = sorted(read_topic(self.bootstrap, self.name), key=lambda each: (each.timestamp_ms, each.partition))
+        return {message.key: message.partition for message in messages}
+
+
+@pytest.fixture
+def topic(stack: Stack) -> Iterator[Topic]:
+    """The topic."""
+    made = Topic(stack.kafka)
+    yield made
+    try:
+        made.admin.delete_topics([made.name])[made.name].result(LONG)
+    except KafkaException:
+        return  # the test has deleted it
+
+
+def test_publish__names_a_topic_that_was_deleted(topic: Topic) -> None:
+    """The first attempt says which topic is gone and what to do, long before the deadline.
+
+    By default librdkafka waits for half a minute, in case the topic is new.
+    https://github.com/confluentinc/librdkafka/issues/3009
+    """
+    publisher = topic.to_warm_publisher()
+    topic.admin.delete_topics([topic.name])[topic.name].result(LONG)
+    text = rf"topic {topic.name}: the topic does not exist .*create the topic, or set TopicName \(TOPIC_NAME\)"
+    deadline = Deadline(LONG)
+    with pytest.raises(Misconfigured, match=text):
+        publisher.publish(to_messages(10), deadline, Refusals())
+    assert deadline.remaining(), "it waited to the deadline"
+    create_topic(topic.bootstrap, topic.name, 1)
+    assert set(publisher.publish(to_messages(10), Deadline(LONG), Refusals())) == DELIVERED
+
+
+def test_publish__finds_new_partitions(topic: Topic) -> None:
+    """A warm producer uses new partitions after the interval, as a cold one does immediately."""
+    warm = topic.to_warm_publisher('{"topic.metadata.refresh.interval.ms": 500}')
+    topic.admin.create_partitions([NewPartitions(topic.name, 4)])[topic.name].result(LONG)
+    find_leaders(topic.admin, topic.name, 4)
+    topic.to_warm_publisher()  # a cold one, which sees them
+    expected = topic.partitions_of_latest()
+    wait = Deadline(LONG)
+    while wait.remaining():
+        assert set(warm.publish(to_messages(20)[10:], Deadline(LONG), Refusals())) == DELIVERED
+        if len(set(topic.partitions_of_latest().values())) > 1:
+            break
+    assert topic.partitions_of_latest() == expected

@@ -1,0 +1,79 @@
+"""Rejected records in any batch, with any fate of any batch: what is dead-lettered was rejected, and order holds.
+
+The publisher is the real one, on the model of librdkafka; tests/integration/faults tries a few cases on a real broker.
+"""
+
+from collections.abc import Sequence
+from unittest.mock import patch
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feature_events.deadline import Deadline
+from feature_events.kafka import producer as producer_module
+from feature_events.kafka.delivery import Delivery
+from feature_events.kafka.producer_properties import DEFAULTS
+from feature_events.kafka.publisher import Publisher
+from tests.support.doubles import FakeClock
+from tests.support.messages import Refusals, number_of, to_messages
+from tests.support.modelled_kafka import Fate, ModelledKafka
+
+COUNT, ENTITIES, SECONDS = 40, 5, 20.0
+SMALL_WAVES = {**DEFAULTS, "bootstrap.servers": "model:1", "message.max.bytes": 14_000}
+BAD = st.sets(st.integers(0, COUNT - 1))
+FATES = st.lists(st.sampled_from([Fate.WRITTEN, Fate.SLOW, Fate.AWAY, Fate.LOST, Fate.LATE, Fate.FATAL]), max_size=12)
+
+
+def run(kafka: ModelledKafka, bad: set[int], invocations: int) -> list[int]:
+    """Publishes as Lambda invokes, from the first unknown message on; the numbers of the refused messages."""
+    kafka.rejects = lambda written: number_of(written.value) in bad
+    publisher, first, refused = Publisher("events", SMALL_WAVES), 0, list[int]()
+    for _ in range(invocations):
+        refusals = Refusals()
+        left = to_messages(COUNT, entities=ENTITIES)[first:]
+        deliveries = publisher.publish(left, Deadline(SECONDS, kafka.clock), refusals)
+        refused += [first + index for index in refusals.seen]
+        kafka.catch_up()
+        if Delivery.UNKNOWN not in deliveries:
+            break
+        first += deliveries.index(Delivery.UNKNOWN)
+    return refused
+
+
+def first_appearances(kafka: ModelledKafka) -> dict[bytes, list[int]]:
+    """The numbers in the topic by entity, each once, in the order in which they appeared."""
+    found: dict[bytes, list[int]] = {}
+    for written in (each for log in kafka.logs for each in log):
+        numbers = found.setdefault(written.key, [])
+        if number_of(written.value) not in numbers:
+            numbers.append(number_of(written.value))
+    return found
+
+
+def assert_good_are_there(kafka: ModelledKafka, bad: set[int]) -> None:
+    """All but the bad are in the topic, each entity's in order."""
+    found = first_appearances(kafka)
+    assert sorted(number for numbers in found.values() for number in numbers) == sorted(set(range(COUNT)) - bad)
+    assert all(numbers == sorted(numbers) for numbers in found.values())
+
+
+@given(bad=BAD, partitions=st.integers(1, 3))
+def test_publish__refuses_the_rejected_and_no_other(bad: set[int], partitions: int) -> None:
+    """One invocation is enough: each rejected record is refused once, and each other one is written once."""
+    kafka = ModelledKafka(FakeClock(), partitions=partitions)
+    with patch.object(producer_module, "Producer", kafka.to_producer):
+        refused = run(kafka, bad, 1)
+    assert sorted(refused) == sorted(bad)
+    assert sum(map(len, kafka.logs)) == COUNT - len(bad)
+    assert_good_are_there(kafka, bad)
+
+
+@given(bad=BAD, partitions=st.integers(1, 3), fates=FATES)
+def test_publish__refuses_no_good_message_in_an_outage(bad: set[int], partitions: int, fates: Sequence[Fate]) -> None:
+    """Whatever becomes of batches meanwhile, only what is rejected is refused, and in the end all others are there."""
+    kafka = ModelledKafka(FakeClock(), partitions=partitions)
+    kafka.fates.extend(fates)
+    with patch.object(producer_module, "Producer", kafka.to_producer):
+        refused = run(kafka, bad, COUNT * 2)
+    assert set(refused) == bad
+    assert_good_are_there(kafka, bad)
