@@ -256,18 +256,11 @@ class GlueRegistry:
         """What Glue answers; None where it answers with one of these codes."""
         otherwise = "check SCHEMA_REGISTRY and the function's role"
         try:
-            return ask_or_none(lambda: self._request(request), action, absent, ANSWER_SECONDS, otherwise)
+            return ask_or_none(lambda: request(self._client()), action, absent, ANSWER_SECONDS, otherwise)
         except FeatureEventsError:
             raise
         except Exception as error:  # noqa: BLE001  # whatever botocore raises of an answer that it cannot parse
             raise to_unanswered(type(error).__name__, action) from None
-
-    def _request[T](self, request: Callable[["GlueClient"], T]) -> T:
-        """Return Glue's answer, a dict. botocore returns None for a body of `null`, which would count as absent."""
-        answer = request(self._client())
-        if type(answer) is not dict:
-            raise TypeError
-        return answer
 
     def _client(self) -> "GlueClient":
         self._made = self._made or make_glue_client(self._region)
