@@ -17,31 +17,11 @@ from feature_events.events.schema import SHIPPED_SCHEMA
 from tests.simulation.garbage import spoil, to_garbage
 
 _GOOD_STATUS, _STATUSES = 200, (200, 201, 204, 206, 301, 302, 400, 401, 403, 404, 405, 409, 422, 429, 500, 503)
-_HEADERS = (
-    {},
-    {},
-    {},
-    {"Location": "http://["},
-    {"Location": "\xff"},
-    {"Content-Encoding": "gzip"},
-    {"Set-Cookie": "a=;"},
-)
+_HEADERS = ({"Location": "http://["}, {"Location": "\xff"}, {"Content-Encoding": "gzip"}, {"Set-Cookie": "a=;"})
 _ODD = (
-    0,
-    -1,
-    1,
-    True,
-    2**31 - 1,
-    2**31,
-    2257871337,
-    10**400,
-    -(10**400),
-    float("nan"),
-    float("inf"),
-    1e308,
-    None,
-    [[1]],
-)
+    0, -1, 1, True, 2**31 - 1, 2**31, 2257871337, 10**400, -(10**400), float("nan"), float("inf"), 1e308, None, [[1]],
+)  # fmt: skip
+_NO_SCHEMA = ("", "{}", "[]", "null", '"string"', "\ud800", "[" * 60_000, '{"type":' * 900 + '"int"' + "}" * 900)
 _NO_JSON = (
     b"", b"<html>no such page</html>", b"\xff\xfe", b"\x00" * 9, b"[" * 60_000, b'{"id":' * 60_000, b"null", b"[[1]]",
     b'{"id": ' + b"9" * 5000 + b"}", b'{"expires_in": ' + b"9" * 400 + b"}", b'"\\ud800"', b"[" * 900 + b"]" * 900,
@@ -60,7 +40,7 @@ class BadAnswer(NamedTuple):
 def to_bad_answer(random: Random, good: Any) -> BadAnswer:  # noqa: ANN401  # any JSON
     """A good answer, or one with a part of it spoilt, or another status, or something else altogether."""
     status = _GOOD_STATUS if random.random() < 0.8 else random.choice(_STATUSES)
-    headers = random.choice(_HEADERS) if random.random() < 0.1 else {}
+    headers: dict[str, str] = random.choice(_HEADERS) if random.random() < 0.05 else {}
     choice = random.random()
     if choice < 0.1:
         return BadAnswer(status, random.choice(_NO_JSON), headers)
@@ -94,9 +74,7 @@ def to_schema_text(random: Random) -> str:
     if choice < 0.3:
         return SHIPPED_SCHEMA
     if choice < 0.4:
-        return random.choice(
-            ("", "{}", "[]", "null", '"string"', "\ud800", "[" * 60_000, '{"type":' * 900 + '"int"' + "}" * 900)
-        )
+        return random.choice(_NO_SCHEMA)
     schema = json.loads(SHIPPED_SCHEMA)
     field = random.choice(schema["fields"])
     for _ in range(random.randrange(4)):
@@ -159,7 +137,7 @@ class BadServer(HTTPAdapter):
         names = HTTPHeaders()
         for name, value in headers.items():
             names[name] = value
-        return AWSResponse(request.url, status, names, _Raw(body))  # type: ignore[arg-type]  # the part that is used
+        return AWSResponse(request.url, status, names, _Raw(body))
 
 
 class _Raw(NamedTuple):

@@ -57,18 +57,19 @@ def server() -> BadServer:
 def run(boundary: str, server: BadServer, ask: Callable[[], object]) -> None:
     """Ask until there were so many answers; each ends well or in an error that is meant."""
     ends: dict[str, int] = {}
+    texts: set[str] = set()
     while server.answered < ANSWERS:
         server.last.clear()
         try:
             end = type(ask()).__name__
         except FeatureEventsError as error:
             end = type(error).__name__
-            assert "hidden" not in str(error), server.last
-            str(error).encode()
+            texts.add(str(error))
         except Exception as error:
             raise AssertionError(f"{type(error).__name__} after {server.last}") from error
         ends[end] = ends.get(end, 0) + 1
     assert {"Misconfigured", "Undelivered"} < ends.keys(), ends
+    assert "hidden" not in "".join(texts).encode().decode()  # and each can be logged
     report("boundaries", f"{server.answered:,} answers of {boundary}: {ends}")
 
 
@@ -99,9 +100,11 @@ def test_find_schema__survives_whatever_a_registry_answers(monkeypatch: pytest.M
 def test_find_schema__survives_whatever_glue_answers(monkeypatch: pytest.MonkeyPatch, server: BadServer) -> None:
     """The same of AWS Glue, whose answers botocore reads."""
     random = Random(SEED)  # noqa: S311  # to be repeatable
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hidden")
     config = Config(retries={"total_max_attempts": 1})
-    client = boto3.client("glue", "eu-west-1", aws_access_key_id="a", aws_secret_access_key="hidden", config=config)
-    client.meta.events.register("before-send.glue", server.send_to_glue)
+    client = boto3.client("glue", "eu-west-1", config=config)
+    client.meta.events.register("before-send.glue", server.send_to_glue)  # type: ignore[arg-type]  # it may answer
     monkeypatch.setattr(glue, "make_glue_client", lambda _: client)
     monkeypatch.setattr(glue, "CHECK_SECONDS", 0.0)
     monkeypatch.setattr(glue, "PAUSE_SECONDS", 0.0)
