@@ -43,7 +43,7 @@ class _Silence:
 @pytest.fixture(autouse=True)
 def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     """No metrics, and no log, of a hundred thousand answers."""
-    monkeypatch.setattr("feature_events.metrics.emit", lambda *_: None)
+    monkeypatch.setattr("feature_events.metrics.emit_registry_latency", lambda *_: None)
     for module in ("confluent", "glue"):
         monkeypatch.setattr(f"feature_events.registries.{module}.logger", _Silence())
 
