@@ -19,6 +19,7 @@ import certifi
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import HTTPBasicAuth
+from urllib3 import ProxyManager
 
 from feature_events.aws.secret import ClientCertificate, Login, OAuthClient, Secret
 from feature_events.errors import Misconfigured
@@ -142,6 +143,12 @@ class _Adapter(HTTPAdapter):
     @override
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         super().init_poolmanager(*args, **options, ssl_context=self._context)
+
+    @override
+    def proxy_manager_for(self, *args: Any, **options: Any) -> ProxyManager:
+        """Use the context behind a proxy of the environment too."""
+        manager: ProxyManager = super().proxy_manager_for(*args, **options, ssl_context=self._context)
+        return manager
 
     @override
     def cert_verify(self, *_: Any) -> None:

@@ -37,6 +37,9 @@ CHECK_SECONDS = 30.0
 """How long Glue's check of a new version is waited for, as long as AWS's own clients wait."""
 PAUSE_SECONDS = 0.5
 
+_WORD_LENGTH = 100
+"""What is repeated of a status or a data format, in characters."""
+
 _DEFAULT_REGISTRY = "default-registry"
 _AVAILABLE, _PENDING = "AVAILABLE", "PENDING"
 _NOT_FOUND, _EXISTS, _CHANGED = "EntityNotFoundException", "AlreadyExistsException", "ConcurrentModificationException"
@@ -74,7 +77,7 @@ class GlueRegistry:
                 f"there is no version {version} of {self._place}: register a schema there, or set SCHEMA_VERSION to "
                 "one that exists"
             )
-        status = self._take(found, "Status", str)
+        status = self._take_word(found, "Status")
         if status == _PENDING:
             raise Undelivered(f"Glue still checks version {version} of {self._place}: try again later")
         if status != _AVAILABLE:
@@ -99,13 +102,13 @@ class GlueRegistry:
         return {
             self._take(each, "VersionNumber", int): self._take(each, "SchemaDefinition", str)
             for each in found
-            if each and self._take(each, "Status", str) == _AVAILABLE
+            if each and self._take_word(each, "Status") == _AVAILABLE
         }
 
     def look_up(self) -> Schema:
         """The shipped schema, which must be registered."""
         found = self._find()
-        status = None if found is None else self._take(found, "Status", str)
+        status = None if found is None else self._take_word(found, "Status")
         if found is None or status not in (_AVAILABLE, _PENDING):
             raise Misconfigured(
                 f"{self._file} is no AVAILABLE version of {self._place}: check that SCHEMA_REGISTRY names "
@@ -118,7 +121,7 @@ class GlueRegistry:
     def find_registered(self) -> Registered | None:
         """Under what the shipped schema is registered, if it is, and Glue has found it compatible."""
         found = self._find()
-        if found is None or self._take(found, "Status", str) != _AVAILABLE:
+        if found is None or self._take_word(found, "Status") != _AVAILABLE:
             return None
         return self._to_registered(found)
 
@@ -136,7 +139,7 @@ class GlueRegistry:
         """
         number = self._add()
         added = self._wait(number)
-        status = self._take(added, "Status", str)
+        status = self._take_word(added, "Status")
         if status != _AVAILABLE:
             raise Misconfigured(
                 f"Glue refuses {self._file} as version {number} of {self._place} (status {status}), most "
@@ -163,7 +166,7 @@ class GlueRegistry:
             ),
         )
         if found is not None:
-            self._refuse_other_format(self._take(found, "DataFormat", str))
+            self._refuse_other_format(self._take_word(found, "DataFormat"))
         return found
 
     def _find(self) -> "GetSchemaByDefinitionResponseTypeDef | None":
@@ -173,7 +176,7 @@ class GlueRegistry:
             lambda client: client.get_schema_by_definition(SchemaId=self._schema_id, SchemaDefinition=self._schema),
         )
         if found is not None:
-            self._refuse_other_format(self._take(found, "DataFormat", str))
+            self._refuse_other_format(self._take_word(found, "DataFormat"))
         return found
 
     def _wait(self, number: int) -> "GetSchemaVersionResponseTypeDef":
@@ -181,7 +184,7 @@ class GlueRegistry:
         end = Deadline(CHECK_SECONDS)
         while True:
             found = self._read(number)
-            if found is not None and self._take(found, "Status", str) != _PENDING:
+            if found is not None and self._take_word(found, "Status") != _PENDING:
                 return found
             if not end.remaining():
                 raise self._to_pending()
@@ -239,6 +242,10 @@ class GlueRegistry:
             return UUID(self._take(found, "SchemaVersionId", str))
         except ValueError:
             raise self._to_odd("SchemaVersionId") from None
+
+    def _take_word(self, found: Mapping[str, object], name: str) -> str:
+        """Return a word of Glue's, as `_take` does, fit for a message."""
+        return self._take(found, name, str).encode("ascii", "replace").decode()[:_WORD_LENGTH]
 
     def _take[T](self, found: Mapping[str, object], name: str, kind: type[T]) -> T:
         """Return a part of an answer of Glue's; raise Undelivered if the answer has none of this kind."""
