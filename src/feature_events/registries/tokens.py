@@ -8,7 +8,7 @@ client (https://github.com/confluentinc/confluent-kafka-python, schema_registry_
 import math
 import re
 import time
-from typing import Any, TypeGuard
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import requests
@@ -94,8 +94,7 @@ class Tokens:
                 f"the {self.peer.name} gives tokens whose token_type is not Bearer, which is what a registry takes: "
                 "change the client's settings there"
             )
-        # The endpoint need not say how long the token lives. Then the registry says when its life is over
-        self._until = asked + LIFE_USED * life if _is_life(life) else math.inf
+        self._until = asked + _to_life(life)
         return token
 
     def _ask(self) -> Answer:
@@ -130,6 +129,11 @@ class Tokens:
         return body
 
 
-def _is_life(seconds: object) -> TypeGuard[float]:
-    """Return whether `expires_in` is a number of seconds that a token can live; NaN, for one, is not."""
-    return isinstance(seconds, int | float) and type(seconds) is not bool and 0 < seconds < _MOST_SECONDS
+def _to_life(seconds: object) -> float:
+    """Return how many seconds a token is used, by `expires_in`: infinitely many if that is not a number of seconds.
+
+    The endpoint need not say how long a token lives. Then the registry says when its life is over.
+    """
+    if not isinstance(seconds, int | float) or type(seconds) is bool or not seconds < _MOST_SECONDS:  # as NaN is not
+        return math.inf
+    return LIFE_USED * max(0, seconds)

@@ -79,7 +79,7 @@ def test_to_headers__keeps_a_token_for_most_of_its_life(bench: Bench) -> None:
     assert shown == ["Bearer token-1", "Bearer token-1", "Bearer token-2", "Bearer token-2"]
 
 
-@pytest.mark.parametrize("life", [None, "100", [1], True, 0, -1, 10**400, float("nan"), float("inf")])
+@pytest.mark.parametrize("life", [None, "100", [1], True, 10**400, float("nan"), float("inf")])
 def test_to_headers__keeps_a_token_whose_life_is_not_told(bench: Bench, life: object) -> None:
     """The registry says when it has ended; then there is another."""
     bench.server.script[0] = Answer.of(200, {**TOKEN, "expires_in": life})
@@ -88,6 +88,13 @@ def test_to_headers__keeps_a_token_whose_life_is_not_told(bench: Bench, life: ob
     assert bench.show() == "Bearer token-1"
     bench.tokens.forget()
     assert bench.show() == "Bearer token-2"
+
+
+@pytest.mark.parametrize("life", [0, -0.0, -1, -(10**400), float("-inf")])
+def test_to_headers__uses_a_token_once_that_has_ended(bench: Bench, life: float) -> None:
+    """A token whose life is said to be over is replaced at the next request."""
+    bench.server.script[0] = Answer.of(200, {**TOKEN, "expires_in": life})
+    assert [bench.show(), bench.show()] == ["Bearer token-1", "Bearer token-2"]
 
 
 @pytest.mark.parametrize(
