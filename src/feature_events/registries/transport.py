@@ -5,7 +5,6 @@ What that needs, `requests` above all, is imported and opened when the registry 
 
 from typing import TYPE_CHECKING
 
-from feature_events.errors import Undelivered
 from feature_events.registries.exchange import Answer, Peer, exchange
 from feature_events.settings import Settings
 
@@ -25,6 +24,11 @@ class Transport:
 
     def __init__(self, settings: Settings) -> None:
         self._url = settings.registry or ""
+        self.peer = Peer(
+            f"schema registry at {settings.registry}",
+            "SchemaRegistry (SCHEMA_REGISTRY)",
+            "the base URL of the registry's Confluent-compatible API (Apicurio's ends with /apis/ccompat/v7)",
+        )
         self._secret = settings.registry_secret
         self._ca_secret = settings.registry_ca_secret
         self._access: Access | None = None
@@ -33,7 +37,7 @@ class Transport:
         """The registry's answer, whatever its status.
 
         Raises:
-            Misconfigured: a secret or the registry's certificate is not as it should be, or no token is given.
+            Misconfigured: a secret or the registry's certificate is wrong, or there is no token.
             Undelivered: there was no answer within the limits.
 
         """
@@ -51,13 +55,4 @@ class Transport:
     def _ask(self, access: "Access", method: str, path: str, schema: str | None) -> Answer:
         headers = _HEADERS | (access.tokens.to_headers() if access.tokens else {})
         json = None if schema is None else {"schema": schema}
-        return exchange(access.session, _to_peer(self._url), method, self._url + path, headers=headers, json=json)
-
-
-def to_unreached(url: str | None, reason: str) -> Undelivered:
-    """The error where the registry at this URL has given no answer."""
-    return _to_peer(url).to_unreached(reason)
-
-
-def _to_peer(url: str | None) -> Peer:
-    return Peer(f"schema registry at {url}", "SCHEMA_REGISTRY", "the base URL of its Confluent interface")
+        return exchange(access.session, self.peer, method, self._url + path, headers=headers, json=json)
