@@ -1,7 +1,7 @@
 """Parse JSON that others wrote, with one error for everything that can be wrong with it.
 
-`json.loads` raises RecursionError for deep nesting and a plain ValueError for a number of thousands of digits. If a name
-occurs twice in an object, it silently takes the last value.
+`json.loads` raises RecursionError for deep nesting and a plain ValueError for a number of thousands of digits. If a
+name occurs twice in an object, it silently takes the last value.
 """
 
 import json

@@ -85,7 +85,7 @@ def to_kafka_properties(text: str) -> Properties:
     return {name: str(value).lower() if type(value) is bool else value for name, value in properties.items()}
 
 
-def _find_mistake(name: str, value: object) -> str | None:
+def _find_mistake(name: str, value: object) -> str | None:  # noqa: PLR0911  # one for each mistake
     """What is wrong with one of the librdkafka properties."""
     for family, remedy in RESERVED_FAMILIES.items():
         if name.startswith(family):
@@ -94,11 +94,16 @@ def _find_mistake(name: str, value: object) -> str | None:
         return f"{name} (it is code, which a setting cannot hold)"
     if name in RESERVED_PROPERTIES:
         return f"{name} ({RESERVED_PROPERTIES[name]})"
-    if not is_plain_text(name) or (type(value) is str and not is_plain_text(value)):
-        return f"{name} with a NUL character or half of a surrogate pair"  # librdkafka would cut the text at a NUL
-    if type(value) not in (str, int, float, bool) or (type(value) is float and not math.isfinite(value)):
+    if not _is_value(value):
         return f"{name} with anything but text, a number, true or false"
+    if not all(is_plain_text(text) for text in (name, str(value))):
+        # librdkafka would cut the text at a NUL
+        return f"{name} with a NUL character or half of a surrogate pair"
     if name == "message.max.bytes" and (type(value) is not int or not MIN_BATCH_BYTES <= value <= MAX_BATCH_BYTES):
         # The publisher calculates with it
         return f"{name} with anything but a whole number from {MIN_BATCH_BYTES} to {MAX_BATCH_BYTES}"
     return None
+
+
+def _is_value(value: object) -> bool:
+    return type(value) in (str, int, bool) or (type(value) is float and math.isfinite(value))

@@ -211,7 +211,7 @@ ENDS = {
     "layouts are no JSON": (
         "layouts.json",
         "[{",
-        "- TABLE_LAYOUTS must be a JSON list of layouts: invalid JSON (line 1, column 3: Expecting property name enclosed in double quotes)",
+        "- TABLE_LAYOUTS must be a JSON list of layouts: invalid JSON (line 1, column 3: Expecting property name",
     ),
     "layouts are a word": ("layouts.json", "default", "layouts.json must hold a JSON list of layouts"),
     "layouts are empty": ("layouts.json", "", "layouts.json must hold a JSON list of layouts"),
