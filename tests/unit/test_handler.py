@@ -1,6 +1,7 @@
 """The entry point wires once, keeps no error, and leaves itself time to answer."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -81,8 +82,8 @@ def test_handler__recovers_without_a_new_environment(load: Load, monkeypatch: py
     assert module.handler({"Records": [to_record()]}, FakeContext()) == {"batchItemFailures": []}
 
 
-@pytest.mark.parametrize("event", [{}, {"Records": None}, {"Records": {"a": 1}}])
-def test_handler__refuses_what_is_no_batch(load: Load, event: dict[str, Any]) -> None:
+@pytest.mark.parametrize("event", [{}, {"Records": None}, {"Records": {"a": 1}}, [], None, "check", [{"check": True}]])
+def test_handler__refuses_what_is_no_batch(load: Load, event: Any) -> None:  # noqa: ANN401  # any JSON
     """An invocation by something else says so, and is no silent success."""
     with pytest.raises(Misconfigured, match="no Records"):
         load(**ENVIRON).handler(event, FakeContext())
@@ -121,3 +122,51 @@ def test_handler__checks_an_embedded_broker(load: Load) -> None:
     """With librdkafka's own broker in the place of Kafka all but the missing bucket is green."""
     report = load(**ENVIRON).handler({"check": True}, FakeContext())
     assert [each["name"] for each in report["checks"] if not each["ok"]] == ["dead letters"]
+
+
+@pytest.mark.parametrize("part", ["Codec", "TableLayouts", "find_schema", "to_properties", "read_settings"])
+def test_handler__checks_after_any_exception_at_the_start(
+    load: Load, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    """Also a bug leaves the import whole: the preflight check answers, and the first invocation raises the error."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("hidden")
+
+    monkeypatch.setattr(f"feature_events.wiring.{part}", fail)
+    module = load(**ENVIRON)
+    report = module.handler({"check": True}, FakeContext())
+    assert [each["name"] for each in report["checks"]][:2] == ["settings", "table layouts"]
+    with pytest.raises(ZeroDivisionError):
+        module.handler({"Records": [to_record()]}, FakeContext())
+    monkeypatch.undo()
+    for name, value in ENVIRON.items():
+        monkeypatch.setenv(name, value)
+    assert module.handler({"Records": [to_record()]}, FakeContext()) == {"batchItemFailures": []}
+
+
+@pytest.mark.parametrize(
+    ("part", "name"),
+    [
+        ("read_settings", "settings"),
+        ("to_layout_probes", "table layouts"),
+        ("open_probes", "authentication"),
+        ("to_registry_stages", "schema"),
+    ],
+)
+def test_handler__checks_the_other_parts_after_any_exception_in_one(
+    load: Load, monkeypatch: pytest.MonkeyPatch, part: str, name: str
+) -> None:
+    """The report says where it was raised, and nothing of its text, which may hold anything."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("hidden")
+
+    module = load(**ENVIRON)
+    monkeypatch.setattr(f"feature_events.preflight.check.{part}", fail)
+    report = module.handler({"check": True}, FakeContext())
+    [finding] = [each for each in report["checks"] if each["name"] == name]
+    assert re.fullmatch(
+        r"unexpected ZeroDivisionError \(test_handler.py, line \d+\): report this line", finding["detail"]
+    )
+    assert report["checks"][-1]["name"] == "dead letters"

@@ -185,7 +185,8 @@ def _keeps(field: Field, value: object, named: Named) -> bool:
     (https://github.com/fastavro/fastavro/issues/838).
     """
     try:
-        return _to_written(_read(_write(field, {field["name"]: value}, named), field, named)) == {field["name"]: value}
+        read = _to_written(_read(_write(field, {field["name"]: value}, named), field, named))
+        return bool(read == {field["name"]: value})
     except Exception:  # noqa: BLE001  # a value that fastavro cannot write or read
         return False
 

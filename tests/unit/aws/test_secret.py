@@ -142,10 +142,9 @@ def test_read_credentials__says_which_part_is_wrong(secrets: Secrets, value: dic
     assert "hidden" not in str(raised.value)
 
 
-COMMENTED = (
-    f"# F\u0151tan\u00fas\u00edtv\u00e1ny\n{PEM}# F\u0151tan\u00fas\u00edtv\u00e1ny\n{PEM.replace('CERTIFICATE', 'X509 CERTIFICATE')}"
-    "-----BEGIN PRIVATE KEY-----\nhidden\n-----END PRIVATE KEY-----\n"
-)
+COMMENT = "# F\u0151tan\u00fas\u00edtv\u00e1ny\n"
+X509 = PEM.replace("CERTIFICATE", "X509 CERTIFICATE")
+COMMENTED = f"{COMMENT}{PEM}{COMMENT}{X509}-----BEGIN PRIVATE KEY-----\nhidden\n-----END PRIVATE KEY-----\n"
 
 
 @pytest.mark.parametrize("value", [COMMENTED, {"certificate": COMMENTED}])
@@ -154,8 +153,7 @@ def test_read_ca_certificates__keeps_the_certificates_alone(secrets: Secrets, va
 
     https://github.com/rstudio/rsconnect-python/issues/177 and https://github.com/nabla-c0d3/sslyze/issues/670
     """
-    expected = PEM + PEM.replace("CERTIFICATE", "X509 CERTIFICATE")
-    assert to_secret(secrets, value).read_ca_certificates() == expected
+    assert to_secret(secrets, value).read_ca_certificates() == PEM + X509
 
 
 @pytest.mark.parametrize(
@@ -241,6 +239,18 @@ def test_read__tells_what_to_grant_from_what_is_ephemeral(
         Secret("THE_SETTING", ARN).read_login()
     assert "THE_SETTING" in str(raised.value)
     assert "hidden" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("AWS_ENDPOINT_URL", "nowhere"), ("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://secrets..internal")],
+)
+@pytest.mark.usefixtures("secrets")
+def test_read__says_that_a_variable_of_aws_is_wrong(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    """A plain ValueError of botocore does not end the start."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(Misconfigured, match="THE_SETTING cannot be read: check the environment variables that begin"):
+        Secret("THE_SETTING", ARN).read_login()
 
 
 def test_read__says_that_the_network_path_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -200,8 +200,8 @@ def test_codec__refuses_a_logical_type_that_readers_could_not_read(kind: object,
     ],
 )
 def test_codec__refuses_a_default_that_readers_cannot_read(kind: object, default: object) -> None:
-    """fastavro writes it into every event, and then no reader with fastavro can read any (fastavro 838)."""
-    with pytest.raises(Misconfigured, match="default of field extra .* cannot be read"):
+    """It would be written into every event, and then no reader with fastavro can read any (fastavro 838)."""
+    with pytest.raises(Misconfigured, match=r"default of field extra .* cannot be read"):
         Codec(to_schema(*FIELDS, {"name": "extra", "type": kind, "default": default}))
 
 

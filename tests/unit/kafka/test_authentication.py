@@ -13,13 +13,14 @@ from feature_events.kafka.authentication import Authentication
 from feature_events.settings import read_settings
 from tests.support.iam import TokenProvider
 
+PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:"
 TIME_LEFT = Deadline(1e9)
 LEAST = {"KAFKA_BROKER_URL": "b:9096", "SCHEMA_ID": "7", "AWS_REGION": "us-east-1"}
 VALUES = {
     f"{ARN}login": '{"username": "alice", "password": "hidden"}',
     f"{ARN}certificate": '{"certificate": "cert", "privateKey": "key", "privateKeyPassword": "hidden"}',
-    f"{ARN}ca": "-----BEGIN CERTIFICATE-----",
+    f"{ARN}ca": PEM,
 }
 PUBLIC = {"ssl.ca.location": certifi.where()}
 SCRAM = {
@@ -63,7 +64,7 @@ def to_authentication(auth: str, **environ: str) -> Authentication:
         (
             "tls",
             {"KAFKA_CA_SECRET_ARN": f"{ARN}ca"},
-            {"security.protocol": "SSL", "ssl.ca.pem": "-----BEGIN CERTIFICATE-----"},
+            {"security.protocol": "SSL", "ssl.ca.pem": PEM},
         ),
         ("tls", {"KAFKA_PROPERTIES": '{"ssl.ca.location": "/opt/ca.pem"}'}, {"security.protocol": "SSL"}),
     ],
