@@ -1,5 +1,6 @@
 """The entry point wires once, keeps no error, and leaves itself time to answer."""
 
+import json
 import os
 import re
 import subprocess
@@ -22,7 +23,8 @@ ENVIRON = {
     "SCHEMA_ID": "7",
     "KAFKA_PROPERTIES": '{"test.mock.num.brokers": 1}',
 }
-NAMES = ("SCHEMA_REGISTRY", "TOPIC_NAME", "DEAD_LETTER_BUCKET", *ENVIRON)
+UUID_TEXT = {"type": "string", "logicalType": "uuid"}
+NAMES = ("SCHEMA_REGISTRY", "SCHEMA_VERSION", "TOPIC_NAME", "DEAD_LETTER_BUCKET", *ENVIRON)
 
 type Load = Callable[..., ModuleType]
 
@@ -94,6 +96,33 @@ def test_handler__sends_nothing_when_there_is_no_time_to_answer(load: Load) -> N
     record = to_record()
     answer = load(**ENVIRON).handler({"Records": [record]}, FakeContext(milliseconds=3000))
     assert answer == {"batchItemFailures": [{"itemIdentifier": number_of(record)}]}
+
+
+@pytest.mark.parametrize("kind", [UUID_TEXT, ["null", UUID_TEXT], [UUID_TEXT, "string"]])
+def test_handler__delivers_under_a_schema_whose_event_id_is_a_uuid(load: Load, kind: object) -> None:
+    """A team's own schema may say so; fastavro raises ValueError for any other text (fastavro 838)."""
+    schema = json.dumps({"type": "record", "name": "E", "fields": [{"name": "event_id", "type": kind}]})
+    with run_scripted_server() as registry:
+        registry.script = [Answer.of(200, {"id": 12, "version": 3, "schema": schema})]
+        module = load(**{**ENVIRON, "SCHEMA_ID": "", "SCHEMA_REGISTRY": registry.url, "SCHEMA_VERSION": "latest"})
+        assert module.handler({"Records": [to_record()]}, FakeContext()) == {"batchItemFailures": []}
+        assert module.handler({"check": True}, FakeContext())["checks"][-2]["ok"]
+
+
+@pytest.mark.parametrize(
+    "field", [{"name": "entity_id", "type": UUID_TEXT}, {"name": "x", "type": UUID_TEXT, "default": ""}]
+)
+def test_handler__names_a_field_that_readers_could_not_read(load: Load, field: dict[str, Any]) -> None:
+    """The check and the first invocation say it, and the import has not failed."""
+    fields = [{"name": "event_id", "type": "string"}, field]
+    schema = json.dumps({"type": "record", "name": "E", "fields": fields})
+    with run_scripted_server() as registry:
+        registry.script = [Answer.of(200, {"id": 12, "version": 3, "schema": schema})]
+        module = load(**{**ENVIRON, "SCHEMA_ID": "", "SCHEMA_REGISTRY": registry.url, "SCHEMA_VERSION": "latest"})
+        checks = {each["name"]: each for each in module.handler({"check": True}, FakeContext())["checks"]}
+        assert field["name"] in checks["schema"]["detail"]
+        with pytest.raises(Misconfigured, match=rf"field.* {field['name']}\b"):
+            module.handler({"Records": [to_record()]}, FakeContext())
 
 
 @pytest.mark.parametrize("schema_id", ["7", "11111111-2222-3333-4444-555555555555"])
