@@ -27,6 +27,9 @@ type Named = Mapping[str, Any]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _STREAM_TIME = "stream_time"
 
+_MOST_DEFAULTS = 10_000
+"""The most values, nested ones included, that one default may have."""
+
 _UUID = "123e4567-e89b-12d3-a456-426614174000"
 _TEXTS = ("text", "", "7", "2025-10-10", _UUID)
 """Texts of which some look like a logical type: in a union with that type, fastavro would not write them as text."""
@@ -213,6 +216,7 @@ def _refuse_unusable(field: Field, samples: Mapping[str, Sequence[Any]], named: 
     name = field["name"]
     given: list[dict[str, Any]] = [{name: sample} for sample in samples.get(name, ())]
     if name not in FeatureAvailabilityEvent._fields and "default" in field:
+        _refuse_endless(field, named)
         given.append({})
     what = "written"
     try:
@@ -225,3 +229,28 @@ def _refuse_unusable(field: Field, samples: Mapping[str, Sequence[Any]], named: 
             f"the default of field {name} in the registry's schema cannot be {what} ({type(error).__name__}): make it "
             "null, or choose another SCHEMA_VERSION"
         ) from None
+
+
+def _refuse_endless(field: Field, named: Named) -> None:
+    """Refuse a default that contains itself: a record whose field defaults to a record of the same type.
+
+    fastavro's C code would recurse until the process crashes, and with it the preflight check.
+    """
+    left: list[tuple[Any, Any]] = [(field["type"], field["default"])]
+    for _ in range(_MOST_DEFAULTS):
+        if not left:
+            return
+        kind, value = left.pop()
+        kind = named.get(kind, kind) if type(kind) is str else kind
+        if type(kind) is list:
+            left += [(branch, value) for branch in kind]  # fastavro may try each
+        elif type(kind) is dict and type(value) is dict and "fields" in kind:
+            left += [(each["type"], value.get(each["name"], each.get("default"))) for each in kind["fields"]]
+        elif type(kind) is dict and type(value) is dict and "values" in kind:
+            left += [(kind["values"], each) for each in value.values()]
+        elif type(kind) is dict and type(value) is list and "items" in kind:
+            left += [(kind["items"], each) for each in value]
+    raise Misconfigured(
+        f"the default of field {field['name']} in the registry's schema contains itself, or more than "
+        f"{_MOST_DEFAULTS:,} values: make it null, or choose another SCHEMA_VERSION"
+    )

@@ -205,6 +205,44 @@ def test_codec__refuses_a_default_that_readers_cannot_read(kind: object, default
         Codec(to_schema(*FIELDS, {"name": "extra", "type": kind, "default": default}))
 
 
+ENDLESS = {"type": "record", "name": "N", "fields": [{"name": "n", "type": "N", "default": {}}]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "default"),
+    [
+        ("E", {}),
+        (ENDLESS, {}),
+        ({"type": "array", "items": ENDLESS}, [{}]),
+        ({"type": "map", "values": ["null", ENDLESS]}, {"a": {}}),
+        (["null", ENDLESS], None),
+        ([ENDLESS, "null"], {}),
+        ({"type": "array", "items": "int"}, [0] * 20_000),
+    ],
+)
+def test_codec__refuses_a_default_that_has_no_end(kind: object, default: object) -> None:
+    """It would be written until the process crashes; a recursive type with another default is written."""
+    schema = to_schema(*FIELDS, {"name": "extra", "type": kind, "default": default})
+    if default is None:
+        assert Codec(schema).encode(EVENT)
+    else:
+        with pytest.raises(Misconfigured, match=r"default of field extra .* contains itself"):
+            Codec(schema)
+
+
+def test_codec__refuses_a_default_that_grows_exponentially() -> None:
+    """Forty records, each with two of the next, are a trillion values."""
+    kind: Any = {"type": "record", "name": "R40", "fields": []}
+    for number in reversed(range(40)):
+        first, second = (
+            {"name": "a", "type": kind, "default": {}},
+            {"name": "b", "type": f"R{number + 1}", "default": {}},
+        )
+        kind = {"type": "record", "name": f"R{number}", "fields": [first, second]}
+    with pytest.raises(Misconfigured, match=r"default of field extra .* contains itself, or more than 10,000 values"):
+        Codec(to_schema(*FIELDS, {"name": "extra", "type": kind, "default": {}}))
+
+
 def test_encode__gives_the_same_bytes_however_the_schema_is_written() -> None:
     """A registry gives the shipped schema back without its blanks."""
     text = json.dumps(json.loads(SHIPPED_SCHEMA), separators=(",", ":"))
