@@ -196,8 +196,8 @@ def read_environment(environ: dict[str, str]) -> None:
         assert all(mistake.split()[0] in ENVIRON for mistake in mistakes)
         raise
     TableLayouts(settings.table_layouts)
-    properties = to_properties(settings)
-    assert all(str(value).encode() and "\0" not in name + str(value) for name, value in properties.items())
+    texts = "".join(f"{name}{value}" for name, value in to_properties(settings).items())
+    assert texts.encode().count(b"\0") == 0
     for url in (settings.registry or "//a:1", *[f"//{broker}" for broker in settings.brokers.split(",")]):
         assert to_address(url).host.encode("idna")
 
