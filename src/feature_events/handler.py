@@ -9,7 +9,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from feature_events.deadline import Deadline
-from feature_events.errors import FeatureEventsError, Misconfigured
+from feature_events.errors import Misconfigured
 from feature_events.logs import logger
 from feature_events.wiring import ANSWER_SECONDS, wire
 
@@ -29,10 +29,11 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> "BatchResponse |
     `{"check": true}` instead is answered with a report of what stands between the function and its first event.
     """
     seconds = context.get_remaining_time_in_millis() / 1000 - ANSWER_SECONDS
-    if event.get("check") is True:
+    request = event if type(event) is dict else {}
+    if request.get("check") is True:
         return _check(seconds)
     settings, pipeline = wire()
-    records = event.get("Records")
+    records = request.get("Records")
     if type(records) is not list:
         raise Misconfigured("the event has no Records: the function is for the stream of a DynamoDB table")
     deadline = Deadline(min(settings.delivery_timeout_ms / 1000, seconds))
@@ -46,7 +47,9 @@ def _check(seconds: float) -> "Report":
     return check.run_checks(os.environ, Deadline(seconds))
 
 
-with contextlib.suppress(FeatureEventsError):  # the first invocation finds the same and can report it
+# Whatever is wrong, also a bug: the import must succeed, so that the preflight check can answer. The first invocation
+# wires again and raises the error
+with contextlib.suppress(Exception):
     wire()
 
 # A batch is up to hundreds of thousands of objects that are all in use: to look for garbage among them after every

@@ -39,7 +39,7 @@ def bench(
     environ = {
         "SCHEMA_REGISTRY": proxy.url,
         "SCHEMA_REGISTRY_SECRET_ARN": secrets.put(LOGIN),
-        "SCHEMA_REGISTRY_CA_SECRET_ARN": secrets.put({"certificate": registry_authority.certificate}),
+        "SCHEMA_REGISTRY_CA_SECRET_ARN": secrets.put(f"# Főtanúsítvány\n{registry_authority.certificate}"),
         "TOPIC_NAME": f"topic-{uuid4().hex}",
     }
     return Bench(registry, proxy, secrets, environ)

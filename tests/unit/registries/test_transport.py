@@ -173,3 +173,29 @@ def test_ask__names_the_registry_where_the_client_raises_anything(
     monkeypatch.setattr(requests.Session, "send", fail)
     with pytest.raises(Undelivered, match=rf"{server.url} was not reached .UnicodeError.: check SchemaRegistry"):
         Transport(to_settings()).ask("GET", "/")
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    ["http://proxy..internal:3128", f"{'p' * 64}:3128", "http://[", "proxy:port", "socks5://127.0.0.1:1"],
+)
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "all_proxy"])
+def test_ask__names_the_variable_of_a_proxy_that_cannot_be_used(
+    to_settings: ToSettings, monkeypatch: pytest.MonkeyPatch, name: str, proxy: str
+) -> None:
+    """Some of them are errors of urllib3, which requests lets through."""
+    monkeypatch.setenv(name, proxy)
+    settings = to_settings(SCHEMA_REGISTRY="https://registry.invalid")
+    with pytest.raises(Misconfigured, match="through the proxy in HTTPS_PROXY or ALL_PROXY, which must be") as raised:
+        Transport(settings).ask("GET", "/")
+    assert proxy not in str(raised.value)
+
+
+def test_ask__needs_no_proxy_for_a_host_in_no_proxy(
+    server: ScriptedServer, to_settings: ToSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy that is not used may be any."""
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    server.script = [Answer(200, BODY)]
+    assert Transport(to_settings()).ask("GET", "/").status == 200
