@@ -66,7 +66,7 @@ def told(capsys: pytest.CaptureFixture[str]) -> Callable[[], list[tuple[str, int
 
 
 def test_waiting__completes_a_job_after_its_last_event(program: ModuleType, told: Callable[[], object]) -> None:
-    """Each event of the job begins the minutes anew, in any partition; repeats and other jobs' events do not."""
+    """Each event of the job begins the minutes again, in any partition; repeats and other jobs' events do not."""
     topic = Topic(program, 2)
     topic.end(1)
     topic.write(0, 0, "c", "one")

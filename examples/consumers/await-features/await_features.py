@@ -117,7 +117,7 @@ class Partition:
         """Since when the entity has waited that has waited longest; there must be one."""
         return next(iter(self._waiting.values())).since
 
-    def give_up(self) -> None:
+    def expire_oldest(self) -> None:
         """Act as if the limit of the entity had passed that has waited longest."""
         act("incomplete", *self._waiting.popitem(last=False))
 
@@ -129,7 +129,7 @@ class Partition:
     def _pass_time(self, now: float) -> None:
         self._now = max(self._now, now)
         while self._waiting and self.oldest + self._limit < self._now:
-            self.give_up()
+            self.expire_oldest()
 
 
 def act(outcome: str, entity: Entity, wait: Wait) -> None:
@@ -216,7 +216,7 @@ class Waiting:
         if (error := message.error()) is None:
             partition.add(read_event(self._deserialize, message), offset, message.timestamp()[1] / 1000)
             while sum(map(len, self._partitions.values())) > MOST_WAITING:
-                min(filter(len, self._partitions.values()), key=lambda each: each.oldest).give_up()
+                min(filter(len, self._partitions.values()), key=lambda each: each.oldest).expire_oldest()
         elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  # its public name
             partition.end(offset)
         else:
