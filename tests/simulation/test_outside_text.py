@@ -26,6 +26,7 @@ from feature_events.events.event import FeatureAvailabilityEvent
 from feature_events.events.schema import SHIPPED_SCHEMA, read_shipped_schema
 from feature_events.failures.dead_letter import read_record
 from feature_events.failures.on_failure_batch import find_obstacle, read_records
+from feature_events.kafka.authentication import read_client_certificate
 from feature_events.kafka.producer_properties import to_properties
 from feature_events.layouts.table_layouts import TableLayouts
 from feature_events.network import to_address, to_tls_context
@@ -115,6 +116,8 @@ def test_secrets__are_read_or_refused(secrets: list[str]) -> None:
         for each in (Secret("S", ARN).read_login, Secret("S", ARN).read_client_certificate):
             with contextlib.suppress(Misconfigured):
                 each()
+        with contextlib.suppress(Misconfigured):
+            read_client_certificate(Secret("S", ARN))
         access = open_access(ARN, None)
         request = requests.Request("GET", "https://registry", auth=access.session.auth)
         request.prepare()
