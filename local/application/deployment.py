@@ -26,6 +26,7 @@ from local.servers.topic import TOPIC, create_topic
 DEPLOY_LIMIT = 300.0
 APPLICATION = "feature-events"
 POLL_SECONDS = "0.2"
+NOT_DEPLOYED = "{} is not deployed to the local stack: deploy it with `make up`"
 FAILED = ("CREATE_FAILED", "UPDATE_FAILED")
 
 
@@ -112,7 +113,22 @@ def find_deployment(stack: Stack | RunningStack, name: str = APPLICATION) -> Dep
     try:
         return Deployment(name, _read_outputs(stack, name))
     except ClientError as error:
-        raise LocalError(f"{name} is not deployed to the local stack: deploy it with `make up`") from error
+        raise LocalError(NOT_DEPLOYED.format(name)) from error
+
+
+def find_registry(stack: Stack | RunningStack, name: str = APPLICATION) -> str:
+    """Return the registry that the application is deployed with: `confluent` or `glue`.
+
+    Raises:
+        LocalError: the application is not deployed.
+
+    """
+    try:
+        (described,) = stack.clients.cloudformation.describe_stacks(StackName=name)["Stacks"]
+    except ClientError as error:
+        raise LocalError(NOT_DEPLOYED.format(name)) from error
+    values = {each["ParameterKey"]: each["ParameterValue"] for each in described.get("Parameters", [])}
+    return GLUE if values.get("SchemaRegistry") == GLUE else CONFLUENT
 
 
 def _build_directory(stack: Stack | RunningStack) -> Path:

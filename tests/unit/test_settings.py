@@ -114,6 +114,33 @@ def test_read_settings__takes_what_is_given() -> None:
         ("SCHEMA_REGISTRY", "http://user:secret@registry"),
         ("SCHEMA_REGISTRY", "http://registry?x=1"),
         ("SCHEMA_REGISTRY", "http://regis try"),
+        ("SCHEMA_REGISTRY", "http://registry..internal:8081"),
+        ("SCHEMA_REGISTRY", f"http://{'r' * 64}.internal"),
+        ("SCHEMA_REGISTRY", f"http://{'registry.' * 28}internal"),
+        ("SCHEMA_REGISTRY", "http://.internal"),
+        ("SCHEMA_REGISTRY", "http://registr\u00fd.internal"),
+        ("SCHEMA_REGISTRY", "http://registry\\internal"),
+        ("SCHEMA_REGISTRY", "http://[::1%25lo]:8081"),
+        ("SCHEMA_REGISTRY", "http://[v1.a]:8081"),
+        ("SCHEMA_REGISTRY", "\x01http://registry"),
+        ("SCHEMA_REGISTRY", "http://registry/\x00"),
+        ("SCHEMA_REGISTRY", "http://registry:" + "9" * 5000),
+        ("KAFKA_BROKER_URL", "b..internal:9092"),
+        ("KAFKA_BROKER_URL", f"{'b' * 64}.internal:9092"),
+        ("KAFKA_BROKER_URL", "[::::]:9092"),
+        ("KAFKA_PROPERTIES", "[" * 60_000),
+        ("KAFKA_PROPERTIES", f'{{"client.id": {"9" * 5000}}}'),
+        ("KAFKA_PROPERTIES", '{"client.id": NaN}'),
+        ("KAFKA_PROPERTIES", '{"client.id": -Infinity}'),
+        ("KAFKA_PROPERTIES", '{"client.id": 1e999}'),
+        ("KAFKA_PROPERTIES", '{"client.id": "a\\u0000b"}'),
+        ("KAFKA_PROPERTIES", '{"client.id": "\\ud800"}'),
+        ("KAFKA_PROPERTIES", '{"\\ud800": "a"}'),
+        ("KAFKA_PROPERTIES", '{"acks\\u0000x": "0"}'),
+        ("TABLE_LAYOUTS", "[" * 60_000),
+        ("TABLE_LAYOUTS", f"[{'9' * 5000}]"),
+        ("TABLE_LAYOUTS", "[NaN]"),
+        ("TABLE_LAYOUTS", '[{"\\ud800": 1}]'),
         ("SCHEMA_REGISTRY", "Glue"),
         ("SCHEMA_REGISTRY", "arn:aws:glue:eu-west-1:123456789012:schema/events/topic"),
         ("GLUE_COMPATIBILITY", "FULL_TRANSITIVE"),
@@ -161,6 +188,7 @@ def test_read_settings__names_the_setting_and_never_its_value(name: str, text: s
     with pytest.raises(Misconfigured, match=rf"(?m)^- {name} ") as raised:
         read_settings({**LEAST, name: text})
     assert "secret" not in str(raised.value)
+    assert str(raised.value).encode()  # Lambda's runtime cannot report a lone surrogate
 
 
 IN_FAMILIES = ["sasl.mechanisms", "sasl.password", "ssl.key.pem", "ssl.keystore.password", "ssl.certificate.location"]
@@ -220,6 +248,10 @@ def test_read_settings__keeps_its_promises_from_properties(name: str) -> None:
             {**LEAST, "SCHEMA_REGISTRY": "http://r", "SCHEMA_REGISTRY_CA_SECRET_ARN": f"{ARN}s"},
             "SCHEMA_REGISTRY_CA_SECRET_ARN needs an https URL",
         ),
+        (
+            {**LEAST, "SCHEMA_REGISTRY": "HTTP://r", "SCHEMA_REGISTRY_SECRET_ARN": f"{ARN}s"},
+            "SCHEMA_REGISTRY_SECRET_ARN needs an https URL",
+        ),
     ],
 )
 def test_read_settings__finds_what_is_missing_or_contradicts(environ: dict[str, str], mistake: str) -> None:
@@ -258,6 +290,20 @@ def test_read_settings__asks_less_of_a_registration() -> None:
     assert read_settings({"SCHEMA_REGISTRY": "http://registry"}, registers=True).registry == "http://registry"
     with pytest.raises(Misconfigured, match="SCHEMA_REGISTRY is missing: the URL"):
         read_settings({"SCHEMA_ID": "7"}, registers=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "registry"),
+    [
+        ("HTTPS://Registry.internal/", "https://Registry.internal"),
+        ("http://schema_registry:8081", "http://schema_registry:8081"),
+        ("https://registry.internal.:8081/a", "https://registry.internal.:8081/a"),
+        ("http://[2001:db8::1]:8081", "http://[2001:db8::1]:8081"),
+    ],
+)
+def test_read_settings__accepts_the_urls_that_a_client_accepts(text: str, registry: str) -> None:
+    """The scheme is in lower case afterwards, because later code compares it."""
+    assert read_settings({"KAFKA_BROKER_URL": "b:1", "SCHEMA_REGISTRY": text}).registry == registry
 
 
 @pytest.mark.parametrize("registry", ["glue", GLUE_REGISTRY, GLUE_REGISTRY.replace("aws", "aws-cn", 1)])

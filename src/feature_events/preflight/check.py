@@ -20,9 +20,12 @@ registers no schema. Each part brings its own probes; here they are put in order
 | dead letters | the bucket takes an object: nothing less proves what policies, key and endpoint allow together |
 """
 
-from collections.abc import Mapping
+import traceback
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import TypedDict
 
 from feature_events.deadline import Deadline, run_within
@@ -71,21 +74,27 @@ def run_checks(environ: Mapping[str, str], deadline: Deadline, tables: object = 
     read: list[Settings] = []
     findings.ask(Probe(_SETTINGS, lambda: _read_settings(environ, read)))
     if read:
-        [settings] = read
-        findings.ask(*to_layout_probes(settings, tables))
-        findings.ask(*to_secret_probes(settings))
-        with open_probes(settings) as stages:
-            for stage in stages:
-                findings.ask(*stage)
-        for stage in to_registry_stages(settings):
-            findings.ask(*stage)
-        findings.ask(to_dead_letter_probe(settings))
+        _ask_each(findings, read[0], tables)
     else:
         names = (TABLE_LAYOUTS, AUTHENTICATION, TOPIC, WRITE, PRODUCER_ID, SCHEMA, DEAD_LETTERS)
         findings.ask(*[Probe(name, lambda: "", [_SETTINGS]) for name in names])
     report = Report(ok=all(each["ok"] for each in findings.all), checks=findings.all)
     logger.info("checked", extra=dict(report))
     return report
+
+
+def _ask_each(findings: "_Findings", settings: Settings, tables: object) -> None:
+    """Ask the probes of each part; a part whose probes cannot be made does not keep the others from their answers."""
+    with findings.of(TABLE_LAYOUTS):
+        findings.ask(*to_layout_probes(settings, tables))
+    findings.ask(*to_secret_probes(settings))
+    with findings.of(AUTHENTICATION), open_probes(settings) as stages:
+        for stage in stages:
+            findings.ask(*stage)
+    with findings.of(SCHEMA):
+        for stage in to_registry_stages(settings):
+            findings.ask(*stage)
+    findings.ask(to_dead_letter_probe(settings))
 
 
 def _read_settings(environ: Mapping[str, str], read: list[Settings]) -> str:
@@ -100,6 +109,14 @@ class _Findings:
     def __init__(self, deadline: Deadline) -> None:
         self._deadline = deadline
         self.all: list[Finding] = []
+
+    @contextmanager
+    def of(self, name: str) -> Iterator[None]:
+        """Report an exception as a finding of this name."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001  # the check always answers
+            self.all.append(Finding(name=name, ok=False, detail=_describe(error)))
 
     def ask(self, *probes: Probe) -> None:
         """Asks these probes at the same time."""
@@ -116,10 +133,16 @@ class _Findings:
         seconds = min(PROBE_SECONDS, self._deadline.remaining())
         try:
             return Finding(name=probe.name, ok=True, detail=run_within(seconds, probe.find))
-        except FeatureEventsError as error:
-            detail = str(error).replace("\n- ", " ")
         except TimeoutError:
             detail = f"no answer within {seconds:.1f} s: check the network path to it, and the function's timeout"
-        except Exception as error:  # noqa: BLE001  # the other probes go on; its text may hold anything
-            detail = f"failed by {type(error).__name__}"
+        except Exception as error:  # noqa: BLE001  # the other probes go on
+            detail = _describe(error)
         return Finding(name=probe.name, ok=False, detail=detail)
+
+
+def _describe(error: Exception) -> str:
+    """Return what an error says, or the place where an unexpected one was raised: its text may hold anything."""
+    if isinstance(error, FeatureEventsError):
+        return str(error).replace("\n- ", " ")
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"unexpected {type(error).__name__} ({Path(place.filename).name}, line {place.lineno}): report this line"

@@ -18,15 +18,29 @@ import certifi
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import HTTPBasicAuth
+from urllib3 import ProxyManager
 
 from feature_events.aws.client_certificate import load_client_certificate
 from feature_events.aws.secret import ClientCertificate, Login, OAuthClient, Secret
 from feature_events.network import to_tls_context
+from feature_events.registries.exchange import add_no_login
 from feature_events.registries.tokens import Tokens
 
 SECRET_SETTING, CA_SETTING = "SCHEMA_REGISTRY_SECRET_ARN", "SCHEMA_REGISTRY_CA_SECRET_ARN"
 SECRET_LABEL = f"SchemaRegistrySecretArn ({SECRET_SETTING})"
 """The setting of the registry's secret, as a deployer knows it."""
+
+
+class Session(requests.Session):
+    """A session that takes no login from .netrc, and looks at no redirect."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.auth = add_no_login
+
+    @override
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Return None: requests would read the whole answer and parse its Location, even if it follows neither."""
 
 
 class Access(NamedTuple):
@@ -50,7 +64,7 @@ def open_access(secret: str | None, ca_secret: str | None) -> Access:
     """
     ca = read_ca(ca_secret)
     credentials = None if secret is None else Secret(SECRET_SETTING, secret).read_credentials()
-    session = requests.Session()
+    session = Session()
     if ca is not None:
         session.mount("https://", _Adapter(to_tls_context(CA_SETTING, ca)))
     match credentials:
@@ -73,7 +87,7 @@ def read_ca(ca_secret: str | None) -> str | None:
 
 def open_tokens(client: OAuthClient, ca: str | None) -> Tokens:
     """The tokens of this client; the certificate of its token endpoint is checked as `to_token_context` says."""
-    session = requests.Session()
+    session = Session()
     session.mount("https://", _Adapter(to_token_context(ca)))
     return Tokens(client, session)
 
@@ -107,6 +121,12 @@ class _Adapter(HTTPAdapter):
     @override
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         super().init_poolmanager(*args, **options, ssl_context=self._context)
+
+    @override
+    def proxy_manager_for(self, *args: Any, **options: Any) -> ProxyManager:
+        """Use the context behind a proxy of the environment too."""
+        manager: ProxyManager = super().proxy_manager_for(*args, **options, ssl_context=self._context)
+        return manager
 
     @override
     def cert_verify(self, *_: Any) -> None:

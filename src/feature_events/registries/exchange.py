@@ -58,8 +58,21 @@ class Peer(NamedTuple):
         )
 
     def to_check(self) -> str:
-        """What to do where something else answers."""
+        """Say what to do if something else answers at its URL."""
         return f"check that {self.setting} is {self.kind}"
+
+    def to_misplaced(self, problem: str) -> Misconfigured:
+        """Return the error for an answer that is not the peer's, so that its URL must be wrong."""
+        return Misconfigured(f"the {self.name} answers {problem}: {self.to_check()}")
+
+
+def add_no_login[T](request: T) -> T:
+    """Leave a request as it is.
+
+    Without an `auth` of its own, requests adds a login from .netrc, even to a request that has a token
+    (https://github.com/psf/requests/issues/3929). Proxies are read from the environment as before.
+    """
+    return request
 
 
 def exchange(session: "requests.Session", peer: Peer, method: str, url: str, **content: Any) -> Answer:  # noqa: ANN401  # as requests takes it
@@ -73,17 +86,17 @@ def exchange(session: "requests.Session", peer: Peer, method: str, url: str, **c
         content: headers, `json`, `data` or `auth`, as requests takes them.
 
     Raises:
-        Misconfigured: the peer's certificate is not trusted, or it refuses the client's.
-        Undelivered: there was no answer within the limits.
+        Misconfigured: the peer's certificate is not trusted, it refuses the client's, or the answer is too long.
+        Undelivered: there was no answer within the limit of time.
 
     """
-    import requests
-
     try:
         return run_within(ANSWER_SECONDS, partial(_request, session, peer, method, url, content))
     except TimeoutError:
         raise peer.to_unreached(f"no answer within {ANSWER_SECONDS:.0f} s") from None
-    except requests.RequestException as error:
+    except FeatureEventsError:
+        raise
+    except Exception as error:  # noqa: BLE001  # requests lets errors of urllib3 and of Python's parsers through
         raise _to_error(peer, error) from None
 
 
@@ -95,9 +108,7 @@ def _request(session: "requests.Session", peer: Peer, method: str, url: str, con
         for part in answer.iter_content(_PART_BYTES):
             read += part
             if len(read) > MAX_ANSWER_BYTES:
-                raise Undelivered(
-                    f"the {peer.name} answers with more than {MAX_ANSWER_BYTES:,} bytes: {peer.to_check()}"
-                )
+                raise peer.to_misplaced(f"with more than {MAX_ANSWER_BYTES:,} bytes")
     return Answer(answer.status_code, _parse(bytes(read)))
 
 

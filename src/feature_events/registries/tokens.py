@@ -22,6 +22,9 @@ from feature_events.registries.exchange import Answer, Peer, exchange
 LIFE_USED = 0.8
 """The part of its life for which a token is used; Confluent's clients use the same."""
 
+_MOST_SECONDS = 1e9
+"""More than thirty years: `expires_in` above it is not a life."""
+
 _REDIRECTS, _TOO_MANY, _SERVER_ERRORS = 300, 429, 500
 _REFUSALS = (400, 401, 403)
 _ERRORS = (
@@ -61,9 +64,9 @@ class Tokens:
         """The headers that authenticate one request.
 
         Raises:
-            Misconfigured: the token endpoint refuses the client, its certificate is not trusted, or it gives tokens
-                of another type.
-            Undelivered: it did not answer in time, or not as a token endpoint does.
+            Misconfigured: the token endpoint refuses the client, its certificate is not trusted, it returns tokens of
+                another type, or something else answers at its URL.
+            Undelivered: it did not answer in time, or it is overloaded.
 
         """
         if self._token is None or self._clock() >= self._until:
@@ -85,14 +88,13 @@ class Tokens:
         body = self._read(self._ask())
         token, kind, life = body.get("access_token"), body.get("token_type", "Bearer"), body.get("expires_in")
         if type(token) is not str or not re.fullmatch(r"[!-~]+", token):
-            raise Undelivered(f"the {self.peer.name} answers without an access_token: {self.peer.to_check()}")
+            raise self.peer.to_misplaced("without an access_token")
         if type(kind) is not str or kind.lower() != "bearer":
             raise Misconfigured(
                 f"the {self.peer.name} gives tokens whose token_type is not Bearer, which is what a registry takes: "
                 "change the client's settings there"
             )
-        # Where its life is not told, which is allowed, the registry will say when it has ended
-        self._until = asked + LIFE_USED * life if isinstance(life, int | float) else math.inf
+        self._until = asked + _to_life(life)
         return token
 
     def _ask(self) -> Answer:
@@ -121,7 +123,17 @@ class Tokens:
                 "client_credentials with client_secret_basic"
             )
         if status >= _REDIRECTS:
-            raise Misconfigured(f"the {self.peer.name} answers HTTP {status}: {self.peer.to_check()}")
+            raise self.peer.to_misplaced(f"HTTP {status}")
         if not body:
-            raise Undelivered(f"the {self.peer.name} answers something that is no JSON object: {self.peer.to_check()}")
+            raise self.peer.to_misplaced("with something that is not a JSON object")
         return body
+
+
+def _to_life(seconds: object) -> float:
+    """Return how many seconds a token is used, by `expires_in`: infinitely many if that is not a number of seconds.
+
+    The endpoint need not say how long a token lives. Then the registry says when its life is over.
+    """
+    if not isinstance(seconds, int | float) or type(seconds) is bool or not seconds < _MOST_SECONDS:  # as NaN is not
+        return math.inf
+    return LIFE_USED * max(0, seconds)

@@ -5,8 +5,9 @@ What that needs, `requests` above all, is imported and opened when the registry 
 
 from typing import TYPE_CHECKING
 
-from feature_events.errors import Undelivered
+from feature_events.errors import Misconfigured
 from feature_events.registries.exchange import Answer, Peer, exchange
+from feature_events.setting_values import to_url
 from feature_events.settings import Settings
 
 if TYPE_CHECKING:
@@ -25,6 +26,11 @@ class Transport:
 
     def __init__(self, settings: Settings) -> None:
         self._url = settings.registry or ""
+        self.peer = Peer(
+            f"schema registry at {settings.registry}",
+            "SchemaRegistry (SCHEMA_REGISTRY)",
+            "the base URL of the registry's Confluent-compatible API (Apicurio's ends with /apis/ccompat/v7)",
+        )
         self._secret = settings.registry_secret
         self._ca_secret = settings.registry_ca_secret
         self._access: Access | None = None
@@ -33,13 +39,14 @@ class Transport:
         """The registry's answer, whatever its status.
 
         Raises:
-            Misconfigured: a secret or the registry's certificate is not as it should be, or no token is given.
+            Misconfigured: a secret, a proxy or the registry's certificate is wrong, or there is no token.
             Undelivered: there was no answer within the limits.
 
         """
         if self._access is None:
             from feature_events.registries.authentication import open_access
 
+            _refuse_bad_proxy(self._url)
             self._access = open_access(self._secret, self._ca_secret)
         answer = self._ask(self._access, method, path, schema)
         if answer.status == _UNAUTHORIZED and self._access.tokens:
@@ -51,13 +58,22 @@ class Transport:
     def _ask(self, access: "Access", method: str, path: str, schema: str | None) -> Answer:
         headers = _HEADERS | (access.tokens.to_headers() if access.tokens else {})
         json = None if schema is None else {"schema": schema}
-        return exchange(access.session, _to_peer(self._url), method, self._url + path, headers=headers, json=json)
+        return exchange(access.session, self.peer, method, self._url + path, headers=headers, json=json)
 
 
-def to_unreached(url: str | None, reason: str) -> Undelivered:
-    """The error where the registry at this URL has given no answer."""
-    return _to_peer(url).to_unreached(reason)
+def _refuse_bad_proxy(url: str) -> None:
+    """Refuse a proxy that `requests` would take from the environment and could not use.
 
+    Raises:
+        Misconfigured: it is not an http URL; the function is deployed without the package that SOCKS needs.
 
-def _to_peer(url: str | None) -> Peer:
-    return Peer(f"schema registry at {url}", "SCHEMA_REGISTRY", "the base URL of its Confluent interface")
+    """
+    from requests.utils import get_environ_proxies, select_proxy
+
+    proxy = select_proxy(url, get_environ_proxies(url))
+    if proxy is not None and to_url(proxy if "://" in proxy else f"http://{proxy}", "http", "https") is None:
+        names = f"{url.partition(':')[0].upper()}_PROXY or ALL_PROXY"
+        raise Misconfigured(
+            f"the schema registry at {url} cannot be reached through the proxy in {names}, which must be an http or "
+            "https URL with a valid host name: correct the variable, or add the registry's host to NO_PROXY"
+        )

@@ -15,6 +15,7 @@ from feature_events.settings import read_settings
 from tests.support.certificates import CertificateAuthority
 from tests.support.iam import TokenProvider
 
+PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:"
 TIME_LEFT = Deadline(1e9)
 CLIENT = CertificateAuthority().issue("client", password="hidden")  # noqa: S106  # of a key that is made here
@@ -24,7 +25,7 @@ VALUES = {
     f"{ARN}certificate": json.dumps(
         {"certificate": CLIENT.certificate, "privateKey": CLIENT.private_key, "privateKeyPassword": "hidden"}
     ),
-    f"{ARN}ca": "-----BEGIN CERTIFICATE-----",
+    f"{ARN}ca": PEM,
 }
 PUBLIC = {"ssl.ca.location": certifi.where()}
 SCRAM = {
@@ -68,7 +69,7 @@ def to_authentication(auth: str, **environ: str) -> Authentication:
         (
             "tls",
             {"KAFKA_CA_SECRET_ARN": f"{ARN}ca"},
-            {"security.protocol": "SSL", "ssl.ca.pem": "-----BEGIN CERTIFICATE-----"},
+            {"security.protocol": "SSL", "ssl.ca.pem": PEM},
         ),
         ("tls", {"KAFKA_PROPERTIES": '{"ssl.ca.location": "/opt/ca.pem"}'}, {"security.protocol": "SSL"}),
     ],
