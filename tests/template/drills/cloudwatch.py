@@ -89,33 +89,26 @@ def add_up(until: int, values: Mapping[int, float]) -> list[float]:
     return list(accumulate((values.get(minute, 0) for minute in range(until)), initial=0))
 
 
-def evaluate_alarm(
-    alarm: Alarm, metrics: Metrics, until: int, more: int = MORE_PERIODS
-) -> Iterator[tuple[int, State]]:
+def evaluate_alarm(alarm: Alarm, metrics: Metrics, until: int, more: int = MORE_PERIODS) -> Iterator[tuple[int, State]]:
     """Yield the minutes at which the alarm's state changes, and the new state; the first is INSUFFICIENT_DATA.
 
     An alarm is evaluated every minute; one that looks at more than a day is evaluated once an hour.
     """
     points = calculate(alarm.expression, {name: metrics.read(each, until) for name, each in alarm.series.items()})
-    looked_at = alarm.periods + more
-    padded = [*[None] * (looked_at * alarm.minutes), *points]
-    flags = [None if point is None else float(is_breaching(point, alarm)) for point in padded]
+    step, looked_at = alarm.minutes, (alarm.periods + more) * alarm.minutes
+    breaches, threshold = COMPARISONS[alarm.comparison], alarm.threshold
+    flags = [None if point is None else float(breaches(point, threshold)) for point in (*[None] * looked_at, *points)]
     state: State = "INSUFFICIENT_DATA"
     judged: dict[tuple[tuple[Point, ...], State], State] = {}
-    every = 60 if alarm.periods * alarm.minutes > DAY_MINUTES else 1
+    every = 60 if alarm.periods * step > DAY_MINUTES else 1
     for end in range(every, until + 1, every):
-        seen = tuple(flags[end + alarm.minutes - 1 : end + looked_at * alarm.minutes : alarm.minutes])
+        seen = tuple(flags[end + step - 1 : end + looked_at : step])
         before = state
         if (seen, before) not in judged:
             judged[seen, before] = judge(seen, alarm, before)
         state = judged[seen, before]
         if state != before:
             yield end, state
-
-
-def is_breaching(point: float, alarm: Alarm) -> bool:
-    """Return whether a point breaches the alarm's threshold."""
-    return COMPARISONS[alarm.comparison](point, alarm.threshold)
 
 
 def judge(breaches: Sequence[Point], alarm: Alarm, state: State) -> State:

@@ -35,7 +35,7 @@ OWN: Mapping[str, str] = {
 """Resources of template.yaml -> the same in the model."""
 OF_SECOND = " (other table)"
 
-BUSY, SELDOM, NEVER = 1.0 * MINUTE, 3.0 * DAY, 3.0 * WEEK  # seconds between two writes
+BUSY, SELDOM, NEVER = 1.0 * MINUTE, 3.0 * DAY, 1.0 * WEEK  # seconds between two writes
 SETTLED = 2 * HOUR // MINUTE  # after a deployment
 AFTERNOON = DAY + 14 * HOUR + 137
 
@@ -50,15 +50,22 @@ class Drill(NamedTuple):
     seconds_between_writes: float = BUSY
     starts: float = AFTERNOON
     hours: float = 6
-    days: int = 4
+    days: int = 3
+    hours_after: float = 0
+    """How long after its end the drill still counts rings."""
     is_deployment: bool = False
-    attachment: Parameters | None = None
-    """Parameters of table.yaml. With them, the tables are attached only; without, they are own tables too."""
+    only_skipped_days: int | None = None
+    """OnlySkippedAlarmDays if the tables are attached only; None for its default, and tables that are also own tables."""
 
     def to_week(self) -> Week:
         """Return the week of the model."""
         ends = self.starts + self.hours * HOUR
         return Week(frozenset(self.troubles), self.writes, self.seconds_between_writes, self.starts, ends)
+
+    def read_alarms(self) -> list[Alarm]:
+        """Return the alarms that are played."""
+        days = self.only_skipped_days
+        return read_every_alarm(None if days is None else {"OnlySkippedAlarmDays": str(days)})
 
     def is_of_one_table(self) -> bool:
         """Return whether only the first table has the troubles."""
@@ -66,26 +73,27 @@ class Drill(NamedTuple):
 
 
 DRILLS = (
-    Drill("all is well: an item every minute", (), days=7),
-    Drill("all is well: an item every three days", (), seconds_between_writes=SELDOM, days=14),
-    Drill("all is well: no item", (), seconds_between_writes=NEVER, days=7),
-    Drill("all is well: the first hours of a deployment", (), starts=0, is_deployment=True),
-    Drill("all is well: nothing but deletions for three days", (), writes="deletions", hours=72, days=7),
-    Drill("all is well: items with features once a day, other items every minute", (), writes="features once a day", days=14),
+    Drill("all is well: an item every minute", ()),
+    Drill("all is well: an item every three days", (), seconds_between_writes=SELDOM, days=7),
+    Drill("all is well: no item", (), seconds_between_writes=NEVER),
+    Drill("all is well: the first hours of a deployment", (), starts=0, days=1, is_deployment=True),
+    Drill("all is well: nothing but deletions for three days", (), writes="deletions", hours=72, days=6),
+    Drill("all is well: many other items, and some with features once a day", (), writes="features once a day", days=7),
     Drill(
-        "all is well: items with features once a week, other items every minute; `OnlySkippedAlarmDays` 7",
+        "all is well: many other items, and some with features once a week; `OnlySkippedAlarmDays` 7",
         (),
         writes="features once a week",
-        days=21,
-        attachment={"OnlySkippedAlarmDays": "7"},
+        days=15,
+        only_skipped_days=7,
     ),
+    Drill("Kafka is away for five minutes", (), ("Kafka is away",), hours=5 / 60, hours_after=2),
     Drill("Kafka is away", ("undelivered",), ("Kafka is away",)),
     Drill(
         "Kafka is away for two days",
         ("undelivered", "record age", "iterator age", "on-failure deliveries"),
         ("Kafka is away",),
         hours=48,
-        days=7,
+        days=4,
     ),
     Drill("Kafka is away at the first deployment", ("undelivered",), ("Kafka is away",), starts=0, is_deployment=True),
     Drill("the mapping is disabled", ("not read",), ("not enabled",)),
@@ -102,14 +110,20 @@ DRILLS = (
     Drill("Lambda cannot start the function", ("not invoked",), ("cannot start",)),
     Drill("throttled", ("throttles",), ("throttled",)),
     Drill("too slow", ("record age", "iterator age"), ("too slow",)),
-    Drill("the writers store other items than before, for three days", ("only skipped",), ("other items",), hours=72, days=7),
-    Drill("the writers store no features, for three days", ("only skipped",), ("no features",), hours=72, days=7),
+    Drill(
+        "the writers store other items than before, for three days",
+        ("only skipped",),
+        ("other items",),
+        hours=72,
+        days=6,
+    ),
+    Drill("the writers store no features, for three days", ("only skipped",), ("no features",), hours=72, days=6),
     Drill(
         "Kafka is away for two days, and on-failure deliveries are refused",
         ("undelivered", "dropped events"),
         ("Kafka is away", "bucket refuses"),
         hours=48,
-        days=7,
+        days=4,
     ),
 )
 
@@ -160,7 +174,7 @@ def play(drill: Drill, alarms: Sequence[Alarm]) -> dict[str, Rung]:
     """
     played: dict[str, list[Changes]] = {alarm.name: [] for alarm in alarms}
     until = drill.days * DAY
-    for slowly, others in product((False, True), repeat=2):
+    for slowly, others in product((False, True) if drill.troubles else (False,), (False, True)):
         answers = Answers(*(others for _ in Answers._fields))._replace(retries_slowly=slowly)
         metrics = play_both(drill.to_week(), answers, until)
         for alarm in alarms:
@@ -181,14 +195,15 @@ def to_rung(drill: Drill, played: Sequence[Changes]) -> Rung | None:
 def find_rings(drill: Drill, changes: Changes) -> list[int]:
     """Return the minutes from the trouble's start to each time that an alarm rings while it lasts.
 
-    The first hours after a deployment count in its drill only.
+    An alarm that is off again within hours of the deployment counts in the drill of a deployment only.
     """
     start = int(drill.starts // MINUTE)
-    lasts = range(int(drill.hours * HOUR // MINUTE) + 1)
+    lasts = range(int((drill.hours + drill.hours_after) * HOUR // MINUTE) + 1)
+    ends = [*(minute for minute, _ in changes[1:]), drill.days * DAY]
     return [
         minute - start
-        for minute, state in changes
+        for (minute, state), end in zip(changes, ends, strict=False)
         if state == "ALARM"
-        and (drill.is_deployment or minute > SETTLED)
+        and (drill.is_deployment or end > SETTLED)
         and (not drill.troubles or minute - start in lasts)
     ]

@@ -8,6 +8,7 @@ invoke" the function.
 
 from collections import Counter, deque
 from collections.abc import Mapping
+from functools import cache
 from itertools import islice
 from typing import Literal, NamedTuple
 
@@ -195,7 +196,7 @@ class Pipeline:
         if self.has("cannot start"):
             self.fail(batch, is_certain=True)
             return pause
-        self.emit(self.now, RecordsReceived=batch, RecordAge=(self.now - self.records[0].written) * 1000)
+        self.emit(self.now, RecordAge=(self.now - self.records[0].written) * 1000)
         if self.has("misconfigured"):
             self.count_of_function("Errors", 1, self.now)
             self.fail(batch, is_certain=False)
@@ -248,14 +249,11 @@ class Pipeline:
 
     def emit_outcome(self, at: float, settled: Counter[Kind], *, undelivered: int, is_limit: bool) -> None:
         """Emit the figures of a batch that was handled, zeros included."""
-        self.emit(
-            at, EventsDelivered=settled["features"], RecordsUndelivered=undelivered, DeadLetters=settled["bad"]
-        )
+        self.emit(at, EventsDelivered=settled["features"], RecordsUndelivered=undelivered, DeadLetters=settled["bad"])
         self.metrics.put(to_name("FeatureEvents", "DeadLetterLimitReached", service=STACK), at, is_limit)
         for reason in REASONS:
-            for dimensions in ({}, {"table": self.table.name}):
-                name = to_name("FeatureEvents", "RecordsSkipped", service=STACK, reason=reason, **dimensions)
-                self.metrics.put(name, at, settled[reason])
+            name = to_name("FeatureEvents", "RecordsSkipped", service=STACK, table=self.table.name, reason=reason)
+            self.metrics.put(name, at, settled[reason])
 
     def emit(self, at: float, **figures: float) -> None:
         """Emit figures of the function for the table and for the service; see `feature_events.metrics`."""
@@ -272,6 +270,7 @@ class Pipeline:
         self.metrics.put(to_name("AWS/Lambda", name, EventSourceMappingUUID=self.table.mapping), at, value)
 
 
+@cache
 def to_name(namespace: str, name: str, **dimensions: str) -> Name:
     """Return a metric's name, as the alarms have it."""
     return namespace, name, tuple(sorted(dimensions.items()))
