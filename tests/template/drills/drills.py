@@ -55,7 +55,7 @@ class Drill(NamedTuple):
     """How long after its end the drill still counts rings."""
     is_deployment: bool = False
     only_skipped_days: int | None = None
-    """OnlySkippedAlarmDays if the tables are attached only; None for its default, and tables that are also own tables."""
+    """OnlySkippedAlarmDays if the tables are attached only; None for the default, and tables that are also own ones."""
 
     def to_week(self) -> Week:
         """Return the week of the model."""
