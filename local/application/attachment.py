@@ -33,7 +33,11 @@ def attach(
     values = {"Application": application, "StreamArn": stream, **parameters}
     command = [
         *(AWS_CLI, "cloudformation", "deploy", "--template-file", TEMPLATE, "--stack-name", name),
-        *("--no-fail-on-empty-changeset", "--parameter-overrides", *[f"{key}={value}" for key, value in values.items()]),
+        *(
+            "--no-fail-on-empty-changeset",
+            "--parameter-overrides",
+            *[f"{key}={value}" for key, value in values.items()],
+        ),
     ]
     environment = to_tool_environment(to_aws_environment(stack.aws))
     stack.processes.start(f"attach-{name}", command, environment, ROOT).wait_for_success(_DEPLOY_SECONDS, stack.check)

@@ -217,10 +217,7 @@ class World:
         lost = [
             number
             for number, (kind, _) in self.written.items()
-            if number not in in_topic
-            and number not in stored
-            and number not in elsewhere
-            and kind not in SKIPPED
+            if number not in in_topic and number not in stored and number not in elsewhere and kind not in SKIPPED
         ]
         self._break("I1", lost or self.mapping.trimmed)
 

@@ -1,4 +1,4 @@
-"""`python -m tests.template.policy_files DIRECTORY`: write each policy of the expanded template to a file, to lint it."""
+"""`python -m tests.template.policy_files DIRECTORY`: write the policies of the expanded template to files."""
 
 import json
 import shutil

@@ -46,7 +46,7 @@ CONDITIONAL = {
     "Export": {"Name": {"Fn::Sub": "${AWS::StackName}-RegistrationRoleArn"}},
 }
 IMPORT = {"Fn::ImportValue": {"Fn::Sub": "${Application}-Elsewhere"}}
-MANY = {f"Another{number}": {} for number in range(40)}
+MANY: dict[str, object] = {f"Another{number}": {} for number in range(40)}
 RULES = [
     Rule(
         written_rules.find_language_extensions,
