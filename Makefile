@@ -13,7 +13,7 @@ is-on = $(filter-out 0 no off false,$(1))
 .PHONY: help setup demo up down tail put consume redrive backfill invoke layout check test prove soak drills bench versions capture lint check-config format lock clean
 
 help: ## this list
-	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
 
 setup: ## install the tools, which every other command does by itself
 	@python3 -S local/bootstrap.py

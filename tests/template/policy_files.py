@@ -1,6 +1,7 @@
 """`python -m tests.template.policy_files DIRECTORY`: write the policies of the expanded template to files."""
 
 import json
+import logging
 import shutil
 import sys
 from collections.abc import Mapping
@@ -37,4 +38,5 @@ def write_policies(directory: Path) -> None:
 
 
 if __name__ == "__main__":
+    logging.getLogger("samtranslator").setLevel(logging.ERROR)  # it warns that its metrics go nowhere
     write_policies(Path(sys.argv[1]))
