@@ -1,6 +1,6 @@
 """The feature tables of the local stack.
 
-Two have the default layout and belong to the application's stack. `app` exists before the application is deployed and is
+Two have the default layout and belong to the application's stack. `app` exists before the application and is
 attached to it. It is a single-table design with features of users and merchants, and orders beside them.
 """
 

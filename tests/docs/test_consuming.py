@@ -134,6 +134,7 @@ def test_parameters__are_the_templates() -> None:
     known = {
         *yaml_parse(TEMPLATE.read_text())["Parameters"],
         *yaml_parse((ROOT / "template.yaml").read_text())["Parameters"],
+        *yaml_parse((ROOT / "table.yaml").read_text())["Parameters"],
     }
     before_java, _, _ = TEXT.partition("### Java")  # whose names are classes
     named = set(re.findall(r"`((?:[A-Z][a-z]+){2,})(?:=\w+)?`", before_java))

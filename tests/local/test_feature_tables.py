@@ -1,24 +1,22 @@
-"""The local stack's tables are there before the deployment, each with a layout and a stream."""
+"""The local stack's tables have a layout each, and the one to attach exists before the deployment."""
 
 import boto3
 import pytest
 
 from feature_events.layout_language.reading import to_table_layouts
 from feature_events.layouts.table_layouts import TableLayouts
-from local.application.feature_tables import APP, KEYS, LAYOUTS, make_tables
+from local.application.feature_tables import APP, KEYS, LAYOUTS, create_app_table
 from tests.support.failures import in_memory
 
 
-def test_make_tables__leaves_what_is_there() -> None:
-    """A second deployment gets the same streams, and one of which a table is missing makes that one again."""
+def test_create_app_table__leaves_a_table_that_exists() -> None:
+    """A second deployment gets the same stream."""
     with in_memory():
         dynamodb = boto3.client("dynamodb")
-        streams = make_tables(dynamodb)
-        assert [arn.split("/")[1] for arn in streams] == list(KEYS)
-        assert make_tables(dynamodb) == streams
-        dynamodb.delete_table(TableName=APP)
-        assert make_tables(dynamodb)[:2] == streams[:2]
-        assert set(dynamodb.list_tables()["TableNames"]) == set(KEYS)
+        stream = create_app_table(dynamodb)
+        assert stream.split("/")[1] == APP
+        assert create_app_table(dynamodb) == stream
+        assert dynamodb.list_tables()["TableNames"] == [APP]
 
 
 @pytest.mark.parametrize("table", KEYS)

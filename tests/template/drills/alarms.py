@@ -2,16 +2,10 @@
 
 import ast
 from collections.abc import Iterator, Mapping
-from copy import deepcopy
 from typing import Any, NamedTuple
 
-from samcli.lib.cfn_language_extensions.api import process_template  # type: ignore[import-untyped]
-from samcli.lib.cfn_language_extensions.models import ResolutionMode  # type: ignore[import-untyped]
-from samcli.yamlhelper import yaml_parse  # type: ignore[import-untyped]
-
-from local.paths import ROOT
-from tests.template.document import BROKERS, Parameters, Template, read_defaults, read_template
-from tests.template.expansion import PSEUDO, STACK, expand
+from tests.template.document import BROKERS, Parameters, Template, read_template
+from tests.template.expansion import STACK, expand
 
 type Name = tuple[str, str, tuple[tuple[str, str], ...]]
 """A metric's namespace, name and dimensions; a dimension that is a resource of the stack is its logical id."""
@@ -63,14 +57,8 @@ def read_attachment_alarms(parameters: Parameters, **changes: Mapping[str, Any])
         changes: other properties, by the alarm's logical id.
 
     """
-    template: Template = yaml_parse((ROOT / "table.yaml").read_text())
-    resolved = process_template(
-        deepcopy(template),
-        parameter_values={**read_defaults(template), **parameters, "Application": STACK},
-        pseudo_parameters=PSEUDO,
-        resolution_mode=ResolutionMode.PARTIAL,
-    )
-    return list(_read_alarms(resolved, changes))
+    expanded = expand(read_template("table.yaml"), {**parameters, "Application": STACK})
+    return list(_read_alarms(expanded, changes))
 
 
 def _read_alarms(template: Template, changes: Mapping[str, Mapping[str, Any]]) -> Iterator[Alarm]:
