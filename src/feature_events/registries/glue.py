@@ -111,8 +111,8 @@ class GlueRegistry:
         status = None if found is None else self._take_word(found, "Status")
         if found is None or status not in (_AVAILABLE, _PENDING):
             raise Misconfigured(
-                f"{self._file} is not an AVAILABLE version of {self._place}: check SchemaRegistry (SCHEMA_REGISTRY), or "
-                "register it there with Schema=register"
+                f"{self._file} is not an AVAILABLE version of {self._place}: check SchemaRegistry (SCHEMA_REGISTRY), "
+                "or register it there with Schema=register"
             )
         if status == _PENDING:
             raise self._to_pending()
