@@ -102,7 +102,7 @@ class GlueRegistry:
         if found is None or found["Status"] not in (_AVAILABLE, _PENDING):
             raise Misconfigured(
                 f"{self._file} is no AVAILABLE version of {self._place}: check that SCHEMA_REGISTRY names "
-                "the right one, and register it there (RegisterSchema true does, or AUTO_REGISTER_SCHEMAS=true)"
+                "the right one, and register it there (Schema=register does, or AUTO_REGISTER_SCHEMAS=true)"
             )
         if found["Status"] == _PENDING:
             raise self._to_pending()
