@@ -30,8 +30,8 @@ _ALLOCATIONS_BETWEEN_COLLECTIONS = 50_000
 def handler(event: dict[str, Any], context: "LambdaContext") -> "BatchResponse | Report":
     """Publishes one batch of a DynamoDB stream; the answer names the first record that Lambda must retry.
 
-    The event `{"check": true}` runs the preflight check instead and returns its report. `"tables": ["orders"]` names
-    the tables to look at. By default it looks at those of the application's own stack.
+    The event `{"check": true}` runs the preflight check instead and returns its report. `"tables": ["orders"]` in the
+    event names the tables to check. By default, these are the application's own tables.
     """
     seconds = context.get_remaining_time_in_millis() / 1000 - ANSWER_SECONDS
     request = event if type(event) is dict else {}

@@ -1,4 +1,4 @@
-"""The local stack's tables have a layout each, and the one to attach exists before the deployment."""
+"""The tables of the local stack: the attached one is created before the deployment, and each has a layout."""
 
 import boto3
 import pytest
@@ -9,14 +9,16 @@ from local.application.feature_tables import APP, KEYS, LAYOUTS, create_app_tabl
 from tests.support.failures import in_memory
 
 
-def test_create_app_table__leaves_a_table_that_exists() -> None:
-    """A second deployment gets the same stream."""
+def test_create_app_table__creates_the_table_once() -> None:
+    """A second call finds the table of the first, so another deployment on a running stack reads the same stream."""
     with in_memory():
         dynamodb = boto3.client("dynamodb")
         stream = create_app_table(dynamodb)
-        assert stream.split("/")[1] == APP
         assert create_app_table(dynamodb) == stream
-        assert dynamodb.list_tables()["TableNames"] == [APP]
+        table = dynamodb.describe_table(TableName=APP)["Table"]
+    assert table["LatestStreamArn"] == stream
+    assert table["StreamSpecification"] == {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
+    assert tuple(each["AttributeName"] for each in table["KeySchema"]) == KEYS[APP]
 
 
 @pytest.mark.parametrize("table", KEYS)

@@ -221,3 +221,16 @@ def test_handler__checks_the_other_parts_after_any_exception_in_one(
         r"unexpected ZeroDivisionError \(test_handler.py, line \d+\): report this line", finding["detail"]
     )
     assert report["checks"][-1]["name"] == "dead letters"
+
+
+def test_handler__checks_the_tables_that_the_event_names(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each name becomes a check of its own; a mistake is one failed check, and the other checks run."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:1")
+    monkeypatch.setattr("feature_events.layouts.probe._DESCRIBE_SECONDS", 0.1)
+    function = load(**ENVIRON)
+    named = function.handler({"check": True, "tables": ["orders", "users"]}, FakeContext())["checks"]
+    assert [each["name"] for each in named[1:3]] == ["layout of orders", "layout of users"]
+    mistaken = function.handler({"check": True, "tables": "orders"}, FakeContext())["checks"]
+    assert mistaken[1]["name"] == "table layouts"
+    assert (mistaken[1]["ok"], mistaken[1]["detail"].partition(" in ")[0]) == (False, '"tables"')
+    assert [each["name"] for each in mistaken[2:]] == [each["name"] for each in named[3:]]

@@ -1,9 +1,9 @@
 """The preflight check: tests, from where the function runs, everything that lies between it and its first event.
 
 Most of what goes wrong with Kafka in a VPC looks the same from outside: nothing arrives. Invoked with
-`{"check": true}` the function tries each part by itself and says of each what to change. `"tables"` names the tables to
-look at. It writes no event and
-registers no schema. Each part brings its own probes; here they are put in order.
+`{"check": true}` the function tries each part by itself and says of each what to change. `"tables"` in the event names
+the tables to check. It writes no event and registers no schema. Each part brings its own probes; here they are put in
+order.
 
 | probe | proves |
 |---|---|
@@ -67,7 +67,7 @@ def run_checks(environ: Mapping[str, str], deadline: Deadline, tables: object = 
     Args:
         environ: the function's environment.
         deadline: when to stop.
-        tables: names of the tables to look at, a list of texts. None looks at those in OWN_TABLES.
+        tables: the event's `tables`, which should be a list of table names. None means the tables in OWN_TABLES.
 
     """
     findings = _Findings(deadline)
