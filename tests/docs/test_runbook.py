@@ -11,7 +11,7 @@ from local.paths import ROOT
 
 PAGE = (ROOT / "docs" / "runbook.md").read_text()
 COMMANDS = re.findall(r"```sh\n(.*?)\n```", PAGE, re.DOTALL)
-(TABLE_COMMAND,) = [each for each in COMMANDS if "| jq" in each]
+(TABLE_COMMAND,) = [each for each in COMMANDS if "| jq -er" in each]
 """The command that prints the preflight check's report as a table."""
 JQ = TABLE_COMMAND.partition(" | ")[2]
 
