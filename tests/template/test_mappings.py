@@ -16,7 +16,7 @@ ITS_OWN = {"FunctionName", "EventSourceArn", "DestinationConfig"}
 
 def read_mapping(resources: Mapping[str, Any], name: str) -> dict[str, Any]:
     """A mapping's properties, by text; a mapping is enabled unless it says otherwise."""
-    properties = {"Enabled": "true", **resources[name]["Properties"]}
+    properties = {"Enabled": True, **resources[name]["Properties"]}
     return {key: str(value) for key, value in properties.items() if key not in ITS_OWN}
 
 

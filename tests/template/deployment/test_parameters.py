@@ -66,8 +66,10 @@ ATTACHED = {
     "MaximumRecordAgeSeconds": "3600",
     "AlarmTopicArn": EVERYTHING["AlarmTopicArn"],
     "RecordAgeAlarmMs": "600000",
+    "OnlySkippedAlarmDays": "3",
+    "Enabled": "false",
 }
-"""Every option of an attachment but Enabled: MiniStack takes the text false for true."""
+"""Every option of an attachment."""
 
 
 class Case(NamedTuple):
@@ -163,6 +165,7 @@ def test_everything__is_how_it_was_asked_for(account: Account, remove: Callable[
     numbers = ("BatchSize", "MaximumBatchingWindowInSeconds", "ParallelizationFactor", "MaximumRecordAgeInSeconds")
     assert [mapping[number] for number in numbers] == [500, 1, 2, 3600]
     assert mapping["StartingPosition"] == "TRIM_HORIZON"
+    assert mapping["State"] == "Disabled"
     assert mapping["DestinationConfig"]["OnFailure"]["Destination"].endswith(made.outputs["FailureBucketName"])
     groups = account.stack.clients.logs.describe_log_groups(logGroupNamePrefix="/aws/lambda/everything")["logGroups"]
     assert [(group["retentionInDays"], group["kmsKeyId"]) for group in groups] == [(7, KEY)] * 4
