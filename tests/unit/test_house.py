@@ -17,6 +17,7 @@ ORDER = (
     "probe",
     "network",
     "aws",
+    "web",
     "records",
     "layouts",
     "events",

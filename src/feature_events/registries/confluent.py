@@ -13,10 +13,10 @@ from urllib.parse import quote
 from feature_events.errors import Misconfigured, Undelivered
 from feature_events.events.schema import Schema, read_shipped_schema
 from feature_events.logs import logger
-from feature_events.registries.exchange import Answer
 from feature_events.registries.registry import Registered
 from feature_events.registries.transport import Transport, to_unreached
 from feature_events.settings import Settings
+from feature_events.web.exchange import Answer
 
 _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _CONFLICT, _UNPROCESSABLE, _TOO_MANY = 401, 403, 404, 409, 422, 429
 _REDIRECTS, _SERVER_ERRORS = 300, 500

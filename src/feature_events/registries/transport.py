@@ -6,8 +6,8 @@ What that needs, `requests` above all, is imported and opened when the registry 
 from typing import TYPE_CHECKING
 
 from feature_events.errors import Undelivered
-from feature_events.registries.exchange import Answer, Peer, exchange
 from feature_events.settings import Settings
+from feature_events.web.exchange import Answer, Peer, exchange
 
 if TYPE_CHECKING:
     from feature_events.registries.authentication import Access
@@ -60,4 +60,10 @@ def to_unreached(url: str | None, reason: str) -> Undelivered:
 
 
 def _to_peer(url: str | None) -> Peer:
-    return Peer(f"schema registry at {url}", "SCHEMA_REGISTRY", "the base URL of its Confluent interface")
+    return Peer(
+        f"schema registry at {url}",
+        "SCHEMA_REGISTRY",
+        "the base URL of its Confluent interface",
+        "SCHEMA_REGISTRY_SECRET_ARN",
+        "SCHEMA_REGISTRY_CA_SECRET_ARN",
+    )

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pytest
 
 from feature_events.errors import Undelivered
-from feature_events.registries import exchange
 from feature_events.registries.transport import Transport
 from feature_events.settings import Settings
+from feature_events.web import exchange
 from tests.support.web_server import Answer, ScriptedServer
 
 type ToSettings = Callable[..., Settings]

@@ -49,6 +49,10 @@ class Peer(NamedTuple):
     """Where its URL is written."""
     kind: str
     """What that URL must be."""
+    secret: str
+    """The setting that names the secret of what authenticates the function, as errors name it."""
+    ca: str
+    """The setting that names the secret of the CA certificates."""
 
     def to_unreached(self, reason: str) -> Undelivered:
         """The error where it has given no answer."""
@@ -107,13 +111,13 @@ def _to_error(peer: Peer, error: Exception) -> FeatureEventsError:
     if "CERTIFICATE_VERIFY_FAILED" in text:
         return Misconfigured(
             f"the certificate of the {peer.name} is not trusted: check it, and the CA certificates that the function "
-            "trusts (SCHEMA_REGISTRY_CA_SECRET_ARN)"
+            f"trusts ({peer.ca})"
         )
     alert = _REFUSAL_ALERT.search(text)
     if alert:
         return Misconfigured(
             f"the {peer.name} refuses the TLS connection ({alert[0]}): check its versions and ciphers of TLS, and "
-            "whether it wants a client certificate; one that is shown is in the secret in SCHEMA_REGISTRY_SECRET_ARN: "
+            f"whether it wants a client certificate; one that is shown is in the secret in {peer.secret}: "
             "check when it expires, and which CA issued it"
         )
     return peer.to_unreached(type(error).__name__)
