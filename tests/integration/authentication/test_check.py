@@ -109,7 +109,7 @@ def test_run_checks__is_green_where_all_is_right(right: Bench, log: StringIO) ->
     assert read_topic(right.cluster.kafka.bootstrap, right.environ["TOPIC_NAME"]) == []
 
 
-@pytest.mark.parametrize("auth", ["none", "tls", "mtls", "iam"])
+@pytest.mark.parametrize("auth", ["none", "tls", "plain", "scram-256", "mtls", "iam", "oauth"])
 def test_run_checks__knows_every_authentication(bench: MakeBench, secrets: Secrets, auth: Any) -> None:  # noqa: ANN401
     """A function that authenticates in another way, and has its schema id pinned, is checked as well."""
     assert secrets is not None
@@ -202,7 +202,7 @@ OTHER = CertificateAuthority("Other").certificate
         (["TLS"], change("SCHEMA_REGISTRY_CA_SECRET_ARN", OTHER), "its certificate is refused"),
         (["TLS"], listen_elsewhere("EXPIRED"), "certificate has expired"),
         (["TLS"], listen_elsewhere("PLAIN"), "it does not speak TLS"),
-        (["authentication"], change("KAFKA_SECRET_ARN", LOGIN), "check user name and password"),
+        (["authentication"], change("KAFKA_SECRET_ARN", LOGIN), "check username and password"),
         (["topic"], set_wrong("TOPIC_NAME", "no-such-topic"), "create the topic"),
         (["topic"], allow_topic(AclOperation.ALTER_CONFIGS), "grant the function WriteData and DescribeTopic"),
         (["write to the topic"], allow_topic(AclOperation.DESCRIBE), "grant the function WriteData"),
