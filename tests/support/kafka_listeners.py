@@ -48,12 +48,8 @@ def to_scram_listener(name: str, server: Identity, mechanism: str = "SCRAM-SHA-5
 
 def to_plain_listener(name: str, server: Identity, users: Mapping[str, str]) -> Listener:
     """PLAIN over TLS, for these users with their passwords."""
-    return to_sasl_listener(name, server, "PLAIN", to_plain_module(users))
-
-
-def to_plain_module(users: Mapping[str, str]) -> str:
-    """Return the JAAS module of PLAIN with these users and their passwords."""
-    return " ".join(["plain.PlainLoginModule required", *(f'user_{user}="{users[user]}"' for user in users)])
+    options = [f'user_{user}="{password}"' for user, password in users.items()]
+    return to_sasl_listener(name, server, "PLAIN", " ".join(["plain.PlainLoginModule required", *options]))
 
 
 def to_token_listener(name: str, server: Identity, jwks: Path, audience: str) -> Listener:
@@ -74,6 +70,7 @@ def to_token_listener(name: str, server: Identity, jwks: Path, audience: str) ->
         f"{prefix}oauthbearer.sasl.server.callback.handler.class": f"{package}.OAuthBearerValidatorCallbackHandler",
         f"{prefix}sasl.oauthbearer.jwks.endpoint.url": jwks.as_uri(),
         f"{prefix}sasl.oauthbearer.expected.audience": audience,
+        f"{prefix}sasl.oauthbearer.clock.skew.seconds": "0",
     }
     return Listener(name, listener.protocol, {**listener.settings, **validator})
 

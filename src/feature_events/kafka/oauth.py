@@ -67,7 +67,7 @@ def _fetch(arn: str, read_ca: Callable[[], str | None]) -> tuple[OAuthClient, to
 def _to_extensions(client: OAuthClient) -> dict[str, str]:
     """Return the SASL extensions by which Confluent Cloud finds the cluster and the identity pool.
 
-    https://docs.confluent.io/cloud/current/security/authenticate/workload-identities/identity-providers/oauth/configure-clients-oauth.html
+    https://docs.confluent.io/cloud/current/security/authenticate/workload-identities/identity-providers/oauth/clients/configuration-reference.html
     """
     extensions = {"logicalCluster": client.logical_cluster, "identityPoolId": client.identity_pool}
     return {name: text for name, text in extensions.items() if text}

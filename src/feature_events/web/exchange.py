@@ -111,7 +111,7 @@ def _to_error(peer: Peer, error: Exception) -> FeatureEventsError:
     if "CERTIFICATE_VERIFY_FAILED" in text:
         return Misconfigured(
             f"the certificate of the {peer.name} is not trusted: check it, and the CA certificates that the function "
-            f"trusts ({peer.ca})"
+            f"trusts: {peer.ca}"
         )
     alert = _REFUSAL_ALERT.search(text)
     if alert:

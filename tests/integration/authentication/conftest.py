@@ -1,6 +1,6 @@
 """One broker with a listener for each way to authenticate, and secrets to authenticate with."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from io import StringIO
 from typing import NamedTuple
@@ -8,10 +8,6 @@ from typing import NamedTuple
 import pytest
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported, if not by name
     AdminClient,
-    AlterConfigOpType,
-    ConfigEntry,
-    ConfigResource,
-    ResourceType,
     ScramCredentialInfo,
     ScramMechanism,
     UserScramCredentialDeletion,
@@ -33,7 +29,6 @@ from tests.support.kafka_listeners import (
     to_jwks_options,
     to_oauth_listener,
     to_plain_listener,
-    to_plain_module,
     to_scram_listener,
     to_tls_listener,
     to_token_listener,
@@ -71,18 +66,6 @@ class Cluster(NamedTuple):
     def delete_user(self, user: str, mechanism: ScramMechanism) -> None:
         """Takes the user's password away."""
         self._alter(UserScramCredentialDeletion(user, mechanism))
-
-    def change_api_keys(self, users: Mapping[str, str]) -> None:
-        """Lets these users and their passwords authenticate by PLAIN, besides the one that is always there."""
-        module = to_plain_module({USER: PASSWORD, **users})
-        entry = ConfigEntry(
-            "listener.name.apikeys.plain.sasl.jaas.config",
-            f"org.apache.kafka.common.security.{module};",
-            incremental_operation=AlterConfigOpType.SET,
-        )
-        resource = ConfigResource(ResourceType.BROKER, "0", incremental_configs=[entry])
-        admin = AdminClient({"bootstrap.servers": self.kafka.bootstrap})
-        admin.incremental_alter_configs([resource])[resource].result(LIMIT)
 
     def _alter(self, change: UserScramCredentialUpsertion | UserScramCredentialDeletion) -> None:
         admin = AdminClient({"bootstrap.servers": self.kafka.bootstrap})

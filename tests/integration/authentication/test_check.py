@@ -119,6 +119,30 @@ def test_run_checks__knows_every_authentication(bench: MakeBench, secrets: Secre
     assert [each for each in report["checks"] if not each["ok"]] == []
 
 
+@pytest.mark.parametrize(
+    ("name", "parts", "text"),
+    [
+        ("token endpoint of Kafka", {"client_secret": "kafka-secret"}, "gives no token (HTTP 401, invalid_client)"),
+        ("DNS name.invalid", {"token_url": "https://name.invalid/token"}, "the name does not resolve"),
+        ("secret KAFKA_SECRET_ARN", {"token_url": ""}, 'not of the form {"client_id": "..."'),
+    ],
+)
+def test_run_checks__finds_what_keeps_tokens_away(
+    bench: MakeBench, secrets: Secrets, name: str, parts: dict[str, str], text: str
+) -> None:
+    """Without a token authentication is not tried, and the part that is wrong says what to change."""
+    boto3.client("s3").create_bucket(Bucket="failures")
+    made = bench("oauth")
+    secrets.change(made.secret, secrets.read(made.secret) | parts)
+    report = run_checks({**made.environ, "DEAD_LETTER_BUCKET": "failures"}, Deadline(ALL_THE_TIME))
+    red = [each for each in report["checks"] if not each["ok"]]
+    assert red[0]["name"] == name
+    assert text in red[0]["detail"]
+    assert all("not tried: first fix" in each["detail"] for each in red[1:])
+    assert "authentication" in [each["name"] for each in red[1:]]
+    assert "kafka-secret" not in str(report)
+
+
 type Rule = tuple[AclPermissionType, ResourceType, str, AclOperation]
 
 

@@ -13,35 +13,22 @@ from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured
 from feature_events.kafka import iam
 from feature_events.kafka.authentication import Authentication
-from feature_events.kafka.delivery import Delivery
 from feature_events.kafka.producer_properties import to_properties
 from feature_events.kafka.publisher import Publisher
 from feature_events.settings import KafkaAuth, read_settings
 from tests.integration.authentication.conftest import Bench, Cluster, MakeBench
+from tests.integration.authentication.publishing import DELIVERED, UNKNOWN, numbers_in, publish
 from tests.support.certificates import CertificateAuthority
 from tests.support.doubles import FakeClock, FakeContext
 from tests.support.execution_environment import start_environment
 from tests.support.iam import TokenProvider
-from tests.support.messages import Refusals, number_of, to_messages
 from tests.support.records import to_record
 from tests.support.secrets import Secrets
-from tests.support.topics import read_topic
 
 type Fault = Callable[[Bench, Cluster], None]
 
 LONG = 20.0
 TIME_LEFT = Deadline(1e9)
-DELIVERED, UNKNOWN = {Delivery.DELIVERED}, {Delivery.UNKNOWN}
-
-
-def publish(publisher: Publisher, first: int = 0) -> set[Delivery]:
-    """What became of ten messages, numbered from the first."""
-    return set(publisher.publish(to_messages(first + 10)[first:], Deadline(LONG), Refusals()))
-
-
-def numbers_in(cluster: Cluster, topic: str) -> list[int]:
-    """The numbers of all messages in the topic."""
-    return sorted(number_of(message.value) for message in read_topic(cluster.kafka.bootstrap, topic))
 
 
 def renew_certificate(bench: Bench, authority: CertificateAuthority, life: timedelta = timedelta(days=1)) -> None:
