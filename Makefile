@@ -10,10 +10,10 @@ LAYOUTS ?= default,single_table
 # Whether an option was given, and not to say no: KEEP=1, but not KEEP=0
 is-on = $(filter-out 0 no off false,$(1))
 
-.PHONY: help setup demo up down tail put consume redrive backfill invoke layout check test prove soak drills bench versions parameters capture lint format lock clean
+.PHONY: help setup demo up down tail put consume redrive backfill invoke layout check test prove soak drills bench versions parameters capture lint check-config format lock clean
 
 help: ## this list
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
 
 setup: ## install the tools, which every other command does by itself
 	@python3 -S local/bootstrap.py
@@ -81,23 +81,29 @@ parameters: setup ## write docs/parameters.md from the templates
 capture: setup ## run stores' real writers again, and keep what their tables' streams hold (STORES="flat mlforge": some)
 	@python -m tests.writers $(STORES)
 
-lint: setup ## style, types, template and security
+lint: setup ## style, types, templates, samconfig.toml and security
 	@ruff check .
 	@ruff format --check .
 	@mypy
 	@python3 -S local/bootstrap.py lint
 	@.local/lint/bin/cfn-lint --append-rules cfn_lint_serverless.rules
 	@AWS_DEFAULT_REGION=us-east-1 sam validate --lint
+	@python -m local.check_config
 	@LOG_LEVEL=ERROR .local/lint/bin/checkov --config-file .checkov.yaml
+	@python -m tests.template.policy_files .local/policies
+	@PYTHONWARNINGS=ignore .local/lint/bin/parliament --directory .local/policies
 	@.local/lint/bin/bandit --quiet --recursive src
 	@.local/lint/bin/bandit --quiet --configfile .bandit.yaml --recursive local
+
+check-config: setup ## names in samconfig.toml that sam would ignore (CONFIG=FILE: another file)
+	@python -m local.check_config $(if $(CONFIG),'$(CONFIG)')
 
 format: setup ## rewrite the code in the project's style
 	@ruff check --fix .
 	@ruff format .
 
 lock: setup ## resolve requirements/*.in again
-	@for set in requirements/{uv,runtime,lambda,oldest,dev,lint,toolchains} benchmarks/usual examples/consumers/{python,lambda,await-features,start-job,airflow}/requirements; do \
+	@for set in requirements/{uv,runtime,lambda,oldest,dev,lint,toolchains} benchmarks/usual examples/consumers/{python,lambda,await-features,start-job,job-complete,airflow}/requirements; do \
 	  .local/uv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.13 --generate-hashes --no-emit-index-url \
 	    --custom-compile-command "make lock" $$set.in --output-file $$set.txt || exit 1; done
 

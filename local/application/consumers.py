@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from local.paths import ROOT
+from local.servers.registry import CONFLUENT, GLUE
 
 CONSUMERS = ROOT / "examples" / "consumers"
 
@@ -18,6 +19,8 @@ class ExampleConsumer(NamedTuple):
     """One of the programs in examples/consumers."""
 
     name: str
+    registries: Sequence[str]
+    """The registries whose wire format it reads: `confluent`, `glue`."""
     needs: Sequence[str]
     """The programs that must be on the PATH."""
     prepare: Sequence[Sequence[str]]
@@ -39,6 +42,14 @@ def read_consumers() -> Mapping[str, ExampleConsumer]:
     """Every example, by its name, which is that of its directory."""
     found = json.loads((CONSUMERS / "commands.json").read_text())
     return {name: ExampleConsumer(name, **commands) for name, commands in found.items()}
+
+
+WIRE_FORMATS = {CONFLUENT: "Confluent's wire format", GLUE: "AWS Glue's wire format"}
+
+
+def find_readers(registry: str) -> list[str]:
+    """Return the names of the examples that read the events of a stack with this registry."""
+    return sorted(name for name, each in read_consumers().items() if registry in each.registries)
 
 
 def to_consumer_settings(kafka: str, registry: str, topic: str) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """The feature tables of the local stack.
 
-Two have the default layout and belong to the application's stack. `app` exists before the application is deployed and is
-attached to it. It is a single-table design with features of users and merchants, and orders beside them.
+Two have the default layout and belong to the application's stack. `app` exists before the application is deployed and
+is attached to it. It is a single-table design with features of users and merchants, and orders beside them.
 """
 
 from collections.abc import Mapping

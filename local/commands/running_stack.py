@@ -5,16 +5,20 @@ A command that needs one says how to start it where there is none.
 
 from rich.console import Console
 
+from local.application.consumers import find_readers
+from local.application.deployment import find_registry
 from local.environment import REGION
 from local.errors import LocalError
 from local.paths import DEFAULT_STACK
+from local.servers.registry import GLUE
 from local.servers.stack import RunningStack
 from local.steps import Steps
 
+CONSUME = "make consume"
 NEXT = {
     "make put": "writes an item",
     "make tail": "shows events as they come",
-    "make consume": "runs an example consumer (docs/consuming.md)",
+    CONSUME: "runs an example consumer (docs/consuming.md)",
     "make redrive": "sends dead letters again",
     "make backfill": "announces what a table already holds",
     "make down": "stops the stack",
@@ -32,12 +36,15 @@ def find_running() -> RunningStack:
 def show_addresses(console: Console) -> None:
     """Prints where the stack is and how to try it by hand."""
     stack = find_running()
+    registry = find_registry(stack)
     console.print()
-    for name, address in (("Kafka", stack.kafka), ("registry", stack.registry), ("AWS", stack.aws)):
+    shown = "AWS Glue, at the address of AWS" if registry == GLUE else stack.registry
+    for name, address in (("Kafka", stack.kafka), ("registry", shown), ("AWS", stack.aws)):
         console.print(f"  [bold]{name:9}[/] {address}", highlight=False, soft_wrap=True)
     console.print()
     for command, what in NEXT.items():
-        console.print(f"  [bold]{command:13}[/] {what}", highlight=False)
+        readers = f"; EXAMPLE={' or '.join(find_readers(GLUE))}" if (command, registry) == (CONSUME, GLUE) else ""
+        console.print(f"  [bold]{command:13}[/] {what}{readers}", highlight=False)
     console.print("\nFor `aws`, `sam remote invoke` and boto3:\n", highlight=False)
     for line in to_exports(stack.aws):
         console.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -5,6 +5,7 @@ segments' numbers; all else is in the checkpoints, since an execution's history 
 """
 
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 _STEPS = ("plan", "work", "report")
+_INPUT: Mapping[str, set[str]] = {"plan": {"request", "run", "started"}, "work": {"run", "segment"}, "report": {"run"}}
+"""What the state machine passes to each step."""
 _CLIENT = "-backfill"
 """Behind Kafka's client id, so that a quota can bind a backfill and not the live events."""
 
@@ -41,8 +44,8 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> Any:  # noqa: AN
         Undelivered: Kafka, DynamoDB or S3 did not answer: the machine tries the step again.
 
     """
-    step = event.get("step")
-    if step not in _STEPS:
+    step = event.get("step") if type(event) is dict else None
+    if step not in _STEPS or not _INPUT[step] <= event.keys():
         raise Misconfigured("the function does one step of a backfill: start the state machine, which invokes it")
     settings, pipeline = wire(_CLIENT)
     if settings.dead_letter_bucket is None:

@@ -10,7 +10,15 @@ Who catches one need not know where it came from, only what to do:
 
 
 class FeatureEventsError(Exception):
-    """Any error that this package raises on purpose; its text holds no payload and no secret."""
+    """Any error that this package raises on purpose; its text holds no payload and no secret.
+
+    The text is always valid Unicode. Lambda's runtime for Python 3.13 encodes it as UTF-8 and fails on a lone
+    surrogate, which JSON can carry into a name that a message repeats.
+    https://github.com/aws/aws-lambda-python-runtime-interface-client/blob/main/awslambdaric/lambda_runtime_marshaller.py
+    """
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__(text.encode(errors="replace").decode())
 
 
 class PoisonRecord(FeatureEventsError):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from feature_events import metrics
 from feature_events.deadline import Deadline
-from feature_events.errors import FeatureEventsError, Misconfigured
+from feature_events.errors import Misconfigured
 from feature_events.logs import logger
 from feature_events.outcome import measure_arrival
 from feature_events.records.batch import read_table
@@ -30,13 +30,14 @@ _ALLOCATIONS_BETWEEN_COLLECTIONS = 50_000
 def handler(event: dict[str, Any], context: "LambdaContext") -> "BatchResponse | Report":
     """Publishes one batch of a DynamoDB stream; the answer names the first record that Lambda must retry.
 
-    The event `{"check": true}` runs the preflight check instead and returns its report. `"tables": ["orders"]` names the
-    tables to look at. By default it looks at those of the application's own stack.
+    The event `{"check": true}` runs the preflight check instead and returns its report. `"tables": ["orders"]` in the
+    event names the tables to check. By default, these are the application's own tables.
     """
     seconds = context.get_remaining_time_in_millis() / 1000 - ANSWER_SECONDS
-    if event.get("check") is True:
-        return _check(event, seconds)
-    records = event.get("Records")
+    request = event if type(event) is dict else {}
+    if request.get("check") is True:
+        return _check(request, seconds)
+    records = request.get("Records")
     if type(records) is not list:
         raise Misconfigured("the event has no Records: the function is for the stream of a DynamoDB table")
     # First, so that a batch that fails or times out has an age too
@@ -53,7 +54,9 @@ def _check(event: dict[str, Any], seconds: float) -> "Report":
     return check.run_checks(os.environ, Deadline(seconds), event.get("tables"))
 
 
-with contextlib.suppress(FeatureEventsError):  # the first invocation finds the same and can report it
+# Whatever is wrong, also a bug: the import must succeed, so that the preflight check can answer. The first invocation
+# wires again and raises the error
+with contextlib.suppress(Exception):
     wire()
 
 # A batch is up to hundreds of thousands of objects that are all in use: to look for garbage among them after every

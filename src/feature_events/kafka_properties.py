@@ -4,10 +4,11 @@ A property that would break order, loss or trust is refused at the start, with w
 https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md
 """
 
-import json
+import math
 from collections.abc import Mapping
 
-from feature_events.setting_values import InvalidValue
+from feature_events.json_text import InvalidJson, parse_json
+from feature_events.setting_values import InvalidValue, is_plain_text
 
 type Properties = Mapping[str, str | int | float]
 """librdkafka's properties by name."""
@@ -73,9 +74,9 @@ def to_kafka_properties(text: str) -> Properties:
 
     """
     try:
-        properties = json.loads(text, object_pairs_hook=_to_object)
-    except ValueError:
-        raise InvalidValue("must be JSON") from None
+        properties = parse_json(text, unique_names=True)
+    except InvalidJson as invalid:
+        raise InvalidValue(f"must be a JSON object: {invalid}") from None
     if type(properties) is not dict:
         raise InvalidValue('must be a JSON object of librdkafka properties, such as {"client.id": "features"}')
     mistakes = [mistake for name, value in properties.items() if (mistake := _find_mistake(name, value))]
@@ -84,16 +85,7 @@ def to_kafka_properties(text: str) -> Properties:
     return {name: str(value).lower() if type(value) is bool else value for name, value in properties.items()}
 
 
-def _to_object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """A JSON object; of a name that is there twice, JSON itself would silently take the last value."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = sorted({name for name, _ in pairs if [other for other, _ in pairs].count(name) > 1})
-        raise InvalidValue(f"must not hold twice: {', '.join(names)}")
-    return found
-
-
-def _find_mistake(name: str, value: object) -> str | None:
+def _find_mistake(name: str, value: object) -> str | None:  # noqa: PLR0911  # one for each mistake
     """What is wrong with one of the librdkafka properties."""
     for family, remedy in RESERVED_FAMILIES.items():
         if name.startswith(family):
@@ -102,9 +94,16 @@ def _find_mistake(name: str, value: object) -> str | None:
         return f"{name} (it is code, which a setting cannot hold)"
     if name in RESERVED_PROPERTIES:
         return f"{name} ({RESERVED_PROPERTIES[name]})"
-    if type(value) not in (str, int, float, bool):
+    if not _is_value(value):
         return f"{name} with anything but text, a number, true or false"
+    if not all(is_plain_text(text) for text in (name, str(value))):
+        # librdkafka would cut the text at a NUL
+        return f"{name} with a NUL character or half of a surrogate pair"
     if name == "message.max.bytes" and (type(value) is not int or not MIN_BATCH_BYTES <= value <= MAX_BATCH_BYTES):
         # The publisher calculates with it
         return f"{name} with anything but a whole number from {MIN_BATCH_BYTES} to {MAX_BATCH_BYTES}"
     return None
+
+
+def _is_value(value: object) -> bool:
+    return type(value) in (str, int, bool) or (type(value) is float and math.isfinite(value))

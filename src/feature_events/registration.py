@@ -22,6 +22,7 @@ from feature_events.registries.confluent import to_subject
 from feature_events.registries.registry import Registered
 from feature_events.registries.schema import register_schema, to_registry
 from feature_events.settings import DEFAULT_TOPIC, read_settings
+from feature_events.web.exchange import add_no_login
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -90,7 +91,11 @@ def _answer(event: Mapping[str, Any], seconds: float) -> Answer:
     try:
         return run_within(seconds, _register)
     except TimeoutError:
-        return Answer("FAILED", "The schema registry took more time than the function has.", known)
+        reason = (
+            "The schema registry did not answer in this function's time: check its load and the network path to it, "
+            "and deploy again; or pin the id of the schema with Schema=id:NUMBER."
+        )
+        return Answer("FAILED", reason, known)
     except FeatureEventsError as error:
         return Answer("FAILED", str(error), known)
     except Exception as error:  # noqa: BLE001  # CloudFormation waits for an answer
@@ -134,5 +139,8 @@ def _put(url: str, body: bytes) -> int:
 
     # The URL is signed for an empty content type
     headers = {"Content-Type": ""}
-    with requests.put(url, data=body, headers=headers, timeout=_ANSWER_TIMEOUT, stream=True) as answer:
+    # A login from .netrc beside the URL's signature would be refused by S3
+    with requests.put(
+        url, data=body, headers=headers, auth=add_no_login, timeout=_ANSWER_TIMEOUT, stream=True
+    ) as answer:
         return answer.status_code

@@ -4,10 +4,11 @@ Whoever deploys reads these messages, so each says what the value must be and no
 wrong place.
 """
 
+import ipaddress
 import re
 from collections.abc import Callable
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 from uuid import UUID
 
 type SchemaVersion = int | Literal["latest"] | None
@@ -20,46 +21,81 @@ MAX_SCHEMA_ID = 2**31 - 1
 GLUE = "glue"
 """In the place of a registry's URL: Glue's registry `default-registry`, of the function's own account and region."""
 
-_NO_REGISTRY = "must be an http or https URL, glue, or the ARN of a registry of AWS Glue"
+_NO_REGISTRY = "must be an http or https URL with a valid host name, glue, or the ARN of a registry of AWS Glue"
+_MOST_HOST = 253
+"""The most characters of a host name."""
 
 
 class InvalidValue(Exception):
     """What is wrong with a value, one text for each mistake; each follows the setting's name."""
 
 
+def is_plain_text(text: str) -> bool:
+    """Return whether C libraries and UTF-8 can carry this text: no NUL, no half of a surrogate pair."""
+    return not re.search("[\x00\ud800-\udfff]", text)
+
+
+def to_url(text: str, *schemes: str) -> SplitResult | None:
+    """Parse a URL; None if an HTTP client would refuse it.
+
+    The checks are stricter than `urlsplit`, which drops control characters and accepts any host. For a name with an
+    empty or a long label, `requests` raises an error that is not its own (urllib3's LocationParseError).
+    """
+    try:
+        url = urlsplit(text)
+        is_right = url.scheme in schemes and url.port != 0  # a port that is not a number raises
+    except ValueError:
+        return None
+    is_right = is_right and _is_host(url.hostname or "", is_bracketed="[" in url.netloc)
+    return url if is_right and re.fullmatch("[!-~]+", text) else None
+
+
+def _is_host(name: str, *, is_bracketed: bool) -> bool:
+    """Return whether this is an IPv6 address, which stands in brackets, or a name with labels that DNS allows.
+
+    https://datatracker.ietf.org/doc/html/rfc1035#section-2.3.4
+    """
+    if is_bracketed:
+        return bool(re.fullmatch("[0-9A-Fa-f:.]+", name)) and _is_ipv6(name)
+    labels = name.removesuffix(".").split(".")
+    return len(name) <= _MOST_HOST and all(re.fullmatch("[A-Za-z0-9_-]{1,63}", label) for label in labels)
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        ipaddress.IPv6Address(text)
+    except ValueError:
+        return False
+    return True
+
+
 def to_brokers(text: str) -> str:
     """Bootstrap brokers, without blanks."""
-    for broker in text.split(","):
-        host, _, port = broker.strip().rpartition(":")
-        if not re.fullmatch(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]", host) or not _is_port(port):
-            raise InvalidValue("must be host:port, with commas between several")
-    return ",".join(broker.strip() for broker in text.split(","))
+    brokers = [broker.strip() for broker in text.split(",")]
+    if not all(map(_is_broker, brokers)):
+        raise InvalidValue("must be host:port with valid host names, with commas between several")
+    return ",".join(brokers)
 
 
-def _is_port(text: str) -> bool:
-    return bool(re.fullmatch(r"[0-9]{1,5}", text)) and 0 < int(text) < 2**16
+def _is_broker(text: str) -> bool:
+    host, _, port = text.rpartition(":")
+    is_bracketed = host.startswith("[") and host.endswith("]")
+    is_port = re.fullmatch(r"[0-9]{1,5}", port) and 0 < int(port) < 2**16
+    return bool(is_port) and _is_host(host[1:-1] if is_bracketed else host, is_bracketed=is_bracketed)
 
 
 def to_registry(text: str) -> str:
-    """A registry's URL without its last slash, or which of Glue's registries it is."""
+    """A registry's URL with its scheme in lower case and no slash at its end, or which of Glue's registries it is."""
     if text == GLUE or re.fullmatch(r"arn:aws[a-z-]*:glue:[a-z0-9-]+:[0-9]{12}:registry/[A-Za-z0-9_$#.-]{1,255}", text):
         return text
-    return _to_url(text)
-
-
-def _to_url(text: str) -> str:
-    try:
-        url = urlsplit(text)
-        port = url.port  # raises where it is none
-    except ValueError:
-        raise InvalidValue(_NO_REGISTRY) from None
-    if url.scheme not in ("http", "https") or not url.hostname or port == 0 or re.search(r"\s", text):
+    url = to_url(text, "http", "https")
+    if url is None:
         raise InvalidValue(_NO_REGISTRY)
     if url.username is not None or url.password is not None:
         raise InvalidValue("must hold neither user name nor password: set SCHEMA_REGISTRY_SECRET_ARN")
     if url.query or url.fragment:
         raise InvalidValue("must be the registry's base URL, without query and fragment")
-    return text.rstrip("/")
+    return f"{url.scheme}{text[len(url.scheme) :].rstrip('/')}"
 
 
 def to_topic(text: str) -> str:

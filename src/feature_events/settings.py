@@ -208,7 +208,7 @@ def _find_authentication_contradictions(environ: Mapping[str, str], settings: Se
             found.append(f"{name} is not used without SCHEMA_REGISTRY: set that, or leave it out")
         elif name in given and settings.is_glue:
             found.append(f"{name} is not for AWS Glue, which authenticates the function by its role: leave it out")
-        elif name in given and registry.startswith("http:"):
+        elif name in given and (settings.registry or "").startswith("http:"):
             # Basic authentication over http would show the password to everyone on the network path
             found.append(f"{name} needs an https URL in SCHEMA_REGISTRY")
     return found

@@ -30,11 +30,20 @@ class Store(dict[str, Any]):
 
 
 class Events:
-    """The asset's events."""
+    """The asset's events, as Airflow's accessor returns them."""
 
-    def after(self, _: str) -> list[SimpleNamespace]:
-        """All of them: those that were handled, the task must know by their ids."""
-        return [BY_HAND, OF_THE_TOPIC]
+    def after(self, time: str) -> "Page":
+        """Leave out what is before this time."""
+        found = [each for each in (BY_HAND, OF_THE_TOPIC) if each.timestamp >= datetime.fromisoformat(time)]
+        return Page(found)
+
+
+class Page(list[SimpleNamespace]):
+    """An answer that is not limited yet."""
+
+    def limit(self, number: int) -> list[SimpleNamespace]:
+        """Return no more than this number."""
+        return self[:number]
 
 
 def use(store: Store) -> list[Any]:

@@ -17,10 +17,12 @@ from feature_events.layouts.entity_features import EntityFeatures, read_entity_f
 from feature_events.records.change import Change, read_change
 from local.servers.registry import Registry
 from local.servers.stack import Stack
+from tests.consumers.glue_messages import FOUND
 from tests.support.consumers import SentMessage, SentTopic, send
 from tests.support.layouts import to_layouts
 from tests.support.pipelines import CODEC
 from tests.support.records import Json, to_item, to_record
+from tests.support.web_server import ScriptedServer, run_scripted_server
 
 HERE = Path(__file__).parent
 TODAYS = 50
@@ -76,3 +78,23 @@ def sent(stack: Stack, topic: Callable[..., str], registry: str) -> SentTopic:
     messages = (*read_former_messages(), *to_messages(TODAYS))
     send(stack.kafka, name, messages)
     return SentTopic(stack.kafka, registry, name, messages)
+
+
+@pytest.fixture
+def glue() -> Iterator[ScriptedServer]:
+    """A Glue that knows one schema version."""
+    with run_scripted_server() as server:
+        server.script = [FOUND]
+        yield server
+
+
+@pytest.fixture
+def send_all(stack: Stack, topic: Callable[..., str]) -> Callable[..., SentTopic]:
+    """Makes a topic with these messages."""
+
+    def make(messages: list[SentMessage], partitions: int = 1) -> SentTopic:
+        name = topic(partitions)
+        send(stack.kafka, name, messages)
+        return SentTopic(stack.kafka, "glue", name, tuple(messages))
+
+    return make

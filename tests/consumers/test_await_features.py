@@ -5,8 +5,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
+from confluent_kafka import TopicPartition
 
 from local.application.consumers import to_consumer_settings
 from local.servers.stack import Stack
@@ -92,20 +94,67 @@ def test_await_features__goes_on_after_a_restart(
     assert read_committed(stack.kafka, f"example-{NAME}", name) == 3
 
 
-def test_partition__holds_no_more_than_its_most(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The oldest entity is told as if its limit had passed, and no longer keeps the offset back."""
+def to_read(sent: SentMessage, partition: int, offset: int) -> Mock:
+    """The message as the consumer returns it."""
+    message = Mock(error=Mock(return_value=None))
+    message.topic.return_value, message.partition.return_value, message.offset.return_value = "T", partition, offset
+    message.timestamp.return_value = (1, sent.timestamp_ms)
+    message.value.return_value = sent.event  # decoded already
+    return message
+
+
+@pytest.fixture
+def waiting(monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: ANN401  # of the example's module
+    """The recipe's process, which keeps three entities and three ids."""
     program = load(monkeypatch, NAME, "await_features")
-    monkeypatch.setattr(program, "MOST_WAITING", 2)
-    partition, make = program.Partition(frozenset("AB"), 60.0), Events().make
-    messages = [make(f"u-{number}", "A", written=LONG_AGO) for number in range(3)]
-    for offset, each in enumerate(messages):
-        partition.add(each.event, offset, LONG_AGO)
-    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == [
-        told("incomplete", "u-0", "A", messages[0])
-    ]
-    assert partition.safe_offset == 1
+    monkeypatch.setattr(program, "MOST_WAITING", 3)
+    monkeypatch.setattr(program, "REMEMBERED", 3)
+    return program.Waiting(Mock(), lambda value, _: value, frozenset("AB"), 60.0)
+
+
+def read_printed(capsys: pytest.CaptureFixture[str]) -> list[Any]:
+    """What the recipe has printed since the last look."""
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def read(waiting: Any, *messages: Mock) -> None:  # noqa: ANN401  # of the example's module
+    """Let the process read these messages."""
+    for each in messages:
+        waiting._consumer.poll.return_value = each  # noqa: SLF001  # its consumer, which is a mock
+        waiting.poll()
+
+
+def stored(waiting: Any) -> dict[int, int]:  # noqa: ANN401  # of the example's module
+    """The last offset to commit of each partition."""
+    calls = waiting._consumer.store_offsets.call_args_list  # noqa: SLF001  # its consumer, which is a mock
+    return {each.partition: each.offset for call in calls for each in call.kwargs["offsets"]}
+
+
+def test_waiting__keeps_no_more_than_its_most_in_all_partitions(
+    waiting: Any,  # noqa: ANN401  # of the example's module
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The oldest entity of the process is told as if its limit had passed, and no longer keeps its offset back."""
+    make = Events().make
+    messages = [make(f"u-{number}", "A", written=LONG_AGO + number) for number in range(8)]
+    read(waiting, *(to_read(each, number % 4, number // 4) for number, each in enumerate(messages)))
+    assert read_printed(capsys) == [told("incomplete", f"u-{number}", "A", messages[number]) for number in range(5)]
+    assert stored(waiting) == {0: 2, 1: 1, 2: 1, 3: 1}
+    assert len(waiting._seen._ids) == 3  # noqa: SLF001  # what must not grow
+
+
+def test_waiting__reads_again_what_it_gave_away(
+    waiting: Any,  # noqa: ANN401  # of the example's module
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A partition that comes back is read from an earlier offset: its events are then no repeats; others' still are."""
+    make = Events().make
+    one, two, other = (make(*each, written=LONG_AGO) for each in (("u-1", "A"), ("u-1", "B"), ("u-2", "A")))
+    read(waiting, to_read(one, 0, 0), to_read(other, 1, 0))
+    waiting.forget(None, [TopicPartition("T", 0)])
+    read(waiting, to_read(one, 0, 0), to_read(other, 1, 1), to_read(two, 0, 1))
+    assert read_printed(capsys) == [told("complete", "u-1", "AB", one, two)]
+    assert stored(waiting) == {0: 2, 1: 0}
 
 
 def test_await_features__refuses_a_limit_that_is_no_number(tmp_path: Path) -> None:

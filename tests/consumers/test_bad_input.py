@@ -15,11 +15,11 @@ from tests.support.consumer_failures import read_committed, run_to_end
 from tests.support.consumers import run_example, send
 from tests.support.web_server import Answer, run_scripted_server
 
-PROGRAMS = ("python", "lambda", "await-features", "start-job")
+PROGRAMS = ("python", "lambda", "await-features", "start-job", "job-complete")
 ANOTHER_FORMAT = b'{"card": "4111111111111111"}'
 UNKNOWN_SCHEMA = b"\x00\x00\x00\x27\x0fsecret-payload"
 CUT_OFF = b"\x00" + FIRST_ID.to_bytes(4) + b"\x48secret-payload"
-CONSUMERS_OF_KAFKA = ("python", "await-features", "start-job")
+CONSUMERS_OF_KAFKA = ("python", "await-features", "start-job", "job-complete")
 NO_REGISTRY = {
     "a wrong URL": (Answer(404, b"<html>no such page</html>"), "HTTP status 404"),
     "no rights": (Answer.of(403, {"error_code": 40301, "message": "not yours"}), "HTTP status 403"),
@@ -50,7 +50,8 @@ def test_program__ends_at_what_it_cannot_read(  # noqa: PLR0913  # five are fixt
     assert "Traceback" not in ended.log
     assert "secret" not in ended.log
     assert "4111" not in ended.log
-    assert read_committed(stack.kafka, f"example-{program}", name) == 1
+    committed = read_committed(stack.kafka, f"example-{program}", name)
+    assert committed == 1 or (program == "job-complete" and committed < 0), "only there the first event still waits"
 
 
 @pytest.mark.parametrize("program", CONSUMERS_OF_KAFKA)
@@ -80,7 +81,8 @@ def test_programs__ask_the_registry_for_schemas_alone(stack: Stack, topic: Calla
         with run_scripted_server() as server:
             server.script = [Answer.of(200, {"schema": SHIPPED_SCHEMA})]
             settings = to_consumer_settings(stack.kafka, server.url, name) | to_aws_environment(stack.aws)
-            run_example(program, {**settings, "FEATURES": "age", "JOBS_TABLE": name}, 1, tmp_path / program)
+            settings |= {"FEATURES": "age", "JOBS_TABLE": name, "QUIET_MINUTES": "0.02"}
+            run_example(program, settings, 1, tmp_path / program)
         assert {urlsplit(each.path).path for each in server.requests} == {f"/schemas/ids/{FIRST_ID}"}
 
 

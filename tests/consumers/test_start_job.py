@@ -13,6 +13,7 @@ from local.application.consumers import to_consumer_settings
 from local.environment import to_aws_environment
 from local.servers.stack import Stack
 from tests.consumers.conftest import to_sent
+from tests.support.consumer_failures import run_to_end
 from tests.support.consumers import SentMessage, prepare, run_example, send
 from tests.support.example_modules import load
 from tests.support.records import to_item, to_record
@@ -54,6 +55,37 @@ def test_start_job__starts_each_job_once(
     send(stack.kafka, name, [later, one, three])
     printed = run_example(NAME, settings, 1, tmp_path / "again")
     assert [without_name(each) for each in printed] == [("c-3", three.event["event_id"])]
+
+
+def to_backfilled(event: SentMessage) -> SentMessage:
+    """The event as a backfill sends it."""
+    headers = {name: text for name, text in event.headers.items() if name != "ce_sequence"}
+    return event._replace(headers={**headers, "ce_backfill": "true"})
+
+
+@pytest.mark.parametrize(("setting", "started"), [("", ["c-2"]), ("false", ["c-2"]), ("true", ["c-1", "c-2"])])
+def test_start_job__starts_no_job_of_a_backfill_unless_told(  # noqa: PLR0913  # four are fixtures
+    *, stack: Stack, topic: Callable[..., str], registry: str, tmp_path: Path, setting: str, started: list[str]
+) -> None:
+    """A backfill announces the features of jobs of long ago; it does not keep a job from its live events either."""
+    name = topic()
+    old, live = to_backfilled(to_event(1, "c-1")), to_event(3, "c-2")
+    send(stack.kafka, name, [old, to_backfilled(to_event(2, "c-2")), live])
+    settings = {
+        **to_consumer_settings(stack.kafka, registry, name),
+        **to_aws_environment(stack.aws),
+        "JOBS_TABLE": name,
+        "START_BACKFILLED": setting,
+    }
+    printed = run_example(NAME, settings, len(started), tmp_path / "log")
+    assert [each["compute_id"] for each in printed] == started
+
+
+def test_start_job__refuses_a_setting_that_is_neither(tmp_path: Path) -> None:
+    """One line says what it must be."""
+    settings = to_consumer_settings("127.0.0.1:1", "http://127.0.0.1:1", "events")
+    ended = run_to_end(NAME, {**settings, "START_BACKFILLED": "yes"}, tmp_path / "log")
+    assert (ended.status, ended.log.splitlines()) == (1, ["START_BACKFILLED must be true or false"])
 
 
 @pytest.fixture

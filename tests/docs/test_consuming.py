@@ -54,6 +54,15 @@ def test_examples__are_all_there() -> None:
     assert sorted(told) == sorted(read_consumers())
 
 
+def test_examples__read_the_wire_formats_that_the_page_says() -> None:
+    """A program that `make consume` runs on a stack is told to read that stack's events, and no other."""
+    told: dict[str, list[str]] = {}
+    for cell, (confluent, glue) in read_table("program", TEXT.partition("How your cluster")[0]).items():
+        formats = [name for name, text in (("confluent", confluent), ("glue", glue)) if text.startswith("yes")]
+        told |= dict.fromkeys(re.findall(r"[\w-]+", cell), formats)
+    assert told == {name: list(each.registries) for name, each in read_consumers().items()}
+
+
 def test_examples__have_their_programs_linked() -> None:
     """The file that an example runs, or the one that it is about, is linked from the page."""
     linked = {found.split("/")[0] for found in re.findall(r"\]\(\.\./examples/consumers/([^)#]+)\)", TEXT)}
@@ -122,10 +131,8 @@ def test_sam__is_told_what_exists(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_parameters__are_the_templates() -> None:
     """A parameter that the page names is one of the Lambda example's, or of the deployment's."""
-    known = {
-        *yaml_parse(TEMPLATE.read_text())["Parameters"],
-        *yaml_parse((ROOT / "template.yaml").read_text())["Parameters"],
-    }
+    templates = [TEMPLATE, ROOT / "template.yaml", ROOT / "table.yaml"]
+    known = {name for template in templates for name in yaml_parse(template.read_text())["Parameters"]}
     before_java, _, _ = TEXT.partition("### Java")  # whose names are classes
     named = set(re.findall(r"`((?:[A-Z][a-z]+){2,})(?:=\w+)?`", before_java))
     actions = set(re.findall(r"`(?:kafka-cluster:)?([A-Z]\w+)`", "".join(read_table("where", TEXT)["MSK with IAM"])))

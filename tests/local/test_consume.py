@@ -5,14 +5,16 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 from rich.console import Console
 
-from local.application.consumers import ExampleConsumer
+from local.application.consumers import ExampleConsumer, read_consumers
 from local.commands import consume as command
 from local.commands import running_stack
 from local.errors import LocalError
+from local.servers.registry import CONFLUENT, GLUE
 from local.servers.topic import TOPIC
 
 STACK = SimpleNamespace(kafka="127.0.0.1:9", registry="http://127.0.0.1:8", aws="http://127.0.0.1:7")
@@ -25,7 +27,7 @@ class Become(Exception):
 @pytest.fixture
 def console() -> Console:
     """A console that shows nothing."""
-    return Console(file=io.StringIO())
+    return Console(file=io.StringIO(), width=120)
 
 
 @pytest.fixture
@@ -42,11 +44,27 @@ def became(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, Sequence[str], M
     return found
 
 
-def give(monkeypatch: pytest.MonkeyPatch, **commands: Sequence[Sequence[str]] | Sequence[str]) -> None:
+def give(
+    monkeypatch: pytest.MonkeyPatch,
+    registry: str = CONFLUENT,
+    **commands: Sequence[Sequence[str]] | Sequence[str],
+) -> None:
     """Lets the example in Go have these commands, on a stack that is up."""
-    example = ExampleConsumer(**{"name": "go", "needs": [], "prepare": [], "run": ["./consume"], **commands})  # type: ignore[arg-type]  # each has its own type
+    usual = {"registries": [CONFLUENT], "needs": [], "prepare": [], "run": ["./consume"]}
+    example = ExampleConsumer(**{"name": "go", **usual, **commands})  # type: ignore[arg-type]  # each has its own type
     monkeypatch.setattr(command, "read_consumers", lambda: {"go": example})
-    monkeypatch.setattr(command, "find_running", lambda: STACK)
+    set_stack(monkeypatch, registry)
+
+
+def set_stack(monkeypatch: pytest.MonkeyPatch, registry: str) -> None:
+    """Let a stack be up, to which the application is deployed with this registry."""
+    told = {"Parameters": [{"ParameterKey": "SchemaRegistry", "ParameterValue": STACK.registry}]}
+    if registry == GLUE:
+        told = {"Parameters": [{"ParameterKey": "SchemaRegistry", "ParameterValue": GLUE}]}
+    cloudformation = Mock(**{"describe_stacks.return_value": {"Stacks": [told]}})
+    stack = SimpleNamespace(**vars(STACK), clients=SimpleNamespace(cloudformation=cloudformation))
+    monkeypatch.setattr(command, "find_running", lambda: stack)
+    monkeypatch.setattr(running_stack, "find_running", lambda: stack)
 
 
 def test_consume__becomes_the_example(
@@ -65,6 +83,63 @@ def test_consume__becomes_the_example(
     assert settings.items() <= environment.items()
     assert environment["AWS_ENDPOINT_URL"] == STACK.aws
     assert environment.keys().isdisjoint({"AWS_PROFILE", "ALL_PROXY", "https_proxy"})
+
+
+def test_consume__tells_an_example_of_glue(
+    console: Console, monkeypatch: pytest.MonkeyPatch, became: list[tuple[Path, Sequence[str], Mapping[str, str]]]
+) -> None:
+    """The stack's own registry has no schema of such events."""
+    give(monkeypatch, GLUE, registries=[CONFLUENT, GLUE])
+    with pytest.raises(Become):
+        command.consume(console, example="go")
+    [(_, _, environment)] = became
+    assert environment["SCHEMA_REGISTRY"] == "glue"
+    assert environment["AWS_ENDPOINT_URL"] == STACK.aws
+
+
+@pytest.mark.parametrize(
+    ("example", "registry"),
+    [
+        (name, registry)
+        for name, each in read_consumers().items()
+        for registry in (CONFLUENT, GLUE)
+        if registry not in each.registries
+    ],
+)
+def test_consume__runs_no_example_that_cannot_read_the_events(  # four are fixtures and parameters
+    *, console: Console, monkeypatch: pytest.MonkeyPatch, example: str, registry: str
+) -> None:
+    """One sentence says what the example reads, what the stack writes, and which examples read that."""
+    set_stack(monkeypatch, registry)
+    monkeypatch.setattr(ExampleConsumer, "find_missing", lambda _: [])
+    readers = [name for name, each in read_consumers().items() if registry in each.registries]
+    with pytest.raises(LocalError) as refused:
+        command.consume(console, example=example)
+    read, written = ("Confluent", "AWS Glue") if registry == GLUE else ("AWS Glue", "Confluent")
+    assert str(refused.value) == (
+        f"the example {example} reads {read}'s wire format only, but this stack writes {written}'s wire format: "
+        f"EXAMPLE must be one of {', '.join(sorted(readers))}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("registry", "address", "examples"),
+    [
+        (CONFLUENT, STACK.registry, "(docs/consuming.md)\n"),
+        (GLUE, "AWS Glue, at the address of AWS", "EXAMPLE=java-glue or python\n"),
+    ],
+)
+def test_addresses__fit_the_registry(
+    console: Console, monkeypatch: pytest.MonkeyPatch, registry: str, address: str, examples: str
+) -> None:
+    """With AWS Glue the local registry has no schema of the events, and most examples cannot read them."""
+    set_stack(monkeypatch, registry)
+    running_stack.show_addresses(console)
+    assert isinstance(console.file, io.StringIO)
+    shown = console.file.getvalue()
+    assert f"  registry  {address}\n" in shown
+    assert examples in shown
+    assert (STACK.registry in shown) == (registry == CONFLUENT)
 
 
 def test_consume__names_the_examples(console: Console) -> None:

@@ -209,7 +209,11 @@ ENDS = {
         BAD,
         "6 of the function's settings are invalid:\n- TABLE_LAYOUTS layout 1, colour: ",
     ),
-    "layouts are no JSON": ("layouts.json", "[{", "- TABLE_LAYOUTS must be a JSON list of layouts; this is no JSON"),
+    "layouts are no JSON": (
+        "layouts.json",
+        "[{",
+        "- TABLE_LAYOUTS must be a JSON list of layouts: invalid JSON (line 1, column 3: Expecting property name",
+    ),
     "layouts are a word": ("layouts.json", "default", "layouts.json must hold a JSON list of layouts"),
     "layouts are empty": ("layouts.json", "", "layouts.json must hold a JSON list of layouts"),
     "records are empty": ("records.jsonl", "\n", "records.jsonl has no records: write one in each line, or an event"),

@@ -6,6 +6,7 @@ The expectation is read from the raw record, by the fields' definitions and none
 import json
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,6 +28,7 @@ TIMES: list[Any] = ["string", *({"type": "long", "logicalType": f"timestamp-{uni
 TYPES: dict[str, list[Any]] = {
     **{name: ["string"] for name in NINE},
     **{name: ["string"] for name in DETAILS},
+    "event_id": ["string", {"type": "string", "logicalType": "uuid"}],
     "features": [NAMES],
     "stream_time": TIMES,
     "changed_features": [NAMES],
@@ -35,6 +37,7 @@ TYPES: dict[str, list[Any]] = {
 }
 DEFAULTS: dict[str, list[Any]] = {
     **{name: [["unknown"] if types == [NAMES] else "unknown"] for name, types in TYPES.items()},
+    "event_id": ["unknown", str(UUID(int=0))],
     "stream_time": ["1970-01-01T00:00:00.000Z", 0, 0],
     "backfill": [True],
 }
@@ -111,6 +114,8 @@ def to_expected(field: Json, values: dict[str, Any]) -> object:
         return None
     if name == "stream_time":
         return to_expected_time(types, field.get("default") if value is None else value)
+    if name == "event_id" and "string" not in types:
+        return UUID(str(value))
     return field["default"] if value is None else value
 
 

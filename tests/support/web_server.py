@@ -26,6 +26,10 @@ class Answer(NamedTuple):
         return cls(status, json.dumps(body).encode())
 
 
+ABSENT = Answer.of(404, {"error_code": 40401, "message": "Subject not found"})
+"""What a schema registry answers about a subject that it does not have."""
+
+
 class Request(NamedTuple):
     """One request as it came."""
 

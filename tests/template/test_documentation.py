@@ -19,16 +19,12 @@ from feature_events.metrics import METRICS
 from feature_events.redrives.report import Report
 from feature_events.redrives.request import Request, read_request
 from local.paths import ROOT, TOOLS
-from tests.template.document import EVERYTHING, STREAMS, TABLE_KEY, read_template, to_members, transform
-from tests.template.expansion import expand
-from tests.template.policy_rules import find_large_inline_policies, find_large_managed_policies
+from tests.template.document import read_template, to_members
+from tests.template.expansion import SETS, STACK, expand_set
 
 DOCUMENT = ROOT / "docs" / "deploying.md"
 TEXT = DOCUMENT.read_text()
 TEMPLATE = read_template()
-EITHER = (transform({"SchemaId": "7"}), transform({**EVERYTHING, "SchemaId": "", "StreamArns": ",".join(STREAMS)}))
-PARAMETER_BYTES = 4096
-"""https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html (parameter values)"""
 NOTHING = {"needed": None, "empty": ""}
 
 
@@ -69,7 +65,7 @@ def test_parameters__are_all_told_with_their_defaults() -> None:
 def test_names__exist() -> None:
     """Every name in the text that is written like one of the template's or like a metric's exists."""
     names = set(re.findall(r"`([A-Z][a-z]+(?:[A-Z][a-z0-9]+)+)`", TEXT))
-    statements = [statement for policy in read_roles() for statement in policy["PolicyDocument"]["Statement"]]
+    statements = read_statements()
     actions = {str(action).partition(":")[2] for each in statements for action in to_members(each["Action"])}
     values = {value for parameter in TEMPLATE["Parameters"].values() for value in parameter.get("AllowedValues", [])}
     sids = {each["Sid"] for each in statements}
@@ -83,77 +79,40 @@ def test_names__exist() -> None:
     assert names <= {*TEMPLATE["Parameters"], *TEMPLATE["Resources"], *TEMPLATE["Outputs"], *sids, *actions, *values}
 
 
-def read_roles() -> list[dict[str, Any]]:
-    """The policies of all roles under every option."""
-    templates = [
-        *EITHER,
-        transform({"SchemaId": "7", "KafkaAuth": "iam", "KafkaClusterArn": "arn:x:cluster/y"}),
-    ]
+def read_statements() -> list[dict[str, Any]]:
+    """Every statement of a role under any set of parameters."""
     return [
-        policy
-        for template in templates
-        for resource in template["Resources"].values()
-        if resource["Type"] in {"AWS::IAM::Role", "AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"}
+        statement
+        for name in SETS
+        for resource in expand_set(name)["Resources"].values()
+        if resource["Type"] in {"AWS::IAM::Role", "AWS::IAM::ManagedPolicy"}
         for policy in resource["Properties"].get("Policies", [resource["Properties"]])
+        for statement in policy["PolicyDocument"]["Statement"]
     ]
 
 
 def test_statements__are_all_told() -> None:
     """Every statement of the roles is in the table, and no other."""
-    made = {statement["Sid"] for policy in read_roles() for statement in policy["PolicyDocument"]["Statement"]}
+    made = {statement["Sid"] for statement in read_statements()}
     assert set(read_tables("statement")) == made
 
 
-def test_streams__are_as_many_as_a_parameter_can_have() -> None:
-    """The greatest numbers of streams that the text names fit into the parameter, and one more does not.
-
-    The roles' policies have room for as many.
-    """
-    told = re.findall(r"(\d+)\s(?:streams )?of tables whose names have (\d+)", TEXT)
-    assert len(told) == 2
-    for number, length in told:
-        tables = [f"{each:03}".rjust(int(length), "t") for each in range(int(number) + 1)]
-        arns = [STREAMS[0].replace("/one/", f"/{table}/") for table in tables]
-        assert len(",".join(arns)) > PARAMETER_BYTES >= len(",".join(arns[:-1]))
-        expanded = expand(read_template(), {**EVERYTHING, "StreamArns": ",".join(arns[:-1])})
-        assert list(find_large_inline_policies(expanded)) == []
-        assert list(find_large_managed_policies(expanded)) == []
-
-
-def test_table_keys__are_as_many_as_their_policy_can_have() -> None:
-    """The number of keys that the text names fits into the managed policy in every region, and many more do not."""
-    (told,) = re.findall(r"room for (\d+) keys", TEXT)
-    for number, fits in ((int(told), True), (int(told) + 10, False)):
-        keys = [TABLE_KEY.replace("us-east-1", "ap-southeast-1")] * number
-        expanded = expand(read_template(), {**EVERYTHING, "TableKmsKeyArns": ",".join(keys)})
-        assert (list(find_large_managed_policies(expanded)) == []) is fits
-
-
 def test_outputs__are_all_told() -> None:
-    """Every output is in the table, and no other; each is exported under its own name."""
+    """Every output is in the table, and no other."""
     assert set(read_tables("output")) == set(TEMPLATE["Outputs"])
-    exported = {name: output["Export"]["Name"]["Fn::Sub"] for name, output in TEMPLATE["Outputs"].items()}
-    assert exported == {name: f"${{AWS::StackName}}-{name}" for name in TEMPLATE["Outputs"]}
 
 
 def test_alarms__are_all_told() -> None:
     """Every alarm is in the table by the name that a page shows, and no other."""
-    names = set()
-    for template in EITHER:
-        for resource in template["Resources"].values():
-            if resource["Type"] == "AWS::CloudWatch::Alarm":
-                text = resource["Properties"]["AlarmName"]
-                text = text["Fn::Sub"] if isinstance(text, dict) else text
-                text = text[0] if isinstance(text, list) else text
-                names.add(re.sub(r" from .*", " from ...", text.replace("${AWS::StackName} ", "")))
+    alarms = [
+        (name, resource["Properties"]["AlarmName"])
+        for name in ("own tables", "attachment")
+        for resource in expand_set(name)["Resources"].values()
+        if resource["Type"] == "AWS::CloudWatch::Alarm"
+    ]
+    stacks = {"own tables": STACK, "attachment": "feature-events"}
+    names = {re.sub(r" (from|of) one$", r" \1 ...", text.removeprefix(f"{stacks[name]} ")) for name, text in alarms}
     assert set(read_tables("alarm")) == names
-
-
-def test_times__are_those_that_may_be() -> None:
-    """The list of times is the parameter's."""
-    (listed,) = re.findall(r"Times that `DeliveryTimeoutMs` may have: ([\d,\s]+);", TEXT)
-    allowed = TEMPLATE["Parameters"]["DeliveryTimeoutMs"]["AllowedValues"]
-    assert [int(each) for each in listed.split(",")] == allowed
 
 
 @cache
@@ -242,5 +201,5 @@ def test_commands__are_of_tools_that_are_checked() -> None:
 
 def test_make_commands__exist() -> None:
     """Each target is the Makefile's."""
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert {each.split()[1] for each in COMMANDS if each.startswith("make ")} <= targets

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -24,7 +25,8 @@ ENVIRON = {
     "SCHEMA_ID": "7",
     "KAFKA_PROPERTIES": '{"test.mock.num.brokers": 1}',
 }
-NAMES = ("SCHEMA_REGISTRY", "TOPIC_NAME", "DEAD_LETTER_BUCKET", *ENVIRON)
+UUID_TEXT = {"type": "string", "logicalType": "uuid"}
+NAMES = ("SCHEMA_REGISTRY", "SCHEMA_VERSION", "TOPIC_NAME", "DEAD_LETTER_BUCKET", *ENVIRON)
 
 type Load = Callable[..., ModuleType]
 
@@ -104,8 +106,8 @@ def test_handler__says_how_old_a_batch_is_before_anything_fails(
     assert line["RecordAge"][0] == pytest.approx((time.time() - CREATED) * 1000, abs=60_000)
 
 
-@pytest.mark.parametrize("event", [{}, {"Records": None}, {"Records": {"a": 1}}])
-def test_handler__refuses_what_is_no_batch(load: Load, event: dict[str, Any]) -> None:
+@pytest.mark.parametrize("event", [{}, {"Records": None}, {"Records": {"a": 1}}, [], None, "check", [{"check": True}]])
+def test_handler__refuses_what_is_no_batch(load: Load, event: Any) -> None:  # noqa: ANN401  # any JSON
     """An invocation by something else says so, and is no silent success."""
     with pytest.raises(Misconfigured, match="no Records"):
         load(**ENVIRON).handler(event, FakeContext())
@@ -116,6 +118,33 @@ def test_handler__sends_nothing_when_there_is_no_time_to_answer(load: Load) -> N
     record = to_record()
     answer = load(**ENVIRON).handler({"Records": [record]}, FakeContext(milliseconds=3000))
     assert answer == {"batchItemFailures": [{"itemIdentifier": number_of(record)}]}
+
+
+@pytest.mark.parametrize("kind", [UUID_TEXT, ["null", UUID_TEXT], [UUID_TEXT, "string"]])
+def test_handler__delivers_under_a_schema_whose_event_id_is_a_uuid(load: Load, kind: object) -> None:
+    """A team's own schema may say so; fastavro raises ValueError for any other text (fastavro 838)."""
+    schema = json.dumps({"type": "record", "name": "E", "fields": [{"name": "event_id", "type": kind}]})
+    with run_scripted_server() as registry:
+        registry.script = [Answer.of(200, {"id": 12, "version": 3, "schema": schema})]
+        module = load(**{**ENVIRON, "SCHEMA_ID": "", "SCHEMA_REGISTRY": registry.url, "SCHEMA_VERSION": "latest"})
+        assert module.handler({"Records": [to_record()]}, FakeContext()) == {"batchItemFailures": []}
+        assert module.handler({"check": True}, FakeContext())["checks"][-2]["ok"]
+
+
+@pytest.mark.parametrize(
+    "field", [{"name": "entity_id", "type": UUID_TEXT}, {"name": "x", "type": UUID_TEXT, "default": ""}]
+)
+def test_handler__names_a_field_that_readers_could_not_read(load: Load, field: dict[str, Any]) -> None:
+    """The check and the first invocation say it, and the import has not failed."""
+    fields = [{"name": "event_id", "type": "string"}, field]
+    schema = json.dumps({"type": "record", "name": "E", "fields": fields})
+    with run_scripted_server() as registry:
+        registry.script = [Answer.of(200, {"id": 12, "version": 3, "schema": schema})]
+        module = load(**{**ENVIRON, "SCHEMA_ID": "", "SCHEMA_REGISTRY": registry.url, "SCHEMA_VERSION": "latest"})
+        checks = {each["name"]: each for each in module.handler({"check": True}, FakeContext())["checks"]}
+        assert field["name"] in checks["schema"]["detail"]
+        with pytest.raises(Misconfigured, match=rf"field.* {field['name']}\b"):
+            module.handler({"Records": [to_record()]}, FakeContext())
 
 
 @pytest.mark.parametrize("schema_id", ["7", "11111111-2222-3333-4444-555555555555"])
@@ -144,3 +173,64 @@ def test_handler__checks_an_embedded_broker(load: Load) -> None:
     """With librdkafka's own broker in the place of Kafka all but the missing bucket is green."""
     report = load(**ENVIRON).handler({"check": True}, FakeContext())
     assert [each["name"] for each in report["checks"] if not each["ok"]] == ["dead letters"]
+
+
+@pytest.mark.parametrize("part", ["Codec", "TableLayouts", "find_schema", "to_properties", "read_settings"])
+def test_handler__checks_after_any_exception_at_the_start(
+    load: Load, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    """Also a bug leaves the import whole: the preflight check answers, and the first invocation raises the error."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("hidden")
+
+    monkeypatch.setattr(f"feature_events.wiring.{part}", fail)
+    module = load(**ENVIRON)
+    report = module.handler({"check": True}, FakeContext())
+    assert [each["name"] for each in report["checks"]][:2] == ["settings", "table layouts"]
+    with pytest.raises(ZeroDivisionError):
+        module.handler({"Records": [to_record()]}, FakeContext())
+    monkeypatch.undo()
+    for name, value in ENVIRON.items():
+        monkeypatch.setenv(name, value)
+    assert module.handler({"Records": [to_record()]}, FakeContext()) == {"batchItemFailures": []}
+
+
+@pytest.mark.parametrize(
+    ("part", "name"),
+    [
+        ("read_settings", "settings"),
+        ("to_layout_probes", "table layouts"),
+        ("open_probes", "authentication"),
+        ("to_registry_stages", "schema"),
+    ],
+)
+def test_handler__checks_the_other_parts_after_any_exception_in_one(
+    load: Load, monkeypatch: pytest.MonkeyPatch, part: str, name: str
+) -> None:
+    """The report says where it was raised, and nothing of its text, which may hold anything."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("hidden")
+
+    module = load(**ENVIRON)
+    monkeypatch.setattr(f"feature_events.preflight.check.{part}", fail)
+    report = module.handler({"check": True}, FakeContext())
+    [finding] = [each for each in report["checks"] if each["name"] == name]
+    assert re.fullmatch(
+        r"unexpected ZeroDivisionError \(test_handler.py, line \d+\): report this line", finding["detail"]
+    )
+    assert report["checks"][-1]["name"] == "dead letters"
+
+
+def test_handler__checks_the_tables_that_the_event_names(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each name becomes a check of its own; a mistake is one failed check, and the other checks run."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:1")
+    monkeypatch.setattr("feature_events.layouts.probe._DESCRIBE_SECONDS", 0.1)
+    function = load(**ENVIRON)
+    named = function.handler({"check": True, "tables": ["orders", "users"]}, FakeContext())["checks"]
+    assert [each["name"] for each in named[1:3]] == ["layout of orders", "layout of users"]
+    mistaken = function.handler({"check": True, "tables": "orders"}, FakeContext())["checks"]
+    assert mistaken[1]["name"] == "table layouts"
+    assert (mistaken[1]["ok"], mistaken[1]["detail"].partition(" in ")[0]) == (False, '"tables"')
+    assert [each["name"] for each in mistaken[2:]] == [each["name"] for each in named[3:]]

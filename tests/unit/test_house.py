@@ -10,6 +10,7 @@ ORDER = (
     "deadline",
     "logs",
     "metrics",
+    "json_text",
     "setting_values",
     "kafka_properties",
     "layout_language",

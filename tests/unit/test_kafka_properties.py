@@ -65,7 +65,7 @@ def test_start__refuses_a_property_by_its_name(name: str, value: object) -> None
 @pytest.mark.parametrize("value", ['"a"', '"b"'])
 def test_start__refuses_the_same_property_twice(value: str) -> None:
     """JSON would take the last of two values, whichever was meant."""
-    with pytest.raises(Misconfigured, match=r"must not hold twice: client\.id"):
+    with pytest.raises(Misconfigured, match=r"client\.id is written twice"):
         start(f'{{"client.id": "a", "client.rack": "r", "client.id": {value}}}')
 
 

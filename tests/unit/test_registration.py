@@ -13,7 +13,7 @@ from feature_events.events.schema import SHIPPED_SCHEMA, read_shipped_schema
 from tests.support.doubles import FakeContext
 from tests.support.failures import in_memory
 from tests.support.resolver import hanging_resolver
-from tests.support.web_server import Answer, ScriptedServer, run_scripted_server
+from tests.support.web_server import ABSENT, Answer, ScriptedServer, run_scripted_server
 
 SUBJECT = "FEATURE_AVAILABILITY_EVENTS-value"
 TAKEN = Answer(200, b"")
@@ -63,7 +63,7 @@ def test_handler__answers_with_id_and_version(registry: ScriptedServer, cloudfor
 def test_handler__repeats_the_registrys_reasons(registry: ScriptedServer, cloudformation: ScriptedServer) -> None:
     """What a check of compatibility says is told, as long as it fits into an answer; nothing is registered."""
     messages = ["READER_FIELD_MISSING_DEFAULT_VALUE: note", "xxx" + "é" * 9000]
-    registry.script = [Answer.of(404, {}), Answer.of(200, {"is_compatible": False, "messages": messages})]
+    registry.script = [ABSENT, Answer.of(200, {"is_compatible": False, "messages": messages})]
     answer = ask(cloudformation)
     assert answer["Status"] == "FAILED"
     assert "it says: READER_FIELD_MISSING_DEFAULT_VALUE: note; xxx" in answer["Reason"]
@@ -74,7 +74,7 @@ def test_handler__repeats_the_registrys_reasons(registry: ScriptedServer, cloudf
 def test_handler__registers_where_nothing_is(registry: ScriptedServer, cloudformation: ScriptedServer) -> None:
     """A subject without versions has nothing to be compatible with."""
     found = Answer.of(200, {"id": 1, "version": 1})
-    registry.script = [Answer.of(404, {}), Answer.of(404, {}), Answer.of(200, {"id": 1}), found]
+    registry.script = [ABSENT, ABSENT, ABSENT, Answer.of(200, {"id": 1}), found]
     assert ask(cloudformation, "Update")["Data"] == {"SchemaId": "1", "SchemaVersion": "1"}
 
 
@@ -101,7 +101,7 @@ def test_handler__registers_the_schema_that_is_asked_for(
     monkeypatch.setenv("SCHEMA_FILE", "feature_trigger_v2.avsc")
     found = Answer.of(200, {"id": 2, "version": 2})
     versions = [Answer.of(200, [1, 3]), VERSION_1, VERSION_1]
-    registry.script = [Answer.of(404, {}), COMPATIBLE, *versions, Answer.of(200, {"id": 2}), found]
+    registry.script = [ABSENT, COMPATIBLE, *versions, Answer.of(200, {"id": 2}), found]
     assert ask(cloudformation)["Data"] == {"SchemaId": "2", "SchemaVersion": "2"}
     assert [request.path.rpartition(f"{SUBJECT}")[2] for request in registry.requests] == [
         "",
@@ -123,7 +123,7 @@ def test_handler__registers_no_schema_that_breaks_a_reader(
     former = json.loads(SHIPPED_SCHEMA)
     former["fields"].append({"name": "note", "type": "string"})
     version = Answer.of(200, {"id": 1, "version": 1, "schema": json.dumps(former)})
-    registry.script = [Answer.of(404, {}), COMPATIBLE, Answer.of(200, [1]), version]
+    registry.script = [ABSENT, COMPATIBLE, Answer.of(200, [1]), version]
     answer = ask(cloudformation)
     assert answer["Status"] == "FAILED"
     assert "With version 1, its events cannot be read: note is not written and has no default" in answer["Reason"]
@@ -135,7 +135,7 @@ def test_handler__registers_where_the_registry_calls_no_version_compatible(
 ) -> None:
     """Some registries call a subject compatible that they do not have."""
     found = Answer.of(200, {"id": 1, "version": 1})
-    registry.script = [Answer.of(404, {}), COMPATIBLE, Answer.of(404, {}), Answer.of(200, {"id": 1}), found]
+    registry.script = [ABSENT, COMPATIBLE, ABSENT, Answer.of(200, {"id": 1}), found]
     assert ask(cloudformation)["Data"] == {"SchemaId": "1", "SchemaVersion": "1"}
 
 
@@ -165,7 +165,7 @@ def test_handler__answers_before_its_time_is_over(registry: ScriptedServer, clou
     registry.script = [Answer(200, b"{}", delay=1)]
     answer = ask(cloudformation, milliseconds=int(registration.ANSWER_SECONDS * 1000) + 100)
     assert answer["Status"] == "FAILED"
-    assert "more time" in answer["Reason"]
+    assert "set RegisterSchema to false and SchemaId" in answer["Reason"]
 
 
 def test_handler__answers_to_what_nobody_expected(

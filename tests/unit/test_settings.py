@@ -12,7 +12,6 @@ from feature_events.settings import Settings, read_settings
 ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:"
 GLUE_REGISTRY = "arn:aws:glue:eu-west-1:123456789012:registry/events.v1"
 VERSION = UUID("0a1b2c3d-0000-4000-8000-00000000ffff")
-STREAM = "arn:aws:dynamodb:eu-west-1:123456789012:table/users.v1/stream/"
 LEAST = {"KAFKA_BROKER_URL": "b-1.msk:9092", "SCHEMA_ID": "7"}
 GIVEN = {
     "GLUE_COMPATIBILITY": "BACKWARD",
@@ -21,9 +20,8 @@ GIVEN = {
     "TOPIC_NAME": "features.v1",
     "SCHEMA_VERSION": "3",
     "AUTO_REGISTER_SCHEMAS": "false",
-    "STREAM_ARNS": f"{STREAM}2026-01-01T00:00:00.000, {STREAM}2026-01-02T00:00:00.000",
+    "OWN_TABLES": "users.v1, merchants_v1",
     "FEATURES_MODE": "changed",
-    "EVENT_HEADERS": "none",
     "KAFKA_COMPRESSION": "lz4",
     "KAFKA_PROPERTIES": '{"client.rack": "use1-az1", "socket.nagle.disable": true, "reconnect.backoff.ms": 10}',
     "DELIVERY_TIMEOUT_MS": "5000",
@@ -49,9 +47,8 @@ def test_read_settings__has_defaults_for_all_but_the_addresses() -> None:
         schema_file="feature_trigger.avsc",
         auto_register=False,
         table_layouts=to_table_layouts("default"),
-        streams=(),
+        own_tables=(),
         features_mode="all",
-        headers="cloudevents",
         compression="zstd",
         kafka_properties={},
         delivery_timeout_ms=20_000,
@@ -79,9 +76,8 @@ def test_read_settings__takes_what_is_given() -> None:
         schema_file="feature_trigger.avsc",
         auto_register=False,
         table_layouts=to_table_layouts("default"),
-        streams=(f"{STREAM}2026-01-01T00:00:00.000", f"{STREAM}2026-01-02T00:00:00.000"),
+        own_tables=("users.v1", "merchants_v1"),
         features_mode="changed",
-        headers="none",
         compression="lz4",
         kafka_properties={"client.rack": "use1-az1", "socket.nagle.disable": "true", "reconnect.backoff.ms": 10},
         delivery_timeout_ms=5000,
@@ -114,6 +110,33 @@ def test_read_settings__takes_what_is_given() -> None:
         ("SCHEMA_REGISTRY", "http://user:secret@registry"),
         ("SCHEMA_REGISTRY", "http://registry?x=1"),
         ("SCHEMA_REGISTRY", "http://regis try"),
+        ("SCHEMA_REGISTRY", "http://registry..internal:8081"),
+        ("SCHEMA_REGISTRY", f"http://{'r' * 64}.internal"),
+        ("SCHEMA_REGISTRY", f"http://{'registry.' * 28}internal"),
+        ("SCHEMA_REGISTRY", "http://.internal"),
+        ("SCHEMA_REGISTRY", "http://registr\u00fd.internal"),
+        ("SCHEMA_REGISTRY", "http://registry\\internal"),
+        ("SCHEMA_REGISTRY", "http://[::1%25lo]:8081"),
+        ("SCHEMA_REGISTRY", "http://[v1.a]:8081"),
+        ("SCHEMA_REGISTRY", "\x01http://registry"),
+        ("SCHEMA_REGISTRY", "http://registry/\x00"),
+        ("SCHEMA_REGISTRY", "http://registry:" + "9" * 5000),
+        ("KAFKA_BROKER_URL", "b..internal:9092"),
+        ("KAFKA_BROKER_URL", f"{'b' * 64}.internal:9092"),
+        ("KAFKA_BROKER_URL", "[::::]:9092"),
+        ("KAFKA_PROPERTIES", "[" * 60_000),
+        ("KAFKA_PROPERTIES", f'{{"client.id": {"9" * 5000}}}'),
+        ("KAFKA_PROPERTIES", '{"client.id": NaN}'),
+        ("KAFKA_PROPERTIES", '{"client.id": -Infinity}'),
+        ("KAFKA_PROPERTIES", '{"client.id": 1e999}'),
+        ("KAFKA_PROPERTIES", '{"client.id": "a\\u0000b"}'),
+        ("KAFKA_PROPERTIES", '{"client.id": "\\ud800"}'),
+        ("KAFKA_PROPERTIES", '{"\\ud800": "a"}'),
+        ("KAFKA_PROPERTIES", '{"acks\\u0000x": "0"}'),
+        ("TABLE_LAYOUTS", "[" * 60_000),
+        ("TABLE_LAYOUTS", f"[{'9' * 5000}]"),
+        ("TABLE_LAYOUTS", "[NaN]"),
+        ("TABLE_LAYOUTS", '[{"\\ud800": 1}]'),
         ("SCHEMA_REGISTRY", "Glue"),
         ("SCHEMA_REGISTRY", "arn:aws:glue:eu-west-1:123456789012:schema/events/topic"),
         ("GLUE_COMPATIBILITY", "FULL_TRANSITIVE"),
@@ -131,11 +154,12 @@ def test_read_settings__takes_what_is_given() -> None:
         ("SCHEMA_FILE", "feature_trigger_v3.avsc"),
         ("SCHEMA_FILE", "../feature_trigger.avsc"),
         ("AUTO_REGISTER_SCHEMAS", "yes"),
-        ("STREAM_ARNS", "users"),
-        ("STREAM_ARNS", "arn:aws:dynamodb:eu-west-1:123456789012:table/users.v1"),
-        ("STREAM_ARNS", f"{STREAM}2026-01-01T00:00:00.000,"),
+        ("OWN_TABLES", "us"),
+        ("OWN_TABLES", "t" * 256),
+        ("OWN_TABLES", "arn:aws:dynamodb:eu-west-1:123456789012:table/users.v1"),
+        ("OWN_TABLES", "users,"),
+        ("OWN_TABLES", "users;merchants"),
         ("FEATURES_MODE", "some"),
-        ("EVENT_HEADERS", "all"),
         ("KAFKA_COMPRESSION", "zip"),
         ("KAFKA_PROPERTIES", "acks=all"),
         ("KAFKA_PROPERTIES", "[]"),
@@ -161,6 +185,7 @@ def test_read_settings__names_the_setting_and_never_its_value(name: str, text: s
     with pytest.raises(Misconfigured, match=rf"(?m)^- {name} ") as raised:
         read_settings({**LEAST, name: text})
     assert "secret" not in str(raised.value)
+    assert str(raised.value).encode()  # Lambda's runtime cannot report a lone surrogate
 
 
 IN_FAMILIES = ["sasl.mechanisms", "sasl.password", "ssl.key.pem", "ssl.keystore.password", "ssl.certificate.location"]
@@ -222,6 +247,10 @@ def test_read_settings__keeps_its_promises_from_properties(name: str) -> None:
             {**LEAST, "SCHEMA_REGISTRY": "http://r", "SCHEMA_REGISTRY_CA_SECRET_ARN": f"{ARN}s"},
             "SCHEMA_REGISTRY_CA_SECRET_ARN needs an https URL",
         ),
+        (
+            {**LEAST, "SCHEMA_REGISTRY": "HTTP://r", "SCHEMA_REGISTRY_SECRET_ARN": f"{ARN}s"},
+            "SCHEMA_REGISTRY_SECRET_ARN needs an https URL",
+        ),
     ],
 )
 def test_read_settings__finds_what_is_missing_or_contradicts(environ: dict[str, str], mistake: str) -> None:
@@ -260,6 +289,20 @@ def test_read_settings__asks_less_of_a_registration() -> None:
     assert read_settings({"SCHEMA_REGISTRY": "http://registry"}, registers=True).registry == "http://registry"
     with pytest.raises(Misconfigured, match="SCHEMA_REGISTRY is missing: the URL"):
         read_settings({"SCHEMA_ID": "7"}, registers=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "registry"),
+    [
+        ("HTTPS://Registry.internal/", "https://Registry.internal"),
+        ("http://schema_registry:8081", "http://schema_registry:8081"),
+        ("https://registry.internal.:8081/a", "https://registry.internal.:8081/a"),
+        ("http://[2001:db8::1]:8081", "http://[2001:db8::1]:8081"),
+    ],
+)
+def test_read_settings__accepts_the_urls_that_a_client_accepts(text: str, registry: str) -> None:
+    """The scheme is in lower case afterwards, because later code compares it."""
+    assert read_settings({"KAFKA_BROKER_URL": "b:1", "SCHEMA_REGISTRY": text}).registry == registry
 
 
 @pytest.mark.parametrize("registry", ["glue", GLUE_REGISTRY, GLUE_REGISTRY.replace("aws", "aws-cn", 1)])

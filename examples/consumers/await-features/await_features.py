@@ -12,6 +12,7 @@ import sys
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 from threading import Event as Flag
 from typing import Any, Final, NamedTuple
 
@@ -22,9 +23,9 @@ from confluent_kafka.schema_registry.error import SchemaRegistryError
 from confluent_kafka.serialization import MessageField, SerializationContext, SerializationError
 
 MOST_WAITING: Final = 100_000
-"""So many entities of a partition wait at most; then the oldest counts as if its limit had passed."""
+"""The most entities that wait in this process, in all its partitions; beyond it, the limit of the oldest has passed."""
 REMEMBERED: Final = 100_000
-"""So many events of a partition are known again when they are repeated."""
+"""So many events of this process are known again when they are repeated."""
 UNKNOWN_SCHEMA: Final = 40403
 """A registry's code where it has no schema of an id; another 404 is that of a proxy, or of a wrong URL.
 
@@ -33,6 +34,8 @@ https://docs.confluent.io/platform/current/schema-registry/develop/api.html (Api
 
 type Entity = tuple[str, str]
 """Its type and its id."""
+type Place = tuple[str, int]
+"""A topic and the number of a partition."""
 
 
 class Wait(NamedTuple):
@@ -46,6 +49,26 @@ class Wait(NamedTuple):
     """feature -> the id of the last event that named it."""
 
 
+class Seen:
+    """The ids of this process's last events, with the partition of each."""
+
+    def __init__(self) -> None:
+        self._ids: OrderedDict[str, Place] = OrderedDict()
+
+    def is_repeat(self, place: Place, event_id: str) -> bool:
+        """Whether this id has come before; it is kept."""
+        if event_id in self._ids:
+            return True
+        self._ids[event_id] = place
+        if len(self._ids) > REMEMBERED:
+            self._ids.popitem(last=False)
+        return False
+
+    def forget(self, places: set[Place]) -> None:
+        """Drop the ids of partitions whose events may be read again from an earlier offset."""
+        self._ids = OrderedDict(each for each in self._ids.items() if each[1] not in places)
+
+
 class Partition:
     """The entities of one partition that wait, the oldest first.
 
@@ -53,12 +76,12 @@ class Partition:
     nothing is left to read, it is the clock's.
     """
 
-    def __init__(self, features: frozenset[str], limit: float) -> None:
+    def __init__(self, features: frozenset[str], limit: float, is_repeat: Callable[[str], bool]) -> None:
         self._features = features
         self._limit = limit
+        self._is_repeat = is_repeat
         self._now = 0.0
         self._waiting: OrderedDict[Entity, Wait] = OrderedDict()
-        self._seen: OrderedDict[str, None] = OrderedDict()
         self._next: int | None = None
         self._is_read = False
 
@@ -75,8 +98,6 @@ class Partition:
         if len(wait.found) == len(self._features):
             del self._waiting[entity]
             act("complete", entity, wait)
-        elif len(self._waiting) > MOST_WAITING:
-            act("incomplete", *self._waiting.popitem(last=False))
 
     def end(self, offset: int) -> None:
         """Nothing is left to read before this offset."""
@@ -87,6 +108,19 @@ class Partition:
         if self._is_read:
             self._pass_time(time.time())
 
+    def __len__(self) -> int:
+        """The number of entities that wait."""
+        return len(self._waiting)
+
+    @property
+    def oldest(self) -> float:
+        """Since when the entity has waited that has waited longest; there must be one."""
+        return next(iter(self._waiting.values())).since
+
+    def expire_oldest(self) -> None:
+        """Act as if the limit of the entity had passed that has waited longest."""
+        act("incomplete", *self._waiting.popitem(last=False))
+
     @property
     def safe_offset(self) -> int | None:
         """Where a restart has to go on: at the first event of the entity that has waited longest."""
@@ -94,16 +128,8 @@ class Partition:
 
     def _pass_time(self, now: float) -> None:
         self._now = max(self._now, now)
-        while self._waiting and next(iter(self._waiting.values())).since + self._limit < self._now:
-            act("incomplete", *self._waiting.popitem(last=False))
-
-    def _is_repeat(self, event_id: str) -> bool:
-        if event_id in self._seen:
-            return True
-        self._seen[event_id] = None
-        if len(self._seen) > REMEMBERED:
-            self._seen.popitem(last=False)
-        return False
+        while self._waiting and self.oldest + self._limit < self._now:
+            self.expire_oldest()
 
 
 def act(outcome: str, entity: Entity, wait: Wait) -> None:
@@ -158,16 +184,21 @@ def read_event(deserialize: AvroDeserializer, message: Message) -> dict[str, Any
 class Waiting:
     """Reads the topic's partitions that this process was given, each with its own state."""
 
-    def __init__(self, consumer: Consumer, deserialize: AvroDeserializer, new: Callable[[], Partition]) -> None:
+    def __init__(
+        self, consumer: Consumer, deserialize: AvroDeserializer, features: frozenset[str], limit: float
+    ) -> None:
         self._consumer = consumer
         self._deserialize = deserialize
-        self._new = new
-        self._partitions: dict[tuple[str, int], Partition] = {}
+        self._features = features
+        self._limit = limit
+        self._seen = Seen()
+        self._partitions: dict[Place, Partition] = {}
 
     def forget(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         """Drops what waits in partitions that another process has now: it reads their events again."""
-        for each in partitions:
-            self._partitions.pop((each.topic, each.partition), None)
+        places = {(each.topic, each.partition) for each in partitions}
+        self._partitions = {place: each for place, each in self._partitions.items() if place not in places}
+        self._seen.forget(places)
 
     def poll(self) -> None:
         """Takes the next message, if there is one, and tells what has waited too long."""
@@ -181,13 +212,20 @@ class Waiting:
 
     def _take(self, message: Message) -> None:
         topic, number, offset = message.topic() or "", message.partition() or 0, message.offset() or 0
-        partition = self._partitions.setdefault((topic, number), self._new())
+        partition = self._find((topic, number))
         if (error := message.error()) is None:
             partition.add(read_event(self._deserialize, message), offset, message.timestamp()[1] / 1000)
+            while sum(map(len, self._partitions.values())) > MOST_WAITING:
+                min(filter(len, self._partitions.values()), key=lambda each: each.oldest).expire_oldest()
         elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  # its public name
             partition.end(offset)
         else:
             raise KafkaException(error)
+
+    def _find(self, place: Place) -> Partition:
+        if place not in self._partitions:
+            self._partitions[place] = Partition(self._features, self._limit, partial(self._seen.is_repeat, place))
+        return self._partitions[place]
 
 
 def main() -> None:
@@ -208,7 +246,7 @@ def main() -> None:
     # Without a strategy the client first asks for associations, which many registries and their proxies refuse
     deserialize = AvroDeserializer(registry, conf={"subject.name.strategy.type": "TOPIC"})
     consumer = Consumer(settings)
-    waiting = Waiting(consumer, deserialize, lambda: Partition(features, limit))
+    waiting = Waiting(consumer, deserialize, features, limit)
     topic = os.environ.get("TOPIC_NAME") or "FEATURE_AVAILABILITY_EVENTS"
     consumer.subscribe([topic], on_revoke=waiting.forget)
     try:

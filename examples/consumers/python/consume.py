@@ -2,21 +2,32 @@
 
 A duplicate has the event_id of the event that it repeats, so the last ids are kept and their repeats dropped. The ids
 are in memory: after a restart, events that were processed and not yet committed are printed again. No event is lost.
+With SCHEMA_REGISTRY=glue it reads AWS Glue's wire format, and otherwise Confluent's.
 """
 
 import json
 import os
 import signal
 import sys
+import zlib
 from collections import OrderedDict
+from collections.abc import Callable
+from io import BytesIO
 from threading import Event as Flag
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
 
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
 from confluent_kafka import Consumer, KafkaException, Message
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 from confluent_kafka.serialization import MessageField, SerializationContext, SerializationError
+from fastavro import parse_schema, schemaless_reader
+
+if TYPE_CHECKING:
+    from mypy_boto3_glue import GlueClient
 
 REMEMBERED: Final = 100_000
 """So many ids are kept: a duplicate comes within the retries of a batch."""
@@ -25,6 +36,12 @@ UNKNOWN_SCHEMA: Final = 40403
 
 https://docs.confluent.io/platform/current/schema-registry/develop/api.html (Apicurio's and Karapace's code as well)
 """
+
+GLUE: Final = "glue"
+"""What SCHEMA_REGISTRY is if the registry is AWS Glue."""
+GLUE_PREFIX_BYTES: Final = 18
+
+type Deserialize = Callable[[bytes | None, SerializationContext], object]
 
 
 class Seen:
@@ -64,7 +81,52 @@ class Registry(SchemaRegistryClient):
         sys.exit(f"the schema registry did not answer ({reason}); nothing is wrong with the message")
 
 
-def read_event(deserialize: AvroDeserializer, message: Message) -> dict[str, Any]:
+class GlueDeserializer:
+    """Reads AWS Glue's wire format: 03, the compression (00 none, 05 zlib), the schema version's UUID, the Avro.
+
+    https://github.com/awslabs/aws-glue-schema-registry/blob/master/common/src/main/java/com/amazonaws/services/schemaregistry/utils/AWSSchemaRegistryConstants.java
+    """
+
+    def __init__(self, glue: "GlueClient") -> None:
+        self._glue = glue
+        self._schemas: dict[UUID, Any] = {}
+
+    def __call__(self, value: bytes | None, _: SerializationContext) -> object:
+        """The event in a message's value."""
+        if value is None:
+            return None
+        if value[:2] not in (b"\x03\x00", b"\x03\x05") or len(value) < GLUE_PREFIX_BYTES:
+            raise SerializationError("its value is not in AWS Glue's wire format")
+        schema = self._find(UUID(bytes=value[2:GLUE_PREFIX_BYTES]))
+        avro = value[GLUE_PREFIX_BYTES:]
+        return schemaless_reader(BytesIO(zlib.decompress(avro) if value[1] else avro), schema, None)
+
+    def _find(self, version: UUID) -> Any:  # noqa: ANN401  # fastavro's own
+        """The schema of a version, for which Glue is asked once."""
+        if version not in self._schemas:
+            try:
+                found = self._glue.get_schema_version(SchemaVersionId=str(version))
+            except self._glue.exceptions.EntityNotFoundException:
+                raise SerializationError(f"AWS Glue has no schema version {version}") from None
+            except (BotoCoreError, ClientError) as error:
+                sys.exit(f"AWS Glue did not answer ({error}); nothing is wrong with the message")
+            self._schemas[version] = parse_schema(json.loads(found["SchemaDefinition"]))
+        return self._schemas[version]
+
+
+def to_deserializer(registry: str) -> Deserialize:
+    """What reads the events' values."""
+    if registry == GLUE:
+        try:
+            return GlueDeserializer(boto3.client("glue"))
+        except BotoCoreError as error:
+            sys.exit(f"AWS: {error}")
+    # Without a strategy the client first asks for associations, which many registries and their proxies refuse
+    confluent: Deserialize = AvroDeserializer(Registry({"url": registry}), conf={"subject.name.strategy.type": "TOPIC"})
+    return confluent
+
+
+def read_event(deserialize: Deserialize, message: Message) -> dict[str, Any]:
     """The event of a message, by the schema that it was written with; it ends the program where there is none."""
     try:
         event = deserialize(message.value(), SerializationContext(message.topic() or "", MessageField.VALUE))
@@ -87,7 +149,7 @@ def process(message: Message, event: dict[str, Any]) -> None:
     print(json.dumps(line, ensure_ascii=False, default=str), flush=True)
 
 
-def consume(consumer: Consumer, deserialize: AvroDeserializer, stopping: Flag) -> None:
+def consume(consumer: Consumer, deserialize: Deserialize, stopping: Flag) -> None:
     """Processes messages until it is told to stop."""
     seen = Seen()
     while not stopping.is_set():
@@ -113,9 +175,7 @@ def main() -> None:
         "auto.offset.reset": "earliest",
         "enable.auto.offset.store": False,
     }
-    registry = Registry({"url": read_setting("SCHEMA_REGISTRY")})
-    # Without a strategy the client first asks for associations, which many registries and their proxies refuse
-    deserialize = AvroDeserializer(registry, conf={"subject.name.strategy.type": "TOPIC"})
+    deserialize = to_deserializer(read_setting("SCHEMA_REGISTRY"))
     consumer = Consumer(settings)
     consumer.subscribe([os.environ.get("TOPIC_NAME") or "FEATURE_AVAILABILITY_EVENTS"])
     try:

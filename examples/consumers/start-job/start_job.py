@@ -4,7 +4,8 @@ A table in DynamoDB knows the jobs. An event claims its job there, starts it, an
 offset committed. Where the process crashes in between, or loses its partition (start takes longer than
 max.poll.interval.ms, five minutes), the same event is read again, finds its own claim, and starts the job again under
 the same name, perhaps beside the first: let the system that runs it refuse a second one of that name, as Step Functions
-does. An event without a compute_id starts none.
+does. An event without a compute_id starts none. Nor does a backfilled event, or a backfill would start every job again
+whose features the table still holds; with START_BACKFILLED=true it does.
 """
 
 import json
@@ -33,6 +34,8 @@ UNKNOWN_SCHEMA: Final = 40403
 
 https://docs.confluent.io/platform/current/schema-registry/develop/api.html (Apicurio's and Karapace's code as well)
 """
+BACKFILLED: Final = ("ce_backfill", b"true")
+"""The header of an event that announces what a table already held."""
 # Another event's claim is left to that event: it is not committed before the job is started
 FREE = "attribute_not_exists(job) OR (claimed_by = :event AND job_state = :claimed)"
 
@@ -137,7 +140,17 @@ def read_event(deserialize: AvroDeserializer, message: Message) -> dict[str, Any
     sys.exit(f"{message.topic()} [{message.partition()}] offset {message.offset()} cannot be read: {reason}")
 
 
-def consume(consumer: Consumer, deserialize: AvroDeserializer, jobs: Jobs, stopping: Flag) -> None:
+def read_start_backfilled() -> bool:
+    """Whether backfilled events start jobs too."""
+    value = os.environ.get("START_BACKFILLED") or "false"
+    if value not in ("true", "false"):
+        sys.exit("START_BACKFILLED must be true or false")
+    return value == "true"
+
+
+def consume(
+    consumer: Consumer, deserialize: AvroDeserializer, jobs: Jobs, stopping: Flag, *, start_backfilled: bool
+) -> None:
     """Starts jobs until it is told to stop."""
     while not stopping.is_set():
         message = consumer.poll(1.0)
@@ -145,7 +158,9 @@ def consume(consumer: Consumer, deserialize: AvroDeserializer, jobs: Jobs, stopp
             continue
         if (error := message.error()) is not None:
             raise KafkaException(error)
-        jobs.start_once(read_event(deserialize, message))
+        event = read_event(deserialize, message)
+        if start_backfilled or BACKFILLED not in (message.headers() or ()):
+            jobs.start_once(event)
         consumer.store_offsets(message)  # only what is dealt with is ever committed
 
 
@@ -154,6 +169,7 @@ def main() -> None:
     stopping = Flag()
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda *_: stopping.set())
+    start_backfilled = read_start_backfilled()
     settings = {
         "bootstrap.servers": read_setting("KAFKA_BROKER_URL"),  # beside it and the registry's url: how you authenticate
         "group.id": "example-start-job",
@@ -166,7 +182,7 @@ def main() -> None:
     consumer = Consumer(settings)
     consumer.subscribe([os.environ.get("TOPIC_NAME") or "FEATURE_AVAILABILITY_EVENTS"])
     try:
-        consume(consumer, deserialize, Jobs(open_table()), stopping)
+        consume(consumer, deserialize, Jobs(open_table()), stopping, start_backfilled=start_backfilled)
     except KafkaException as error:
         sys.exit(f"Kafka: {error.args[0].str()}")
     except (BotoCoreError, ClientError) as error:

@@ -118,6 +118,6 @@ def _is_certificate(text: str) -> bool:
     try:
         for certificate in certificates:
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=certificate)
-    except (ssl.SSLError, ValueError):
+    except (ssl.SSLError, TypeError, ValueError):  # TypeError if it is not ASCII
         return False
     return bool(certificates)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from feature_events.aws.errors import Action, read_code, to_error, to_unanswered
 from feature_events.deadline import run_within
+from feature_events.errors import Misconfigured
 
 if TYPE_CHECKING:
     from botocore.config import Config
@@ -106,6 +107,10 @@ def _ask[T](request: Callable[[], T], action: Action, otherwise: str) -> T:
         return request()
     except (ClientError, BotoCoreError) as error:
         raise to_error(error, action, otherwise) from None
+    except UnicodeError as error:  # an answer that is not AWS's
+        raise to_unanswered(type(error).__name__, action) from None
+    except ValueError:  # botocore raises it as it is for AWS_ENDPOINT_URL=nonsense
+        raise Misconfigured(f"{action.failure}: check the environment variables that begin with AWS_") from None
 
 
 def _ask_or_none[T](request: Callable[[], T], absent: Collection[str]) -> T | None:

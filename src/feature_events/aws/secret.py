@@ -7,16 +7,16 @@ Lambda's own Kafka sources (https://docs.aws.amazon.com/lambda/latest/dg/kafka-c
 OAuth's own names (https://datatracker.ietf.org/doc/html/rfc6749#section-2.3.1).
 """
 
-import json
 import re
 from collections.abc import Callable
 from typing import Any, NamedTuple, override
-from urllib.parse import urlsplit
 
 from feature_events.aws.arn import to_region
 from feature_events.aws.clients import ask_within, make_secrets_client
 from feature_events.aws.errors import Action
 from feature_events.errors import Misconfigured
+from feature_events.json_text import InvalidJson, parse_json
+from feature_events.setting_values import is_plain_text, to_url
 
 SECRET_SECONDS = 5.0
 """How long one secret may take, with a second try."""
@@ -73,6 +73,11 @@ _LOGIN = ("username", "password")
 _OAUTH_CLIENT = ("client_id", "client_secret", "token_url")
 _CLIENT_CERTIFICATE = ("certificate", "privateKey")
 
+_LABEL = "(?:X509 |TRUSTED )?CERTIFICATE"
+"""What OpenSSL accepts around a certificate (https://docs.openssl.org/3.0/man3/PEM_read_bio_PrivateKey/)."""
+_BEGIN = re.compile(f"-----BEGIN {_LABEL}-----")
+_CERTIFICATE = re.compile(f"-----BEGIN ({_LABEL})-----[A-Za-z0-9+/=\\s]*-----END \\1-----", re.ASCII)
+
 
 class Secret(NamedTuple):
     """A secret's place: the setting that names it, for messages, and its ARN."""
@@ -128,16 +133,21 @@ class Secret(NamedTuple):
 
         Raises the same as `read_login`.
         """
-        text = self._read()
-        if text.lstrip().startswith("-----BEGIN"):
-            pem = text
-        else:
-            found = _parse(text)
+        pem = self._read()
+        if not _BEGIN.search(pem) or pem.lstrip().startswith("{"):
+            found = _parse(pem)
             self._check(found, ("certificate",))
             pem = found["certificate"]
-        if "-----BEGIN CERTIFICATE-----" not in pem:
+        # Python's ssl accepts ASCII alone, and comments between certificates are often in the team's language
+        certificates = [found[0] for found in _CERTIFICATE.finditer(pem)]
+        if not certificates:
             raise Misconfigured(f"the secret in {self.setting} holds no certificate in PEM")
-        return pem
+        if len(certificates) < len(_BEGIN.findall(pem)):
+            raise Misconfigured(
+                f"the secret in {self.setting} has a certificate that is not valid PEM: write each as it was issued, "
+                "from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----"
+            )
+        return "".join(f"{certificate}\n" for certificate in certificates)
 
     def _to_login(self, found: dict[str, Any]) -> Login:
         self._check(found, _LOGIN)
@@ -150,10 +160,11 @@ class Secret(NamedTuple):
 
     def _to_oauth_client(self, found: dict[str, Any]) -> OAuthClient:
         self._check(found, _OAUTH_CLIENT)
-        if not _is_https(found["token_url"]):
+        url = to_url(found["token_url"], "https")
+        if url is None or "@" in url.netloc:
             raise Misconfigured(
-                f"the secret in {self.setting} has a token_url that must be an https URL, without user name and "
-                "password"
+                f"the secret in {self.setting} has a token_url that must be an https URL with a valid host name, and "
+                "without user name and password"
             )
         cluster, pool = [self._to_optional(found, name) for name in ("logical_cluster", "identity_pool")]
         if not re.fullmatch(r"[!-~]*", f"{cluster}{pool}"):
@@ -168,12 +179,21 @@ class Secret(NamedTuple):
         text = found.get(name)
         if text is not None and type(text) is not str:
             raise Misconfigured(f"the secret in {self.setting} has a {name} that is not text")
+        self._check_text(name, text or "")
         return text or None
 
     def _check(self, found: dict[str, Any], names: _Names) -> None:
         """Raises unless these names have texts."""
         if not _has_texts(found, names):
             raise self._to_wrong_form(names)
+        for name in names:
+            self._check_text(name, found[name])
+
+    def _check_text(self, name: str, text: str) -> None:
+        if not is_plain_text(text):
+            raise Misconfigured(
+                f"the secret in {self.setting} has a {name} with a NUL character or half of a surrogate pair: remove it"
+            )
 
     def _to_wrong_form(self, *forms: _Names) -> Misconfigured:
         """The error that names the forms, and nothing that the secret holds."""
@@ -197,20 +217,11 @@ class Secret(NamedTuple):
 def _parse(text: str) -> dict[str, Any]:
     """The text's JSON object; an empty one where it is none."""
     try:
-        found = json.loads(text)
-    except ValueError:
+        found = parse_json(text)
+    except InvalidJson:
         return {}
     return found if type(found) is dict else {}
 
 
 def _has_texts(found: dict[str, Any], names: _Names) -> bool:
     return all(type(found.get(name)) is str and found[name] for name in names)
-
-
-def _is_https(text: str) -> bool:
-    try:
-        url = urlsplit(text)
-        is_right = url.scheme == "https" and url.hostname and url.port != 0 and "@" not in url.netloc
-    except ValueError:
-        return False
-    return bool(is_right) and not re.search(r"\s", text)

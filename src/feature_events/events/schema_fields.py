@@ -3,20 +3,20 @@
 That is found at the start, with every such field named: at the first event it would stop the whole stream.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from fastavro import parse_schema, schemaless_reader, schemaless_writer
-from fastavro.schema import SchemaParseException
 from fastavro.validation import validate
 
 from feature_events.epoch import to_iso
 from feature_events.errors import Misconfigured
 from feature_events.events.details import ALWAYS_KNOWN, EventDetails
 from feature_events.events.event import FeatureAvailabilityEvent
+from feature_events.json_text import InvalidJson, parse_json
 
 type Field = Mapping[str, Any]
 """A field of an Avro record, as its schema has it."""
@@ -27,14 +27,22 @@ type Named = Mapping[str, Any]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _STREAM_TIME = "stream_time"
 
+_MOST_DEFAULTS = 10_000
+"""The most values, nested ones included, that one default may have."""
+
+_UUID = "123e4567-e89b-12d3-a456-426614174000"
+_TEXTS = ("text", "", "7", "2025-10-10", _UUID)
+"""Texts of which some look like a logical type: in a union with that type, fastavro would not write them as text."""
+
 # A field's type has to hold all of its samples. fastavro takes a tuple in a union for a pair of branch and value, so
 # features are given to it as a list
 _SAMPLES: Mapping[str, Sequence[Any]] = {
-    **{name: ["text"] for name in (*FeatureAvailabilityEvent._fields, *EventDetails._fields)},
-    "features": [["name"]],
+    **dict.fromkeys((*FeatureAvailabilityEvent._fields, *EventDetails._fields), _TEXTS),
+    "event_id": [_UUID],
+    "features": [[*_TEXTS]],
     "change": ["INSERT", "MODIFY"],
-    "changed_features": [["name"]],
-    "removed_features": [["name"]],
+    "changed_features": [[*_TEXTS]],
+    "removed_features": [[*_TEXTS]],
     "backfill": [False, True],
 }
 
@@ -75,13 +83,16 @@ def read_fields(text: str) -> SchemaFields:
         Misconfigured: the schema is no Avro record, or has fields that no event can fill; they are named.
 
     """
-    parsed, named = parse_record(text)
+    try:
+        parsed, named = parse_record(text)
+    except Misconfigured as error:
+        raise Misconfigured(f"{error}: set SCHEMA_VERSION to a version that is") from None
     fields = list(parsed["fields"])
     to_time = _choose_time(fields, named)
     samples = {**_SAMPLES, _STREAM_TIME: [to_time(0)]}
     _refuse_unfillable(fields, samples, named)
     for field in fields:
-        _refuse_unwritable(field, samples, named)
+        _refuse_unusable(field, samples, named)
     absent = {
         field["name"]: None if _holds(field, None, named) else field.get("default")
         for field in fields
@@ -104,10 +115,13 @@ def parse_record(text: str) -> tuple[Mapping[str, Any], Named]:
     """
     named: dict[str, Any] = {}
     try:
-        parsed: Any = parse_schema(json.loads(text), named)
-    except (ValueError, KeyError, TypeError, AttributeError, SchemaParseException) as error:
-        raise Misconfigured(f"the schema is not valid Avro: {type(error).__name__}") from None
-    if type(parsed) is not dict or parsed.get("type") != "record" or not parsed["fields"]:
+        parsed: Any = parse_schema(parse_json(text), named)
+    except InvalidJson as invalid:
+        raise Misconfigured(f"the schema is {invalid}, not an Avro record with fields") from None
+    except Exception as error:  # noqa: BLE001  # fastavro raises anything for a schema of a wrong form
+        raise Misconfigured(f"the schema ({type(error).__name__}) is not an Avro record with fields") from None
+    is_record = type(parsed) is dict and parsed.get("type") == "record" and parsed["fields"]
+    if not is_record or not all(type(field["name"]) is str for field in parsed["fields"]):
         raise Misconfigured("the schema is not an Avro record with fields")
     return parsed, named
 
@@ -160,32 +174,83 @@ def _can_be_absent(field: Field, named: Named) -> bool:
 
 
 def _holds(field: Field, value: object, named: Named) -> bool:
-    """Whether the field's type holds this value."""
+    """Return whether the field's type holds this value."""
     try:
         return bool(validate({field["name"]: value}, to_record([field], named), raise_errors=False))
-    except (ValueError, TypeError):  # fastavro reads a text as the date or decimal that a logical type is
+    except Exception:  # noqa: BLE001  # fastavro reads a text as the date that a logical type is, and raises anything
         return False
 
 
 def _keeps(field: Field, value: object, named: Named) -> bool:
-    """Whether a value that the field's type holds is read as it was written: of a time, a date keeps the day alone."""
-    record, avro = to_record([field], named), BytesIO()
-    schemaless_writer(avro, record, {field["name"]: value})
-    read = schemaless_reader(BytesIO(avro.getvalue()), record, None)
-    return bool(read == {field["name"]: value})
+    """Return whether a value that the field's type holds is read as it was written.
+
+    Of a time, a date keeps the day alone. fastavro writes any text as logical type uuid, and can read UUIDs alone
+    (https://github.com/fastavro/fastavro/issues/838).
+    """
+    try:
+        read = _to_written(_read(_write(field, {field["name"]: value}, named), field, named))
+        return bool(read == {field["name"]: value})
+    except Exception:  # noqa: BLE001  # a value that fastavro cannot write or read
+        return False
 
 
-def _refuse_unwritable(field: Field, samples: Mapping[str, Sequence[Any]], named: Named) -> None:
-    """Refuses a default that fastavro cannot write, as it cannot one of bytes."""
+def _write(field: Field, record: Mapping[str, Any], named: Named) -> bytes:
+    avro = BytesIO()
+    schemaless_writer(avro, to_record([field], named), record)
+    return avro.getvalue()
+
+
+def _read(avro: bytes, field: Field, named: Named) -> Any:  # noqa: ANN401  # fastavro's own
+    return schemaless_reader(BytesIO(avro), to_record([field], named), None)
+
+
+def _to_written(read: Any) -> Any:  # noqa: ANN401  # fastavro's own
+    """Convert what fastavro has read to what an event has: a UUID to its text."""
+    if type(read) is dict:
+        return {name: _to_written(value) for name, value in read.items()}
+    return str(read) if type(read) is UUID else read
+
+
+def _refuse_unusable(field: Field, samples: Mapping[str, Sequence[Any]], named: Named) -> None:
+    """Refuse a default that fastavro cannot write, such as one of bytes, or that it cannot read again."""
     name = field["name"]
     given: list[dict[str, Any]] = [{name: sample} for sample in samples.get(name, ())]
     if name not in FeatureAvailabilityEvent._fields and "default" in field:
+        _refuse_endless(field, named)
         given.append({})
+    what = "written"
     try:
-        for record in given:
-            schemaless_writer(BytesIO(), to_record([field], named), record)
+        written = [_write(field, record, named) for record in given]
+        what = "read by consumers"
+        for avro in written:
+            _read(avro, field, named)
     except Exception as error:  # noqa: BLE001  # whatever fastavro raises
         raise Misconfigured(
-            f"the default of field {name} in the registry's schema cannot be written "
-            f"({type(error).__name__}): make it null, or choose another SCHEMA_VERSION"
+            f"the default of field {name} in the registry's schema cannot be {what} ({type(error).__name__}): make it "
+            "null, or choose another SCHEMA_VERSION"
         ) from None
+
+
+def _refuse_endless(field: Field, named: Named) -> None:
+    """Refuse a default that contains itself: a record whose field defaults to a record of the same type.
+
+    fastavro's C code would recurse until the process crashes, and with it the preflight check.
+    """
+    left: list[tuple[Any, Any]] = [(field["type"], field["default"])]
+    for _ in range(_MOST_DEFAULTS):
+        if not left:
+            return
+        kind, value = left.pop()
+        kind = named.get(kind, kind) if type(kind) is str else kind
+        if type(kind) is list:
+            left += [(branch, value) for branch in kind]  # fastavro may try each
+        elif type(kind) is dict and type(value) is dict and "fields" in kind:
+            left += [(each["type"], value.get(each["name"], each.get("default"))) for each in kind["fields"]]
+        elif type(kind) is dict and type(value) is dict and "values" in kind:
+            left += [(kind["values"], each) for each in value.values()]
+        elif type(kind) is dict and type(value) is list and "items" in kind:
+            left += [(kind["items"], each) for each in value]
+    raise Misconfigured(
+        f"the default of field {field['name']} in the registry's schema contains itself, or more than "
+        f"{_MOST_DEFAULTS:,} values: make it null, or choose another SCHEMA_VERSION"
+    )

@@ -9,6 +9,7 @@ import re
 from typing import NamedTuple
 
 from feature_events.errors import PoisonRecord
+from feature_events.json_text import InvalidJson, parse_json
 from feature_events.records.position import Position, StreamRecord, read_position
 
 _EVENT_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
@@ -44,8 +45,8 @@ def read_record(body: bytes) -> StreamRecord:
 
     """
     try:
-        record: StreamRecord = json.loads(body)["record"]
-    except (ValueError, KeyError, TypeError, RecursionError):
+        record: StreamRecord = parse_json(body)["record"]
+    except (InvalidJson, KeyError, TypeError):
         raise ValueError("it is no dead letter") from None
     return record
 

@@ -4,11 +4,11 @@ The form is Lambda's, and nobody documents all of it: this is what it was seen t
 https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
 """
 
-import json
 import re
 from collections.abc import Sequence
 from typing import Any
 
+from feature_events.json_text import InvalidJson, parse_json
 from feature_events.records.position import StreamRecord
 
 ON_FAILURE_PREFIX = "aws/lambda/"
@@ -32,10 +32,10 @@ def read_records(body: bytes) -> Sequence[StreamRecord]:
 
     """
     try:
-        payload: Any = json.loads(body)["payload"]
+        payload: Any = parse_json(body)["payload"]
         # An object where AWS was watched, and a text in its guide
-        records = (json.loads(payload) if type(payload) is str else payload)["Records"]
-    except (ValueError, KeyError, TypeError, RecursionError):
+        records = (parse_json(payload) if type(payload) is str else payload)["Records"]
+    except (InvalidJson, KeyError, TypeError):
         raise ValueError("it holds no records") from None
     if type(records) is not list:
         raise ValueError("its records are no list")
@@ -45,9 +45,9 @@ def read_records(body: bytes) -> Sequence[StreamRecord]:
 def find_obstacle(body: bytes) -> str:
     """Why an object holds no records; of what it holds only names of records are repeated, never their payload."""
     try:
-        document = json.loads(body)
+        document = parse_json(body)
         information = document["DDBStreamBatchInfo"]
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (InvalidJson, KeyError, TypeError):
         return "it is neither a dead letter nor an on-failure batch"
     if document.get("payload") is not None:
         return "it is an on-failure batch whose payload holds no records"

@@ -4,6 +4,7 @@ librdkafka could fetch them itself (`sasl.oauthbearer.method=oidc`). Its errors 
 secret would not be read again after a rotation.
 """
 
+import math
 from collections.abc import Callable
 from functools import partial
 
@@ -21,9 +22,6 @@ _MARGIN_SECONDS, _MARGIN_PART = 60.0, 0.1
 
 _UNTOLD_SECONDS = 300.0
 """For how long a token is used if the endpoint does not say how long it lives."""
-
-_MOST_SECONDS = 1e9
-"""More than thirty years: a token whose life is longer has none that is told."""
 
 
 def fetch_token(arn: str, read_ca: Callable[[], str | None], now: Clock, seconds: float) -> Token:
@@ -48,7 +46,7 @@ def fetch_token(arn: str, read_ca: Callable[[], str | None], now: Clock, seconds
             f"no token was fetched within {seconds:.1f} s by the secret in {NAMES.secret}: check the network path to "
             "Secrets Manager and to the token endpoint"
         ) from None
-    life = fetched.seconds if fetched.seconds < _MOST_SECONDS else _UNTOLD_SECONDS
+    life = _UNTOLD_SECONDS if math.isinf(fetched.seconds) else fetched.seconds
     if life <= 0:
         raise Misconfigured(
             f"the token endpoint in the secret in {NAMES.secret} returns tokens that have expired already "

@@ -3,13 +3,12 @@
 Whoever writes a layout should have to correct it once, so all mistakes of all layouts are found together.
 """
 
-import json
 from collections.abc import Iterator
 from pathlib import Path as File
 
+from feature_events.json_text import InvalidJson, parse_json
 from feature_events.layout_language.layout_reader import read_layout
 from feature_events.layout_language.members import Json
-from feature_events.layout_language.pattern import InvalidLayout
 from feature_events.layout_language.table_layout import TableLayout
 from feature_events.setting_values import InvalidValue
 
@@ -62,19 +61,9 @@ def _find_layouts(text: str) -> Iterator[tuple[str, Json]]:
 
 def _to_list(text: str, place: str = "") -> list[Json]:
     try:
-        stored = json.loads(text, object_pairs_hook=_to_object)
-    except InvalidLayout as invalid:
-        raise InvalidValue(f"{place}{invalid}") from None
-    except (ValueError, RecursionError):
-        raise InvalidValue(f"{place}must be a JSON list of layouts; this is no JSON") from None
+        stored = parse_json(text, unique_names=True)
+    except InvalidJson as invalid:
+        raise InvalidValue(f"{place}must be a JSON list of layouts: {invalid}") from None
     if type(stored) is not list or not stored:
         raise InvalidValue(f"{place}must be a JSON list of one layout or more")
-    return stored
-
-
-def _to_object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-    stored = dict(pairs)
-    for name in stored:
-        if sum(name == other for other, _ in pairs) > 1:
-            raise InvalidLayout(f"{name} is written twice in one object; keep one")
     return stored

@@ -34,17 +34,24 @@ def to_layout_probes(settings: Settings, tables: object = None) -> Sequence[Prob
 
     Args:
         settings: the function's settings.
-        tables: names of the tables, a list of texts. None means the tables in OWN_TABLES.
+        tables: the event's `tables`, which should be a list of table names. None means the tables in OWN_TABLES.
 
     """
     layouts = TableLayouts(settings.table_layouts)
-    names = settings.own_tables if tables is None else tables
-    if not isinstance(names, Sequence) or not all(type(name) is str and is_table_name(name) for name in names):
+    names = settings.own_tables if tables is None else _read_names(tables)
+    if names is None:
         return [Probe(TABLE_LAYOUTS, _refuse_names)]
     if not names:
         hint = 'name tables in the event to check them, as in {"check": true, "tables": ["orders"]}'
         return [Probe(TABLE_LAYOUTS, lambda: f"no table checked: {hint}; {layouts.describe()}")]
     return [Probe(f"layout of {name}", partial(_find_layout, settings, layouts, name)) for name in names]
+
+
+def _read_names(tables: object) -> Sequence[str] | None:
+    """Return the names in the event's `tables`, or None if it is not a list of table names."""
+    if not isinstance(tables, list) or not tables:
+        return None
+    return tables if all(isinstance(name, str) and is_table_name(name) for name in tables) else None
 
 
 def _refuse_names() -> str:

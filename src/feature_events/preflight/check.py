@@ -1,9 +1,9 @@
 """The preflight check: tests, from where the function runs, everything that lies between it and its first event.
 
 Most of what goes wrong with Kafka in a VPC looks the same from outside: nothing arrives. Invoked with
-`{"check": true}` the function tries each part by itself and says of each what to change. `"tables"` names the tables to
-look at. It writes no event and
-registers no schema. Each part brings its own probes; here they are put in order.
+`{"check": true}` the function tries each part by itself and says of each what to change. `"tables"` in the event names
+the tables to check. It writes no event and registers no schema. Each part brings its own probes; here they are put in
+order.
 
 | probe | proves |
 |---|---|
@@ -21,9 +21,12 @@ registers no schema. Each part brings its own probes; here they are put in order
 | dead letters | the bucket takes an object: nothing less proves what policies, key and endpoint allow together |
 """
 
-from collections.abc import Mapping
+import traceback
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import TypedDict
 
 from feature_events.deadline import Deadline, run_within
@@ -65,28 +68,34 @@ def run_checks(environ: Mapping[str, str], deadline: Deadline, tables: object = 
     Args:
         environ: the function's environment.
         deadline: when to stop.
-        tables: names of the tables to look at, a list of texts. None looks at those in OWN_TABLES.
+        tables: the event's `tables`, which should be a list of table names. None means the tables in OWN_TABLES.
 
     """
     findings = _Findings(deadline)
     read: list[Settings] = []
     findings.ask(Probe(_SETTINGS, lambda: _read_settings(environ, read)))
     if read:
-        [settings] = read
-        findings.ask(*to_layout_probes(settings, tables))
-        findings.ask(*to_secret_probes(settings))
-        with open_probes(settings) as stages:
-            for stage in stages:
-                findings.ask(*stage)
-        for stage in to_registry_stages(settings):
-            findings.ask(*stage)
-        findings.ask(to_dead_letter_probe(settings))
+        _ask_each(findings, read[0], tables)
     else:
         names = (TABLE_LAYOUTS, AUTHENTICATION, TOPIC, WRITE, PRODUCER_ID, SCHEMA, DEAD_LETTERS)
         findings.ask(*[Probe(name, lambda: "", [_SETTINGS]) for name in names])
     report = Report(ok=all(each["ok"] for each in findings.all), checks=findings.all)
     logger.info("checked", extra=dict(report))
     return report
+
+
+def _ask_each(findings: "_Findings", settings: Settings, tables: object) -> None:
+    """Ask the probes of each part; a part whose probes cannot be made does not keep the others from their answers."""
+    with findings.of(TABLE_LAYOUTS):
+        findings.ask(*to_layout_probes(settings, tables))
+    findings.ask(*to_secret_probes(settings))
+    with findings.of(AUTHENTICATION), open_probes(settings) as stages:
+        for stage in stages:
+            findings.ask(*stage)
+    with findings.of(SCHEMA):
+        for stage in to_registry_stages(settings):
+            findings.ask(*stage)
+    findings.ask(to_dead_letter_probe(settings))
 
 
 def _read_settings(environ: Mapping[str, str], read: list[Settings]) -> str:
@@ -101,6 +110,14 @@ class _Findings:
     def __init__(self, deadline: Deadline) -> None:
         self._deadline = deadline
         self.all: list[Finding] = []
+
+    @contextmanager
+    def of(self, name: str) -> Iterator[None]:
+        """Report an exception as a finding of this name."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001  # the check always answers
+            self.all.append(Finding(name=name, ok=False, detail=_describe(error)))
 
     def ask(self, *probes: Probe) -> None:
         """Asks these probes at the same time."""
@@ -117,10 +134,16 @@ class _Findings:
         seconds = min(PROBE_SECONDS, self._deadline.remaining())
         try:
             return Finding(name=probe.name, ok=True, detail=run_within(seconds, probe.find))
-        except FeatureEventsError as error:
-            detail = str(error).replace("\n- ", " ")
         except TimeoutError:
             detail = f"no answer within {seconds:.1f} s: check the network path to it, and the function's timeout"
-        except Exception as error:  # noqa: BLE001  # the other probes go on; its text may hold anything
-            detail = f"failed by {type(error).__name__}"
+        except Exception as error:  # noqa: BLE001  # the other probes go on
+            detail = _describe(error)
         return Finding(name=probe.name, ok=False, detail=detail)
+
+
+def _describe(error: Exception) -> str:
+    """Return what an error says, or the place where an unexpected one was raised: its text may hold anything."""
+    if isinstance(error, FeatureEventsError):
+        return str(error).replace("\n- ", " ")
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"unexpected {type(error).__name__} ({Path(place.filename).name}, line {place.lineno}): report this line"

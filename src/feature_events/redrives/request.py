@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from feature_events.errors import Misconfigured
+from feature_events.setting_values import is_plain_text
 
 DEFAULT_SECONDS = 45
 """How long a run goes on where the request does not say: `sam remote invoke` waits a minute, then it asks again."""
@@ -32,7 +33,7 @@ class Request(NamedTuple):
 
 
 def _is_text(value: object) -> bool:
-    return type(value) is str
+    return type(value) is str and is_plain_text(value)
 
 
 def _is_flag(value: object) -> bool:
@@ -49,13 +50,14 @@ _FIELDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
 }
 
 
-def read_request(event: Mapping[str, Any], prefixes: Sequence[str]) -> Request:
+def read_request(stored: Any, prefixes: Sequence[str]) -> Request:  # noqa: ANN401  # any JSON
     """Reads the request; what is to be redriven has to be under one of the prefixes.
 
     Raises:
         Misconfigured: with every mistake in it.
 
     """
+    event: Mapping[str, Any] = stored if type(stored) is dict else {}
     mistakes = [f"{name} is not known" for name in event if name not in _FIELDS]
     mistakes += [
         f"{name} must be {what}"

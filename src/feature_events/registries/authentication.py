@@ -18,7 +18,7 @@ from requests.auth import HTTPBasicAuth
 
 from feature_events.aws.client_certificate import load_client_certificate
 from feature_events.aws.secret import ClientCertificate, Login, OAuthClient, Secret
-from feature_events.web.session import Adapter, to_context
+from feature_events.web.session import Adapter, Session, to_context
 from feature_events.web.tokens import Names, Tokens, open_tokens
 
 SECRET_SETTING, CA_SETTING = "SCHEMA_REGISTRY_SECRET_ARN", "SCHEMA_REGISTRY_CA_SECRET_ARN"
@@ -49,7 +49,7 @@ def open_access(secret: str | None, ca_secret: str | None) -> Access:
     """
     ca = read_ca(ca_secret)
     credentials = None if secret is None else Secret(SECRET_SETTING, secret).read_credentials()
-    session = requests.Session()
+    session = Session()
     if ca is not None:
         session.mount("https://", Adapter(to_context(CA_SETTING, ca)))
     match credentials:

@@ -32,10 +32,12 @@ def refuse_breaking(file: str, text: str, subject: str, versions: Mapping[int, s
     for number, other in versions.items():
         try:
             older, newer = find_breaks(text, other), find_breaks(other, text)
-        except Misconfigured as error:
+        except Exception as error:  # noqa: BLE001  # fastavro accepts what is not Avro, such as a name that is no text
+            is_told = isinstance(error, Misconfigured)
+            problem = error if is_told else f"it is not valid Avro ({type(error).__name__})"
             raise Misconfigured(
-                f"{file} cannot be compared with version {number} of {subject}: {error}; delete that version where no "
-                "event is of it, or write to another topic"
+                f"{file} cannot be compared with version {number} of {subject}: {problem}; delete that version where "
+                "no event is of it, or write to another topic"
             ) from None
         found += [f"With it, events of version {number} cannot be read: {'; '.join(older)}"] if older else []
         found += [f"With version {number}, its events cannot be read: {'; '.join(newer)}"] if newer else []
@@ -66,7 +68,7 @@ def _find_breaks(read: Sequence[Field], written: Sequence[Field]) -> Iterator[st
     """The fields of a record that cannot be read, with reasons."""
     types = {field["name"]: field["type"] for field in written}
     for field in read:
-        name = next((name for name in (field["name"], *field.get("aliases", ())) if name in types), None)
+        name = next((name for name in (field["name"], *_read_aliases(field)) if name in types), None)
         if name is not None and not _reads(field["type"], types[name]):
             yield f"{field['name']} is written as {_describe(types[name])} and read as {_describe(field['type'])}"
         if name is None and "default" not in field:
@@ -92,8 +94,13 @@ def _to_kind(schema: Any) -> str:  # noqa: ANN401  # fastavro's own
 
 def _have_one_name(read: Any, written: Any) -> bool:  # noqa: ANN401  # fastavro's own
     """Whether two records are called the same, namespaces apart, or the reader knows the other name as an alias."""
-    names = [name.rpartition(".")[2] for name in (read["name"], *read.get("aliases", ()))]
+    names = [name.rpartition(".")[2] for name in (read["name"], *_read_aliases(read))]
     return written["name"].rpartition(".")[2] in names
+
+
+def _read_aliases(named: Mapping[str, Any]) -> Sequence[str]:
+    """Return the aliases of a record or field; fastavro accepts other things than names among them."""
+    return [name for name in named.get("aliases") or () if type(name) is str]
 
 
 def _describe(schema: Any) -> str:  # noqa: ANN401  # fastavro's own

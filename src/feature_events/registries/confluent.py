@@ -13,10 +13,19 @@ from urllib.parse import quote
 from feature_events.errors import Misconfigured, Undelivered
 from feature_events.events.schema import Schema, read_shipped_schema
 from feature_events.logs import logger
-from feature_events.registries.registry import Registered
-from feature_events.registries.transport import Transport, to_unreached
+from feature_events.registries.registry import Registered, refuse_too_many
+from feature_events.registries.transport import Transport
+from feature_events.setting_values import MAX_SCHEMA_ID
 from feature_events.settings import Settings
 from feature_events.web.exchange import Answer
+
+_ABSENT = (40401, 40402, 40403)
+"""The error codes for an absent subject, version or schema.
+
+A 404 without one of them is not the registry's: Apicurio and gateways answer 404 to any wrong path
+(https://github.com/Apicurio/apicurio-registry/issues/2889).
+https://docs.confluent.io/platform/current/schema-registry/develop/api.html#errors
+"""
 
 _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _CONFLICT, _UNPROCESSABLE, _TOO_MANY = 401, 403, 404, 409, 422, 429
 _REDIRECTS, _SERVER_ERRORS = 300, 500
@@ -42,7 +51,7 @@ class ConfluentRegistry:
     def read_version(self, version: int | str) -> Schema:
         """The registry's own schema under this version."""
         answer = self._transport.ask("GET", f"{self._path}/versions/{version}")
-        if answer.status == _NOT_FOUND:
+        if _is_absent(answer):
             raise Misconfigured(
                 f"the registry has no version {version} of subject {self.subject}: register a schema there, or set "
                 "SCHEMA_VERSION to one that exists"
@@ -61,31 +70,34 @@ class ConfluentRegistry:
         if found is None:
             raise Misconfigured(
                 f"{self._file} is not registered under subject {self.subject}: register it there (POST "
-                f"{self._path}/versions), or set AUTO_REGISTER_SCHEMAS=true"
+                f"{self._path}/versions), or deploy with Schema=register"
             )
         return Schema(found.id, self._shipped)
 
     def find_registered(self) -> Registered | None:
         """Under what the shipped schema is registered, if it is."""
         answer = self._transport.ask("POST", self._path, self._shipped)
-        if answer.status == _NOT_FOUND:
+        if _is_absent(answer):
             return None
         body = self._read(answer)
-        version = body.get("version")
         schema = self._to_schema(body, "schema found", self._shipped)
-        return Registered(schema.id, version if type(version) is int else None)
+        return Registered(schema.id, _to_number(body.get("version")))
 
     def read_versions(self) -> Mapping[int, str]:
         """The texts of all versions that the subject has, by their numbers."""
         answer = self._transport.ask("GET", f"{self._path}/versions")
-        numbers = [] if answer.status == _NOT_FOUND else self._read(answer, list)
+        found = [] if _is_absent(answer) else self._read(answer, list)
+        numbers = [number for number in map(_to_number, found) if number is not None]
+        if len(numbers) < len(found):
+            raise self._transport.peer.to_misplaced("with versions that are not numbers")
+        refuse_too_many(self._file, f"subject {self.subject}", len(numbers))
         texts = {number: self._read_text(number) for number in numbers}
         return {number: text for number, text in texts.items() if text is not None}
 
     def _read_text(self, number: int) -> str | None:
         """The text of a version that the shipped schema is compared with; None where it has just been deleted."""
         answer = self._transport.ask("GET", f"{self._path}/versions/{number}")
-        if answer.status == _NOT_FOUND:
+        if _is_absent(answer):
             return None
         text = self._read(answer).get("schema")
         if not _is_plain_avro(answer) or type(text) is not str:
@@ -95,8 +107,8 @@ class ConfluentRegistry:
             )
         return text
 
-    def check_compatibility(self) -> bool | None:
-        """Whether the shipped schema is compatible with the latest version; None where the registry knows none.
+    def check_compatibility(self) -> bool:
+        """Return whether the shipped schema is compatible with the latest version, or the first one.
 
         Raises:
             Misconfigured: it is not, and the registry says why; not every registry does.
@@ -104,9 +116,9 @@ class ConfluentRegistry:
         """
         path = f"/compatibility{self._path}/versions/latest?verbose=true"
         answer = self._transport.ask("POST", path, self._shipped)
-        if answer.status == _NOT_FOUND:
-            return None
-        is_refused = answer.status == _UNPROCESSABLE or self._read(answer).get("is_compatible") is False
+        if _is_absent(answer):
+            return True
+        is_refused = _is_refusal(answer, _UNPROCESSABLE) or self._read(answer).get("is_compatible") is False
         if is_refused and _read_reason(answer):
             raise self._to_incompatible(answer)
         return not is_refused
@@ -114,7 +126,7 @@ class ConfluentRegistry:
     def register(self) -> Registered:
         """Registers the shipped schema; one that is there already keeps its id and version."""
         answer = self._transport.ask("POST", f"{self._path}/versions", self._shipped)
-        if answer.status in (_CONFLICT, _UNPROCESSABLE):
+        if _is_refusal(answer, _CONFLICT, _UNPROCESSABLE):
             raise self._to_incompatible(answer)
         self._read(answer)
         logger.info("schema registered", subject=self.subject)
@@ -125,7 +137,7 @@ class ConfluentRegistry:
 
     def to_unreached(self, reason: str) -> Undelivered:
         """The error where the registry has given no answer, for this reason."""
-        return to_unreached(self._url, reason)
+        return self._transport.peer.to_unreached(reason)
 
     def _to_incompatible(self, answer: Answer) -> Misconfigured:
         """The error for a schema that the registry refuses, with its reason."""
@@ -148,22 +160,22 @@ class ConfluentRegistry:
                 f"the schema registry at {self._url} answers HTTP {status}: check the registry; Lambda retries"
             )
         if status >= _REDIRECTS:
-            raise Misconfigured(
-                f"the schema registry at {self._url} answers HTTP {status}: check that SCHEMA_REGISTRY is the base URL "
-                "of its Confluent interface"
-            )
+            raise self._transport.peer.to_misplaced(f"HTTP {status}")
         if type(body) is not kind:
-            raise Undelivered(
-                f"the schema registry at {self._url} answers something that is no JSON {_NAMES[kind]}: check "
-                "that SCHEMA_REGISTRY is the base URL of its Confluent interface"
-            )
+            raise self._transport.peer.to_misplaced(f"with something that is not a JSON {_NAMES[kind]}")
         return body
 
     def _to_schema(self, body: dict[str, Any], message: str, text: object) -> Schema:
-        schema_id, version = body.get("id"), body.get("version")
-        if type(schema_id) is not int or not 0 <= schema_id < 2**31 or type(text) is not str:
-            raise Undelivered(f"the schema registry at {self._url} answers without the schema or its id")
-        logger.info(message, subject=self.subject, schema_id=schema_id, version=version)
+        schema_id = body.get("id")
+        if type(schema_id) is not int or type(text) is not str:
+            raise self._transport.peer.to_misplaced("without the schema or its id")
+        if _to_number(schema_id) is None:
+            # https://github.com/IBM/event-streams/issues/99
+            raise Misconfigured(
+                f"the schema registry at {self._url} answers with a schema id that is not from 1 to {MAX_SCHEMA_ID}, "
+                "so events cannot carry it: set SchemaRegistry (SCHEMA_REGISTRY) to a registry with such ids"
+            )
+        logger.info(message, subject=self.subject, schema_id=schema_id, version=_to_number(body.get("version")))
         return Schema(schema_id, text)
 
 
@@ -172,14 +184,29 @@ def to_subject(topic: str) -> str:
     return f"{topic}-value"
 
 
+def _is_absent(answer: Answer) -> bool:
+    """Return whether the registry, and not something else, says that it has no such subject, version or schema."""
+    return _is_refusal(answer, _NOT_FOUND) and answer.body.get("error_code") in _ABSENT
+
+
+def _is_refusal(answer: Answer, *statuses: int) -> bool:
+    """Return whether the answer has one of these statuses and a JSON object, as a registry's errors do."""
+    return answer.status in statuses and type(answer.body) is dict
+
+
 def _is_plain_avro(answer: Answer) -> bool:
     """Whether a version is an Avro schema that refers to no other one."""
-    return answer.body.get("schemaType", "AVRO") == "AVRO" and not answer.body.get("references")
+    return answer.body.get("schemaType") in (None, "AVRO") and not answer.body.get("references")
+
+
+def _to_number(value: object) -> int | None:
+    """Return an id or the number of a version; None if it is not one that a registry's client can read."""
+    return value if type(value) is int and 0 < value <= MAX_SCHEMA_ID else None
 
 
 def _read_reason(answer: Answer) -> str:
     """What the registry says of its refusal, on one line and not longer than fits into an error."""
     body = answer.body
     found = (body.get("messages") or body.get("message")) if type(body) is dict else None
-    texts = found if type(found) is list else [found] if found else []
-    return " ".join("; ".join(str(text) for text in texts).split())[:_REASON_LENGTH]
+    texts = [text for text in (found if type(found) is list else [found]) if type(text) is str]
+    return " ".join("; ".join(texts).encode(errors="replace").decode().split())[:_REASON_LENGTH]

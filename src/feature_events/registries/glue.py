@@ -15,10 +15,10 @@ from feature_events.aws.arn import to_glue_registry_name, to_glue_schema_arn, to
 from feature_events.aws.clients import ask_or_none, make_glue_client
 from feature_events.aws.errors import Action, to_unanswered
 from feature_events.deadline import Deadline
-from feature_events.errors import Misconfigured, Undelivered
+from feature_events.errors import FeatureEventsError, Misconfigured, Undelivered
 from feature_events.events.schema import Schema, read_shipped_schema
 from feature_events.logs import logger
-from feature_events.registries.registry import Registered
+from feature_events.registries.registry import Registered, refuse_too_many
 from feature_events.setting_values import GLUE
 from feature_events.settings import Settings
 
@@ -36,6 +36,9 @@ ANSWER_SECONDS = 10.0
 CHECK_SECONDS = 30.0
 """How long Glue's check of a new version is waited for, as long as AWS's own clients wait."""
 PAUSE_SECONDS = 0.5
+
+_WORD_LENGTH = 100
+"""What is repeated of a status or a data format, in characters."""
 
 _DEFAULT_REGISTRY = "default-registry"
 _AVAILABLE, _PENDING = "AVAILABLE", "PENDING"
@@ -74,15 +77,17 @@ class GlueRegistry:
                 f"there is no version {version} of {self._place}: register a schema there, or set SCHEMA_VERSION to "
                 "one that exists"
             )
-        if found["Status"] == _PENDING:
+        status = self._take_word(found, "Status")
+        if status == _PENDING:
             raise Undelivered(f"Glue still checks version {version} of {self._place}: try again later")
-        if found["Status"] != _AVAILABLE:
+        if status != _AVAILABLE:
             raise Misconfigured(
-                f"version {version} of {self._place} has the status {found['Status']}: set SCHEMA_VERSION to one that "
+                f"version {version} of {self._place} has the status {status}: set SCHEMA_VERSION to one that "
                 "is AVAILABLE"
             )
-        schema = Schema(UUID(found["SchemaVersionId"]), found["SchemaDefinition"])
-        logger.info("schema found", subject=self.subject, schema_id=str(schema.id), version=found["VersionNumber"])
+        schema = Schema(self._take_id(found), self._take(found, "SchemaDefinition", str))
+        number = self._take(found, "VersionNumber", int)
+        logger.info("schema found", subject=self.subject, schema_id=str(schema.id), version=number)
         return schema
 
     def read_versions(self) -> Mapping[int, str]:
@@ -91,29 +96,34 @@ class GlueRegistry:
         if latest is None:
             return {}
         # Numbers count up; one may be missing, since a version can be deleted
-        found = [*map(self._read, range(1, latest["VersionNumber"])), latest]
+        last = self._take(latest, "VersionNumber", int)
+        refuse_too_many(self._file, self._place, last)
+        found = [*map(self._read, range(1, last)), latest]
         return {
-            each["VersionNumber"]: each["SchemaDefinition"] for each in found if each and each["Status"] == _AVAILABLE
+            self._take(each, "VersionNumber", int): self._take(each, "SchemaDefinition", str)
+            for each in found
+            if each and self._take_word(each, "Status") == _AVAILABLE
         }
 
     def look_up(self) -> Schema:
         """The shipped schema, which must be registered."""
         found = self._find()
-        if found is None or found["Status"] not in (_AVAILABLE, _PENDING):
+        status = None if found is None else self._take_word(found, "Status")
+        if found is None or status not in (_AVAILABLE, _PENDING):
             raise Misconfigured(
-                f"{self._file} is no AVAILABLE version of {self._place}: check that SCHEMA_REGISTRY names "
-                "the right one, and register it there (RegisterSchema true does, or AUTO_REGISTER_SCHEMAS=true)"
+                f"{self._file} is not an AVAILABLE version of {self._place}: check SchemaRegistry (SCHEMA_REGISTRY), "
+                "or register it there with Schema=register"
             )
-        if found["Status"] == _PENDING:
+        if status == _PENDING:
             raise self._to_pending()
-        return Schema(self._to_registered(found["SchemaVersionId"]).id, self._schema)
+        return Schema(self._to_registered(found).id, self._schema)
 
     def find_registered(self) -> Registered | None:
         """Under what the shipped schema is registered, if it is, and Glue has found it compatible."""
         found = self._find()
-        if found is None or found["Status"] != _AVAILABLE:
+        if found is None or self._take_word(found, "Status") != _AVAILABLE:
             return None
-        return self._to_registered(found["SchemaVersionId"])
+        return self._to_registered(found)
 
     def check_compatibility(self) -> bool:
         """Always true: Glue checks a schema only as it is registered."""
@@ -129,15 +139,16 @@ class GlueRegistry:
         """
         number = self._add()
         added = self._wait(number)
-        if added["Status"] != _AVAILABLE:
+        status = self._take_word(added, "Status")
+        if status != _AVAILABLE:
             raise Misconfigured(
-                f"Glue refuses {self._file} as version {number} of {self._place} (status {added['Status']}), most "
+                f"Glue refuses {self._file} as version {number} of {self._place} (status {status}), most "
                 "likely as incompatible with the versions before: compare them (aws glue get-schema-versions-diff), "
                 f"and delete version {number} (aws glue delete-schema-versions) before it is registered again; or set "
                 "SCHEMA_VERSION=latest"
             )
         logger.info("schema registered", subject=self.subject)
-        return self._to_registered(added["SchemaVersionId"])
+        return self._to_registered(added)
 
     def to_unreached(self, reason: str) -> Undelivered:
         """The error where Glue has given no answer, for this reason."""
@@ -155,7 +166,7 @@ class GlueRegistry:
             ),
         )
         if found is not None:
-            self._refuse_other_format(found["DataFormat"])
+            self._refuse_other_format(self._take_word(found, "DataFormat"))
         return found
 
     def _find(self) -> "GetSchemaByDefinitionResponseTypeDef | None":
@@ -165,7 +176,7 @@ class GlueRegistry:
             lambda client: client.get_schema_by_definition(SchemaId=self._schema_id, SchemaDefinition=self._schema),
         )
         if found is not None:
-            self._refuse_other_format(found["DataFormat"])
+            self._refuse_other_format(self._take_word(found, "DataFormat"))
         return found
 
     def _wait(self, number: int) -> "GetSchemaVersionResponseTypeDef":
@@ -173,7 +184,7 @@ class GlueRegistry:
         end = Deadline(CHECK_SECONDS)
         while True:
             found = self._read(number)
-            if found is not None and found["Status"] != _PENDING:
+            if found is not None and self._take_word(found, "Status") != _PENDING:
                 return found
             if not end.remaining():
                 raise self._to_pending()
@@ -193,21 +204,22 @@ class GlueRegistry:
                 (_NOT_FOUND, _CHANGED),
             )
             if added is not None:
-                return added["VersionNumber"]
+                return self._take(added, "VersionNumber", int)
             created = self._ask(
                 Action("glue:CreateSchema", f"{self._place} cannot be created"), self._create, (_EXISTS, _CHANGED)
             )
             if created is not None:
-                return created["LatestSchemaVersion"]
+                return self._take(created, "LatestSchemaVersion", int)
             self._sleep(PAUSE_SECONDS)
         raise Undelivered(f"others change {self._place} at the same time: try again later")
 
     def _to_pending(self) -> Undelivered:
         return Undelivered(f"Glue still checks {self._file} as a version of {self._place}: try again later")
 
-    def _to_registered(self, version_id: str) -> Registered:
-        logger.info("schema found", subject=self.subject, schema_id=version_id)
-        return Registered(UUID(version_id), None)
+    def _to_registered(self, found: Mapping[str, object]) -> Registered:
+        version_id = self._take_id(found)
+        logger.info("schema found", subject=self.subject, schema_id=str(version_id))
+        return Registered(version_id, None)
 
     def _create(self, client: "GlueClient") -> "CreateSchemaResponseTypeDef":
         return client.create_schema(
@@ -224,12 +236,38 @@ class GlueRegistry:
                 f"{self._place} is {data_format} and not AVRO: delete it, or set SCHEMA_REGISTRY to another registry"
             )
 
+    def _take_id(self, found: Mapping[str, object]) -> UUID:
+        """Return the id of the version in an answer of Glue's, as `_take` does."""
+        try:
+            return UUID(self._take(found, "SchemaVersionId", str))
+        except ValueError:
+            raise self._to_odd("SchemaVersionId") from None
+
+    def _take_word(self, found: Mapping[str, object], name: str) -> str:
+        """Return a word of Glue's, as `_take` does, fit for a message."""
+        return self._take(found, name, str).encode("ascii", "replace").decode()[:_WORD_LENGTH]
+
+    def _take[T](self, found: Mapping[str, object], name: str, kind: type[T]) -> T:
+        """Return a part of an answer of Glue's; raise Undelivered if the answer has none of this kind."""
+        value = found.get(name)
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise self._to_odd(name)
+        return value
+
+    def _to_odd(self, name: str) -> Undelivered:
+        return Undelivered(f"Glue's answer about {self._place} has no valid {name}: try again later")
+
     def _ask[T](
         self, action: Action, request: Callable[["GlueClient"], T], absent: Collection[str] = (_NOT_FOUND,)
     ) -> T | None:
         """What Glue answers; None where it answers with one of these codes."""
         otherwise = "check SCHEMA_REGISTRY and the function's role"
-        return ask_or_none(lambda: request(self._client()), action, absent, ANSWER_SECONDS, otherwise)
+        try:
+            return ask_or_none(lambda: request(self._client()), action, absent, ANSWER_SECONDS, otherwise)
+        except FeatureEventsError:
+            raise
+        except Exception as error:  # noqa: BLE001  # whatever botocore raises of an answer that it cannot parse
+            raise to_unanswered(type(error).__name__, action) from None
 
     def _client(self) -> "GlueClient":
         self._made = self._made or make_glue_client(self._region)

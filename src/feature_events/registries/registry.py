@@ -7,9 +7,12 @@ answers.
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
-from feature_events.errors import Undelivered
+from feature_events.errors import Misconfigured, Undelivered
 from feature_events.events.schema import Schema
 from feature_events.setting_values import SchemaId
+
+MAX_VERSIONS = 100
+"""The most versions that a schema is compared with before it is registered: each is a request, and a start has 8 s."""
 
 
 class Registered(NamedTuple):
@@ -42,16 +45,33 @@ class Registry(Protocol):
         """Under what the shipped schema is registered, if it is."""
 
     def read_versions(self) -> Mapping[int, str]:
-        """The texts of all versions that readers may have, by their numbers."""
+        """Return the texts of all versions that readers may have, by their numbers; at most `MAX_VERSIONS`."""
 
-    def check_compatibility(self) -> bool | None:
-        """Whether the registry would take the shipped schema, as far as it says so before it is registered.
-
-        None where it knows no version yet.
-        """
+    def check_compatibility(self) -> bool:
+        """Return False if the registry says, before the shipped schema is registered, that it would refuse it."""
 
     def register(self) -> Registered:
         """Registers the shipped schema; one that is there already keeps its id and version."""
 
     def to_unreached(self, reason: str) -> Undelivered:
         """The error where the registry has given no answer, for this reason."""
+
+
+def refuse_too_many(file: str, place: str, number: int) -> None:
+    """Refuse to compare with more versions than a start has time to read.
+
+    Args:
+        file: what the schema is called.
+        place: what has the versions, for the message.
+        number: how many versions it has.
+
+    Raises:
+        Misconfigured: there are more than `MAX_VERSIONS`.
+
+    """
+    if number > MAX_VERSIONS:
+        raise Misconfigured(
+            f"{place} has {number:,} versions, more than the {MAX_VERSIONS} that {file} can be compared with before it "
+            "is registered: check its compatibility yourself, register it, and pin its id with Schema=id:NUMBER "
+            "(SCHEMA_ID); or set TopicName (TOPIC_NAME) to another topic"
+        )

@@ -35,7 +35,7 @@ def find_schema(settings: Settings, seconds: float, clock: Callable[[], float] =
 
     Raises:
         Misconfigured: the registry has no such schema, or refuses the function's authentication or request.
-        Undelivered: the registry did not answer in time, or not in its interface's form.
+        Undelivered: the registry did not answer in time, or it is overloaded.
 
     """
     if settings.schema_id is not None:
@@ -76,7 +76,9 @@ def _register(registry: Registry, settings: Settings) -> Registered:
 
 
 def refuse_incompatible(registry: Registry, settings: Settings) -> bool:
-    """Refuses the shipped schema where it would break a reader; whether the registry has no objection either.
+    """Refuse the shipped schema if it would break a reader; return whether the registry would accept it.
+
+    The versions are compared whatever the registry says of its compatibility: something else may have answered.
 
     Raises:
         Misconfigured: it would, or the registry refuses it and says why.
@@ -84,7 +86,6 @@ def refuse_incompatible(registry: Registry, settings: Settings) -> bool:
 
     """
     is_compatible = registry.check_compatibility()
-    if is_compatible:
-        text = read_shipped_schema(settings.schema_file)
-        refuse_breaking(settings.schema_file, text, registry.subject, registry.read_versions())
-    return is_compatible is not False
+    text = read_shipped_schema(settings.schema_file)
+    refuse_breaking(settings.schema_file, text, registry.subject, registry.read_versions())
+    return is_compatible

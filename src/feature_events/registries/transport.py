@@ -5,9 +5,8 @@ What that needs, `requests` above all, is imported and opened when the registry 
 
 from typing import TYPE_CHECKING
 
-from feature_events.errors import Undelivered
 from feature_events.settings import Settings
-from feature_events.web.exchange import Answer, Peer, exchange
+from feature_events.web.exchange import Answer, Peer, exchange, refuse_bad_proxy
 
 if TYPE_CHECKING:
     from feature_events.registries.authentication import Access
@@ -25,6 +24,13 @@ class Transport:
 
     def __init__(self, settings: Settings) -> None:
         self._url = settings.registry or ""
+        self.peer = Peer(
+            f"schema registry at {settings.registry}",
+            "SchemaRegistry (SCHEMA_REGISTRY)",
+            "the base URL of the registry's Confluent-compatible API (Apicurio's ends with /apis/ccompat/v7)",
+            "SCHEMA_REGISTRY_SECRET_ARN",
+            "SCHEMA_REGISTRY_CA_SECRET_ARN",
+        )
         self._secret = settings.registry_secret
         self._ca_secret = settings.registry_ca_secret
         self._access: Access | None = None
@@ -33,13 +39,14 @@ class Transport:
         """The registry's answer, whatever its status.
 
         Raises:
-            Misconfigured: a secret or the registry's certificate is not as it should be, or no token is given.
+            Misconfigured: a secret, a proxy or the registry's certificate is wrong, or there is no token.
             Undelivered: there was no answer within the limits.
 
         """
         if self._access is None:
             from feature_events.registries.authentication import open_access
 
+            refuse_bad_proxy(self.peer, self._url)
             self._access = open_access(self._secret, self._ca_secret)
         answer = self._ask(self._access, method, path, schema)
         if answer.status == _UNAUTHORIZED and self._access.tokens:
@@ -51,19 +58,4 @@ class Transport:
     def _ask(self, access: "Access", method: str, path: str, schema: str | None) -> Answer:
         headers = _HEADERS | (access.tokens.to_headers() if access.tokens else {})
         json = None if schema is None else {"schema": schema}
-        return exchange(access.session, _to_peer(self._url), method, self._url + path, headers=headers, json=json)
-
-
-def to_unreached(url: str | None, reason: str) -> Undelivered:
-    """The error where the registry at this URL has given no answer."""
-    return _to_peer(url).to_unreached(reason)
-
-
-def _to_peer(url: str | None) -> Peer:
-    return Peer(
-        f"schema registry at {url}",
-        "SCHEMA_REGISTRY",
-        "the base URL of its Confluent interface",
-        "SCHEMA_REGISTRY_SECRET_ARN",
-        "SCHEMA_REGISTRY_CA_SECRET_ARN",
-    )
+        return exchange(access.session, self.peer, method, self._url + path, headers=headers, json=json)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from feature_events.deadline import run_within
 from feature_events.errors import FeatureEventsError, Misconfigured, Undelivered
+from feature_events.setting_values import to_url
 
 if TYPE_CHECKING:
     import requests
@@ -62,8 +63,39 @@ class Peer(NamedTuple):
         )
 
     def to_check(self) -> str:
-        """What to do where something else answers."""
+        """Say what to do if something else answers at its URL."""
         return f"check that {self.setting} is {self.kind}"
+
+    def to_misplaced(self, problem: str) -> Misconfigured:
+        """Return the error for an answer that is not the peer's, so that its URL must be wrong."""
+        return Misconfigured(f"the {self.name} answers {problem}: {self.to_check()}")
+
+
+def add_no_login[T](request: T) -> T:
+    """Leave a request as it is.
+
+    Without an `auth` of its own, requests adds a login from .netrc, even to a request that has a token
+    (https://github.com/psf/requests/issues/3929). Proxies are read from the environment as before.
+    """
+    return request
+
+
+def refuse_bad_proxy(peer: Peer, url: str) -> None:
+    """Refuse a proxy that `requests` would take from the environment and could not use.
+
+    Raises:
+        Misconfigured: it is not an http URL; the function is deployed without the package that SOCKS needs.
+
+    """
+    from requests.utils import get_environ_proxies, select_proxy
+
+    proxy = select_proxy(url, get_environ_proxies(url))
+    if proxy is not None and to_url(proxy if "://" in proxy else f"http://{proxy}", "http", "https") is None:
+        names = f"{url.partition(':')[0].upper()}_PROXY or ALL_PROXY"
+        raise Misconfigured(
+            f"the {peer.name} cannot be reached through the proxy in {names}, which must be an http or https URL with "
+            "a valid host name: correct the variable, or add the host to NO_PROXY"
+        )
 
 
 def exchange(session: "requests.Session", peer: Peer, method: str, url: str, **content: Any) -> Answer:  # noqa: ANN401  # as requests takes it
@@ -77,17 +109,17 @@ def exchange(session: "requests.Session", peer: Peer, method: str, url: str, **c
         content: headers, `json`, `data` or `auth`, as requests takes them.
 
     Raises:
-        Misconfigured: the peer's certificate is not trusted, or it refuses the client's.
-        Undelivered: there was no answer within the limits.
+        Misconfigured: the peer's certificate is not trusted, it refuses the client's, or the answer is too long.
+        Undelivered: there was no answer within the limit of time.
 
     """
-    import requests
-
     try:
         return run_within(ANSWER_SECONDS, partial(_request, session, peer, method, url, content))
     except TimeoutError:
         raise peer.to_unreached(f"no answer within {ANSWER_SECONDS:.0f} s") from None
-    except requests.RequestException as error:
+    except FeatureEventsError:
+        raise
+    except Exception as error:  # noqa: BLE001  # requests lets errors of urllib3 and of Python's parsers through
         raise _to_error(peer, error) from None
 
 
@@ -99,9 +131,7 @@ def _request(session: "requests.Session", peer: Peer, method: str, url: str, con
         for part in answer.iter_content(_PART_BYTES):
             read += part
             if len(read) > MAX_ANSWER_BYTES:
-                raise Undelivered(
-                    f"the {peer.name} answers with more than {MAX_ANSWER_BYTES:,} bytes: {peer.to_check()}"
-                )
+                raise peer.to_misplaced(f"with more than {MAX_ANSWER_BYTES:,} bytes")
     return Answer(answer.status_code, _parse(bytes(read)))
 
 

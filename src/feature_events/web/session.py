@@ -6,13 +6,27 @@ from typing import Any, override
 import certifi
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3 import ProxyManager
 
 from feature_events.network import to_tls_context
+from feature_events.web.exchange import add_no_login
 
 
-def open_session(context: ssl.SSLContext) -> requests.Session:
+class Session(requests.Session):
+    """A session that takes no login from .netrc, and looks at no redirect."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.auth = add_no_login
+
+    @override
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Return None: requests would read the whole answer and parse its Location, even if it follows neither."""
+
+
+def open_session(context: ssl.SSLContext) -> Session:
     """Return a session, connected to nothing yet, whose TLS uses this context."""
-    session = requests.Session()
+    session = Session()
     session.mount("https://", Adapter(context))
     return session
 
@@ -45,6 +59,12 @@ class Adapter(HTTPAdapter):
     @override
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         super().init_poolmanager(*args, **options, ssl_context=self._context)
+
+    @override
+    def proxy_manager_for(self, *args: Any, **options: Any) -> ProxyManager:
+        """Use the context behind a proxy of the environment too."""
+        manager: ProxyManager = super().proxy_manager_for(*args, **options, ssl_context=self._context)
+        return manager
 
     @override
     def cert_verify(self, *_: Any) -> None:

@@ -19,11 +19,14 @@ from requests.auth import HTTPBasicAuth
 from feature_events.aws.secret import OAuthClient
 from feature_events.deadline import Clock
 from feature_events.errors import Misconfigured, Undelivered
-from feature_events.web.exchange import Answer, Peer, exchange
+from feature_events.web.exchange import Answer, Peer, exchange, refuse_bad_proxy
 from feature_events.web.session import open_session, to_context
 
 LIFE_USED = 0.8
 """The part of its life for which a token is used; Confluent's clients use the same."""
+
+_MOST_SECONDS = 1e9
+"""More than thirty years: `expires_in` above it is not a life."""
 
 _REDIRECTS, _TOO_MANY, _SERVER_ERRORS = 300, 429, 500
 _REFUSALS = (400, 401, 403)
@@ -105,25 +108,26 @@ class Tokens:
         """A new token, which is good from when it was asked for.
 
         Raises:
-            Misconfigured: the token endpoint refuses the client, its certificate is not trusted, or it gives tokens
-                of another type.
-            Undelivered: it did not answer in time, or not as a token endpoint does.
+            Misconfigured: the token endpoint refuses the client, its certificate is not trusted, it returns tokens of
+                another type, or something else answers at its URL.
+            Undelivered: it did not answer in time, or it is overloaded.
 
         """
         body = self._read(self._ask())
         token, kind, life = body.get("access_token"), body.get("token_type", "Bearer"), body.get("expires_in")
         if type(token) is not str or not re.fullmatch(r"[!-~]+", token):
-            raise Undelivered(f"the {self.peer.name} answers without an access_token: {self.peer.to_check()}")
+            raise self.peer.to_misplaced("without an access_token")
         if type(kind) is not str or kind.lower() != "bearer":
             raise Misconfigured(
                 f"the {self.peer.name} gives tokens whose token_type is not Bearer, the only type that is used: "
                 "change the client's settings there"
             )
-        return Token(token, life if isinstance(life, int | float) else math.inf)
+        return Token(token, _to_life(life))
 
     def _ask(self) -> Answer:
         # RFC 6749 would have them encoded before they are joined; Kafka's and Confluent's clients do not encode
         # them, so identity providers take them as they are (KIP-1025: https://github.com/apache/kafka/pull/15475)
+        refuse_bad_proxy(self.peer, self._client.token_url)
         login = HTTPBasicAuth(self._client.client_id.encode(), self._client.client_secret.encode())
         scope = {"scope": self._client.scope} if self._client.scope else {}
         data = {"grant_type": "client_credentials", **scope}
@@ -147,9 +151,9 @@ class Tokens:
                 "client_credentials with client_secret_basic"
             )
         if status >= _REDIRECTS:
-            raise Misconfigured(f"the {self.peer.name} answers HTTP {status}: {self.peer.to_check()}")
+            raise self.peer.to_misplaced(f"HTTP {status}")
         if not body:
-            raise Undelivered(f"the {self.peer.name} answers something that is no JSON object: {self.peer.to_check()}")
+            raise self.peer.to_misplaced("with something that is not a JSON object")
         return body
 
 
@@ -170,3 +174,13 @@ def to_token_context(ca: str | None, names: Names) -> ssl.SSLContext:
     context = to_context(names.ca, ca)
     context.load_verify_locations(certifi.where())
     return context
+
+
+def _to_life(seconds: object) -> float:
+    """Return how many seconds a token lives, by `expires_in`: infinitely many if that is not a number of seconds.
+
+    The endpoint need not say how long a token lives. Then the server that it is for says when its life is over.
+    """
+    if not isinstance(seconds, int | float) or type(seconds) is bool or not seconds < _MOST_SECONDS:  # as NaN is not
+        return math.inf
+    return max(0, seconds)

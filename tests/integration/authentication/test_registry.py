@@ -7,6 +7,7 @@ import pytest
 
 from feature_events.errors import Misconfigured
 from feature_events.events.schema import SHIPPED_SCHEMA, Schema
+from feature_events.registries.confluent import ConfluentRegistry
 from feature_events.registries.schema import find_schema, register_schema
 from feature_events.settings import read_settings
 from local.servers.registry import Registry
@@ -38,7 +39,7 @@ def bench(
     environ = {
         "SCHEMA_REGISTRY": proxy.url,
         "SCHEMA_REGISTRY_SECRET_ARN": secrets.put(LOGIN),
-        "SCHEMA_REGISTRY_CA_SECRET_ARN": secrets.put({"certificate": registry_authority.certificate}),
+        "SCHEMA_REGISTRY_CA_SECRET_ARN": secrets.put(f"# Főtanúsítvány\n{registry_authority.certificate}"),
         "TOPIC_NAME": f"topic-{uuid4().hex}",
     }
     return Bench(registry, proxy, secrets, environ)
@@ -114,13 +115,21 @@ def test_register_schema__finds_a_former_version(bench: Bench) -> None:
     assert register_schema(bench.settings) == first
 
 
-def test_register_schema__repeats_why_the_registry_refuses(bench: Bench) -> None:
-    """An incompatible schema is not registered, and the registry's own reason is told."""
+def test_register_schema__says_which_field_breaks_a_reader(bench: Bench) -> None:
+    """An incompatible schema is not registered; a registry that gives no reason before it is asked to is not asked."""
+    bench.register(INCOMPATIBLE)
+    with pytest.raises(Misconfigured, match="events of version 1 cannot be read: event_id is written as long"):
+        register_schema(bench.settings)
+    assert bench.versions() == [1]
+
+
+def test_register__repeats_why_the_registry_refuses(bench: Bench) -> None:
+    """Where only the registry has an objection, its own reason is told."""
     bench.register(INCOMPATIBLE)
     with pytest.raises(
         Misconfigured, match=r"refuses feature_trigger.avsc .*; it says: .*STRING not compatible .* LONG"
     ):
-        register_schema(bench.settings)
+        ConfluentRegistry(bench.settings).register()
     assert bench.versions() == [1]
 
 
@@ -143,11 +152,11 @@ def test_registration__hands_the_id_to_the_stack(
 def test_registration__fails_the_deployment_of_an_incompatible_schema(
     bench: Bench, cloudformation: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The stack's events say what the registry has against it."""
+    """The stack's events say which field breaks a reader."""
     bench.register(INCOMPATIBLE)
     answer = deploy(cloudformation, bench.environ, monkeypatch)
     assert answer["Status"] == "FAILED"
-    assert "STRING not compatible with writer type: LONG" in str(answer["Reason"])
+    assert "event_id is written as long and read as string" in str(answer["Reason"])
     assert answer["PhysicalResourceId"] == bench.subject
 
 

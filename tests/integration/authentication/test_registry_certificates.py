@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
@@ -20,6 +21,7 @@ from tests.support.execution_environment import start_environment
 from tests.support.records import to_record
 from tests.support.registry_proxy import RegistryProxy, run_registry_proxy
 from tests.support.secrets import Secrets
+from tests.support.web_proxy import run_web_proxy
 from tests.support.web_server import ScriptedServer
 
 LONG = 20.0
@@ -63,6 +65,19 @@ def test_registration__authenticates_by_certificate(
     assert created["Status"] == "SUCCESS"
     schema_id = int(dict(created["Data"])["SchemaId"])  # type: ignore[call-overload]  # an answer's data is an object
     assert find_schema(bench.settings, LONG) == Schema(schema_id, SHIPPED_SCHEMA)
+
+
+def test_find_schema__authenticates_through_a_proxy(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind the proxy that HTTPS_PROXY names, the registry is shown the same certificate, and its own is checked."""
+    schema_id = bench.register(SHIPPED_SCHEMA)
+    with run_web_proxy() as web_proxy:
+        monkeypatch.setenv("HTTPS_PROXY", web_proxy.url)
+        monkeypatch.setenv("NO_PROXY", "")
+        assert find_schema(bench.settings, LONG).id == schema_id
+        assert web_proxy.asked == [urlsplit(bench.proxy.url).netloc]
+        bench.secrets.change(bench.environ["SCHEMA_REGISTRY_CA_SECRET_ARN"], CertificateAuthority("Other").certificate)
+        with pytest.raises(Misconfigured, match="is not trusted: check it, and the CA certificates"):
+            find_schema(bench.settings, LONG)
 
 
 @pytest.mark.parametrize(

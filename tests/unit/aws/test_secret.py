@@ -1,5 +1,6 @@
 """Secrets are read in the forms that AWS has for them; what goes wrong names the setting, and nothing shows a value."""
 
+import json
 from collections.abc import Iterator
 
 import boto3
@@ -118,6 +119,10 @@ def test_read_credentials__wants_one_form_alone(secrets: Secrets, value: dict[st
         (OAUTH | {"token_url": "https://u:hidden@idp"}, "token_url that must be an https URL"),
         (OAUTH | {"token_url": "https://idp:hidden"}, "token_url that must be an https URL"),
         (OAUTH | {"token_url": "https://idp/a hidden"}, "token_url that must be an https URL"),
+        (OAUTH | {"token_url": "https://idp..hidden"}, "token_url that must be an https URL"),
+        (OAUTH | {"token_url": f"https://hidden{'i' * 60}.internal"}, "token_url that must be an https URL"),
+        (OAUTH | {"token_url": "HTTP://idp/hidden"}, "token_url that must be an https URL"),
+        (OAUTH | {"token_url": "https://idp/hidden\u00fd"}, "token_url that must be an https URL"),
         (OAUTH | {"identity_pool": "hidden\n"}, "must be ASCII without blanks"),
         (OAUTH | {"logical_cluster": "hídden"}, "must be ASCII without blanks"),
         (
@@ -133,6 +138,59 @@ def test_read_credentials__wants_one_form_alone(secrets: Secrets, value: dict[st
 def test_read_credentials__says_which_part_is_wrong(secrets: Secrets, value: dict[str, str] | str, text: str) -> None:
     """What could not be asked or sent is said before anybody is asked."""
     with pytest.raises(Misconfigured, match=f"the secret in THE_SETTING has a .*{text}") as raised:
+        to_secret(secrets, value).read_credentials()
+    assert "hidden" not in str(raised.value)
+
+
+COMMENT = "# F\u0151tan\u00fas\u00edtv\u00e1ny\n"
+X509 = PEM.replace("CERTIFICATE", "X509 CERTIFICATE")
+COMMENTED = f"{COMMENT}{PEM}{COMMENT}{X509}-----BEGIN PRIVATE KEY-----\nhidden\n-----END PRIVATE KEY-----\n"
+
+
+@pytest.mark.parametrize("value", [COMMENTED, {"certificate": COMMENTED}])
+def test_read_ca_certificates__keeps_the_certificates_alone(secrets: Secrets, value: dict[str, str] | str) -> None:
+    """Python's ssl refuses text that is not ASCII, also in the comments between certificates.
+
+    https://github.com/rstudio/rsconnect-python/issues/177 and https://github.com/nabla-c0d3/sslyze/issues/670
+    """
+    assert to_secret(secrets, value).read_ca_certificates() == PEM + X509
+
+
+@pytest.mark.parametrize(
+    "value", [PEM.replace("MIIB", "MII\u0151"), PEM + PEM[:40], PEM.replace("END", "BEGIN"), {"certificate": PEM[9:]}]
+)
+def test_read_ca_certificates__refuses_a_damaged_certificate(secrets: Secrets, value: dict[str, str] | str) -> None:
+    """A certificate that cannot be read is not left out: it may be the one that is needed."""
+    with pytest.raises(Misconfigured, match="THE_SETTING"):
+        to_secret(secrets, value).read_ca_certificates()
+
+
+BROKEN = ["[" * 60_000, f'{{"username": {"9" * 5000}}}', '{"username": NaN}', "\x00", '{"certificate": "\\ud800"}']
+
+
+@pytest.mark.parametrize("value", BROKEN, ids=range(len(BROKEN)))
+def test_read__refuses_what_python_cannot_parse(secrets: Secrets, value: str) -> None:
+    """Deep nesting, long numbers and half of a surrogate pair are misconfigurations as any other text."""
+    secret = to_secret(secrets, value)
+    for read in (
+        secret.read_login,
+        secret.read_credentials,
+        secret.read_client_certificate,
+        secret.read_ca_certificates,
+    ):
+        with pytest.raises(Misconfigured, match="THE_SETTING"):
+            read()
+
+
+@pytest.mark.parametrize("text", ["hidden\\u0000", "hidden\\ud800"])
+@pytest.mark.parametrize("name", ["username", "client_id", "certificate", "scope", "privateKeyPassword"])
+def test_read_credentials__refuses_text_that_cannot_be_sent(secrets: Secrets, name: str, text: str) -> None:
+    """A NUL ends a text in C libraries, and half of a surrogate pair has no encoding."""
+    form = next(
+        form for form in (LOGIN, OAUTH | {"scope": "s"}, CERTIFICATE | {"privateKeyPassword": "p"}) if name in form
+    )
+    value = json.dumps({**form, name: "HERE"}).replace("HERE", text)
+    with pytest.raises(Misconfigured, match=f"THE_SETTING has a {name} with a NUL character or half of a") as raised:
         to_secret(secrets, value).read_credentials()
     assert "hidden" not in str(raised.value)
 
@@ -181,6 +239,18 @@ def test_read__tells_what_to_grant_from_what_is_ephemeral(
         Secret("THE_SETTING", ARN).read_login()
     assert "THE_SETTING" in str(raised.value)
     assert "hidden" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("AWS_ENDPOINT_URL", "nowhere"), ("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://secrets..internal")],
+)
+@pytest.mark.usefixtures("secrets")
+def test_read__says_that_a_variable_of_aws_is_wrong(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    """A plain ValueError of botocore does not end the start."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(Misconfigured, match="THE_SETTING cannot be read: check the environment variables that begin"):
+        Secret("THE_SETTING", ARN).read_login()
 
 
 def test_read__says_that_the_network_path_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:

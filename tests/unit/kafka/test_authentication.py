@@ -19,6 +19,7 @@ from feature_events.web import tokens as web_tokens
 from tests.support.certificates import CertificateAuthority
 from tests.support.iam import TokenProvider
 
+PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:"
 TIME_LEFT = Deadline(1e9)
 CLIENT = CertificateAuthority().issue("client", password="hidden")  # noqa: S106  # of a key that is made here
@@ -28,7 +29,7 @@ VALUES = {
     f"{ARN}certificate": json.dumps(
         {"certificate": CLIENT.certificate, "privateKey": CLIENT.private_key, "privateKeyPassword": "hidden"}
     ),
-    f"{ARN}ca": "-----BEGIN CERTIFICATE-----",
+    f"{ARN}ca": PEM,
     f"{ARN}real-ca": CertificateAuthority().certificate,
     f"{ARN}client": '{"client_id": "me", "client_secret": "hidden", "token_url": "https://idp/token"}',
 }
@@ -71,7 +72,7 @@ def to_authentication(auth: str, **environ: str) -> Authentication:
         (
             "tls",
             {"KAFKA_CA_SECRET_ARN": f"{ARN}ca"},
-            {"security.protocol": "SSL", "ssl.ca.pem": "-----BEGIN CERTIFICATE-----"},
+            {"security.protocol": "SSL", "ssl.ca.pem": PEM},
         ),
         ("tls", {"KAFKA_PROPERTIES": '{"ssl.ca.location": "/opt/ca.pem"}'}, {"security.protocol": "SSL"}),
     ],

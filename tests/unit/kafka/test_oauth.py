@@ -2,6 +2,7 @@
 
 import json
 import threading
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -21,7 +22,7 @@ def client(monkeypatch: pytest.MonkeyPatch, server: ScriptedServer) -> dict[str,
     """The secret's value; its endpoint is asked without TLS."""
     value = CLIENT | {"token_url": f"{server.url}/token"}
     monkeypatch.setattr(secret.Secret, "_read", lambda _: json.dumps(value))
-    monkeypatch.setattr(secret, "_is_https", bool)
+    monkeypatch.setattr(secret, "to_url", lambda text, _: urlsplit(text))
     return value
 
 

@@ -24,6 +24,10 @@ def test_read_request__names_every_mistake() -> None:
     [
         ({}, "either a prefix or keys"),
         ({"prefix": PREFIX, "keys": []}, "either a prefix or keys"),
+        ([PREFIX], "either a prefix or keys"),
+        (None, "either a prefix or keys"),
+        ({"prefix": f"{PREFIX}\ud800"}, "prefix must be text"),
+        ({"\ud800": 1}, "is not known"),
         ({"keys": PREFIX}, "keys must be a list of texts"),
         ({"keys": [PREFIX, 7]}, "keys must be a list of texts"),
         ({"prefix": ""}, "must be under dead-letters/ or aws/lambda/"),
@@ -35,8 +39,9 @@ def test_read_request__names_every_mistake() -> None:
 )
 def test_read_request__refuses(event: Json, text: str) -> None:
     """A request that is not all understood does nothing."""
-    with pytest.raises(Misconfigured, match=text):
+    with pytest.raises(Misconfigured, match=text) as raised:
         read_request(event, (PREFIX, "aws/lambda/"))
+    assert str(raised.value).encode()  # Lambda's runtime cannot report a lone surrogate
 
 
 def test_read_request__takes_all_fields() -> None:

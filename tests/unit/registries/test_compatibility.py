@@ -155,3 +155,32 @@ def test_refuse_breaking__says_which_version_is_no_record() -> None:
     """It cannot be compared, so nothing is registered beside it."""
     with pytest.raises(Misconfigured, match=r"new.avsc cannot be compared with version 4 of s: the schema is not"):
         refuse_breaking("new.avsc", SHIPPED_SCHEMA, "s", {4: '"string"'})
+
+
+DEEP = '{"type": "array", "items": ' * 5000 + '"string"' + "}" * 5000
+
+
+@pytest.mark.parametrize(
+    "version",
+    [
+        '{"type": "record", "name": "E", "fields": [{"name": {}, "type": "string"}]}',
+        f'{{"type": "record", "name": "E", "fields": [{{"name": "event_id", "type": {DEEP}}}]}}',
+        "[" * 60_000,
+    ],
+    ids=["name", "deep", "brackets"],
+)
+def test_refuse_breaking__says_which_version_is_no_avro(version: str) -> None:
+    """Whatever a version holds, the message names it and says what to do."""
+    with pytest.raises(Misconfigured, match=r"cannot be compared with version 4 of s: .*; delete that version"):
+        refuse_breaking("feature_trigger.avsc", SHIPPED_SCHEMA, "s", {4: version})
+
+
+def test_refuse_breaking__takes_odd_aliases_for_none() -> None:
+    """Aliases that are not names pass fastavro's parser."""
+    schema = json.loads(SHIPPED_SCHEMA)
+    fields = [{**field, "aliases": [1]} for field in schema["fields"]]
+    version = json.dumps({**schema, "name": "Other", "aliases": [1, schema["name"]], "fields": fields})
+    with pytest.raises(
+        Misconfigured, match=r"With it, events of version 4 cannot be read: the record has another name$"
+    ):
+        refuse_breaking("feature_trigger.avsc", SHIPPED_SCHEMA, "s", {4: version})

@@ -1,20 +1,25 @@
 """Whatever a registry of Confluent's interface answers is told apart: fix it, or try again."""
 
+import json
 from collections.abc import Callable
 from functools import partial
 
 import pytest
 
 from feature_events.errors import Misconfigured, Undelivered
+from feature_events.events.schema import SHIPPED_SCHEMA, Schema
 from feature_events.registries.confluent import ConfluentRegistry
+from feature_events.registries.registry import MAX_VERSIONS, Registered
+from feature_events.registries.schema import register_schema
 from feature_events.settings import Settings
-from tests.support.web_server import Answer, ScriptedServer
+from tests.support.web_server import ABSENT, Answer, ScriptedServer
 
 type Ask = Callable[[ConfluentRegistry], object]
 
 LOOK_UP: Ask = ConfluentRegistry.look_up
 REGISTER: Ask = ConfluentRegistry.register
 VERSION: Ask = partial(ConfluentRegistry.read_version, version="latest")
+VERSIONS: Ask = ConfluentRegistry.read_versions
 NOT_FOUND = Answer.of(404, {"error_code": 40403, "message": "Schema not found"})
 
 
@@ -37,6 +42,18 @@ def registry(to_settings: Callable[..., Settings]) -> ConfluentRegistry:
         (LOOK_UP, Answer.of(403, {}), "HTTP 403"),
         (LOOK_UP, Answer.of(405, {}), "base URL"),
         (LOOK_UP, Answer(301, b"", headers={"Location": "/elsewhere"}), "base URL"),
+        (LOOK_UP, Answer(301, b"", headers={"Location": "http://["}), "HTTP 301: check that SchemaRegistry"),
+        (LOOK_UP, Answer(200, b"<html>"), "not a JSON object: check that SchemaRegistry"),
+        (LOOK_UP, Answer(200, b"\xff\xfe"), "not a JSON object: check that SchemaRegistry"),
+        (LOOK_UP, Answer(200, b"[" * 60_000), "not a JSON object"),
+        (LOOK_UP, Answer.of(200, []), "not a JSON object"),
+        (VERSIONS, Answer.of(200, {}), "not a JSON list: check that SchemaRegistry"),
+        (VERSIONS, Answer.of(200, [[1]]), "versions that are not numbers: check that SchemaRegistry"),
+        (VERSIONS, Answer.of(200, [1, {"version": 2}]), "versions that are not numbers"),
+        (VERSIONS, Answer.of(200, [True]), "versions that are not numbers"),
+        (LOOK_UP, Answer.of(200, {"id": "12"}), "without the schema or its id: check that SchemaRegistry"),
+        (LOOK_UP, Answer.of(200, {"id": True}), "without the schema or its id"),
+        (VERSION, Answer.of(200, {"id": 12}), "without the schema or its id"),
     ],
 )
 def test_registry__says_what_a_person_must_change(
@@ -55,13 +72,6 @@ def test_registry__says_what_a_person_must_change(
         (LOOK_UP, Answer.of(429, {}), "HTTP 429"),
         (LOOK_UP, Answer.of(500, {}), "HTTP 500"),
         (LOOK_UP, Answer(503, b"<html>"), "HTTP 503"),
-        (LOOK_UP, Answer(200, b"<html>"), "no JSON object"),
-        (LOOK_UP, Answer(200, b"\xff\xfe"), "no JSON object"),
-        (LOOK_UP, Answer.of(200, []), "no JSON object"),
-        (ConfluentRegistry.read_versions, Answer.of(200, {}), "no JSON list"),
-        (LOOK_UP, Answer.of(200, {"id": "12"}), "without the schema or its id"),
-        (LOOK_UP, Answer.of(200, {"id": -1}), "without the schema or its id"),
-        (VERSION, Answer.of(200, {"id": 12}), "without the schema or its id"),
     ],
 )
 def test_registry__leaves_to_a_retry_what_may_work_later(
@@ -72,3 +82,125 @@ def test_registry__leaves_to_a_retry_what_may_work_later(
     with pytest.raises(Undelivered, match=text) as raised:
         ask(registry)
     assert "secret" not in str(raised.value)
+
+
+ALL: dict[str, Ask] = {
+    "look up": LOOK_UP,
+    "find": ConfluentRegistry.find_registered,
+    "version": VERSION,
+    "versions": VERSIONS,
+    "compatibility": ConfluentRegistry.check_compatibility,
+    "register": REGISTER,
+}
+
+
+@pytest.mark.parametrize("ask", ALL.values(), ids=ALL)
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(404, b""),
+        Answer(404, b"<html>no such page</html>"),
+        Answer.of(404, {}),
+        Answer.of(404, {"error_code": 404, "message": "HTTP 404 Not Found"}),
+        Answer.of(404, {"error_code": 40408, "message": "no compatibility level"}),
+        Answer.of(404, [40401]),
+        Answer(405, b"<html>"),
+        Answer(409, b"<html>"),
+        Answer(422, b"<html>"),
+        Answer(200, b"<html>"),
+        Answer(204, b""),
+        Answer(302, b"<html>", headers={"Location": "/login"}),
+    ],
+    ids=lambda answer: f"{answer.status} {answer.body.decode()}",
+)
+def test_registry__takes_nothing_from_whatever_else_answers(
+    server: ScriptedServer, registry: ConfluentRegistry, ask: Ask, answer: Answer
+) -> None:
+    """What answers at another path, a gateway or a console, does not say that a schema is absent or refused.
+
+    Reported for Apicurio (issue 2889), Redpanda's console (157) and Confluent's registry (463).
+    """
+    server.script = [answer]
+    with pytest.raises(Misconfigured, match=r"check that SchemaRegistry \(SCHEMA_REGISTRY\) is the base URL"):
+        ask(registry)
+    assert len(server.requests) == 1
+
+
+COMPATIBLE = Answer.of(200, {"is_compatible": True})
+NOTE = {"name": "note", "type": "string"}
+FORMER = json.dumps({**json.loads(SHIPPED_SCHEMA), "fields": [*json.loads(SHIPPED_SCHEMA)["fields"], NOTE]})
+BREAKING = Answer.of(200, {"id": 1, "version": 1, "schema": FORMER})
+GATEWAYS = {
+    f"{place} {status}": (place, Answer(status, b"<html>"))
+    for place in ("/compatibility", "/versions", "/versions/1")
+    for status in (200, 404, 405, 409, 422)
+}
+
+
+@pytest.mark.parametrize(("place", "answer"), GATEWAYS.values(), ids=GATEWAYS)
+def test_register_schema__registers_nothing_that_it_could_not_compare(
+    server: ScriptedServer, to_settings: Callable[..., Settings], place: str, answer: Answer
+) -> None:
+    """A gateway that lets only a part of the paths through does not switch off the comparison.
+
+    Reported as https://github.com/confluentinc/schema-registry/issues/463.
+    """
+    answers = {
+        "": ABSENT,
+        "/compatibility": COMPATIBLE,
+        "/versions": Answer.of(200, [1]),
+        "/versions/1": BREAKING,
+    }
+    server.script = list({**answers, place: answer}.values())
+    with pytest.raises(Misconfigured, match=r"check that SchemaRegistry \(SCHEMA_REGISTRY\) is the base URL"):
+        register_schema(to_settings())
+    assert not [each for each in server.requests if each.method == "POST" and each.path.endswith("/versions")]
+
+
+def test_refuse_incompatible__compares_whatever_the_registry_says(
+    server: ScriptedServer, to_settings: Callable[..., Settings]
+) -> None:
+    """A registry that has no reason for a refusal, or says that it has no version, does not switch it off either."""
+    for said in (ABSENT, Answer.of(200, {"is_compatible": False}), Answer.of(422, {})):
+        server.script = [ABSENT, said, Answer.of(200, [1]), BREAKING]
+        with pytest.raises(Misconfigured, match="With version 1, its events cannot be read: note"):
+            register_schema(to_settings())
+
+
+@pytest.mark.parametrize("number", [2257871337, 2**31, 2**32, 10**400, 0, -1])
+@pytest.mark.parametrize("ask", [LOOK_UP, VERSION], ids=["look up", "version"])
+def test_registry__takes_no_id_that_events_cannot_carry(
+    server: ScriptedServer, registry: ConfluentRegistry, ask: Ask, number: int
+) -> None:
+    """The wire format has four bytes, which clients read as a signed number.
+
+    Reported as https://github.com/IBM/event-streams/issues/99.
+    """
+    server.script = [Answer.of(200, {"id": number, "version": 1, "schema": "{}"})]
+    with pytest.raises(Misconfigured, match=r"schema id that is not from 1 to 2147483647.*set SchemaRegistry"):
+        ask(registry)
+    server.script = [Answer.of(200, {"id": 2**31 - 1, "version": number, "schema": "{}"})]
+    ask(registry)
+    assert registry.find_registered() == Registered(2**31 - 1, None)
+
+
+def test_read_version__takes_a_null_for_what_is_left_out(server: ScriptedServer, registry: ConfluentRegistry) -> None:
+    """Some registries write null where others write nothing."""
+    server.script = [Answer.of(200, {"id": 12, "schemaType": None, "references": None, "schema": "{}"})]
+    assert registry.read_version(3) == Schema(12, "{}")
+
+
+@pytest.mark.parametrize("number", [MAX_VERSIONS, MAX_VERSIONS + 1, 2999])
+def test_read_versions__reads_no_more_than_a_start_has_time_for(
+    server: ScriptedServer, registry: ConfluentRegistry, number: int
+) -> None:
+    """With more versions the message says how to do without the comparison, and none is read."""
+    version = Answer.of(200, {"id": 1, "version": 1, "schema": "{}"})
+    server.script = [Answer.of(200, [*range(1, number + 1)]), version]
+    if number <= MAX_VERSIONS:
+        assert len(registry.read_versions()) == number
+        assert len(server.requests) == 1 + number
+        return
+    with pytest.raises(Misconfigured, match=rf"has {number:,} versions, .*set RegisterSchema to false and SchemaId"):
+        registry.read_versions()
+    assert len(server.requests) == 1

@@ -17,7 +17,7 @@ from botocore.stub import Stubber
 from feature_events.errors import FeatureEventsError, Misconfigured, Undelivered
 from feature_events.registries import glue
 from feature_events.registries.glue import GlueRegistry
-from feature_events.registries.registry import Registered
+from feature_events.registries.registry import MAX_VERSIONS, Registered
 from feature_events.registries.schema import find_schema
 from tests.support.glue import TOPIC, set_region, to_glue_settings
 from tests.support.resolver import hanging_resolver
@@ -244,3 +244,50 @@ def test_find_schema__waits_for_no_resolver() -> None:
         with pytest.raises(Undelivered, match=r"looked up .no schema within 0.2 s.: check the network path to glue"):
             find_schema(to_glue_settings(), 0.2)
         assert not ended.is_set()
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("Status", None),
+        ("Status", {"a": 1}),
+        ("DataFormat", 5),
+        ("SchemaVersionId", "no UUID"),
+        ("SchemaVersionId", [1]),
+        ("SchemaDefinition", None),
+        ("VersionNumber", True),
+        ("VersionNumber", "3"),
+    ],
+)
+def test_read_version__says_which_part_of_an_answer_is_odd(stub: Stubber, part: str, value: object) -> None:
+    """Something else may answer in the place of Glue; botocore passes its answer on as it is."""
+    good = {**to_version("AVAILABLE"), "SchemaDefinition": "{}", "VersionNumber": 3}
+    stub.client.get_schema_version = lambda **_: {**good, part: value}  # type: ignore[attr-defined]  # no stub may be odd
+    with pytest.raises(Undelivered, match=rf"Glue's answer about schema {TOPIC} .* has no valid {part}: try again"):
+        LATEST(to_registry())
+
+
+@pytest.mark.parametrize("error", [AttributeError, RecursionError, UnicodeError])
+def test_registry__survives_what_botocore_cannot_parse(stub: Stubber, error: type[Exception]) -> None:
+    """Not every error of botocore's is one of its own."""
+
+    def fail(**_: object) -> None:
+        raise error
+
+    stub.client.get_schema_version = fail  # type: ignore[attr-defined]  # in the place of a request
+    with pytest.raises(Undelivered, match=rf"{error.__name__}.: check the network path to glue"):
+        LATEST(to_registry())
+
+
+@pytest.mark.parametrize("number", [MAX_VERSIONS, MAX_VERSIONS + 1, 2999])
+def test_read_versions__reads_no_more_than_a_start_has_time_for(stub: Stubber, number: int) -> None:
+    """With more versions the message says how to do without the comparison, and only the latest is read."""
+    version = {"SchemaDefinition": "{}", "DataFormat": "AVRO", "Status": "AVAILABLE"}
+    for each in (number, *range(1, number if number <= MAX_VERSIONS else 1)):
+        stub.add_response(READ, {**version, "VersionNumber": each})
+    if number <= MAX_VERSIONS:
+        assert len(to_registry().read_versions()) == number
+    else:
+        with pytest.raises(Misconfigured, match=rf"has {number:,} versions, .*RegisterSchema to false and SchemaId"):
+            to_registry().read_versions()
+    stub.assert_no_pending_responses()

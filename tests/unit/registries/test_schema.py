@@ -10,7 +10,7 @@ from feature_events.events.schema import SHIPPED_SCHEMA, Schema, read_shipped_sc
 from feature_events.registries.schema import find_schema
 from feature_events.settings import Settings, read_settings
 from tests.support.resolver import hanging_resolver
-from tests.support.web_server import Answer, Request, ScriptedServer
+from tests.support.web_server import ABSENT, Answer, Request, ScriptedServer
 
 type ToSettings = Callable[..., Settings]
 
@@ -32,7 +32,7 @@ def test_find_schema__takes_the_shipped_schema_that_is_asked_for(
     file = "feature_trigger_v2.avsc"
     text = read_shipped_schema(file)
     assert find_schema(to_settings(SCHEMA_ID="7", SCHEMA_FILE=file), LONG) == Schema(7, text)
-    server.script = [FOUND, Answer.of(404, {})]
+    server.script = [FOUND, ABSENT]
     assert find_schema(to_settings(SCHEMA_FILE=file), LONG) == Schema(12, text)
     assert server.requests == [Request("POST", SUBJECT, {"schema": text})]
     with pytest.raises(Misconfigured, match=r"feature_trigger_v2.avsc is not registered"):
@@ -48,11 +48,12 @@ def test_find_schema__looks_the_shipped_schema_up(server: ScriptedServer, to_set
 
 def test_find_schema__registers_when_told_to(server: ScriptedServer, to_settings: ToSettings) -> None:
     """With AUTO_REGISTER_SCHEMAS the schema is registered where it is not there, then found with its version."""
-    server.script = [Answer.of(404, {}), Answer.of(404, {}), Answer.of(200, {"id": 12}), FOUND]
+    server.script = [ABSENT, ABSENT, ABSENT, Answer.of(200, {"id": 12}), FOUND]
     assert find_schema(to_settings(AUTO_REGISTER_SCHEMAS="true"), LONG) == Schema(12, SHIPPED_SCHEMA)
     assert [request.path for request in server.requests] == [
         SUBJECT,
         f"/compatibility{SUBJECT}/versions/latest?verbose=true",
+        f"{SUBJECT}/versions",
         f"{SUBJECT}/versions",
         SUBJECT,
     ]
@@ -63,7 +64,7 @@ def test_find_schema__registers_nothing_that_breaks_a_reader(server: ScriptedSer
     former = json.loads(SHIPPED_SCHEMA)
     former["fields"].append({"name": "note", "type": "string"})
     version = Answer.of(200, {"id": 1, "version": 1, "schema": json.dumps(former)})
-    server.script = [Answer.of(404, {}), Answer.of(200, {"is_compatible": True}), Answer.of(200, [1]), version]
+    server.script = [ABSENT, Answer.of(200, {"is_compatible": True}), Answer.of(200, [1]), version]
     with pytest.raises(Misconfigured, match="With version 1, its events cannot be read: note is not written"):
         find_schema(to_settings(AUTO_REGISTER_SCHEMAS="true"), LONG)
 
@@ -72,9 +73,9 @@ def test_find_schema__compares_with_no_version_that_has_just_been_deleted(
     server: ScriptedServer, to_settings: ToSettings
 ) -> None:
     """It has no readers, and what is there is compared."""
-    gone, there = Answer.of(404, {}), Answer.of(200, {"id": 1, "version": 2, "schema": SHIPPED_SCHEMA})
+    gone, there = ABSENT, Answer.of(200, {"id": 1, "version": 2, "schema": SHIPPED_SCHEMA})
     compatible = Answer.of(200, {"is_compatible": True})
-    server.script = [Answer.of(404, {}), compatible, Answer.of(200, [1, 2]), gone, there, Answer.of(200, {}), FOUND]
+    server.script = [ABSENT, compatible, Answer.of(200, [1, 2]), gone, there, Answer.of(200, {}), FOUND]
     assert find_schema(to_settings(AUTO_REGISTER_SCHEMAS="true"), LONG) == Schema(12, SHIPPED_SCHEMA)
 
 
@@ -83,7 +84,7 @@ def test_find_schema__says_with_which_version_it_cannot_be_compared(
 ) -> None:
     """A version of another kind has no fields to compare."""
     version = Answer.of(200, {"id": 1, "version": 4, "schema": "{}", "schemaType": "JSON"})
-    server.script = [Answer.of(404, {}), Answer.of(200, {"is_compatible": True}), Answer.of(200, [4]), version]
+    server.script = [ABSENT, Answer.of(200, {"is_compatible": True}), Answer.of(200, [4]), version]
     with pytest.raises(Misconfigured, match=r"cannot be compared with version 4 of subject .*: delete that version"):
         find_schema(to_settings(AUTO_REGISTER_SCHEMAS="true"), LONG)
 
@@ -101,13 +102,13 @@ def test_find_schema__takes_a_version(server: ScriptedServer, to_settings: ToSet
     [
         ({}, "is not registered .* AUTO_REGISTER_SCHEMAS=true"),
         ({"SCHEMA_VERSION": "latest"}, "no version latest"),
-        ({"AUTO_REGISTER_SCHEMAS": "true"}, "base URL"),
+        ({"AUTO_REGISTER_SCHEMAS": "true"}, r"HTTP 404: check that SchemaRegistry \(SCHEMA_REGISTRY\) is the base URL"),
     ],
 )
 def test_find_schema__says_that_there_is_none(
     server: ScriptedServer, to_settings: ToSettings, environ: dict[str, str], text: str
 ) -> None:
-    """Each of the three ways has its own words for an answer of 404."""
+    """Each of the three ways has its own words for an absent schema; a registration that is absent is no registry's."""
     server.script = [Answer.of(404, {"error_code": 40403, "message": "Schema not found"})]
     with pytest.raises(Misconfigured, match=text):
         find_schema(to_settings(**environ), LONG)
@@ -117,7 +118,7 @@ def test_find_schema__waits_for_no_registry_that_trickles(server: ScriptedServer
     """All that is asked has a limit together."""
     server.script = [FOUND._replace(pause=1.0)]
     with pytest.raises(
-        Undelivered, match=rf"{server.url} was not reached .no schema within 0.2 s.: check SCHEMA_REGISTRY"
+        Undelivered, match=rf"{server.url} was not reached .no schema within 0.2 s.: check SchemaRegistry"
     ):
         find_schema(to_settings(), 0.2)
 
@@ -138,5 +139,5 @@ def test_find_schema__waits_for_no_resolver(monkeypatch: pytest.MonkeyPatch, env
 def test_find_schema__says_that_nobody_is_there() -> None:
     """A registry that is down may come back, and the message says where to look meanwhile."""
     settings = read_settings({"KAFKA_BROKER_URL": "b:9092", "SCHEMA_REGISTRY": "http://127.0.0.1:1"})
-    with pytest.raises(Undelivered, match=r"127.0.0.1:1 was not reached .ConnectionError.: check SCHEMA_REGISTRY"):
+    with pytest.raises(Undelivered, match=r"127.0.0.1:1 was not reached .ConnectionError.: check SchemaRegistry"):
         find_schema(settings, LONG)

@@ -84,7 +84,7 @@ def test_to_headers__keeps_a_token_for_most_of_its_life(bench: Bench) -> None:
     assert shown == ["Bearer token-1", "Bearer token-1", "Bearer token-2", "Bearer token-2"]
 
 
-@pytest.mark.parametrize("life", [None, "100", [1]])
+@pytest.mark.parametrize("life", [None, "100", [1], True, 10**400, float("nan"), float("inf")])
 def test_to_headers__keeps_a_token_whose_life_is_not_told(bench: Bench, life: object) -> None:
     """The registry says when it has ended; then there is another."""
     bench.server.script[0] = Answer.of(200, {**TOKEN, "expires_in": life})
@@ -93,6 +93,13 @@ def test_to_headers__keeps_a_token_whose_life_is_not_told(bench: Bench, life: ob
     assert bench.show() == "Bearer token-1"
     bench.tokens.forget()
     assert bench.show() == "Bearer token-2"
+
+
+@pytest.mark.parametrize("life", [0, -0.0, -1, -(10**400), float("-inf")])
+def test_to_headers__uses_a_token_once_that_has_ended(bench: Bench, life: float) -> None:
+    """A token whose life is said to be over is replaced at the next request."""
+    bench.server.script[0] = Answer.of(200, {**TOKEN, "expires_in": life})
+    assert [bench.show(), bench.show()] == ["Bearer token-1", "Bearer token-2"]
 
 
 @pytest.mark.parametrize(
@@ -111,15 +118,15 @@ def test_to_headers__keeps_a_token_whose_life_is_not_told(bench: Bench, life: ob
         (Answer(302, b"", headers={"Location": "/hidden"}), Misconfigured, r"HTTP 302: check that token_url"),
         (Answer(429, b"hidden"), Undelivered, r"HTTP 429: check the identity provider; Lambda retries"),
         (Answer(500, b"hidden"), Undelivered, r"HTTP 500: check the identity provider; Lambda retries"),
-        (Answer(200, b"<hidden>"), Undelivered, r"no JSON object: check that token_url"),
-        (Answer(200, b'["hidden"]'), Undelivered, r"no JSON object: check that token_url"),
-        (Answer.of(200, {"id_token": "hidden"}), Undelivered, r"without an access_token: check that token_url"),
-        (Answer.of(200, {**TOKEN, "access_token": 7}), Undelivered, r"without an access_token"),
-        (Answer.of(200, {**TOKEN, "access_token": "hidden\nX-Other: 1"}), Undelivered, r"without an access_token"),
-        (Answer.of(200, {**TOKEN, "access_token": "hidden\u00f8"}), Undelivered, r"without an access_token"),
+        (Answer(200, b"<hidden>"), Misconfigured, r"not a JSON object: check that token_url"),
+        (Answer(200, b'["hidden"]'), Misconfigured, r"not a JSON object: check that token_url"),
+        (Answer.of(200, {"id_token": "hidden"}), Misconfigured, r"without an access_token: check that token_url"),
+        (Answer.of(200, {**TOKEN, "access_token": 7}), Misconfigured, r"without an access_token"),
+        (Answer.of(200, {**TOKEN, "access_token": "hidden\nX-Other: 1"}), Misconfigured, r"without an access_token"),
+        (Answer.of(200, {**TOKEN, "access_token": "hidden\u00f8"}), Misconfigured, r"without an access_token"),
         (Answer.of(200, {**TOKEN, "token_type": "hidden"}), Misconfigured, r"token_type is not Bearer"),
         (Answer.of(200, {**TOKEN, "token_type": None}), Misconfigured, r"token_type is not Bearer"),
-        (Answer(200, b"{}".ljust(2000)), Undelivered, r"more than 1,000 bytes: check that token_url"),
+        (Answer(200, b"{}".ljust(2000)), Misconfigured, r"more than 1,000 bytes: check that token_url"),
         (Answer(200, b"{}", delay=1.0), Undelivered, r"not reached \(ReadTimeout\): check token_url in the secret"),
         (Answer(200, b"{}", pause=0.3), Undelivered, r"not reached \(no answer within 0 s\): check token_url"),
     ],

@@ -1,0 +1,43 @@
+"""Reads the asset events that no run has handled, page by page, and skips none.
+
+Airflow returns an asset's events by time only. The time is taken from the clock of the process that stored the event,
+and a process can commit an event after one with a higher id. So an event that appears later can have an earlier time
+or a lower id than an event that was handled. `read_pages` therefore reads the last minutes again in each run, and
+knows the events of those minutes by their ids. It works without Airflow, so that it can be tested alone.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+PAGE = 500
+"""The most asset events in one answer, unless more than that have one time."""
+CLOCK_DIFFERENCE = timedelta(minutes=2)
+"""The most by which the clocks of Airflow's hosts may differ.
+
+Airflow depends on a smaller difference: it takes the triggers from a triggerer whose heartbeat is 30 s old by the clock
+of another triggerer.
+https://airflow.apache.org/docs/apache-airflow/stable/configurations-ref.html#triggerer-health-check-threshold
+"""
+NOTHING: dict[str, Any] = {"since": "1970-01-01T00:00:00+00:00", "ids": []}
+"""The state before the first run: handled are all events before `since`, and of the later ones those in `ids`."""
+
+
+def read_pages(events: Any, state: dict[str, Any]) -> Iterator[tuple[list[Any], dict[str, Any]]]:  # noqa: ANN401  # Airflow's accessor
+    """Yield the new events of each page in the order of their ids, with the state to store once they are handled."""
+    since, handled = datetime.fromisoformat(state["since"]), set(state["ids"])
+    times: dict[int, datetime] = {}
+    start, size = since, PAGE
+    while True:
+        page = list(events.after(start.isoformat()).limit(size))  # ordered by time; `after` includes its own time
+        new = sorted((each for each in page if each.id not in handled), key=lambda each: each.id)
+        times.update((each.id, each.timestamp) for each in page)
+        last = page[-1].timestamp if page else start
+        since = max(since, last - CLOCK_DIFFERENCE)
+        old = {each for each, time in times.items() if time < since}
+        handled = (handled | times.keys()) - old
+        times = {each: time for each, time in times.items() if each not in old}
+        yield new, {"since": since.isoformat(), "ids": sorted(handled)}
+        if len(page) < size:
+            return
+        start, size = last, PAGE if last > start else size * 2

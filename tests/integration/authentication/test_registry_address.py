@@ -1,0 +1,74 @@
+"""Base URLs that people mistype, on a real registry: nothing counts as absent, and nothing is registered."""
+
+import json
+from uuid import uuid4
+
+import pytest
+
+from feature_events.errors import Misconfigured
+from feature_events.events.schema import SHIPPED_SCHEMA
+from feature_events.registries.registry import Registered
+from feature_events.registries.schema import find_schema, register_schema
+from feature_events.settings import Settings, read_settings
+from local.servers.registry import Registry
+from tests.support.web_client import read_json
+
+LONG = 20.0
+RIGHT = "/apis/ccompat/v7"
+WRONG = [
+    "",
+    "/apis",
+    "/apis/ccompat",
+    "/apis/ccompat/v6",
+    "/apis/ccompat/v9",
+    "/apis/ccompat/V7",
+    "/apis/ccompat//v7",
+    "/apis/ccompat/v7/schemas",
+    "/apis/ccompat/v7/subjects",
+    "/apis/ccompat/v7/subjects/topic-value",
+    "/apis/ccompat/v7/subjects/topic-value/versions",
+    "/apis/ccompat/v7/compatibility",
+    "/apis/ccompat/v7/config",
+    "/apis/registry/v2",
+    "/apis/registry/v3",
+    "/ui",
+]
+
+
+def to_settings(registry: Registry, path: str, topic: str, **environ: str) -> Settings:
+    """The settings of a function whose registry is at this path of the real one."""
+    url = f"{registry.url.removesuffix(RIGHT)}{path}"
+    return read_settings({"KAFKA_BROKER_URL": "b:9092", "SCHEMA_REGISTRY": url, "TOPIC_NAME": topic, **environ})
+
+
+@pytest.mark.parametrize("path", WRONG)
+def test_find_schema__says_that_the_address_is_wrong(registry: Registry, path: str) -> None:
+    """Each way to find the schema does, and so does the registration.
+
+    Reported for Apicurio (https://github.com/Apicurio/apicurio-registry/issues/2889) and for Redpanda's console
+    (https://github.com/redpanda-data/console/issues/157).
+    """
+    topic = f"topic-{uuid4().hex}"
+    before = read_json(f"{registry.url}/subjects")
+    text = r"HTTP 40[45]: check that SchemaRegistry \(SCHEMA_REGISTRY\) is the base URL .*/apis/ccompat/v7"
+    for environ in ({}, {"SCHEMA_VERSION": "latest"}, {"SCHEMA_VERSION": "1"}, {"AUTO_REGISTER_SCHEMAS": "true"}):
+        with pytest.raises(Misconfigured, match=text):
+            find_schema(to_settings(registry, path, topic, **environ), LONG)
+    with pytest.raises(Misconfigured, match=text):
+        register_schema(to_settings(registry, path, topic))
+    assert read_json(f"{registry.url}/subjects") == before
+
+
+def test_find_schema__knows_what_is_absent_at_the_right_address(registry: Registry) -> None:
+    """There, each absence has its own words, and the first version is registered."""
+    topic = f"topic-{uuid4().hex}"
+    with pytest.raises(Misconfigured, match="is not registered under subject"):
+        find_schema(to_settings(registry, RIGHT, topic), LONG)
+    with pytest.raises(Misconfigured, match="no version latest of subject"):
+        find_schema(to_settings(registry, RIGHT, topic, SCHEMA_VERSION="latest"), LONG)
+    registered = register_schema(to_settings(registry, RIGHT, topic))
+    assert registered.version == 1
+    with pytest.raises(Misconfigured, match="no version 7 of subject"):
+        find_schema(to_settings(registry, RIGHT, topic, SCHEMA_VERSION="7"), LONG)
+    found = find_schema(to_settings(registry, RIGHT, topic, SCHEMA_VERSION="latest"), LONG)
+    assert (registered, json.loads(found.text)) == (Registered(found.id, 1), json.loads(SHIPPED_SCHEMA))

@@ -1,0 +1,129 @@
+"""Whatever a registry or a token endpoint answers, there is a schema, a token, or one of the three errors."""
+
+import re
+from collections.abc import Callable
+from random import Random
+from uuid import UUID
+
+import boto3
+import pytest
+import requests
+from botocore.config import Config
+
+from feature_events.aws.secret import OAuthClient
+from feature_events.errors import FeatureEventsError
+from feature_events.events.schema import Schema
+from feature_events.registries import authentication, glue
+from feature_events.registries.authentication import NAMES, Access
+from feature_events.registries.registry import Registered
+from feature_events.registries.schema import find_schema, register_schema
+from feature_events.settings import Settings, read_settings
+from feature_events.web.session import Session
+from feature_events.web.tokens import Tokens
+from tests.simulation.bad_answers import BadServer
+from tests.simulation.scale import SEED, report, scaled
+
+ANSWERS = scaled(600, 100_000)
+LONG = 60.0
+WAYS: tuple[dict[str, str], ...] = (
+    {},
+    {"SCHEMA_VERSION": "latest"},
+    {"SCHEMA_VERSION": "3"},
+    {"AUTO_REGISTER_SCHEMAS": "true"},
+)
+
+
+class _Silence:
+    """A logger that says nothing."""
+
+    def info(self, message: str, **values: object) -> None:
+        """Check that no answer is logged as a whole."""
+        assert len(f"{message}{values}") < 1000
+
+
+@pytest.fixture(autouse=True)
+def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No metrics, and no log, of a hundred thousand answers."""
+    monkeypatch.setattr("feature_events.metrics.emit_registry_latency", lambda *_: None)
+    for module in ("confluent", "glue"):
+        monkeypatch.setattr(f"feature_events.registries.{module}.logger", _Silence())
+
+
+@pytest.fixture
+def server() -> BadServer:
+    """What answers."""
+    return BadServer(Random(SEED))  # noqa: S311  # to be repeatable
+
+
+def run(boundary: str, server: BadServer, ask: Callable[[], object]) -> None:
+    """Ask until there were so many answers; each ends well or in an error that is meant."""
+    ends: dict[str, int] = {}
+    texts: set[str] = set()
+    while server.answered < ANSWERS:
+        server.last.clear()
+        try:
+            end = type(ask()).__name__
+        except FeatureEventsError as error:
+            end = type(error).__name__
+            texts.add(str(error))
+        except Exception as error:
+            raise AssertionError(f"{type(error).__name__} after {server.last}") from error
+        ends[end] = ends.get(end, 0) + 1
+    assert {"Misconfigured", "Undelivered"} < ends.keys(), ends
+    assert "hidden" not in "".join(texts).encode().decode()  # and each can be logged
+    report("boundaries", f"{server.answered:,} answers of {boundary}: {ends}")
+
+
+def to_settings(random: Random, registry: str) -> Settings:
+    """Settings of one of the ways to a schema."""
+    return read_settings({"KAFKA_BROKER_URL": "b:9092", "SCHEMA_REGISTRY": registry, **random.choice(WAYS)})
+
+
+def find_or_register(random: Random, registry: str) -> Schema | Registered:
+    """What the start finds, or the deployment registers."""
+    settings = to_settings(random, registry)
+    found = register_schema(settings) if random.random() < 0.3 else find_schema(settings, LONG)
+    kind = UUID if registry == "glue" else int
+    assert type(found.id) is kind
+    assert registry == "glue" or 0 < int(found.id) < 2**31
+    assert not isinstance(found, Schema) or type(found.text) is str
+    return found
+
+
+def test_find_schema__survives_whatever_a_registry_answers(monkeypatch: pytest.MonkeyPatch, server: BadServer) -> None:
+    """It finds a schema with an id that events can carry, or says what to do."""
+    session, random = Session(), Random(SEED)  # noqa: S311  # to be repeatable
+    session.mount("http://", server)
+    monkeypatch.setattr(authentication, "open_access", lambda *_: Access(session))
+    run("a Confluent-compatible registry", server, lambda: find_or_register(random, "http://registry:8081"))
+
+
+def test_find_schema__survives_whatever_glue_answers(monkeypatch: pytest.MonkeyPatch, server: BadServer) -> None:
+    """The same of AWS Glue, whose answers botocore reads."""
+    random = Random(SEED)  # noqa: S311  # to be repeatable
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hidden")
+    config = Config(retries={"total_max_attempts": 1})
+    client = boto3.client("glue", "eu-west-1", config=config)
+    client.meta.events.register("before-send.glue", server.send_to_glue)  # type: ignore[arg-type]  # it may answer
+    monkeypatch.setattr(glue, "make_glue_client", lambda _: client)
+    monkeypatch.setattr(glue, "CHECK_SECONDS", 0.0)
+    monkeypatch.setattr(glue, "PAUSE_SECONDS", 0.0)
+    run("AWS Glue", server, lambda: find_or_register(random, "glue"))
+
+
+def test_to_headers__survive_whatever_a_token_endpoint_answers(server: BadServer) -> None:
+    """There is a header that can be sent, or an error that shows neither secret nor token."""
+    session, now = Session(), iter(range(10**9))
+    session.mount("https://", server)
+    client = OAuthClient("me", "hidden", "https://idp.example.com/token")
+    tokens = Tokens(client, session, NAMES, lambda: 60.0 * next(now))
+
+    def ask() -> dict[str, str]:
+        tokens.forget()
+        headers = [tokens.to_headers() for _ in range(2)]
+        assert all(re.fullmatch(r"Bearer [!-~]+", each["Authorization"]) for each in headers)
+        assert requests.Request("GET", "https://registry", headers=headers[1]).prepare()
+        return headers[1]
+
+    run("a token endpoint", server, ask)

@@ -1,0 +1,243 @@
+"""Whatever text comes from outside, the function accepts it or raises one of its own errors, which can be reported.
+
+A registry's and a token endpoint's answers have such tests beside the modules that read them.
+"""
+
+import contextlib
+import json
+from collections.abc import Callable
+from datetime import datetime
+from io import BytesIO
+from pathlib import Path
+from random import Random
+from typing import Any
+from uuid import UUID
+
+import fastavro
+import pytest
+import requests
+
+from feature_events.aws.secret import Secret
+from feature_events.backfills.request import read_request as read_backfill_request
+from feature_events.errors import FeatureEventsError, Misconfigured
+from feature_events.events.codec import Codec
+from feature_events.events.details import EventDetails
+from feature_events.events.event import FeatureAvailabilityEvent
+from feature_events.events.schema import SHIPPED_SCHEMA, read_shipped_schema
+from feature_events.failures.dead_letter import read_record
+from feature_events.failures.on_failure_batch import find_obstacle, read_records
+from feature_events.kafka.authentication import read_client_certificate
+from feature_events.kafka.producer_properties import to_properties
+from feature_events.layouts.table_layouts import TableLayouts
+from feature_events.network import to_address, to_tls_context
+from feature_events.redrives.request import read_request as read_redrive_request
+from feature_events.registries.authentication import open_access
+from feature_events.settings import read_settings
+from tests.simulation.outside_text import damage, to_schema
+from tests.simulation.scale import SEED, report, scaled
+from tests.support.certificates import CertificateAuthority
+from tests.support.records import to_record
+
+PEM = CertificateAuthority().certificate
+IDENTITY = CertificateAuthority().issue("client")
+CERTIFICATE = {"certificate": IDENTITY.certificate, "privateKey": IDENTITY.private_key, "privateKeyPassword": "p"}
+LOGIN = {"username": "alice", "password": "p"}
+OAUTH = {
+    "client_id": "c",
+    "client_secret": "s",
+    "token_url": "https://idp:8443/token",
+    "scope": "a",
+    "identity_pool": "p",
+}
+ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:s"
+LAYOUTS = [json.loads(file.read_text()) for file in sorted(Path("schemas/table_layouts").glob("*.json"))]
+ENVIRON: dict[str, str] = {
+    "KAFKA_BROKER_URL": "b-1.msk:9096,[::1]:9096",
+    "SCHEMA_REGISTRY": "https://registry.example:8081/apis/ccompat/v7",
+    "TOPIC_NAME": "topic",
+    "SCHEMA_ID": "7",
+    "SCHEMA_VERSION": "latest",
+    "KAFKA_PROPERTIES": '{"client.id": "x", "message.max.bytes": 1000000, "socket.nagle.disable": true, "a.b": 1.5}',
+    "TABLE_LAYOUTS": json.dumps(LAYOUTS[0]),
+    "OWN_TABLES": "users,orders",
+    "DEAD_LETTER_BUCKET": "bucket",
+    "DEAD_LETTER_LIMIT": "10",
+    "DELIVERY_TIMEOUT_MS": "20000",
+    "KAFKA_AUTH": "scram",
+    "KAFKA_SECRET_ARN": ARN,
+    "SCHEMA_REGISTRY_SECRET_ARN": ARN,
+    "AWS_REGION": "eu-west-1",
+}
+EVENT = FeatureAvailabilityEvent(
+    "123e4567-e89b-12d3-a456-426614174000", "feature_available", "2025-10-10T12:34:56.789Z", "user", "2025-10-10",
+    "feature", "r", "", ("a", "", "🦊"),
+)  # fmt: skip
+KNOWN = EventDetails("INSERT", "t", "7", 1_760_099_696_789, ("a",), (), backfill=False)
+UNKNOWN = EventDetails(None, "t", None, None, None, None, backfill=True)
+
+
+INPUTS = scaled(1_000, 100_000)
+"""For each boundary."""
+
+
+def fuzz(name: str, make: Callable[[Random], Any], read: Callable[[Any], object]) -> None:
+    """Read generated inputs: each is accepted, or refused with an error of ours whose text Lambda can report."""
+    random = Random(SEED)  # noqa: S311  # to be repeatable
+    accepted = 0
+    for number in range(INPUTS):
+        text = make(random)
+        try:
+            read(text)
+            accepted += 1
+        except FeatureEventsError as error:
+            assert str(error).encode()  # noqa: PT017  # it may also be accepted
+        except Exception as error:
+            raise AssertionError(f"seed {SEED}, input {number} of {name}: {str(text)[:3000]!r}") from error
+    assert INPUTS // 100 < accepted < INPUTS
+    report("input", f"{INPUTS:,} generated {name}: no exception but the three")
+
+
+@pytest.fixture
+def secrets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
+    """The text that every secret has; few CA certificates are public, because hundreds take long to load."""
+    public = tmp_path / "public.pem"
+    public.write_text(PEM)
+    monkeypatch.setattr("certifi.where", lambda: str(public))
+    text = [""]
+    monkeypatch.setattr(Secret, "_read", lambda _: text[0])
+    return text
+
+
+def test_secrets__are_read_or_refused(secrets: list[str]) -> None:
+    """In each form and for each purpose, up to a session with the registry."""
+
+    def read(text: str) -> None:
+        secrets[0] = text
+        for each in (Secret("S", ARN).read_login, Secret("S", ARN).read_client_certificate):
+            with contextlib.suppress(Misconfigured):
+                each()
+        with contextlib.suppress(Misconfigured):
+            read_client_certificate(Secret("S", ARN))
+        access = open_access(ARN, None)
+        request = requests.Request("GET", "https://registry", auth=access.session.auth)
+        request.prepare()
+
+    fuzz("secrets", lambda random: damage(random, [LOGIN, OAUTH, CERTIFICATE]), read)
+
+
+def test_ca_certificates__are_read_or_refused(secrets: list[str]) -> None:
+    """Whatever stands between and within the certificates; what is accepted, OpenSSL can load."""
+
+    def read(text: str) -> None:
+        secrets[0] = text
+        pem = Secret("S", ARN).read_ca_certificates()
+        assert pem.isascii()
+        assert to_tls_context("S", pem).cert_store_stats()["x509"]
+
+    good = [PEM, f"# Főtanúsítvány\n{PEM}# Főtanúsítvány\n{PEM}", {"certificate": f"ő\n{PEM}"}]
+    fuzz("CA certificates", lambda random: damage(random, good), read)
+
+
+def test_schemas__are_filled_or_refused() -> None:
+    """A schema that is accepted is one by which every event can be read."""
+    shipped = [json.loads(SHIPPED_SCHEMA), json.loads(read_shipped_schema("feature_trigger_v2.avsc"))]
+
+    def make(random: Random) -> str:
+        return json.dumps(to_schema(random)) if random.random() < 0.7 else damage(random, [*shipped, to_schema(random)])
+
+    fuzz("schemas", make, read_schema)
+
+
+def read_schema(text: str) -> None:
+    """Write events by this schema, and read them with fastavro in its plainest use."""
+    codec = Codec(text)
+    schema = fastavro.parse_schema(json.loads(text))
+    for details in (KNOWN, UNKNOWN):
+        avro = BytesIO(codec.encode(EVENT + details))
+        read: Any = fastavro.schemaless_reader(avro, schema, None)
+        assert avro.read() == b""
+        values = {**EVENT._asdict(), **details._asdict()}
+        for name in read.keys() & {*values} - {name for name, value in values.items() if value is None}:
+            assert to_plain(read[name]) == to_plain(values[name]), name
+
+
+def to_plain(value: Any) -> Any:  # noqa: ANN401  # fastavro's own
+    """A value as the event has it, whichever type the schema gives it."""
+    if isinstance(value, datetime):
+        return round(value.timestamp() * 1000)
+    if value == "2025-10-10T12:34:56.789Z":
+        return KNOWN.stream_time
+    return list(value) if isinstance(value, tuple) else str(value) if isinstance(value, UUID) else value
+
+
+def test_settings__are_read_or_refused() -> None:
+    """Each message names the setting; what is accepted can be taken apart further."""
+
+    def make(random: Random) -> dict[str, str]:
+        environ = dict(ENVIRON)
+        del environ[random.choice(("SCHEMA_ID", "SCHEMA_VERSION"))]
+        for name in random.sample(sorted(environ), random.randrange(3)):
+            environ[name] = damage(random, [environ[name]])
+        if random.random() < 0.3:
+            environ["TABLE_LAYOUTS"] = damage(random, [{"layouts": each} for each in LAYOUTS]).removeprefix(
+                '{"layouts": '
+            )[:-1]
+        if random.random() < 0.2:
+            environ["KAFKA_PROPERTIES"] = damage(random, [json.loads(ENVIRON["KAFKA_PROPERTIES"])])
+        return environ
+
+    fuzz("settings", make, read_environment)
+
+
+def read_environment(environ: dict[str, str]) -> None:
+    """Read the settings, and what is made of them before anything is connected."""
+    try:
+        settings = read_settings(environ)
+    except Misconfigured as error:
+        _, *mistakes = str(error).split("\n- ")
+        assert mistakes
+        assert all(mistake.split()[0] in ENVIRON for mistake in mistakes)
+        raise
+    TableLayouts(settings.table_layouts)
+    texts = "".join(f"{name}{value}" for name, value in to_properties(settings).items())
+    assert texts.encode().count(b"\0") == 0
+    for url in (settings.registry or "//a:1", *[f"//{broker}" for broker in settings.brokers.split(",")]):
+        assert to_address(url).host.encode("idna")
+
+
+def test_requests__are_read_or_refused() -> None:
+    """Of the redrive and of the backfill, which people write by hand."""
+    redrive = {"keys": ["dead-letters/a.json"], "dry_run": True, "force": False, "after": "a", "seconds": 7}
+    backfill = {"table": "t_1", "segments": 3, "filter": {"entity_type": "user"}, "run": "a"}
+
+    def make(random: Random) -> Any:  # noqa: ANN401  # any JSON
+        while True:
+            with contextlib.suppress(ValueError, RecursionError):  # Lambda would not invoke the function
+                return json.loads(damage(random, [redrive, backfill, {"prefix": "dead-letters/"}]))
+
+    def read(request: Any) -> None:  # noqa: ANN401  # any JSON
+        try:
+            read_redrive_request(request, ("dead-letters/", "aws/lambda/"))
+        except Misconfigured:
+            read_backfill_request(request)
+
+    fuzz("requests", make, read)
+
+
+def test_failures__are_read_or_refused() -> None:
+    """Dead letters and on-failure batches: their own ValueError makes the redrive report the object."""
+    batch = {"DDBStreamBatchInfo": {"batchSize": 1, "shardId": "shardId-1"}, "payload": {"Records": [to_record()]}}
+
+    def read(text: str) -> None:
+        body, refused = text.encode(errors="surrogatepass"), 0
+        assert find_obstacle(body).encode()
+        for each in (read_record, read_records):
+            try:
+                each(body)
+            except ValueError as error:
+                refused += str(error) in ("it is no dead letter", "it holds no records", "its records are no list")
+        if refused == 2:
+            raise Misconfigured("it is neither")
+
+    good = [{"reason": "r", "record": to_record()}, batch, {**batch, "payload": json.dumps(batch["payload"])}]
+    fuzz("dead letters", lambda random: damage(random, good), read)

@@ -1,0 +1,62 @@
+"""A forward proxy, as HTTPS_PROXY names one: it connects to where CONNECT asks, and passes bytes on unread."""
+
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import override
+
+from tests.support.web_server import serving
+
+_PART_BYTES = 65_536
+
+
+class WebProxy(ThreadingHTTPServer):
+    """The proxy, on a free port of the loopback."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.url = f"http://127.0.0.1:{self.server_port}"
+        self.asked: list[str] = []
+        """Where it was to connect to."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: WebProxy
+
+    def do_CONNECT(self) -> None:
+        self.server.asked.append(self.path)
+        host, _, port = self.path.rpartition(":")
+        with socket.create_connection((host, int(port)), timeout=10) as other:
+            self.send_response(200)
+            self.end_headers()
+            back = threading.Thread(target=_pass_on, args=(other, self.connection), daemon=True)
+            back.start()
+            _pass_on(self.connection, other)
+            back.join()
+
+    @override
+    def log_message(self, format: str, *args: object) -> None:  # the library's name
+        """Keep quiet."""
+
+
+def _pass_on(source: socket.socket, target: socket.socket) -> None:
+    """Pass bytes on until one side ends, then end both."""
+    with contextlib.suppress(OSError):
+        while part := source.recv(_PART_BYTES):
+            target.sendall(part)
+    for each in (source, target):
+        with contextlib.suppress(OSError):
+            each.shutdown(socket.SHUT_RDWR)
+
+
+@contextmanager
+def run_web_proxy() -> Iterator[WebProxy]:
+    """Run a proxy for as long as the context lasts."""
+    proxy = WebProxy()
+    with serving(proxy):
+        yield proxy
