@@ -154,6 +154,17 @@ def test_to_headers__says_that_nobody_is_there() -> None:
         tokens.to_headers()
 
 
+def test_fetch__names_the_variable_of_a_proxy_that_cannot_be_used(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A token endpoint is reached through a proxy of the environment, or the error names it."""
+    for name in ("http_proxy", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTP_PROXY", "socks5://127.0.0.1:1")
+    with pytest.raises(Misconfigured, match=r"the token endpoint at .* through the proxy in HTTP_PROXY or ALL_PROXY"):
+        bench.tokens.fetch()
+
+
 def test_token__does_not_show_itself() -> None:
     """The text of a token has its life only."""
     assert f"{Token('hidden', 7.0)}" == "Token(..., seconds=7.0)"
