@@ -1,7 +1,7 @@
 """Fetch the tokens by which the function authenticates to Kafka as a client of an OAuth 2.0 identity provider.
 
-librdkafka could fetch them itself (`sasl.oauthbearer.method=oidc`). It reports mistakes and outages of the token endpoint
-under one code, and would not read the secret again after a rotation.
+librdkafka could fetch them itself (`sasl.oauthbearer.method=oidc`). It reports mistakes and outages of the token
+endpoint under one code, and would not read the secret again after a rotation.
 """
 
 import math
