@@ -169,7 +169,7 @@ def test_read_settings__takes_what_is_given() -> None:
         ("DELIVERY_TIMEOUT_MS", "10"),
         ("DELIVERY_TIMEOUT_MS", "20s"),
         ("DEAD_LETTER_BUCKET", "s3://failures"),
-        ("KAFKA_AUTH", "plain"),
+        ("KAFKA_AUTH", "sasl_plain"),
         ("KAFKA_SECRET_ARN", "AmazonMSK_secret"),
         ("KAFKA_SECRET_ARN", '{"username": "u", "password": "secret"}'),
         ("KAFKA_CA_SECRET_ARN", "arn:aws:kms:eu-west-1:123456789012:key/1"),
@@ -207,8 +207,10 @@ def test_read_settings__keeps_its_promises_from_properties(name: str) -> None:
         ({**LEAST, "SCHEMA_VERSION": "latest"}, "SCHEMA_ID and SCHEMA_VERSION"),
         ({**LEAST, "AUTO_REGISTER_SCHEMAS": "true"}, "AUTO_REGISTER_SCHEMAS"),
         ({"KAFKA_BROKER_URL": "b:1", "SCHEMA_VERSION": "1"}, "SCHEMA_REGISTRY is missing"),
-        ({**LEAST, "KAFKA_AUTH": "scram"}, "KAFKA_SECRET_ARN is missing: KAFKA_AUTH=scram"),
-        ({**LEAST, "KAFKA_AUTH": "mtls"}, "KAFKA_SECRET_ARN is missing: KAFKA_AUTH=mtls"),
+        *[
+            ({**LEAST, "KAFKA_AUTH": auth}, f"KAFKA_SECRET_ARN is missing: KAFKA_AUTH={auth} ")
+            for auth in ("plain", "scram", "scram-256", "oauth", "mtls")
+        ],
         ({**LEAST, "KAFKA_SECRET_ARN": f"{ARN}s"}, "KAFKA_SECRET_ARN is not for KAFKA_AUTH=none"),
         ({**LEAST, "KAFKA_AUTH": "iam", "KAFKA_SECRET_ARN": f"{ARN}s"}, "KAFKA_SECRET_ARN is not for KAFKA_AUTH=iam"),
         ({**LEAST, "KAFKA_AUTH": "iam"}, "AWS_REGION is missing"),

@@ -10,7 +10,8 @@ order.
 | settings | the environment is understood and free of contradictions |
 | layout of ... | a layout fits the table, and its stream carries the images that are needed |
 | secret ... | it can be read and has its form |
-| DNS, TCP, TLS ... | a broker, the registry or its token endpoint is found and reached, and its certificate trusted |
+| DNS, TCP, TLS ... | a broker, the registry or a token endpoint is found and reached, and its certificate trusted |
+| token endpoint of Kafka | it gives the function a token, with `KAFKA_AUTH=oauth` |
 | authentication | Kafka authenticates the function |
 | topic | it exists, and the function may look at it |
 | write to the topic | Kafka's authorizer says that the function may write; it is asked, nothing is written |
