@@ -10,10 +10,10 @@ LAYOUTS ?= default,single_table
 # Whether an option was given, and not to say no: KEEP=1, but not KEEP=0
 is-on = $(filter-out 0 no off false,$(1))
 
-.PHONY: help setup demo up down tail put consume redrive backfill invoke layout check test prove soak drills bench versions capture lint format lock clean
+.PHONY: help setup demo up down tail put consume redrive backfill invoke layout check test prove soak drills bench versions parameters capture lint check-config format lock clean
 
 help: ## this list
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
 
 setup: ## install the tools, which every other command does by itself
 	@python3 -S local/bootstrap.py
@@ -66,7 +66,7 @@ prove: setup ## the proof at full size, half an hour; writes README's Promises a
 soak: setup ## a quarter of an hour at a steady rate, memory and latency watched; writes docs/soak.svg (MINUTES=...)
 	@python -m tests.simulation.soak --minutes $(or $(MINUTES),15)
 
-drills: setup ## play a week's faults against the alarms; writes their table in docs/deploying.md
+drills: setup ## play a week's faults against the alarms; writes their table in docs/runbook.md
 	@python -m tests.template.drills.report
 
 bench: setup ## measure everything; writes docs/benchmarks and docs/scale.md (RELEASES=1 also compares confluent-kafka's)
@@ -75,19 +75,28 @@ bench: setup ## measure everything; writes docs/benchmarks and docs/scale.md (RE
 versions: setup ## who reads which version of the schema; writes the table in docs/consuming.md
 	@PYTHONPATH=src python -m tests.contract.schema_versions
 
+parameters: setup ## write docs/parameters.md from the templates
+	@python -m tests.template.parameters_page
+
 capture: setup ## run stores' real writers again, and keep what their tables' streams hold (STORES="flat mlforge": some)
 	@python -m tests.writers $(STORES)
 
-lint: setup ## style, types, template and security
+lint: setup ## style, types, templates, samconfig.toml and security
 	@ruff check .
 	@ruff format --check .
 	@mypy
 	@python3 -S local/bootstrap.py lint
 	@.local/lint/bin/cfn-lint --append-rules cfn_lint_serverless.rules
 	@AWS_DEFAULT_REGION=us-east-1 sam validate --lint
+	@python -m local.check_config
 	@LOG_LEVEL=ERROR .local/lint/bin/checkov --config-file .checkov.yaml
+	@python -m tests.template.policy_files .local/policies
+	@PYTHONWARNINGS=ignore .local/lint/bin/parliament --directory .local/policies
 	@.local/lint/bin/bandit --quiet --recursive src
 	@.local/lint/bin/bandit --quiet --configfile .bandit.yaml --recursive local
+
+check-config: setup ## names in samconfig.toml that sam would ignore (CONFIG=FILE: another file)
+	@python -m local.check_config $(if $(CONFIG),'$(CONFIG)')
 
 format: setup ## rewrite the code in the project's style
 	@ruff check --fix .

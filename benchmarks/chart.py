@@ -10,13 +10,12 @@ from benchmarks.throughput import FEATURES, WAYS
 _WIDTH, _LEFT, _BAR, _GAP = 860, 250, 18, 6
 _COLOURS = {
     "ours": "#0b7285",
-    "ours_bare": "#3bc9db",
     "usual": "#e8590c",
     "former": "#f59f00",
     "prebuilt": "#868e96",
     "parse": "#495057",
 }
-_ORDER = ("former", "usual", "parse", "ours", "ours_bare", "prebuilt")
+_ORDER = ("former", "usual", "parse", "ours", "prebuilt")
 _RECORDS = 1_000
 _STYLE = (
     "text{font:13px system-ui,sans-serif;fill:#212529}"

@@ -25,7 +25,6 @@ from benchmarks.programs import run_to_end, silence, to_command
 from benchmarks.stream_events import to_stream_event
 from benchmarks.worker import to_settings
 
-HEADERS = ("cloudevents", "none")
 FEATURES = (3, 100)
 RECORDS = 999
 """How many more records the one batch has than the other: as many as are published at once."""
@@ -53,9 +52,8 @@ class Counts(NamedTuple):
 
 
 class Work(NamedTuple):
-    """The counts of one record, or of one batch, under these settings."""
+    """The counts of one record, or of one batch."""
 
-    headers: str
     features: int
     frames: float
     calls: float
@@ -113,9 +111,9 @@ def _to_where(code: CodeType) -> Where:
     return code.co_filename, code.co_qualname
 
 
-def count_handler(headers: str, features: int) -> tuple[Counts, Counts]:
+def count_handler(features: int) -> tuple[Counts, Counts]:
     """The counts of so many records, and those of a batch of one record, each in a warm function."""
-    os.environ.update(to_settings("127.0.0.1:1", headers=headers == "cloudevents"), KAFKA_PROPERTIES=_BROKER)
+    os.environ.update(to_settings("127.0.0.1:1"), KAFKA_PROPERTIES=_BROKER)
     function: Any = importlib.import_module("feature_events.handler")
     function.wire.cache_clear()
     counts = []
@@ -131,13 +129,13 @@ def count_handler(headers: str, features: int) -> tuple[Counts, Counts]:
     return many.less(one), one
 
 
-def to_work(headers: str, features: int, counts: Counts, records: int) -> Work:
+def to_work(features: int, counts: Counts, records: int) -> Work:
     """The counts' sums, for one of so many records."""
-    return Work(headers, features, *(round(each.total() / records, 2) for each in counts))
+    return Work(features, *(round(each.total() / records, 2) for each in counts))
 
 
 def measure_counters() -> dict[str, list[Work]]:
-    """Runs this module as a program: the work of one `record` and of one `batch`, under each setting."""
+    """Runs this module as a program: the work of one `record` and of one `batch`, for each number of features."""
     found = json.loads(run_to_end(to_command("counters")).text)
     return {of: [Work(*each) for each in work] for of, work in found.items()}
 
@@ -159,14 +157,13 @@ def main() -> None:
     work: dict[str, list[Work]] = {"record": [], "batch": []}
     text = []
     with silence():
-        for headers in HEADERS:
-            for features in FEATURES:
-                counted = dict(zip(work, count_handler(headers, features), strict=True))
-                for of, counts in counted.items():
-                    records = RECORDS if of == "record" else 1
-                    found = to_work(headers, features, counts, records)
-                    work[of].append(found)
-                    text += [f"one {of}: {found}", *_to_lines(counts, records), ""]
+        for features in FEATURES:
+            counted = dict(zip(work, count_handler(features), strict=True))
+            for of, counts in counted.items():
+                records = RECORDS if of == "record" else 1
+                found = to_work(features, counts, records)
+                work[of].append(found)
+                text += [f"one {of}: {found}", *_to_lines(counts, records), ""]
     print("\n".join(text) if is_text else json.dumps(work))  # noqa: T201  # it is what the program is for
 
 

@@ -19,21 +19,19 @@ _TIMES = {1: 50, 100: 5}
 
 
 class Way(NamedTuple):
-    """A contender under its settings, and how it is called in the results."""
+    """A contender, and what it is called in the results."""
 
     name: str
     contender: str
-    headers: bool
     title: str
 
 
 WAYS = (
-    Way("parse", "parse", headers=False, title="json.loads of the event"),
-    Way("ours", "ours", headers=True, title="this handler"),
-    Way("ours_bare", "ours", headers=False, title="this handler, headers off"),
-    Way("usual", "usual", headers=False, title="BatchProcessor + AvroSerializer"),
-    Way("former", "former", headers=False, title="the former publisher"),
-    Way("prebuilt", "prebuilt", headers=False, title="librdkafka, messages prebuilt"),
+    Way("parse", "parse", title="json.loads of the event"),
+    Way("ours", "ours", title="this handler"),
+    Way("usual", "usual", title="BatchProcessor + AvroSerializer"),
+    Way("former", "former", title="the former publisher"),
+    Way("prebuilt", "prebuilt", title="librdkafka, messages prebuilt"),
 )
 
 
@@ -54,10 +52,7 @@ def measure_throughput(progress: Callable[[str], None], rounds: int = ROUNDS) ->
     sizes = [(features, records) for features in FEATURES for records in RECORDS]
     with ExitStack() as resources:
         brokers = resources.enter_context(run_broker())
-        workers = {
-            way.name: resources.enter_context(run_worker(way.contender, to_settings(brokers, headers=way.headers)))
-            for way in WAYS
-        }
+        workers = {way.name: resources.enter_context(run_worker(way.contender, to_settings(brokers))) for way in WAYS}
         costs: dict[tuple[str, int, int | None], Cost] = {}
         for turn in range(rounds):
             progress(f"round {turn + 1} of {rounds}")

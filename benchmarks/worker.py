@@ -58,13 +58,12 @@ def run_worker(contender: str, settings: Mapping[str, str]) -> Iterator[Worker]:
         yield Worker(program)
 
 
-def to_settings(brokers: str, *, headers: bool = True) -> dict[str, str]:
+def to_settings(brokers: str) -> dict[str, str]:
     """The function's environment, everything by default but where it has to be told."""
     return {
         "KAFKA_BROKER_URL": brokers,
         "TOPIC_NAME": TOPIC,
         "SCHEMA_ID": str(SCHEMA_ID),
-        "EVENT_HEADERS": "cloudevents" if headers else "none",
     }
 
 

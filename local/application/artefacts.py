@@ -18,7 +18,8 @@ from local.paths import HOME, ROOT, TOOLS
 from local.servers.processes import Processes
 
 FUNCTION = "FeatureEventsFunction"
-LAYER = "DependenciesLayer"
+LAYERS = {"arm64": "DependenciesLayerArm64", "x86_64": "DependenciesLayerX86"}
+"""The layer of each architecture. Only one is built, since the other is not deployed."""
 CONFIG = ROOT / "samconfig.toml"
 SAM = HOME / "sam"
 """Where sam keeps its build from one time to the next: a layer whose lock is unchanged is not resolved again."""
@@ -53,6 +54,7 @@ def build(processes: Processes, directory: Path, architecture: str = ARCHITECTUR
         *(TOOLS / "sam", "build", "--config-file", CONFIG, "--template-file", ROOT / "template.yaml"),
         *("--build-dir", SAM / "build", "--cache-dir", SAM / "cache"),
         *("--parameter-overrides", f"ParameterKey=Architecture,ParameterValue={architecture}"),
+        *("--exclude", *[layer for other, layer in LAYERS.items() if other != architecture]),
     ]
     with (SAM / "lock").open("w") as lock, scratch(processes.directory) as temporary:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -65,4 +67,4 @@ def build(processes: Processes, directory: Path, architecture: str = ARCHITECTUR
     # sam names the checkout's own files, which it uploads with the template, relative to where it built
     moved = template.read_text().replace(os.path.relpath(ROOT, SAM / "build"), os.path.relpath(ROOT, directory))
     template.write_text(moved)
-    return Artefacts(template, directory / FUNCTION, directory / LAYER)
+    return Artefacts(template, directory / FUNCTION, directory / LAYERS[architecture])

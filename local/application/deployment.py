@@ -4,17 +4,18 @@ What is tried here is the template that goes to production; only addresses diffe
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 from confluent_kafka import KafkaException
 
-from local.application import artefacts
+from local.application import artefacts, cloudformation
 from local.application.artefacts import ARCHITECTURE, CONFIG, SAM
-from local.application.feature_tables import KEYS, LAYOUTS, make_tables
+from local.application.attachment import attach
+from local.application.feature_tables import APP, LAYOUTS, create_app_table
 from local.environment import REGION, to_aws_environment, to_tool_environment
 from local.errors import LocalError
 from local.paths import ROOT, TOOLS
@@ -26,7 +27,6 @@ DEPLOY_LIMIT = 300.0
 APPLICATION = "feature-events"
 POLL_SECONDS = "0.2"
 NOT_DEPLOYED = "{} is not deployed to the local stack: deploy it with `make up`"
-FAILED = ("CREATE_FAILED", "UPDATE_FAILED")
 
 
 class Deployment(NamedTuple):
@@ -46,7 +46,7 @@ def to_parameters(stack: Stack | RunningStack) -> dict[str, str]:
     return {
         "KafkaBrokerUrl": stack.kafka,
         "SchemaRegistry": stack.registry,
-        "AutoRegisterSchemas": "true",
+        "OwnTables": "true",
         "Architecture": ARCHITECTURE,
     }
 
@@ -73,29 +73,33 @@ def deploy(
         build(stack)
     with stack.steps.step("sam deploy") as step:
         _sam_deploy(stack, template, to_overrides({**to_parameters(stack), **parameters}), name)
-        deployment = Deployment(name, _read_outputs(stack, name))
+        deployment = Deployment(name, cloudformation.read_outputs(stack, name))
         step.detail = deployment.function
     return deployment
 
 
-def deploy_to_tables(stack: Stack | RunningStack, registry: str = CONFLUENT) -> Deployment:
-    """Deploys the application so that it reads the streams of the feature tables, with one of the two registries."""
-    with stack.steps.step("tables") as step:
-        streams = make_tables(stack.clients.dynamodb)
-        step.detail = ", ".join(KEYS)
-    parameters = {"StreamArns": ",".join(streams), "TableLayouts": LAYOUTS}
-    return deploy(stack, parameters | ({"SchemaRegistry": GLUE} if registry == GLUE else {}))
+def deploy_with_tables(stack: Stack | RunningStack, registry: str = CONFLUENT) -> Deployment:
+    """Deploy the application with its own tables and one of the two registries, then attach the table `app`."""
+    with stack.steps.step("table") as step:
+        stream = create_app_table(stack.clients.dynamodb)
+        step.detail = APP
+    parameters = {"TableArns": stream.partition("/stream/")[0], "TableLayouts": LAYOUTS}
+    deployed = deploy(stack, parameters | ({"SchemaRegistry": GLUE} if registry == GLUE else {}))
+    with stack.steps.step("attach") as step:
+        attach(stack, stream, f"{deployed.name}-{APP}", deployed.name)
+        step.detail = f"table.yaml to {APP}"
+    return deployed
 
 
 def set_up(stack: Stack, registry: str = CONFLUENT) -> Deployment:
-    """Makes the topic and the feature tables, and deploys the application."""
+    """Create the topic, deploy the application and attach its tables."""
     with stack.steps.step("topic") as step:
         try:
             stack.attend(lambda: create_topic(stack.kafka))
         except (KafkaException, TimeoutError) as error:
             raise LocalError(f"the topic {TOPIC} could not be made: {error}") from error
         step.detail = TOPIC
-    return deploy_to_tables(stack, registry)
+    return deploy_with_tables(stack, registry)
 
 
 def find_deployment(stack: Stack | RunningStack, name: str = APPLICATION) -> Deployment:
@@ -106,7 +110,7 @@ def find_deployment(stack: Stack | RunningStack, name: str = APPLICATION) -> Dep
 
     """
     try:
-        return Deployment(name, _read_outputs(stack, name))
+        return Deployment(name, cloudformation.read_outputs(stack, name))
     except ClientError as error:
         raise LocalError(NOT_DEPLOYED.format(name)) from error
 
@@ -136,36 +140,7 @@ def _sam_deploy(stack: Stack | RunningStack, template: Path, overrides: list[str
         *("--region", REGION, "--no-progressbar", "--parameter-overrides", *overrides),
     ]
     settings = {**to_aws_environment(stack.aws), "SAM_CLI_POLL_DELAY": POLL_SECONDS, "__SAM_CLI_APP_DIR": str(SAM)}
-    started = datetime.now(UTC)
-    try:
-        with artefacts.scratch(stack.directory) as temporary:
-            environment = to_tool_environment({**settings, "TMPDIR": str(temporary)})
-            process = stack.processes.start("sam-deploy", command, environment, ROOT)
-            process.wait_for_success(DEPLOY_LIMIT, stack.check)
-    except LocalError as error:
-        stack.check()
-        failure = _find_failure(stack, name, started)
-        if failure is None:
-            raise
-        raise LocalError(f"sam deploy failed: {failure}\n  sam-deploy.log has the whole") from error
-
-
-def _find_failure(stack: Stack | RunningStack, name: str, since: datetime) -> str | None:
-    """What failed first of a deployment, and why; what failed behind it, and the rollback, only follow from it."""
-    try:
-        pages = stack.clients.cloudformation.get_paginator("describe_stack_events").paginate(StackName=name)
-        events = [event for page in pages for event in page["StackEvents"] if event["Timestamp"] >= since]
-    except (ClientError, BotoCoreError):
-        return None
-    # From the last to the first; what was cancelled says no more than that something else failed before
-    for event in reversed(events):
-        reason = event.get("ResourceStatusReason", "")
-        if event.get("ResourceStatus") in FAILED and "cancelled" not in reason:
-            what = f"{event.get('LogicalResourceId')} ({event.get('ResourceType')})"
-            return f"{what} {event.get('ResourceStatus')}: {reason or 'no reason given'}"
-    return None
-
-
-def _read_outputs(stack: Stack | RunningStack, name: str) -> dict[str, str]:
-    (described,) = stack.clients.cloudformation.describe_stacks(StackName=name)["Stacks"]
-    return {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
+    with artefacts.scratch(stack.directory) as temporary:
+        environment = to_tool_environment({**settings, "TMPDIR": str(temporary)})
+        start = partial(stack.processes.start, "sam-deploy", command, environment, ROOT)
+        cloudformation.deploy(stack, name, start, DEPLOY_LIMIT)

@@ -1,6 +1,7 @@
-"""The feature tables of the local stack: tables with streams that are there before the application is deployed.
+"""The feature tables of the local stack.
 
-Two have the default layout; `app` is a single-table design, with features of users and merchants beside orders.
+Two have the default layout and belong to the application's stack. `app` exists before the application is deployed and
+is attached to it. It is a single-table design with features of users and merchants, and orders beside them.
 """
 
 from collections.abc import Mapping
@@ -22,24 +23,18 @@ LAYOUTS = "default,single_table"
 """The layouts of all of them, by their names in `schemas/table_layouts`."""
 
 
-def make_tables(dynamodb: "DynamoDBClient") -> list[str]:
-    """Makes the tables that are not there yet, and gives the ARN of each table's stream."""
-    there = dynamodb.list_tables()["TableNames"]
-    for name in KEYS:
-        if name not in there:
-            _make_table(dynamodb, name)
-    return [dynamodb.describe_table(TableName=name)["Table"]["LatestStreamArn"] for name in KEYS]
-
-
-def _make_table(dynamodb: "DynamoDBClient", name: str) -> None:
-    partition_key, sort_key = KEYS[name]
-    dynamodb.create_table(
-        TableName=name,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in KEYS[name]],
-        KeySchema=[
-            {"AttributeName": partition_key, "KeyType": "HASH"},
-            {"AttributeName": sort_key, "KeyType": "RANGE"},
-        ],
-        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
-    )
+def create_app_table(dynamodb: "DynamoDBClient") -> str:
+    """Create the table `app` unless it exists, and return the ARN of its stream."""
+    if APP not in dynamodb.list_tables()["TableNames"]:
+        partition_key, sort_key = KEYS[APP]
+        dynamodb.create_table(
+            TableName=APP,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in KEYS[APP]],
+            KeySchema=[
+                {"AttributeName": partition_key, "KeyType": "HASH"},
+                {"AttributeName": sort_key, "KeyType": "RANGE"},
+            ],
+            StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+        )
+    return dynamodb.describe_table(TableName=APP)["Table"]["LatestStreamArn"]

@@ -21,7 +21,7 @@ from local.servers.topic import TOPIC, Received
 
 SETTINGS = ROOT / "events" / "env.json"
 SCHEMA = ROOT / "schemas" / "feature_trigger.avsc"
-CHOSEN = {"TABLE_LAYOUTS", "FEATURES_MODE", "EVENT_HEADERS", "POWERTOOLS_LOG_LEVEL"}
+CHOSEN = {"TABLE_LAYOUTS", "FEATURES_MODE", "POWERTOOLS_LOG_LEVEL"}
 """What of the shell's variables the function is given; anything else of it could lead to a real cluster."""
 FOREIGN = ("AWS_", "AUTO_REGISTER", "DEAD_LETTER_", "DELIVERY_", "KAFKA_", "POWERTOOLS_", "SCHEMA_", "TOPIC_NAME")
 PREFIX_BYTES = 5

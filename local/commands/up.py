@@ -20,7 +20,7 @@ def up(console: Console, registry: str) -> int:
         if running is not None:
             with running:
                 deployment.build(running)
-                deployment.deploy_to_tables(running, registry)
+                deployment.deploy_with_tables(running, registry)
         else:
             with Stack(DEFAULT_STACK, steps, beside=[deployment.build]) as stack:
                 deployment.set_up(stack, registry)

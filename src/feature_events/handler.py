@@ -6,11 +6,15 @@ What does not change between invocations is made once per execution environment,
 import contextlib
 import gc
 import os
+import time
 from typing import TYPE_CHECKING, Any
 
+from feature_events import metrics
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured
 from feature_events.logs import logger
+from feature_events.outcome import measure_arrival
+from feature_events.records.batch import read_table
 from feature_events.wiring import ANSWER_SECONDS, wire
 
 if TYPE_CHECKING:
@@ -26,25 +30,28 @@ _ALLOCATIONS_BETWEEN_COLLECTIONS = 50_000
 def handler(event: dict[str, Any], context: "LambdaContext") -> "BatchResponse | Report":
     """Publishes one batch of a DynamoDB stream; the answer names the first record that Lambda must retry.
 
-    `{"check": true}` instead is answered with a report of what stands between the function and its first event.
+    The event `{"check": true}` runs the preflight check instead and returns its report. `"tables": ["orders"]` in the
+    event names the tables to check. By default, these are the application's own tables.
     """
     seconds = context.get_remaining_time_in_millis() / 1000 - ANSWER_SECONDS
     request = event if type(event) is dict else {}
     if request.get("check") is True:
-        return _check(seconds)
-    settings, pipeline = wire()
+        return _check(request, seconds)
     records = request.get("Records")
     if type(records) is not list:
         raise Misconfigured("the event has no Records: the function is for the stream of a DynamoDB table")
+    # First, so that a batch that fails or times out has an age too
+    metrics.emit(measure_arrival(records, time.time()), read_table(records))
+    settings, pipeline = wire()
     deadline = Deadline(min(settings.delivery_timeout_ms / 1000, seconds))
     return pipeline.run(records, deadline).response()
 
 
-def _check(seconds: float) -> "Report":
-    """The preflight check, also where the function cannot start."""
+def _check(event: dict[str, Any], seconds: float) -> "Report":
+    """Run the preflight check, even if the function cannot start."""
     from feature_events.preflight import check
 
-    return check.run_checks(os.environ, Deadline(seconds))
+    return check.run_checks(os.environ, Deadline(seconds), event.get("tables"))
 
 
 # Whatever is wrong, also a bug: the import must succeed, so that the preflight check can answer. The first invocation

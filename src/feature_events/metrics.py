@@ -1,9 +1,13 @@
-"""Names every metric with its unit and meaning, and emits them, in one place.
+"""Define every metric, and emit them.
 
-Powertools writes them as CloudWatch's embedded metric format: a line of JSON in the log, which costs no call.
+Powertools writes them in CloudWatch's embedded metric format: a line of JSON in the log, which needs no API call. A
+figure can be emitted under several sets of dimensions at once; CloudWatch keeps, and charges for, one metric for each
+combination of their values, so docs/scale.md counts them.
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 """
 
 import os
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -12,56 +16,96 @@ from aws_lambda_powertools.metrics import Metrics, MetricUnit
 _NAMESPACE = os.environ.get("POWERTOOLS_METRICS_NAMESPACE", "FeatureEvents")
 _SERVICE = os.environ.get("POWERTOOLS_SERVICE_NAME", "feature-events")
 
+type Dimensions = tuple[tuple[str, ...], ...]
+"""The sets of dimensions under which a figure is emitted."""
+
+_OF_SERVICE: Dimensions = (("service",),)
+_OF_TABLE: Dimensions = (("service",), ("service", "table"))
+_OF_REASON: Dimensions = (("service", "reason"), ("service", "table", "reason"))
+
+UNKNOWN_TABLE = "unknown"
+"""The dimension `table` of records whose ARN is unreadable."""
+
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
+_is_table_name = re.compile(r"[A-Za-z0-9_.-]{3,255}").fullmatch
+
 
 class Metric(NamedTuple):
-    """A metric's unit and meaning."""
+    """A metric's unit, dimensions and meaning."""
 
     unit: MetricUnit
+    dimensions: Dimensions
     meaning: str
 
 
 METRICS: Mapping[str, Metric] = {
-    "EventsDelivered": Metric(MetricUnit.Count, "Events that Kafka acknowledged."),
-    "RecordsSkipped": Metric(MetricUnit.Count, "Records that rightly give no event, by the dimension reason."),
-    "RecordsUndelivered": Metric(MetricUnit.Count, "Records that Lambda retries."),
-    "DeadLetters": Metric(MetricUnit.Count, "Records that were dead-lettered."),
-    "DeadLetterLimitReached": Metric(MetricUnit.Count, "Invocations that failed because of DEAD_LETTER_LIMIT."),
-    "DeliveryLatency": Metric(MetricUnit.Milliseconds, "What Kafka took, from events produced to its last answer."),
-    "EndToEndLatency": Metric(MetricUnit.Milliseconds, "From the batch's oldest item written to its acknowledgement."),
-    "SerializationTime": Metric(MetricUnit.Milliseconds, "From stream records to messages, for the whole batch."),
-    "EventBytes": Metric(MetricUnit.Bytes, "Size of the batch's message values before compression."),
-    "ItemsScanned": Metric(MetricUnit.Count, "Items that a backfill has read."),
-    "EventsAgain": Metric(MetricUnit.Count, "Events that a backfill sent once more, since their items had changed."),
-    "RegistryLatency": Metric(MetricUnit.Milliseconds, "What the schema registry took, once per cold start."),
+    "RecordsReceived": Metric(
+        MetricUnit.Count, _OF_TABLE, "records that Lambda passed to the function, retries included; emitted first"
+    ),
+    "RecordAge": Metric(
+        MetricUnit.Milliseconds, _OF_TABLE, "time since the batch's oldest record was written; emitted first"
+    ),
+    "EventsDelivered": Metric(MetricUnit.Count, _OF_TABLE, "events that Kafka acknowledged"),
+    "RecordsSkipped": Metric(MetricUnit.Count, _OF_REASON, "records skipped by design, for each `reason`"),
+    "RecordsUndelivered": Metric(MetricUnit.Count, _OF_TABLE, "records that Lambda retries"),
+    "DeadLetters": Metric(MetricUnit.Count, _OF_TABLE, "records that were dead-lettered"),
+    "DeadLetterLimitReached": Metric(
+        MetricUnit.Count,
+        _OF_SERVICE,
+        "invocations that failed because of `DEAD_LETTER_LIMIT`; the record stays in the stream",
+    ),
+    "EndToEndLatency": Metric(
+        MetricUnit.Milliseconds, _OF_TABLE, "from the write of the batch's oldest item to its acknowledgement"
+    ),
+    "DeliveryLatency": Metric(MetricUnit.Milliseconds, _OF_SERVICE, "from the events produced to Kafka's last answer"),
+    "SerializationTime": Metric(MetricUnit.Milliseconds, _OF_SERVICE, "from stream records to messages, for the batch"),
+    "EventBytes": Metric(MetricUnit.Bytes, _OF_SERVICE, "size of the batch's message values, before compression"),
+    "ItemsScanned": Metric(MetricUnit.Count, _OF_SERVICE, "items that a backfill has read"),
+    "EventsAgain": Metric(MetricUnit.Count, _OF_SERVICE, "events that a backfill resent because their items changed"),
+    "RegistryLatency": Metric(MetricUnit.Milliseconds, _OF_SERVICE, "the registry's answer, once per cold start"),
 }
 
 _metrics = Metrics(namespace=_NAMESPACE, service=_SERVICE)
 """For all of them: Powertools' `single_metric` ignores POWERTOOLS_METRICS_DISABLED."""
 
 
-def emit(measured: Mapping[str, float], skipped: Mapping[Any, int]) -> None:
-    """Emits one invocation's figures, by the names in METRICS, and how many records were skipped for which reason."""
-    for name, value in measured.items():
-        _metrics.add_metric(name, METRICS[name].unit, value)
-    _flush()
-    for reason, count in skipped.items():
-        _emit_one("RecordsSkipped", count, reason=reason)
+def emit(measured: Mapping[str, float], table: str | None, skipped: Mapping[Any, int] | None = None) -> None:
+    """Emit figures of one table.
+
+    Args:
+        measured: the figures, by the names in METRICS.
+        table: the table's name; None if it is unknown.
+        skipped: how many records were skipped, by reason.
+
+    """
+    values = {"service": _SERVICE, "table": table if table and _is_table_name(table) else UNKNOWN_TABLE}
+    for dimensions in (_OF_TABLE, _OF_SERVICE):
+        _emit({name: each for name, each in measured.items() if METRICS[name].dimensions == dimensions}, values)
+    for reason, count in (skipped or {}).items():
+        _emit({"RecordsSkipped": count}, {**values, "reason": str(reason)})
 
 
 def emit_registry_latency(milliseconds: float) -> None:
-    """Emits what the registry took, also where it failed."""
-    _emit_one("RegistryLatency", milliseconds)
+    """Emit the time that the registry took, even if it failed."""
+    _emit({"RegistryLatency": milliseconds}, {"service": _SERVICE})
 
 
-def _emit_one(name: str, value: float, **dimensions: str) -> None:
-    """Emits one figure by itself, with these dimensions beside the service."""
-    for dimension, text in {"service": _SERVICE, **dimensions}.items():
-        _metrics.add_dimension(dimension, text)
-    _metrics.add_metric(name, METRICS[name].unit, value)
-    _flush()
+def _emit(measured: Mapping[str, float], values: Mapping[str, str]) -> None:
+    """Emit figures that have the same dimensions, as one line.
 
+    Args:
+        measured: the figures, by the names in METRICS.
+        values: the values of their dimensions.
 
-def _flush() -> None:
-    """Emits what was added, as one line; with POWERTOOLS_METRICS_DISABLED, Powertools would only keep it."""
+    """
+    if not measured:
+        return
+    for name, value in measured.items():
+        _metrics.add_metric(name, METRICS[name].unit, value)
+    first, *others = METRICS[next(iter(measured))].dimensions
+    for dimension in first:
+        _metrics.add_dimension(dimension, values[dimension])
+    for dimensions in others:
+        _metrics.add_dimensions(**{dimension: values[dimension] for dimension in dimensions})
     _metrics.flush_metrics()
-    _metrics.clear_metrics()
+    _metrics.clear_metrics()  # with POWERTOOLS_METRICS_DISABLED, Powertools would only keep it

@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TypedDict
 
 from feature_events.events.message import Message
+from feature_events.records.batch import read_oldest_ms, read_table
 from feature_events.records.change import Skipped
 from feature_events.records.position import StreamRecord, read_position
 
@@ -32,13 +33,30 @@ class BatchResponse(TypedDict):
     batchItemFailures: list[BatchItemFailure]
 
 
+def measure_arrival(records: Sequence[StreamRecord], now: float) -> dict[str, float]:
+    """Return the figures of a batch that nothing was done with yet, by the names of `metrics.METRICS`.
+
+    Args:
+        records: the batch.
+        now: in seconds since the epoch.
+
+    """
+    measured: dict[str, float] = {"RecordsReceived": len(records)}
+    oldest = read_oldest_ms(records)
+    if oldest is not None:
+        measured["RecordAge"] = max(0.0, now * 1000 - oldest)
+    return measured
+
+
 class Outcome:
     """What became of each record; a record of which nothing is said is undelivered."""
 
     def __init__(self, records: Sequence[StreamRecord]) -> None:
         self.records = records
+        self.table = read_table(records)
         self._states = bytearray(len(records))
-        self.skipped: Counter[Skipped] = Counter()
+        self.skipped = Counter(dict.fromkeys(Skipped, 0))
+        """By reason, zeros included: an alarm must tell none from missing data."""
         self.delivered = 0
         self.dead_letters = 0
         self.withheld: int | None = None
@@ -121,11 +139,12 @@ class Outcome:
         return measured
 
     def counts(self) -> dict[str, object]:
-        """How many records came to which end."""
+        """Count the table's records by outcome."""
         return {
+            "table": self.table,
             "records": len(self.records),
             "delivered": self.delivered,
-            "skipped": dict(self.skipped),
+            "skipped": dict(+self.skipped),
             "dead_letters": self.dead_letters,
             "undelivered": self.undelivered,
         }

@@ -25,7 +25,7 @@ from feature_events.logs import logger
 from feature_events.outcome import Outcome
 from feature_events.records.change import Change, Skipped, read_change
 from feature_events.records.position import StreamRecord, read_position
-from feature_events.settings import FeaturesMode, HeadersMode
+from feature_events.settings import FeaturesMode
 
 # So many records are read and their events published before the next are read, so that messages take no more memory
 # than these need: 9 MiB less at the largest batch that an event can hold
@@ -61,7 +61,6 @@ class Pipeline(NamedTuple):
 
     layouts: TableLayouts
     features_mode: FeaturesMode
-    headers_mode: HeadersMode
     prefix: bytes
     """What the wire format puts before an event's Avro."""
     codec: Codec
@@ -82,10 +81,9 @@ class Pipeline(NamedTuple):
         try:
             self._run_chunks(outcome, deadline)
         finally:
-            metrics.emit(outcome.measure(self.now()), outcome.skipped)
+            metrics.emit(outcome.measure(self.now()), outcome.table, outcome.skipped)
             logger.info("batch handled", extra=outcome.counts())
-        tables = (read_position(record).table for record in records)
-        table = next(filter(None, tables), None)  # a batch is of one stream
+        table = outcome.table
         if outcome.is_stopped:
             raise Misconfigured(
                 f"the dead-letter limit of table {table} is reached: too many of its records are bad; read the reasons "
@@ -116,8 +114,7 @@ class Pipeline(NamedTuple):
                     continue
                 event = to_event(entity, change)
                 avro = self.codec.encode(event + to_details(change, entity, self.layouts, asked) if asked else event)
-                headers = [] if self.headers_mode == "none" else to_headers(event, change)
-                messages[position] = to_message(event, change, self.prefix + avro, headers)
+                messages[position] = to_message(event, change, self.prefix + avro, to_headers(event, change))
             except PoisonRecord as poison:
                 # Its frames would be kept otherwise, and refer to this one
                 bad[position] = poison.with_traceback(None)

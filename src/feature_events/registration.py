@@ -19,10 +19,10 @@ from feature_events.deadline import Deadline, run_within
 from feature_events.errors import FeatureEventsError, Undelivered
 from feature_events.logs import logger
 from feature_events.registries.confluent import to_subject
-from feature_events.registries.exchange import add_no_login
 from feature_events.registries.registry import Registered
 from feature_events.registries.schema import register_schema, to_registry
 from feature_events.settings import DEFAULT_TOPIC, read_settings
+from feature_events.web.exchange import add_no_login
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -93,7 +93,7 @@ def _answer(event: Mapping[str, Any], seconds: float) -> Answer:
     except TimeoutError:
         reason = (
             "The schema registry did not answer in this function's time: check its load and the network path to it, "
-            "and deploy again; or set RegisterSchema to false and SchemaId to the schema's id."
+            "and deploy again; or pin the id of the schema with Schema=id:NUMBER."
         )
         return Answer("FAILED", reason, known)
     except FeatureEventsError as error:

@@ -154,13 +154,20 @@ def to_secret(text: str) -> str:
     return text
 
 
-def to_streams(text: str) -> tuple[str, ...]:
-    """ARNs of DynamoDB streams."""
-    streams = tuple(each.strip() for each in text.split(","))
-    form = r"arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:[0-9]{12}:table/[A-Za-z0-9_.-]+/stream/[0-9TZ:.-]+"
-    if not all(re.fullmatch(form, each) for each in streams):
-        raise InvalidValue("must be ARNs of DynamoDB streams (table/NAME/stream/TIME), with commas between several")
-    return streams
+def to_tables(text: str) -> tuple[str, ...]:
+    """Parse names of DynamoDB tables, separated by commas."""
+    tables = tuple(each.strip() for each in text.split(","))
+    if not all(is_table_name(each) for each in tables):
+        raise InvalidValue("must be names of DynamoDB tables, separated by commas")
+    return tables
+
+
+def is_table_name(text: str) -> bool:
+    """Return whether DynamoDB allows this name for a table.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
+    """
+    return bool(re.fullmatch(r"[A-Za-z0-9_.-]{3,255}", text))
 
 
 def to_bucket(text: str) -> str:

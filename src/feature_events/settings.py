@@ -24,7 +24,7 @@ from feature_events.setting_values import (
     to_registry,
     to_schema_id,
     to_secret,
-    to_streams,
+    to_tables,
     to_topic,
     to_version,
 )
@@ -32,10 +32,12 @@ from feature_events.setting_values import (
 type FeaturesMode = Literal["all", "changed"]
 """Which features of a written item an event names: every one, or those whose value changed."""
 
-type HeadersMode = Literal["cloudevents", "none"]
-
-type KafkaAuth = Literal["none", "tls", "scram", "iam", "mtls"]
+type KafkaAuth = Literal["none", "tls", "plain", "scram", "scram-256", "iam", "oauth", "mtls"]
 """How the function authenticates to Kafka; `kafka.authentication` has what each means."""
+
+KAFKA_AUTHS = get_args(KafkaAuth.__value__)
+_WITHOUT_SECRET = ("none", "tls", "iam")
+_WITH_SECRET = [auth for auth in KAFKA_AUTHS if auth not in _WITHOUT_SECRET]
 
 type GlueCompatibility = Literal[
     "NONE", "DISABLED", "BACKWARD", "BACKWARD_ALL", "FORWARD", "FORWARD_ALL", "FULL", "FULL_ALL"
@@ -65,10 +67,9 @@ class Settings(NamedTuple):
     schema_file: str
     auto_register: bool
     table_layouts: tuple[TableLayout, ...]
-    streams: tuple[str, ...]
-    """ARNs of the streams that the function reads, for the preflight check alone."""
+    own_tables: tuple[str, ...]
+    """Names of the tables that belong to the application's stack, for the preflight check."""
     features_mode: FeaturesMode
-    headers: HeadersMode
     compression: str
     kafka_properties: Properties
     delivery_timeout_ms: int
@@ -142,16 +143,15 @@ def _read_each(values: _Values) -> Settings:
         schema_file=read("SCHEMA_FILE", one_of(*SCHEMA_FILES), DEFAULT_SCHEMA_FILE),
         auto_register=read("AUTO_REGISTER_SCHEMAS", one_of("true", "false"), "false") == "true",
         table_layouts=read("TABLE_LAYOUTS", to_table_layouts, ()) or to_table_layouts(DEFAULT),
-        streams=read("STREAM_ARNS", to_streams, ()),
+        own_tables=read("OWN_TABLES", to_tables, ()),
         features_mode=cast("FeaturesMode", read("FEATURES_MODE", one_of("all", "changed"), "all")),
-        headers=cast("HeadersMode", read("EVENT_HEADERS", one_of("cloudevents", "none"), "cloudevents")),
         compression=read("KAFKA_COMPRESSION", one_of("zstd", "lz4", "snappy", "gzip", "none"), "zstd"),
         kafka_properties=read("KAFKA_PROPERTIES", to_kafka_properties, {}),
         delivery_timeout_ms=read("DELIVERY_TIMEOUT_MS", to_number(1000, MAX_DELIVERY_TIMEOUT_MS), 20_000),
         dead_letter_bucket=read("DEAD_LETTER_BUCKET", to_bucket, None),
         dead_letter_prefix=read("DEAD_LETTER_PREFIX", to_prefix, "dead-letters/"),
         dead_letter_limit=read("DEAD_LETTER_LIMIT", to_number(1, 1_000_000), 100),
-        kafka_auth=cast("KafkaAuth", read("KAFKA_AUTH", one_of("none", "tls", "scram", "iam", "mtls"), "none")),
+        kafka_auth=cast("KafkaAuth", read("KAFKA_AUTH", one_of(*KAFKA_AUTHS), "none")),
         kafka_secret=read("KAFKA_SECRET_ARN", to_secret, None),
         kafka_ca_secret=read("KAFKA_CA_SECRET_ARN", to_secret, None),
         registry_secret=read("SCHEMA_REGISTRY_SECRET_ARN", to_secret, None),
@@ -191,10 +191,12 @@ def _find_authentication_contradictions(environ: Mapping[str, str], settings: Se
     given = {name for name, text in environ.items() if text.strip()}
     auth, registry = environ.get("KAFKA_AUTH", "").strip() or "none", environ.get("SCHEMA_REGISTRY", "").strip()
     found = []
-    if auth in ("scram", "mtls") and "KAFKA_SECRET_ARN" not in given:
+    if auth in _WITH_SECRET and "KAFKA_SECRET_ARN" not in given:
         found.append(f"KAFKA_SECRET_ARN is missing: KAFKA_AUTH={auth} authenticates with what that secret holds")
-    if auth in ("none", "tls", "iam") and "KAFKA_SECRET_ARN" in given:
-        found.append(f"KAFKA_SECRET_ARN is not for KAFKA_AUTH={auth}: set that to scram or mtls, or leave it out")
+    if auth in _WITHOUT_SECRET and "KAFKA_SECRET_ARN" in given:
+        found.append(
+            f"KAFKA_SECRET_ARN is not for KAFKA_AUTH={auth}: leave it out, or set that to {', '.join(_WITH_SECRET)}"
+        )
     if auth == "none" and "KAFKA_CA_SECRET_ARN" in given:
         found.append("KAFKA_CA_SECRET_ARN is not for KAFKA_AUTH=none, which has no TLS: set that to tls or another")
     if auth == "iam" and not environ.get("AWS_REGION", "").strip():

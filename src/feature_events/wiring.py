@@ -55,7 +55,6 @@ def wire(client: str = "") -> tuple[Settings, Pipeline]:
     pipeline = Pipeline(
         TableLayouts(settings.table_layouts),
         settings.features_mode,
-        settings.headers,
         to_prefix(schema.id),
         Codec(schema.text),
         publisher,

@@ -15,7 +15,7 @@ FEATURES, RECORDS = 20, 25
 def read_messages(contender: str) -> list[tuple[int, bytes, bytes]]:
     """Partition, key and value of all that a contender makes of one batch."""
     with run_broker() as brokers:
-        with run_worker(contender, to_settings(brokers, headers=False)) as worker:
+        with run_worker(contender, to_settings(brokers)) as worker:
             worker.measure(FEATURES, RECORDS, 1)
         return sorted((each.partition, each.key, each.value) for each in read_topic(brokers, TOPIC))
 

@@ -131,10 +131,8 @@ def test_sam__is_told_what_exists(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_parameters__are_the_templates() -> None:
     """A parameter that the page names is one of the Lambda example's, or of the deployment's."""
-    known = {
-        *yaml_parse(TEMPLATE.read_text())["Parameters"],
-        *yaml_parse((ROOT / "template.yaml").read_text())["Parameters"],
-    }
+    templates = [TEMPLATE, ROOT / "template.yaml", ROOT / "table.yaml"]
+    known = {name for template in templates for name in yaml_parse(template.read_text())["Parameters"]}
     before_java, _, _ = TEXT.partition("### Java")  # whose names are classes
     named = set(re.findall(r"`((?:[A-Z][a-z]+){2,})(?:=\w+)?`", before_java))
     actions = set(re.findall(r"`(?:kafka-cluster:)?([A-Z]\w+)`", "".join(read_table("where", TEXT)["MSK with IAM"])))

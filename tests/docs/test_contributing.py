@@ -2,6 +2,7 @@
 
 import ast
 import re
+import tomllib
 
 from local.paths import ROOT
 
@@ -28,3 +29,10 @@ def test_walk__leads_through_functions_that_exist() -> None:
             node.name for node in ast.walk(ast.parse((PACKAGE / file).read_text())) if isinstance(node, ast.FunctionDef)
         }
         assert function in defined, file
+
+
+def test_version__is_the_projects() -> None:
+    """pyproject.toml and the changelog's newest release name the same version."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    (newest, *_) = re.findall(r"^## \[?(\d+\.\d+\.\d+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert project["version"] == newest

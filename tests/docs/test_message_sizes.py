@@ -1,4 +1,4 @@
-"""docs/deploying.md says how large the messages of a large item are, in either version of the schema.
+"""docs/runbook.md says how large the messages of a large item are, in either version of the schema.
 
 An item of 400 KB is the largest: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 """
@@ -17,7 +17,7 @@ from tests.support.doubles import FakeDeadLetters, FakePublisher
 from tests.support.pipelines import to_pipeline
 from tests.support.records import to_item, to_record
 
-PAGE = (ROOT / "docs" / "deploying.md").read_text()
+PAGE = (ROOT / "docs" / "runbook.md").read_text()
 ITEM = 390 * 1024
 NAME = 24
 """The length of each feature's name."""

@@ -70,9 +70,11 @@ def test_settings__have_the_defaults_that_are_told() -> None:
 
 
 def test_metrics__are_the_codes() -> None:
-    """Every metric is in the table with its unit, and no other."""
-    told = {name: unit for name, (unit, _) in read_table("metric").items()}
-    assert told == {name: metric.unit.value for name, metric in METRICS.items()}
+    """Every metric is in the table with its unit, its dimensions and its meaning, and no other."""
+    assert read_table("metric") == {
+        name: [unit.value, " and ".join(f"{{{', '.join(each)}}}" for each in dimensions), meaning]
+        for name, (unit, dimensions, meaning) in METRICS.items()
+    }
 
 
 def test_skip_reasons__are_the_codes() -> None:
@@ -99,7 +101,7 @@ DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"
 )
 def test_commands__exist(document: str, needed: set[str]) -> None:
     """Every `make` command in the text is one of the Makefile's."""
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     named = set(re.findall(r"(?:^|`)make ([a-z]+)", (ROOT / document).read_text(), re.MULTILINE))
     assert needed <= named
     assert named <= targets

@@ -115,11 +115,11 @@ def test_deployment__hands_over_parameters_as_they_are(stack: Stack) -> None:
 
 def test_deployment__says_what_failed_first(stack: Stack) -> None:
     """The resource and its reason are told, and not the rollback that follows from them."""
-    with pytest.raises(LocalError, match="sam deploy failed") as raised:
+    with pytest.raises(LocalError, match="sam-deploy failed") as raised:
         deployment.deploy(stack, {"SchemaRegistry": "http://127.0.0.1:9"}, "failing")
     told, log = str(raised.value).splitlines()
-    assert re.match(r"sam deploy failed: \w+ \(\S+\) CREATE_FAILED: .*127\.0\.0\.1:9", told)
-    assert log == "  sam-deploy.log has the whole"
+    assert re.match(r"sam-deploy failed: \w+ \(\S+\) CREATE_FAILED: .*127\.0\.0\.1:9", told)
+    assert log == "  sam-deploy.log has the whole output"
 
 
 def test_stack__stops_everything_after_an_exception() -> None:

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from feature_events.metrics import emit
 from local.demo.events import Place, ReceivedEvent
 from local.demo.feature_writes import plan_writes
+from local.demo.function_log import count_skipped
 from local.demo.summary import show_summary
 from local.demo.verdict import Arrivals, to_subject, to_verdict
 from local.paths import ROOT
@@ -56,6 +58,13 @@ def test_demo__gets_exactly_the_expected_events(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "exactly the expected events came" in done.stdout
     assert list(tmp_path.iterdir()) == []
+
+
+def test_count_skipped__leaves_out_what_was_never_skipped(capsys: pytest.CaptureFixture[str]) -> None:
+    """The function emits zeros too, and a reason that it has not seen is the mapping's."""
+    for count in (1, 2):
+        emit({}, "orders", {"no_features": count, "remove": 0})
+    assert count_skipped(["START", "{", *capsys.readouterr().out.splitlines()]) == {"no_features": 3}
 
 
 FIGURES = """

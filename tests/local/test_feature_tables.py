@@ -1,24 +1,24 @@
-"""The local stack's tables are there before the deployment, each with a layout and a stream."""
+"""The tables of the local stack: the attached one is created before the deployment, and each has a layout."""
 
 import boto3
 import pytest
 
 from feature_events.layout_language.reading import to_table_layouts
 from feature_events.layouts.table_layouts import TableLayouts
-from local.application.feature_tables import APP, KEYS, LAYOUTS, make_tables
+from local.application.feature_tables import APP, KEYS, LAYOUTS, create_app_table
 from tests.support.failures import in_memory
 
 
-def test_make_tables__leaves_what_is_there() -> None:
-    """A second deployment gets the same streams, and one of which a table is missing makes that one again."""
+def test_create_app_table__creates_the_table_once() -> None:
+    """A second call finds the table of the first, so another deployment on a running stack reads the same stream."""
     with in_memory():
         dynamodb = boto3.client("dynamodb")
-        streams = make_tables(dynamodb)
-        assert [arn.split("/")[1] for arn in streams] == list(KEYS)
-        assert make_tables(dynamodb) == streams
-        dynamodb.delete_table(TableName=APP)
-        assert make_tables(dynamodb)[:2] == streams[:2]
-        assert set(dynamodb.list_tables()["TableNames"]) == set(KEYS)
+        stream = create_app_table(dynamodb)
+        assert create_app_table(dynamodb) == stream
+        table = dynamodb.describe_table(TableName=APP)["Table"]
+    assert table["LatestStreamArn"] == stream
+    assert table["StreamSpecification"] == {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
+    assert tuple(each["AttributeName"] for each in table["KeySchema"]) == KEYS[APP]
 
 
 @pytest.mark.parametrize("table", KEYS)

@@ -4,21 +4,25 @@ import os
 import subprocess
 from pathlib import Path
 
+import pytest
+
+from local.application.artefacts import LAYERS
 from local.paths import ROOT
 from local.servers.kafka import Kafka
 
 ODD = "two words, żółć 東京"
 
 
-def test_layer__knows_its_architecture_in_any_place(tmp_path: Path) -> None:
-    """The folder's name is found behind spaces and other letters."""
-    makefile = tmp_path / ODD / "x86_64" / "Makefile"
+@pytest.mark.parametrize(("architecture", "layer"), LAYERS.items())
+def test_layer__knows_its_architecture_in_any_place(tmp_path: Path, architecture: str, layer: str) -> None:
+    """The folder's name is found after spaces and other letters."""
+    makefile = tmp_path / ODD / architecture / "Makefile"
     makefile.parent.mkdir(parents=True)
     makefile.symlink_to(ROOT / "layers" / "dependencies" / "Makefile")
-    command = ["make", "--dry-run", "--makefile", str(makefile), "build-DependenciesLayer"]
+    command = ["make", "--dry-run", "--makefile", str(makefile), f"build-{layer}"]
     environ = {"PATH": os.environ["PATH"], "ARTIFACTS_DIR": f"/{ODD}"}
     told = subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout  # noqa: S603
-    assert told == f'python3.13 build.py x86_64 "/{ODD}"\n'
+    assert told == f'python3.13 build.py {architecture} "/{ODD}"\n'
 
 
 def test_kafka__keeps_its_data_in_any_place(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ ORDER = (
     "commands",
     "__main__",
     "layout",
+    "check_config",
 )
 """From low to high: a module imports nothing that stands above it."""
 

@@ -63,8 +63,8 @@ class Instance:
             settings.topic, {**to_properties(settings), "message.max.bytes": MESSAGE_MAX_BYTES}, log_each=False
         )
         limit = DeadLetterLimit(settings.dead_letter_limit)
-        modes = settings.features_mode, settings.headers
-        pipeline = Pipeline(to_layouts(), *modes, PREFIX, CODEC, publisher, letters, limit, clock)
+        mode = settings.features_mode
+        pipeline = Pipeline(to_layouts(), mode, PREFIX, CODEC, publisher, letters, limit, clock)
         self.wired = settings, pipeline
         self.limit = settings.dead_letter_limit
         self.used = 0

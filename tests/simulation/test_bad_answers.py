@@ -14,11 +14,12 @@ from feature_events.aws.secret import OAuthClient
 from feature_events.errors import FeatureEventsError
 from feature_events.events.schema import Schema
 from feature_events.registries import authentication, glue
-from feature_events.registries.authentication import Access, Session
+from feature_events.registries.authentication import NAMES, Access
 from feature_events.registries.registry import Registered
 from feature_events.registries.schema import find_schema, register_schema
-from feature_events.registries.tokens import Tokens
 from feature_events.settings import Settings, read_settings
+from feature_events.web.session import Session
+from feature_events.web.tokens import Tokens
 from tests.simulation.bad_answers import BadServer
 from tests.simulation.scale import SEED, report, scaled
 
@@ -116,7 +117,7 @@ def test_to_headers__survive_whatever_a_token_endpoint_answers(server: BadServer
     session, now = Session(), iter(range(10**9))
     session.mount("https://", server)
     client = OAuthClient("me", "hidden", "https://idp.example.com/token")
-    tokens = Tokens(client, session, lambda: 60.0 * next(now))
+    tokens = Tokens(client, session, NAMES, lambda: 60.0 * next(now))
 
     def ask() -> dict[str, str]:
         tokens.forget()

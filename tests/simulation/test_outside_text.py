@@ -59,7 +59,7 @@ ENVIRON: dict[str, str] = {
     "SCHEMA_VERSION": "latest",
     "KAFKA_PROPERTIES": '{"client.id": "x", "message.max.bytes": 1000000, "socket.nagle.disable": true, "a.b": 1.5}',
     "TABLE_LAYOUTS": json.dumps(LAYOUTS[0]),
-    "STREAM_ARNS": "arn:aws:dynamodb:eu-west-1:123456789012:table/t/stream/2026-01-01T00:00:00.000",
+    "OWN_TABLES": "users,orders",
     "DEAD_LETTER_BUCKET": "bucket",
     "DEAD_LETTER_LIMIT": "10",
     "DELIVERY_TIMEOUT_MS": "20000",

@@ -3,6 +3,9 @@
 The local stack itself needs none of them: only tests of authentication do.
 """
 
+from collections.abc import Mapping
+from pathlib import Path
+
 from local.servers.kafka import Listener
 from tests.support.certificates import Identity
 
@@ -38,9 +41,44 @@ def to_sasl_listener(name: str, server: Identity, mechanism: str, module: str) -
     )
 
 
-def to_scram_listener(name: str, server: Identity) -> Listener:
-    """SCRAM-SHA-512 over TLS, for the users that the cluster knows."""
-    return to_sasl_listener(name, server, "SCRAM-SHA-512", "scram.ScramLoginModule required")
+def to_scram_listener(name: str, server: Identity, mechanism: str = "SCRAM-SHA-512") -> Listener:
+    """SCRAM over TLS, for the users that the cluster knows."""
+    return to_sasl_listener(name, server, mechanism, "scram.ScramLoginModule required")
+
+
+def to_plain_listener(name: str, server: Identity, users: Mapping[str, str]) -> Listener:
+    """PLAIN over TLS, for these users with their passwords."""
+    options = [f'user_{user}="{password}"' for user, password in users.items()]
+    return to_sasl_listener(name, server, "PLAIN", " ".join(["plain.PlainLoginModule required", *options]))
+
+
+def to_token_listener(name: str, server: Identity, jwks: Path, audience: str) -> Listener:
+    """OAUTHBEARER over TLS, by Kafka's validator of signed tokens; a broker that has it needs `to_jwks_options`.
+
+    https://kafka.apache.org/documentation/#security_sasl_oauthbearer_prod
+
+    Args:
+        name: the listener's.
+        server: the broker's certificate.
+        jwks: the file with the keys that sign tokens.
+        audience: who the tokens must be for.
+
+    """
+    listener = to_sasl_listener(name, server, "OAUTHBEARER", "oauthbearer.OAuthBearerLoginModule required")
+    prefix, package = f"listener.name.{name.lower()}.", "org.apache.kafka.common.security.oauthbearer"
+    validator = {
+        f"{prefix}oauthbearer.sasl.server.callback.handler.class": f"{package}.OAuthBearerValidatorCallbackHandler",
+        f"{prefix}sasl.oauthbearer.jwks.endpoint.url": jwks.as_uri(),
+        f"{prefix}sasl.oauthbearer.expected.audience": audience,
+        f"{prefix}sasl.oauthbearer.clock.skew.seconds": "0",
+    }
+    return Listener(name, listener.protocol, {**listener.settings, **validator})
+
+
+def to_jwks_options(jwks: Path) -> list[str]:
+    """Return the options of Java that allow Kafka to read this file."""
+    prefix = "-Dorg.apache.kafka.sasl.oauthbearer.allowed."
+    return [f"{prefix}urls={jwks.as_uri()}", f"{prefix}files={jwks}"]
 
 
 def to_oauth_listener(name: str, server: Identity) -> Listener:

@@ -57,6 +57,8 @@ class KafkaProxy:
         self.fault: Fault | None = None
         self.seen = 0
         """How many connections have met the fault."""
+        self.authentications: list[bytes] = []
+        """The requests that authenticated clients."""
         self._broker = broker.rpartition(":")
         self._server = to_server_context(authority.issue("broker"))
         self._client = ssl.create_default_context(cadata=authority.certificate)
@@ -89,7 +91,9 @@ class KafkaProxy:
             ):
                 threading.Thread(target=_copy, args=[broker, client], daemon=True).start()
                 while request := _read_request(client):
-                    if self._meets_fault(int.from_bytes(request[4:6]), client):
+                    step = int.from_bytes(request[4:6])
+                    self.authentications += [request] if step == SASL_AUTHENTICATE else []
+                    if self._meets_fault(step, client):
                         return
                     broker.sendall(request)
 

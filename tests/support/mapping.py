@@ -8,7 +8,6 @@ Batches, retries, bisecting, record age, on-failure destination:
 https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-eventsourcemapping.html
 https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
 Partial responses: https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
-Filter: https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html
 """
 
 import json
@@ -46,19 +45,17 @@ class MappingSettings:
     maximum_retry_attempts: int = FOR_EVER
     maximum_record_age_in_seconds: int = FOR_EVER
     parallelization_factor: int = 1
-    filters: tuple[Mapping[str, Any], ...] = ()
 
     @classmethod
     def of_template(cls, properties: Mapping[str, Any]) -> "MappingSettings":
         """From the properties of a mapping in a template."""
         return cls(
-            batch_size=properties["BatchSize"],
+            batch_size=int(properties["BatchSize"]),
             bisect_batch_on_function_error=properties["BisectBatchOnFunctionError"],
             report_batch_item_failures="ReportBatchItemFailures" in properties["FunctionResponseTypes"],
             maximum_retry_attempts=properties["MaximumRetryAttempts"],
-            maximum_record_age_in_seconds=properties["MaximumRecordAgeInSeconds"],
-            parallelization_factor=properties.get("ParallelizationFactor", 1),
-            filters=tuple(json.loads(each["Pattern"]) for each in properties["FilterCriteria"]["Filters"]),
+            maximum_record_age_in_seconds=int(properties["MaximumRecordAgeInSeconds"]),
+            parallelization_factor=int(properties.get("ParallelizationFactor", 1)),
         )
 
 
@@ -99,7 +96,6 @@ class EventSourceMapping:
         self._numbers = count(1)
         self._lanes: dict[str, list[Lane]] = {}
         self._parents: dict[str, str | None] = {}
-        self.filtered: list[Record] = []
         self.trimmed: list[Record] = []
         """What the stream forgot before it was delivered or discarded: lost."""
 
@@ -110,9 +106,6 @@ class EventSourceMapping:
 
     def put(self, shard: str, record: Record) -> None:
         """Writes a record to the end of a shard."""
-        if self._settings.filters and not any(matches(pattern, record) for pattern in self._settings.filters):
-            self.filtered.append(record)
-            return
         lanes = self._lanes[shard]
         item = json.dumps(record["dynamodb"].get("Keys"), sort_keys=True)
         lanes[crc32(item.encode()) % len(lanes)].waiting.append(Entry(record, self._clock()))
@@ -234,13 +227,3 @@ class EventSourceMapping:
         return parent is None or (
             parent not in self._lanes or (all(lane.idle for lane in self._lanes[parent]) and self._may_begin(parent))
         )
-
-
-def matches(pattern: Mapping[str, Any], part: object) -> bool:
-    """Whether a record has what a filter pattern asks for: a list of values, or a pattern again, for each name."""
-    if not isinstance(part, Mapping):
-        return False
-    return all(
-        matches(wanted, part.get(name)) if isinstance(wanted, Mapping) else part.get(name) in wanted
-        for name, wanted in pattern.items()
-    )

@@ -5,7 +5,7 @@ from feature_events.events.schema import SHIPPED_SCHEMA
 from feature_events.events.wire_format import to_confluent_prefix
 from feature_events.failures.dead_letter_limit import DeadLetterLimit
 from feature_events.pipeline import DeadLetterStore, MessagePublisher, Pipeline
-from feature_events.settings import FeaturesMode, HeadersMode
+from feature_events.settings import FeaturesMode
 from tests.support.doubles import FakeClock
 from tests.support.layouts import to_layouts
 
@@ -18,10 +18,9 @@ def to_pipeline(
     dead_letters: DeadLetterStore,
     *,
     features_mode: FeaturesMode = "all",
-    headers: HeadersMode = "cloudevents",
     limit: int = 100,
 ) -> Pipeline:
     """The pipeline under the default layout, with a clock that stands."""
     clock = FakeClock(1760100000.0)
     letters_left = DeadLetterLimit(limit)
-    return Pipeline(to_layouts(), features_mode, headers, PREFIX, CODEC, publisher, dead_letters, letters_left, clock)
+    return Pipeline(to_layouts(), features_mode, PREFIX, CODEC, publisher, dead_letters, letters_left, clock)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.doubles import FakeClock
-from tests.support.mapping import EventSourceMapping, Invocation, MappingSettings, Outcome, TimedOut, matches
+from tests.support.mapping import EventSourceMapping, Invocation, MappingSettings, Outcome, TimedOut
 from tests.support.on_failure import MemoryStore, read_on_failure
 from tests.support.records import Json, number_of, to_record
 
@@ -252,26 +252,3 @@ def test_ready__delivers_the_parent_shard_first() -> None:
     driven.put([0])
     driven.finish()
     assert driven.batches == [["0"], ["1"]]
-
-
-@pytest.mark.parametrize(
-    ("pattern", "expected"),
-    [
-        ({"eventName": ["INSERT", "MODIFY"]}, True),
-        ({"eventName": ["REMOVE"]}, False),
-        ({"dynamodb": {"Keys": {"bright_uid": {"S": ["user-1"]}}}}, True),
-        ({"dynamodb": {"Keys": {"account_pid": {"S": ["user-1"]}}}}, False),
-    ],
-)
-def test_matches__reads_a_filter_pattern(pattern: dict[str, Any], expected: bool) -> None:  # noqa: FBT001  # a table's column
-    """A pattern asks for one of several values under each of its names."""
-    assert matches(pattern, to_record()) is expected
-
-
-def test_put__leaves_out_what_the_filter_does_not_want() -> None:
-    """What does not match is never delivered, and is no failure."""
-    driven = Driven(replace(REPORTING, filters=({"eventName": ["INSERT"]},)))
-    driven.mapping.put("shard-1", to_record(0, entity="user-0"))
-    driven.mapping.put("shard-1", to_record(1, kind="REMOVE"))
-    driven.finish()
-    assert driven.batches == [["0"]]

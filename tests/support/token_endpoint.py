@@ -1,5 +1,7 @@
 """An OAuth 2.0 token endpoint behind TLS, and the real registry that takes its tokens and nothing else.
 
+Kafka takes such tokens too, by the keys in the signer's `jwks`.
+
 The endpoint checks what RFC 6749 asks of the grant of client credentials, and signs tokens (JWT, RS256) that the
 registry verifies by itself: signature, audience and end.
 """
@@ -27,23 +29,36 @@ from tests.support.registry_proxy import to_server_context
 from tests.support.web_server import Answer, serving
 
 AUDIENCE = "schema-registry"
+_KEY_ID = "key-1"
 
 
 class Signer:
     """Signs tokens with a key of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, audience: str = AUDIENCE) -> None:
         self._key = generate_private_key(65537, 2048)
+        self.audience = audience
         der = self._key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         self.public_key = base64.b64encode(der).decode()
         """Base64 of its DER, as Quarkus takes it."""
+        numbers = self._key.public_key().public_numbers()
+        key = {"kty": "RSA", "alg": "RS256", "use": "sig", "kid": _KEY_ID}
+        parts = {name: _to_base64(value.to_bytes(256)) for name, value in (("n", numbers.n), ("e", numbers.e))}
+        self.jwks = json.dumps({"keys": [key | parts]})
+        """The same as a set of keys (https://datatracker.ietf.org/doc/html/rfc7517#section-5)."""
 
     def sign(self, client_id: str, seconds: float) -> str:
         """A token of this client that ends so many seconds from now."""
         now = int(time.time())
-        claims = {"iss": "https://issuer", "sub": client_id, "aud": AUDIENCE, "iat": now, "exp": int(now + seconds)}
+        claims = {
+            "iss": "https://issuer",
+            "sub": client_id,
+            "aud": self.audience,
+            "iat": now,
+            "exp": int(now + seconds),
+        }
         claims["jti"] = uuid4().hex  # no two are the same
-        signed = f"{_encode({'alg': 'RS256', 'typ': 'JWT'})}.{_encode(claims)}"
+        signed = f"{_encode({'alg': 'RS256', 'typ': 'JWT', 'kid': _KEY_ID})}.{_encode(claims)}"
         return f"{signed}.{_to_base64(self._key.sign(signed.encode(), PKCS1v15(), SHA256()))}"
 
 
@@ -55,7 +70,7 @@ class TokenEndpoint:
         self.signer = signer
         self.client = ("client", "client-secret")
         """The id and secret that it accepts."""
-        self.scopes = {"", "registry:read"}
+        self.scopes = {"", "registry:read", "kafka"}
         self.lives: list[float] = []
         """After how many seconds the next tokens end; those after them live for a minute."""
         self.told_life = 60.0

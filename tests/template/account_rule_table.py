@@ -40,9 +40,14 @@ def properties(resources: Any, name: str) -> Any:  # noqa: ANN401
     return resources[name]["Properties"]
 
 
+def inline(resources: Any) -> Any:  # noqa: ANN401
+    """The inline policy of the function's role."""
+    return properties(resources, "FunctionRole")["Policies"][0]
+
+
 def statement(resources: Any) -> Any:  # noqa: ANN401
-    """The first statement of the function's role."""
-    return properties(resources, "FunctionRole")["Policies"][0]["PolicyDocument"]["Statement"][0]
+    """Its first statement."""
+    return inline(resources)["PolicyDocument"]["Statement"][0]
 
 
 def lifecycle(resources: Any, number: int) -> Any:  # noqa: ANN401
@@ -115,13 +120,13 @@ RULES = [
         "An inline policy's name has 1 to 128 letters, digits and +=,.@-_",
         f"{IAM}/APIReference/API_PutRolePolicy.html",
         policy_rules.find_odd_policy_names,
-        lambda resources: first(resources, "AWS::IAM::Policy").update(PolicyName="one/stream"),
+        lambda resources: inline(resources).update(PolicyName="one/stream"),
     ),
     Rule(
         "A role's inline policies have names of their own",
         f"{IAM}/APIReference/API_PutRolePolicy.html",
         policy_rules.find_same_policy_names,
-        lambda resources: first(resources, "AWS::IAM::Policy").update(PolicyName="least"),
+        lambda resources: properties(resources, "FunctionRole")["Policies"].append(inline(resources)),
     ),
     Rule(
         "A statement's name has letters and digits, and is the only one of its policy",
@@ -164,12 +169,6 @@ RULES = [
         f"{LAMBDA}/dg/gettingstarted-limits.html",
         account_rules.find_many_layers,
         lambda resources: properties(resources, "RedriveFunction").update(Layers=["layer"] * 6),
-    ),
-    Rule(
-        "A mapping has at most 5 filters, each of at most 4,096 characters",
-        f"{LAMBDA}/dg/invocation-eventfiltering.html",
-        account_rules.find_large_filters,
-        lambda resources: first(resources, MAPPING_KIND)["FilterCriteria"]["Filters"].append({"Pattern": "x" * 4097}),
     ),
     Rule(
         "A function has one mapping of a stream",
@@ -237,7 +236,7 @@ RULES = [
         "DependsOn names resources that are made",
         "https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1015",
         account_rules.find_odd_dependencies,
-        lambda resources: resources["FailureBucket"].update(DependsOn="UserFeatureStore"),
+        lambda resources: resources["FailureBucket"].update(DependsOn="Elsewhere"),
     ),
     Rule(
         "A template has at most 500 resources",

@@ -35,7 +35,14 @@ def to_deployed(node: Any, text: str = ARN) -> Any:  # noqa: ANN401 -- a part of
         return node
     if set(node) == {"Fn::Sub"} and isinstance(node["Fn::Sub"], str):
         return re.sub(r"\$\{[^}]*\}", text, node["Fn::Sub"])
-    if len(node) == 1 and next(iter(node)) in {"Ref", "Fn::GetAtt", "Fn::Join", "Fn::Select", "Fn::Split"}:
+    if len(node) == 1 and next(iter(node)) in {
+        "Ref",
+        "Fn::GetAtt",
+        "Fn::Join",
+        "Fn::Select",
+        "Fn::Split",
+        "Fn::ImportValue",
+    }:
         return text
     return {name: to_deployed(each, text) for name, each in node.items()}
 
@@ -123,14 +130,6 @@ def find_many_layers(template: Template) -> Iterator[str]:
     """Layers of one function."""
     for name, properties in read_resources(template, "AWS::Lambda::Function"):
         if len(properties.get("Layers", [])) > 5:
-            yield name
-
-
-def find_large_filters(template: Template) -> Iterator[str]:
-    """Filters of a mapping: how many, and how long."""
-    for name, properties in read_resources(template, "AWS::Lambda::EventSourceMapping"):
-        filters = properties.get("FilterCriteria", {}).get("Filters", [])
-        if len(filters) > 5 or any(len(each["Pattern"]) > 4096 for each in filters):
             yield name
 
 
@@ -244,7 +243,7 @@ def find_size(template: Template) -> Iterator[str]:
 
 
 def find_odd_ids(template: Template) -> Iterator[str]:
-    """Logical ids; a loop makes them out of ARNs."""
+    """Logical ids."""
     names = [*template["Resources"], *template.get("Outputs", {})]
     yield from (name for name in names if not re.fullmatch(r"[A-Za-z0-9]{1,255}", name))
 

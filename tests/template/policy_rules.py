@@ -14,9 +14,6 @@ def _read_role_policies(template: Template) -> Iterator[tuple[str, str, Any]]:
     for role, properties in read_resources(template, "AWS::IAM::Role"):
         for policy in properties.get("Policies", []):
             yield role, policy["PolicyName"], policy["PolicyDocument"]
-    for _, properties in read_resources(template, "AWS::IAM::Policy"):
-        for role in properties["Roles"]:
-            yield role["Ref"], properties["PolicyName"], properties["PolicyDocument"]
 
 
 def _read_documents(template: Template) -> Iterator[tuple[str, Any]]:

@@ -1,56 +1,48 @@
-"""The dashboard shows metrics that the code emits, and every alarm that it can name."""
+"""The dashboard shows metrics that the code emits, and the alarms of the application."""
 
 import json
 import re
 from typing import Any
 
 from feature_events.metrics import METRICS
-from tests.template.document import STREAMS, Parameters, read_template, transform
+from tests.template.expansion import STACK, expand_set
 
-OWN_TABLES = {"SchemaId": "7"}
-EXISTING = OWN_TABLES | {"StreamArns": ",".join(STREAMS)}
 NAMESPACE = "FeatureEvents"
 
 
-def test_dashboard__has_two_rows_of_metrics_that_exist() -> None:
-    """It is JSON, its widgets stand in two rows, and every metric of ours in it is one that the code emits."""
-    text, _ = read_dashboard()
-    widgets = json.loads(text.replace("${SourceAlarms}", ""))["widgets"]
-    assert {widget["y"] for widget in widgets} == {0, 6}
-    assert sum(widget["width"] for widget in widgets if widget["y"] == 0) == 24
-    assert sum(widget["width"] for widget in widgets if widget["y"] == 6) == 24
-    metrics = [metric for widget in widgets for metric in widget["properties"].get("metrics", [])]
-    assert {metric[1] for metric in metrics if metric[0] == NAMESPACE} <= set(METRICS)
-    (skipped,) = [metric[0]["expression"] for metric in metrics if isinstance(metric[0], dict)]
-    assert re.findall('MetricName="(.*?)"', skipped) == ["RecordsSkipped"]
+def read_widgets() -> list[Any]:
+    """The dashboard's widgets; what stays open in its body are the ARNs of alarms and the function's name."""
+    text = expand_set("own tables")["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    widgets: list[Any] = json.loads(text)["widgets"]
+    return widgets
 
 
-def read_dashboard() -> tuple[str, list[Any]]:
-    """The dashboard's body, and what it has for own tables and for none."""
-    text, variables = read_template()["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
-    condition, *either = variables["SourceAlarms"]["Fn::If"]
-    assert condition == "OwnsTables"
-    return str(text), either
+def test_dashboard__has_metrics_that_exist() -> None:
+    """Every metric of ours in it is one that the code emits, under the service's name."""
+    metrics = [metric for widget in read_widgets() for metric in widget["properties"].get("metrics", [])]
+    named = [metric for metric in metrics if metric[0] == NAMESPACE]
+    searched = [metric[0]["expression"] for metric in metrics if isinstance(metric[0], dict)]
+    assert {metric[2:4] == ["service", STACK] for metric in named} == {True}
+    found = [
+        re.findall(r"SEARCH\('{FeatureEvents,[a-z,]+} MetricName=\"(\w+)\" service=\"(\w+)\"'", text)
+        for text in searched
+    ]
+    names = [metric[1] for metric in named] + [name for ((name, service),) in found if service == STACK]
+    assert len(names) == len(named) + len(searched)
+    assert set(names) <= set(METRICS)
 
 
-def test_dashboard__shows_every_alarm_but_those_of_existing_streams() -> None:
-    """The state of each alarm that the stack has is on it, also those of its own tables; either body is JSON."""
-    text, (own, other) = read_dashboard()
-    for parameters, more in ((OWN_TABLES, own["Fn::Sub"]), (EXISTING, other)):
-        body = json.loads(text.replace("${SourceAlarms}", more))
-        shown = [re.findall(r"\$\{(\w+)\.Arn\}", each) for each in body["widgets"][0]["properties"]["alarms"]]
-        made = read_alarms_made(parameters)
-        assert sorted(name for (name,) in shown) == sorted(made)
+def test_dashboard__has_a_graph_by_table_that_finds_new_tables() -> None:
+    """Attached tables are in other stacks, so it searches for their metrics."""
+    titles = [each["properties"]["title"] for each in read_widgets() if "service,table}" in json.dumps(each)]
+    assert len(titles) >= 4
+    assert [title for title in titles if "by table" not in title] == []
 
 
-def read_alarms_made(parameters: Parameters) -> set[str]:
-    """The alarms that a stack of these parameters has, but those of existing streams, whose names begin so."""
-    template = transform(parameters)
-    own = parameters == OWN_TABLES
-    return {
-        name
-        for name, each in template["Resources"].items()
-        if each["Type"] == "AWS::CloudWatch::Alarm"
-        and not name.startswith(("NotRead", "NotInvoked"))
-        and (own or "Condition" not in each)
-    }
+def test_dashboard__shows_the_alarms_that_every_application_has() -> None:
+    """Their state is on it; alarms on tables are those of the own tables, or of other stacks."""
+    shown = [re.findall(r"\$\{(\w+)\.Arn\}", each) for each in read_widgets()[0]["properties"]["alarms"]]
+    made = [
+        name for name, each in expand_set("pinned id")["Resources"].items() if each["Type"] == "AWS::CloudWatch::Alarm"
+    ]
+    assert sorted(name for (name,) in shown) == sorted(made)

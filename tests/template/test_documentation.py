@@ -1,4 +1,4 @@
-"""What is told of the template is the template: nothing is missing, and nothing is told that does not exist."""
+"""The guide describes the templates as they are: nothing is missing, and nothing is described that does not exist."""
 
 import json
 import re
@@ -19,17 +19,13 @@ from feature_events.metrics import METRICS
 from feature_events.redrives.report import Report
 from feature_events.redrives.request import Request, read_request
 from local.paths import ROOT, TOOLS
-from tests.template.document import EVERYTHING, STREAMS, TABLE_KEY, read_template, to_members, transform
-from tests.template.expansion import expand
-from tests.template.policy_rules import find_large_inline_policies, find_large_managed_policies
+from tests.template.document import read_template, to_members
+from tests.template.expansion import SETS, STACK, expand_set
+from tests.template.parameters_page import PAGE, to_page
 
-DOCUMENT = ROOT / "docs" / "deploying.md"
-TEXT = DOCUMENT.read_text()
-TEMPLATE = read_template()
-EITHER = (transform({"SchemaId": "7"}), transform({**EVERYTHING, "SchemaId": "", "StreamArns": ",".join(STREAMS)}))
-PARAMETER_BYTES = 4096
-"""https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html (parameter values)"""
-NOTHING = {"needed": None, "empty": ""}
+PAGES = [ROOT / "docs" / f"{name}.md" for name in ("deploying", "runbook", "security")]
+TEXT = "\n".join(page.read_text() for page in PAGES)
+TEMPLATE, TABLE = read_template(), read_template("table.yaml")
 
 
 def read_tables(heading: str) -> dict[str, list[str]]:
@@ -49,111 +45,88 @@ def read_tables(heading: str) -> dict[str, list[str]]:
 
 
 def read_code(language: str) -> list[str]:
-    """The commands of all blocks in this language, each on one line."""
+    """Return the commands of all blocks in this language, and those within sentences, each on one line."""
     blocks = re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)
-    lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
-    inline = re.findall(r"`((?:sam|make|aws) [^`]+)`", TEXT)
-    return [part.strip() for line in [*lines, *inline] for part in line.split("|") if part.strip()]
+    # A program in quotes may contain line ends and pipes of its own
+    text = "\n".join(re.sub(r"-er '[^']*'", "-er PROGRAM", block) for block in blocks)
+    inline = [" ".join(each.split()) for each in re.findall(r"`((?:sam|make|aws) [^`]+)`", TEXT)]
+    lines = [*text.replace("\\\n", " ").splitlines(), *inline]
+    return [part.strip() for line in lines for part in re.split(r"\||&&", line) if part.strip()]
 
 
 COMMANDS = read_code("sh")
 
 
-def test_parameters__are_all_told_with_their_defaults() -> None:
-    """Every parameter is in a table with its default, and no other."""
-    told = {name: NOTHING.get(default, default.strip("`")) for name, (default, _) in read_tables("parameter").items()}
-    made = {name: parameter.get("Default") for name, parameter in TEMPLATE["Parameters"].items()}
-    assert told == {name: None if default is None else str(default) for name, default in made.items()}
+def test_parameters__are_generated_from_the_templates() -> None:
+    """docs/parameters.md is what `make parameters` writes."""
+    assert PAGE.read_text() == to_page()
 
 
 def test_names__exist() -> None:
     """Every name in the text that is written like one of the template's or like a metric's exists."""
-    names = set(re.findall(r"`([A-Z][a-z]+(?:[A-Z][a-z0-9]+)+)`", TEXT))
-    statements = [statement for policy in read_roles() for statement in policy["PolicyDocument"]["Statement"]]
-    actions = {str(action).partition(":")[2] for each in statements for action in to_members(each["Action"])}
-    values = {value for parameter in TEMPLATE["Parameters"].values() for value in parameter.get("AllowedValues", [])}
-    sids = {each["Sid"] for each in statements}
-    shape = (
-        botocore.session.get_session().get_service_model("kafka").operation_model("GetBootstrapBrokers").output_shape
-    )
-    assert shape is not None
-    values |= set(shape.members)
-    values |= set(METRICS)
+    names = set(re.findall(r"`([A-Z][a-z]+(?:[A-Z][a-z0-9]+)+)(?:=[^`]*)?`", TEXT))
+    statements = read_statements()
+    known = {each["Sid"] for each in statements}
+    known |= {str(action).partition(":")[2] for each in statements for action in to_members(each["Action"])}
+    for template in (TEMPLATE, TABLE):
+        known |= {*template["Parameters"], *template["Resources"], *template["Outputs"]}
+    session = botocore.session.get_session()
+    for service, operation in (("kafka", "GetBootstrapBrokers"), ("lambda", "ListEventSourceMappings")):
+        shape = session.get_service_model(service).operation_model(operation).output_shape
+        assert shape is not None
+        known |= set(shape.members)
+    for service in ("lambda", "cloudwatch", "cloudformation", "dynamodb"):
+        known |= set(session.get_service_model(service).operation_names)
+    known |= {*METRICS, *FUNCTION_METRICS, *OTHER_NAMES}
     assert names
-    assert names <= {*TEMPLATE["Parameters"], *TEMPLATE["Resources"], *TEMPLATE["Outputs"], *sids, *actions, *values}
+    assert names <= known
 
 
-def read_roles() -> list[dict[str, Any]]:
-    """The policies of all roles under every option."""
-    templates = [
-        *EITHER,
-        transform({"SchemaId": "7", "KafkaAuth": "iam", "KafkaClusterArn": "arn:x:cluster/y"}),
-    ]
+def read_statements() -> list[dict[str, Any]]:
+    """Every statement of a role under any set of parameters."""
     return [
-        policy
-        for template in templates
-        for resource in template["Resources"].values()
-        if resource["Type"] in {"AWS::IAM::Role", "AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"}
+        statement
+        for name in SETS
+        for resource in expand_set(name)["Resources"].values()
+        if resource["Type"] in {"AWS::IAM::Role", "AWS::IAM::ManagedPolicy"}
         for policy in resource["Properties"].get("Policies", [resource["Properties"]])
+        for statement in policy["PolicyDocument"]["Statement"]
     ]
 
 
 def test_statements__are_all_told() -> None:
     """Every statement of the roles is in the table, and no other."""
-    made = {statement["Sid"] for policy in read_roles() for statement in policy["PolicyDocument"]["Statement"]}
-    assert set(read_tables("statement")) == made
+    made = {statement["Sid"] for statement in read_statements()}
+    assert set(re.findall(r"\w+", " ".join(read_tables("statement")))) == made
 
 
-def test_streams__are_as_many_as_a_parameter_can_have() -> None:
-    """The greatest numbers of streams that the text names fit into the parameter, and one more does not.
-
-    The roles' policies have room for as many.
-    """
-    told = re.findall(r"(\d+)\s(?:streams )?of tables whose names have (\d+)", TEXT)
-    assert len(told) == 2
-    for number, length in told:
-        tables = [f"{each:03}".rjust(int(length), "t") for each in range(int(number) + 1)]
-        arns = [STREAMS[0].replace("/one/", f"/{table}/") for table in tables]
-        assert len(",".join(arns)) > PARAMETER_BYTES >= len(",".join(arns[:-1]))
-        expanded = expand(read_template(), {**EVERYTHING, "StreamArns": ",".join(arns[:-1])})
-        assert list(find_large_inline_policies(expanded)) == []
-        assert list(find_large_managed_policies(expanded)) == []
-
-
-def test_table_keys__are_as_many_as_their_policy_can_have() -> None:
-    """The number of keys that the text names fits into the managed policy in every region, and many more do not."""
-    (told,) = re.findall(r"room for (\d+) keys", TEXT)
-    for number, fits in ((int(told), True), (int(told) + 10, False)):
-        keys = [TABLE_KEY.replace("us-east-1", "ap-southeast-1")] * number
-        expanded = expand(read_template(), {**EVERYTHING, "TableKmsKeyArns": ",".join(keys)})
-        assert (list(find_large_managed_policies(expanded)) == []) is fits
-
-
-def test_outputs__are_all_told() -> None:
-    """Every output is in the table, and no other; each is exported under its own name."""
-    assert set(read_tables("output")) == set(TEMPLATE["Outputs"])
-    exported = {name: output["Export"]["Name"]["Fn::Sub"] for name, output in TEMPLATE["Outputs"].items()}
-    assert exported == {name: f"${{AWS::StackName}}-{name}" for name in TEMPLATE["Outputs"]}
+def test_exports__are_all_told() -> None:
+    """Every export is in the table, and no other."""
+    made = {name for name, output in TEMPLATE["Outputs"].items() if "Export" in output}
+    assert set(re.findall(r"STACK-(\w+)", " ".join(read_tables("export")))) == made
 
 
 def test_alarms__are_all_told() -> None:
     """Every alarm is in the table by the name that a page shows, and no other."""
-    names = set()
-    for template in EITHER:
-        for resource in template["Resources"].values():
-            if resource["Type"] == "AWS::CloudWatch::Alarm":
-                text = resource["Properties"]["AlarmName"]
-                text = text["Fn::Sub"] if isinstance(text, dict) else text
-                text = text[0] if isinstance(text, list) else text
-                names.add(re.sub(r" from .*", " from ...", text.replace("${AWS::StackName} ", "")))
-    assert set(read_tables("alarm")) == names
+    alarms = [
+        (name, resource["Properties"]["AlarmName"])
+        for name in ("own tables", "attachment")
+        for resource in expand_set(name)["Resources"].values()
+        if resource["Type"] == "AWS::CloudWatch::Alarm"
+    ]
+    stacks = {"own tables": STACK, "attachment": "feature-events"}
+    names = {re.sub(r" (from|of) one$", r" \1 ...", text.removeprefix(f"{stacks[name]} ")) for name, text in alarms}
+    own = {name for name in names if name.endswith("own tables")}
+    of_tables = {re.sub(r"own tables$", "...", name) for name in own}
+    told = set(read_tables("alarm"))
+    assert told == names - own
+    assert of_tables <= told
 
 
-def test_times__are_those_that_may_be() -> None:
-    """The list of times is the parameter's."""
-    (listed,) = re.findall(r"Times that `DeliveryTimeoutMs` may have: ([\d,\s]+);", TEXT)
-    allowed = TEMPLATE["Parameters"]["DeliveryTimeoutMs"]["AllowedValues"]
-    assert [int(each) for each in listed.split(",")] == allowed
+FUNCTION_METRICS = {"ConcurrentExecutions", "IteratorAge"}
+"""AWS's metrics of a function: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html"""
+OTHER_NAMES = {"IdempotentWrite", "CreateTime", "FeatureEvents", "ParameterValue", "StreamEnabled"}
+"""Names of Kafka, of the metrics' namespace, and of the AWS CLI's and SAM CLI's syntax."""
 
 
 @cache
@@ -185,13 +158,13 @@ def test_invocations__give_their_event_as_text() -> None:
     for environment in tomllib.loads((ROOT / "samconfig.toml").read_text()).values():
         if isinstance(environment, dict):
             assert "event" in environment["remote_invoke"]["parameters"]
-    assert [page.name for page in (DOCUMENT, ROOT / "README.md") if "--event-file" in page.read_text()] == []
+    assert [page.name for page in (*PAGES, ROOT / "README.md") if "--event-file" in page.read_text()] == []
 
 
 def test_redrive_requests__are_taken() -> None:
     """Each request to the redrive function is one that it takes."""
     commands = [each for each in COMMANDS if "invoke RedriveFunction" in each]
-    requests = [json.loads(*re.findall(r"--event '(.*)'", each)) for each in commands]
+    requests = [json.loads(*re.findall(r"--event '([^']*)'", each)) for each in commands]
     assert {name for request in requests for name in request} == set(Request._fields)
     for request in requests:
         read_request(request, ("dead-letters/", ON_FAILURE_PREFIX))
@@ -206,7 +179,7 @@ def test_backfill_request__is_all_told() -> None:
     """Every field of the backfill's request is in the table with its default, and no other."""
     defaults = {name: json.dumps(default).strip('"') or "empty" for name, default in Backfill._field_defaults.items()}
     told = {name: default.strip("`") for name, (default, _) in read_tables("request field").items()}
-    assert told == {name: defaults.get(name, "needed") for name in Backfill._fields}
+    assert told == {name: defaults.get(name, "required") for name in Backfill._fields}
 
 
 def test_backfill_requests__are_taken() -> None:
@@ -222,7 +195,9 @@ def test_backfill_report__is_all_told() -> None:
     assert set(read_tables("report field")) == set(BackfillReport.__annotations__)
 
 
-@pytest.mark.parametrize("command", sorted({each for each in COMMANDS if re.match(r"aws (?!s3 )", each)}))
+@pytest.mark.parametrize(
+    "command", sorted({each for each in COMMANDS if re.match(r"aws (?!s3 |configure$|cloudformation deploy )", each)})
+)
 def test_aws_commands__exist(command: str) -> None:
     """Each command of aws is an operation of that service, with its members for options."""
     _, service, operation, *_ = command.split()
@@ -231,16 +206,28 @@ def test_aws_commands__exist(command: str) -> None:
         model.operation_model(name).input_shape for name in model.operation_names if xform_name(name, "-") == operation
     ]
     assert shape is not None
-    options = {f"--{xform_name(member, '-')}" for member in shape.members} | {"--query", "--output"}
-    assert {each.replace("--no-", "--") for each in re.findall(r"--[a-z-]+", command)} <= options
+    options = {f"--{xform_name(member, '-')}" for member in shape.members}
+    # The last is the CLI's name for Endpoint: https://docs.aws.amazon.com/cli/latest/reference/sns/subscribe.html
+    options |= {"--query", "--output", "--cli-binary-format", "--notification-endpoint"}
+    assert {each.replace("--no-", "--") for each in re.findall(r"--[a-z][a-z-]+", command)} <= options
+
+
+def test_attachments__are_deployed_with_parameters_that_exist() -> None:
+    """Each command that deploys table.yaml sets parameters of it."""
+    commands = [each for each in COMMANDS if each.startswith("aws cloudformation deploy ")]
+    assert commands
+    for command in commands:
+        assert "--template-file table.yaml" in command
+        _, _, overrides = command.partition("--parameter-overrides ")
+        assert {each.partition("=")[0] for each in overrides.split()} <= set(TABLE["Parameters"])
 
 
 def test_commands__are_of_tools_that_are_checked() -> None:
     """No command is of a tool that nobody here knows."""
-    assert {each.split()[0] for each in COMMANDS} == {"sam", "aws", "jq", "make", "export"}
+    assert {each.split()[0] for each in COMMANDS} == {"sam", "aws", "jq", "make", "git", "cd"}
 
 
 def test_make_commands__exist() -> None:
     """Each target is the Makefile's."""
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert {each.split()[1] for each in COMMANDS if each.startswith("make ")} <= targets

@@ -9,9 +9,10 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal
 
 import boto3
 import pytest
@@ -21,24 +22,18 @@ from local.environment import REGION, to_aws_environment, to_tool_environment
 from local.paths import ROOT
 from local.servers.stack import Stack
 from local.servers.topic import TOPIC, create_topic
-from tests.support.tables import create_table
 from tests.support.topics import read_topic, wait_for_topic
 
 GUIDE = (ROOT / "docs" / "deploying.md").read_text()
 TABLE = "guided_table"
+LAYOUT = [{"table": TABLE, "keys": {"pk": "U#{entity_id}", "sk": "{resource_name}"}, "entity_type": "user"}]
+"""The layout of the guided table, a single-table design of its team's own."""
+MOST_COMMANDS = 8
 ELSEWHERE: Mapping[str, str] = {
-    "make setup": "what it makes is what this test runs on",
-    ". .venv/bin/activate": "the same",
-    "aws kafka get-bootstrap-brokers": "the local stack has a Kafka and no MSK that could be asked for it",
+    "git clone": "the clone is a copy of this checkout",
+    "aws kafka get-bootstrap-brokers": "the local stack has a Kafka, but not the MSK service that returns its brokers",
 }
-"""How a command of the guide begins that is not run here -> why."""
-
-
-class Step(NamedTuple):
-    """What a command of the guide did."""
-
-    command: str
-    output: str
+"""How a command of the guide starts that is not run here -> why."""
 
 
 class Follower:
@@ -46,43 +41,36 @@ class Follower:
 
     def __init__(self, clone: Path, stack: Stack, tools: Path, home: Path) -> None:
         self._clone = clone
-        self._names = {"YOUR_REGION": REGION, "YOUR_TABLE": TABLE}
-        self._exports: list[str] = []
-        account = {name: value for name, value in to_aws_environment(stack.aws).items() if "REGION" not in name}
-        self._environment = to_tool_environment({**account, "__SAM_CLI_APP_DIR": str(home)})
+        self.names = {"YOUR_TABLE": TABLE, "YOUR_ATTACHMENT": "orders"}
+        self._environment = to_tool_environment({**to_aws_environment(stack.aws), "__SAM_CLI_APP_DIR": str(home)})
         self._environment["PATH"] = os.pathsep.join([self._environment["PATH"].partition(os.pathsep)[0], str(tools)])
         self._environment["PATH"] += os.pathsep + os.environ["PATH"]
-        self.done: list[Step] = []
 
-    def follow(self, commands: list[str], answers: str = "y\n" * 3) -> None:
-        """Runs commands one after the other, and says yes where one asks."""
-        for written in commands:
-            if written.startswith(tuple(ELSEWHERE)):
-                continue
-            command = re.sub(r"YOUR_[A-Z_]+", lambda found: self._names[found[0]], written)
-            if command.startswith("export "):
-                self._exports.append(command)
-            done = subprocess.run(  # noqa: S603 -- commands of our own text
-                ["/bin/bash", "-ec", "\n".join([*self._exports, command])],
-                cwd=self._clone,
-                env=self._environment,
-                input=answers,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-            self.done.append(Step(written, done.stdout))
-
-    def read(self, beginning: str) -> str:
-        """What the first command printed that begins so."""
-        return next(step.output for step in self.done if step.command.startswith(beginning)).strip()
+    def follow(self, command: str, answers: str = "y\n" * 3) -> str:
+        """Run a command, answer its questions with yes, and return what it printed."""
+        if shutil.which("jq") is None:
+            command = command.partition(" | jq ")[0]
+        for name, value in sorted(self.names.items(), key=lambda item: -len(item[0])):
+            command = command.replace(name, value)
+        assert "YOUR_" not in command
+        done = subprocess.run(  # noqa: S603 -- commands of our own text
+            ["/bin/bash", "-euo", "pipefail", "-c", command],
+            cwd=self._clone,
+            env=self._environment,
+            input=answers,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
 
     def configure(self, values: Mapping[str, str]) -> None:
         """Writes these values into samconfig.toml, and takes the other lines out that are to be replaced."""
         file = self._clone / "samconfig.toml"
         text = file.read_text()
         for name, value in values.items():
+            text = re.sub(rf"^( *)# ('[^\n]*YOUR_{name}\b)", r"\1\2", text, flags=re.MULTILINE)
             text = text.replace(f"YOUR_{name}", value)
         if ARCHITECTURE == "x86_64":
             text = re.sub(r"^( *)# ([^\n]*Architecture[^\n]*x86_64)", r"\1\2", text, flags=re.MULTILINE)
@@ -103,7 +91,8 @@ def read_commands(text: str) -> list[str]:
     return [line for line in lines if line]
 
 
-START = read_section("In ten minutes: an existing cluster and an existing table")
+START = read_section("Deploy in eight commands")
+REMOVE = read_section("Remove")
 
 
 @pytest.fixture
@@ -129,62 +118,87 @@ def clone(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def account(stack: Stack) -> str:
-    """A table without a stream, a topic in Kafka, and a topic for alarms, whose ARN it gives."""
+    """A table without a stream, a topic in Kafka, and a topic for alarms. Return the ARN of the latter."""
     create_topic(stack.kafka)
-    create_table(stack.clients.dynamodb, TABLE)
-    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-    sns: Any = boto3.client("sns", endpoint_url=stack.aws, region_name=REGION, **keys)  # type: ignore[call-overload]
+    keys: dict[str, Literal["HASH", "RANGE"]] = {"pk": "HASH", "sk": "RANGE"}
+    stack.clients.dynamodb.create_table(
+        TableName=TABLE,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+        KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in keys.items()],
+    )
+    credentials = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+    sns: Any = boto3.client("sns", endpoint_url=stack.aws, region_name=REGION, **credentials)  # type: ignore[call-overload]
     return str(sns.create_topic(Name="pages")["TopicArn"])
+
+
+def put(stack: Stack, entity: str) -> None:
+    """Write an item as the table's writer does."""
+    item: dict[str, Any] = {"pk": f"U#{entity}", "sk": "spending", "features": {"sum_7d": 3}}
+    stack.clients.tables.Table(TABLE).put_item(Item=item)
+
+
+def read_outputs(stack: Stack) -> dict[str, str]:
+    """Return the outputs of the application."""
+    (made,) = stack.clients.cloudformation.describe_stacks(StackName="feature-events")["Stacks"]
+    return {each["OutputKey"]: each["OutputValue"] for each in made["Outputs"]}
+
+
+def wait_for_report(stack: Stack, execution: str) -> dict[str, Any]:
+    """Return the report of a backfill."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        described = stack.clients.states.describe_execution(executionArn=execution)
+        if described["status"] != "RUNNING":
+            return dict(json.loads(described["output"]))
+        time.sleep(0.5)
+    raise AssertionError("the backfill is still running")
 
 
 def test_guide__leads_to_the_first_event_and_back(
     stack: Stack, clone: Path, account: str, oldest_runtime: Path, tmp_path: Path
 ) -> None:
-    """From the table as it was to an event of its next write, then removed again; the table and the records stay."""
+    """A table of its own layout produces events after at most eight commands. Removing keeps table and records."""
     follower = Follower(clone, stack, oldest_runtime, tmp_path / "sam")
-    before, after = START.split("3. Write what you have")
-    follower.follow(read_commands(before))
-    stream = follower.read("aws dynamodb describe-table --table-name YOUR_TABLE --query Table.LatestStreamArn")
-    assert stream.startswith("arn:aws:dynamodb:")
+    commands = read_commands(START)
+    assert len(commands) <= MOST_COMMANDS
+    _, enable, describe, _, deploy, attach, check, backfill = commands
+    put(stack, "u-0")  # before the stream exists
+    follower.follow(enable)
+    table, stream, key = follower.follow(describe).split()
+    assert key == "None"
     follower.configure(
         {
             "REGION": REGION,
-            "STREAM_ARN": stream,
+            "TABLE_ARN": table,
+            "TABLE_LAYOUTS": json.dumps([LAYOUT[0] | {"features": "features"}]).replace('"', '\\"'),
             "BROKERS": stack.kafka,
             "KAFKA_AUTH": "none",
             "REGISTRY_URL": stack.registry,
             "ALARM_TOPIC_ARN": account,
         }
     )
-    commands = read_commands(after)
-    looking = next(number for number, each in enumerate(commands) if "--no-execute-changeset" in each)
-    follower.follow(commands[: looking + 1])
-    assert "FeatureEventsFunction" in follower.done[-1].output
-    resources = stack.clients.cloudformation.describe_stack_resources(StackName="feature-events")["StackResources"]
-    assert resources == []
+    follower.follow(deploy)
+    follower.names |= {"YOUR_STREAM_ARN": stream, "YOUR_ALARM_TOPIC_ARN": account}
+    follower.follow(attach)
+    assert f"layout of {TABLE}" in follower.follow(check)
+    outputs = read_outputs(stack)
+    follower.names["YOUR_STATE_MACHINE_ARN"] = outputs["BackfillStateMachineArn"]
+    started = json.loads(follower.follow(backfill))
+    assert wait_for_report(stack, started["executionArn"])["deliverable"] == 1
+    put(stack, "u-1")
+    assert [event.key for event in wait_for_topic(stack.kafka, TOPIC, 1)] == [b"u-1"]
 
-    follower.follow(commands[looking + 1 :])
-    report = json.loads(follower.read("sam remote invoke"))
-    assert report["ok"] is True
-    assert f"layout of {TABLE}" in [each["name"] for each in report["checks"]]
-    assert [event.key for event in wait_for_topic(stack.kafka, TOPIC, 1)] == [b"try-1"]
-
-    bucket = follower_bucket(stack)
-    follower.follow(read_commands(read_section("Removing")))
+    follower.follow("aws cloudformation delete-stack --stack-name YOUR_ATTACHMENT")
+    for command in read_commands(REMOVE):
+        follower.follow(command)
     assert stack.clients.dynamodb.describe_table(TableName=TABLE)["Table"]["LatestStreamArn"] == stream
+    bucket = outputs["FailureBucketName"]
     assert stack.clients.s3.head_bucket(Bucket=bucket)["ResponseMetadata"]["HTTPStatusCode"] == 200
     assert len(read_topic(stack.kafka, TOPIC)) == 1
 
 
-def follower_bucket(stack: Stack) -> str:
-    """The failure bucket that was made."""
-    (made,) = stack.clients.cloudformation.describe_stacks(StackName="feature-events")["Stacks"]
-    return next(each["OutputValue"] for each in made["Outputs"] if each["OutputKey"] == "FailureBucketName")
-
-
 def test_guide__runs_all_but_what_is_named_here() -> None:
     """Each command that is not run is one of the guide, and has its reason."""
-    inline = re.findall(r"`((?:make|\.) [^`]+)`", START)
-    written = [*read_commands(START), *inline]
-    assert [beginning for beginning in ELSEWHERE if not any(each.startswith(beginning) for each in written)] == []
-    assert {each for each in inline if not each.startswith(tuple(ELSEWHERE))} == set()
+    clone, _, _, brokers, *_ = read_commands(START)
+    assert [each for each in (clone, brokers) if not each.startswith(tuple(ELSEWHERE))] == []

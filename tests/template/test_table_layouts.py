@@ -2,7 +2,6 @@
 
 import re
 import tomllib
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,8 +9,7 @@ from samcli.cli.types import CfnParameterOverridesType  # type: ignore[import-un
 
 from feature_events.layout_language.reading import to_table_layouts
 from local.paths import ROOT
-from tests.template.account_rules import find_large_environments
-from tests.template.document import EVERYTHING, LAYOUTS, PINNED, REGISTRY, STREAMS, Parameters, Template, read_template
+from tests.template.document import LAYOUTS, PINNED, REGISTRY, Parameters, read_template
 from tests.template.expansion import expand
 
 
@@ -36,32 +34,12 @@ def test_table_layouts__do_not_stop_the_registration() -> None:
     assert "TABLE_LAYOUTS" not in read_environment({"SchemaRegistry": REGISTRY}, "RegistrationFunction")
 
 
-@pytest.mark.parametrize(("number", "are_described"), [(1, True), (10, True), (11, False)])
-def test_streams__reach_the_preflight_check_where_they_are_at_most_ten(number: int, are_described: bool) -> None:  # noqa: FBT001  # pytest's way
-    """Ten of the longest ARNs fit into the variables with everything on; of more no table is described."""
-    tables = [f"{each:03}".rjust(106, "t") for each in range(number)]
-    streams = ",".join(STREAMS[0].replace("/one/", f"/{table}/") for table in tables)
-    template = expand(read_template(), {**EVERYTHING, "StreamArns": streams})
-    variables = template["Resources"]["FeatureEventsFunction"]["Properties"]["Environment"]["Variables"]
-    assert variables["STREAM_ARNS"] == (streams if are_described else "")
-    assert list(find_large_environments(template)) == []
-    assert len(list(find_described(template))) == (number if are_described else 0)
-
-
-def find_described(template: Template) -> Iterator[str]:
-    """The tables that a policy of its own lets the publisher describe."""
-    for resource in template["Resources"].values():
-        if resource["Type"] == "AWS::IAM::Policy" and resource["Properties"]["Roles"] == [{"Ref": "FunctionRole"}]:
-            (statement,) = resource["Properties"]["PolicyDocument"]["Statement"]
-            assert statement["Action"] == "dynamodb:DescribeTable"
-            yield statement["Resource"]
-
-
 def test_own_tables__are_told_to_the_preflight_check() -> None:
-    """Where the stack has tables of its own, their streams are the function's."""
-    assert read_environment(PINNED, "FeatureEventsFunction")["STREAM_ARNS"] == {
-        "Fn::Sub": "${UserFeatureStore.StreamArn},${AccountFeatureStore.StreamArn}"
-    }
+    """It describes the stack's own tables unless it is asked for others."""
+    names = "dev_user_feature_store,dev_account_feature_store"
+    own = {"OwnTables": "true", "TableNamePrefix": "dev_"}
+    assert read_environment(PINNED | own, "FeatureEventsFunction")["OWN_TABLES"] == names
+    assert read_environment(PINNED, "FeatureEventsFunction")["OWN_TABLES"] == ""
 
 
 def test_guide__has_parameters_that_are_taken() -> None:

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -13,9 +14,10 @@ import pytest
 
 from feature_events import wiring
 from feature_events.errors import Misconfigured, Undelivered
+from feature_events.pipeline import Pipeline
 from tests.support.doubles import FakeContext
 from tests.support.execution_environment import start_environment
-from tests.support.records import number_of, to_record
+from tests.support.records import CREATED, number_of, to_record
 from tests.support.web_server import Answer, run_scripted_server
 
 ENVIRON = {
@@ -82,6 +84,26 @@ def test_handler__recovers_without_a_new_environment(load: Load, monkeypatch: py
         module.handler({"Records": [to_record()]}, FakeContext())
     monkeypatch.setenv("SCHEMA_ID", "7")
     assert module.handler({"Records": [to_record()]}, FakeContext()) == {"batchItemFailures": []}
+
+
+@pytest.mark.parametrize("fails", ["settings", "pipeline"])
+def test_handler__says_how_old_a_batch_is_before_anything_fails(
+    fails: str, load: Load, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A batch that ends in an error or a timeout has its size, age and table in the metrics."""
+    module = load(**ENVIRON) if fails == "pipeline" else load(KAFKA_BROKER_URL="nowhere")
+    seen = []
+
+    def run(*_: object) -> None:
+        seen.append(capsys.readouterr().out)
+        raise Misconfigured("what the batch meets")
+
+    monkeypatch.setattr(Pipeline, "run", run)
+    with pytest.raises(Misconfigured):
+        module.handler({"Records": [to_record()]}, FakeContext())
+    [line] = map(json.loads, "".join([*seen, capsys.readouterr().out]).splitlines())
+    assert (line["RecordsReceived"], line["table"]) == ([1], "user_feature_store")
+    assert line["RecordAge"][0] == pytest.approx((time.time() - CREATED) * 1000, abs=60_000)
 
 
 @pytest.mark.parametrize("event", [{}, {"Records": None}, {"Records": {"a": 1}}, [], None, "check", [{"check": True}]])
@@ -199,3 +221,16 @@ def test_handler__checks_the_other_parts_after_any_exception_in_one(
         r"unexpected ZeroDivisionError \(test_handler.py, line \d+\): report this line", finding["detail"]
     )
     assert report["checks"][-1]["name"] == "dead letters"
+
+
+def test_handler__checks_the_tables_that_the_event_names(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each name becomes a check of its own; a mistake is one failed check, and the other checks run."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:1")
+    monkeypatch.setattr("feature_events.layouts.probe._DESCRIBE_SECONDS", 0.1)
+    function = load(**ENVIRON)
+    named = function.handler({"check": True, "tables": ["orders", "users"]}, FakeContext())["checks"]
+    assert [each["name"] for each in named[1:3]] == ["layout of orders", "layout of users"]
+    mistaken = function.handler({"check": True, "tables": "orders"}, FakeContext())["checks"]
+    assert mistaken[1]["name"] == "table layouts"
+    assert (mistaken[1]["ok"], mistaken[1]["detail"].partition(" in ")[0]) == (False, '"tables"')
+    assert [each["name"] for each in mistaken[2:]] == [each["name"] for each in named[3:]]

@@ -18,6 +18,7 @@ ORDER = (
     "probe",
     "network",
     "aws",
+    "web",
     "records",
     "layouts",
     "events",

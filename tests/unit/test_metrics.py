@@ -3,18 +3,22 @@
 import io
 import json
 import logging
+from contextlib import redirect_stdout
 from typing import Any
 
 import pytest
+from hypothesis import given, strategies
 
 from feature_events.backfills.pace import Pace
 from feature_events.backfills.work import Worker
 from feature_events.deadline import Deadline
-from feature_events.metrics import METRICS, emit_registry_latency
+from feature_events.metrics import METRICS, emit, emit_registry_latency
+from feature_events.outcome import measure_arrival
+from feature_events.records.batch import read_table
 from tests.support.backfills import MemoryCheckpoints, MemoryTable, to_plan
 from tests.support.doubles import FakeClock, FakeDeadLetters, FakePublisher
 from tests.support.pipelines import to_pipeline
-from tests.support.records import to_item, to_record, to_unreadable_record
+from tests.support.records import STREAM_ARN, to_item, to_record, to_unreadable_record
 
 
 def read_emf(text: str) -> list[dict[str, Any]]:
@@ -24,16 +28,20 @@ def read_emf(text: str) -> list[dict[str, Any]]:
 
 
 def values_of(emitted: list[dict[str, Any]]) -> dict[str, Any]:
-    """Name -> value, the reason with it where there is one; each with its unit checked."""
-    found = {}
+    """Name -> value, the reason with it where there is one; each with its unit and its dimensions checked."""
+    found: dict[str, Any] = {}
     for line in emitted:
         [directive] = line["_aws"]["CloudWatchMetrics"]
         assert directive["Namespace"] == "FeatureEvents"
         assert line["service"] == "feature-events"
         for metric in directive["Metrics"]:
-            assert metric["Unit"] == METRICS[metric["Name"]].unit.value
-            [value] = line[metric["Name"]]
-            found[metric["Name"] + (f" {line['reason']}" if "reason" in line else "")] = value
+            name = metric["Name"]
+            assert metric["Unit"] == METRICS[name].unit.value
+            assert directive["Dimensions"] == [list(each) for each in METRICS[name].dimensions]
+            assert all(type(line[each]) is str for dimensions in directive["Dimensions"] for each in dimensions)
+            key = name + (f" {line['reason']}" if "reason" in line else "")
+            assert key not in found
+            [found[key]] = line[name]
     return found
 
 
@@ -53,21 +61,70 @@ def test_run__emits_the_batchs_figures(capsys: pytest.CaptureFixture[str]) -> No
         "EndToEndLatency": 303_000,
         "RecordsSkipped remove": 1,
         "RecordsSkipped no_features": 1,
+        "RecordsSkipped other_item": 0,
+        "RecordsSkipped unchanged": 0,
     }
-    assert values_of(read_emf(capsys.readouterr().out)) == expected
+    emitted = read_emf(capsys.readouterr().out)
+    assert values_of(emitted) == expected
+    assert {line["table"] for line in emitted if "table" in line} == {"user_feature_store"}
+
+
+@pytest.mark.parametrize(
+    ("records", "table", "expected"),
+    [
+        ([to_record(0), to_record(1)], "user_feature_store", {"RecordsReceived": 2, "RecordAge": 303_000}),
+        ([{"eventSourceARN": STREAM_ARN}], "user_feature_store", {"RecordsReceived": 1}),
+        ([to_record() | {"eventSourceARN": "x"}], "unknown", {"RecordsReceived": 1, "RecordAge": 303_000}),
+        ([to_record() | {"eventSourceARN": 1}], "unknown", {"RecordsReceived": 1, "RecordAge": 303_000}),
+        (
+            [to_record() | {"eventSourceARN": "a:table/\u00fc x"}],
+            "unknown",
+            {"RecordsReceived": 1, "RecordAge": 303_000},
+        ),
+        ([None, 1, [], {}, {"dynamodb": 1}], "unknown", {"RecordsReceived": 5}),
+        ([], "unknown", {"RecordsReceived": 0}),
+    ],
+    ids=["good", "no time", "odd ARN", "ARN is not text", "not a table's name", "not records", "empty"],
+)
+def test_emit__describes_any_batch(
+    records: list[Any], table: str, expected: dict[str, int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A malformed batch has a size and a table, `unknown` if need be; its age is left out if no record has a time."""
+    emit(measure_arrival(records, 1760100000.0), read_table(records))
+    [line] = emitted = read_emf(capsys.readouterr().out)
+    assert (values_of(emitted), line["table"]) == (expected, table)
+
+
+@given(strategies.none() | strategies.text())
+def test_emit__writes_only_tables_that_cloudwatch_takes(table: str | None) -> None:
+    """No name makes Powertools fail or warn, and CloudWatch drop the figures: it wants some ASCII.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_Dimension.html
+    """
+    with redirect_stdout(io.StringIO()) as out:
+        emit({"EventsDelivered": 1}, table, {"remove": 1})
+    names = {line["table"] for line in read_emf(out.getvalue())}
+    assert names <= {table, "unknown"}
+    assert all(name.isascii() and name.isprintable() and name.strip() for name in names)
 
 
 def test_emit__knows_every_metric(capsys: pytest.CaptureFixture[str]) -> None:
     """No metric is in the table that nothing emits."""
     emit_registry_latency(12.5)
+    emit(measure_arrival([to_record()], 1760100000.0), "orders")
     pipeline = to_pipeline(FakePublisher(), FakeDeadLetters())
     pipeline.run([to_record(), to_record(1, kind="REMOVE")], Deadline(1e9))
     clock = FakeClock()
     pace, checkpoints = Pace(1e9, clock), MemoryCheckpoints()
     worker = Worker(to_plan(), pipeline, MemoryTable(), checkpoints, pace, clock, 12.0)
     worker.work(0, Deadline(1e9), Deadline(1e9))
-    emitted = {name.split()[0] for name in values_of(read_emf(capsys.readouterr().out))}
-    assert emitted == set(METRICS)
+    emitted = read_emf(capsys.readouterr().out)
+    assert {name for line in emitted for name in METRICS if name in line} == set(METRICS)
+    assert {metric.dimensions for metric in METRICS.values()} == {
+        (("service",),),
+        (("service",), ("service", "table")),
+        (("service", "reason"), ("service", "table", "reason")),
+    }
 
 
 def test_emit__emits_nothing_where_powertools_is_told_so(

@@ -2,9 +2,9 @@
 
 import pytest
 
-from feature_events.outcome import Outcome
+from feature_events.outcome import Outcome, measure_arrival
 from feature_events.records.change import Skipped
-from tests.support.records import number_of, to_record
+from tests.support.records import CREATED, number_of, to_record
 
 
 def to_outcome(ends: str) -> Outcome:
@@ -46,4 +46,16 @@ def test_settled__counts_what_is_not_retried(ends: str, settled: int) -> None:
 def test_counts__add_up_to_the_batch() -> None:
     """Every record is counted under exactly one end."""
     expected = {"records": 6, "delivered": 2, "skipped": {Skipped.REMOVE: 1}, "dead_letters": 1, "undelivered": 2}
-    assert to_outcome("DSPDUU").counts() == expected
+    assert to_outcome("DSPDUU").counts() == {"table": "user_feature_store", **expected}
+
+
+def test_skipped__has_a_zero_for_each_other_reason() -> None:
+    """An alarm on a reason that never occurs has data."""
+    assert to_outcome("DS").skipped == {reason: int(reason is Skipped.REMOVE) for reason in Skipped}
+
+
+def test_measure_arrival__says_how_old_the_oldest_record_is() -> None:
+    """A batch has the age of its first record, in milliseconds, and none that is negative."""
+    records = [to_record(0), to_record(60)]
+    assert measure_arrival(records, CREATED + 1.5) == {"RecordsReceived": 2, "RecordAge": 1500}
+    assert measure_arrival(records, CREATED - 1) == {"RecordsReceived": 2, "RecordAge": 0}

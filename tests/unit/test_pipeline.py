@@ -172,7 +172,8 @@ def test_run__goes_on_chunk_by_chunk(capsys: pytest.CaptureFixture[str]) -> None
     assert outcome.response() == failures()
     assert [message.timestamp_ms % 10_000 for message in publisher.log] == [7000, 0]
     assert [record for record, _ in letters.letters] == [records[1], large]
-    figures = json.loads(next(line for line in capsys.readouterr().out.splitlines() if "EndToEndLatency" in line))
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "CloudWatchMetrics" in line]
+    figures = {name: value for line in lines for name, value in line.items()}
     assert (figures["EventsDelivered"], figures["DeadLetters"]) == ([2], [2])
     assert figures["EndToEndLatency"] == [303_000]  # the first record's
     assert figures["EventBytes"][0] > sum(len(message.value) for message in publisher.log)  # what was refused, too
@@ -265,7 +266,7 @@ def test_run__sends_skips_and_dead_letters_nothing_of_a_table_without_a_layout(l
     layouts = to_layouts(layout | {"entity_type": "user", "features": "features.data"})
     pipeline = to_pipeline(publisher, letters)._replace(layouts=layouts)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("feature_events.metrics.emit", lambda measured, skipped: counts.update(measured | skipped))
+        patch.setattr("feature_events.metrics.emit", lambda measured, _, skipped: counts.update(measured | skipped))
         with pytest.raises(Misconfigured) as caught:
             pipeline.run(records, TIME_LEFT)
     sides = ["user_feature_store", "bright_uid and category", layout["table"], " and ".join(layout["keys"])]
@@ -288,6 +289,7 @@ def test_run__counts_every_record_once() -> None:
     publisher.loses = lambda message: message.key == b"lost"
     counts = to_pipeline(publisher, FakeDeadLetters()).run(records, TIME_LEFT).counts()
     assert counts == {
+        "table": "user_feature_store",
         "records": 6,
         "delivered": 1,
         "skipped": {"remove": 1, "no_features": 1},

@@ -165,7 +165,7 @@ def test_handler__answers_before_its_time_is_over(registry: ScriptedServer, clou
     registry.script = [Answer(200, b"{}", delay=1)]
     answer = ask(cloudformation, milliseconds=int(registration.ANSWER_SECONDS * 1000) + 100)
     assert answer["Status"] == "FAILED"
-    assert "set RegisterSchema to false and SchemaId" in answer["Reason"]
+    assert "pin the id of the schema with Schema=id:NUMBER" in answer["Reason"]
 
 
 def test_handler__answers_to_what_nobody_expected(

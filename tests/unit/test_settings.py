@@ -12,7 +12,6 @@ from feature_events.settings import Settings, read_settings
 ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:"
 GLUE_REGISTRY = "arn:aws:glue:eu-west-1:123456789012:registry/events.v1"
 VERSION = UUID("0a1b2c3d-0000-4000-8000-00000000ffff")
-STREAM = "arn:aws:dynamodb:eu-west-1:123456789012:table/users.v1/stream/"
 LEAST = {"KAFKA_BROKER_URL": "b-1.msk:9092", "SCHEMA_ID": "7"}
 GIVEN = {
     "GLUE_COMPATIBILITY": "BACKWARD",
@@ -21,9 +20,8 @@ GIVEN = {
     "TOPIC_NAME": "features.v1",
     "SCHEMA_VERSION": "3",
     "AUTO_REGISTER_SCHEMAS": "false",
-    "STREAM_ARNS": f"{STREAM}2026-01-01T00:00:00.000, {STREAM}2026-01-02T00:00:00.000",
+    "OWN_TABLES": "users.v1, merchants_v1",
     "FEATURES_MODE": "changed",
-    "EVENT_HEADERS": "none",
     "KAFKA_COMPRESSION": "lz4",
     "KAFKA_PROPERTIES": '{"client.rack": "use1-az1", "socket.nagle.disable": true, "reconnect.backoff.ms": 10}',
     "DELIVERY_TIMEOUT_MS": "5000",
@@ -49,9 +47,8 @@ def test_read_settings__has_defaults_for_all_but_the_addresses() -> None:
         schema_file="feature_trigger.avsc",
         auto_register=False,
         table_layouts=to_table_layouts("default"),
-        streams=(),
+        own_tables=(),
         features_mode="all",
-        headers="cloudevents",
         compression="zstd",
         kafka_properties={},
         delivery_timeout_ms=20_000,
@@ -79,9 +76,8 @@ def test_read_settings__takes_what_is_given() -> None:
         schema_file="feature_trigger.avsc",
         auto_register=False,
         table_layouts=to_table_layouts("default"),
-        streams=(f"{STREAM}2026-01-01T00:00:00.000", f"{STREAM}2026-01-02T00:00:00.000"),
+        own_tables=("users.v1", "merchants_v1"),
         features_mode="changed",
-        headers="none",
         compression="lz4",
         kafka_properties={"client.rack": "use1-az1", "socket.nagle.disable": "true", "reconnect.backoff.ms": 10},
         delivery_timeout_ms=5000,
@@ -158,11 +154,12 @@ def test_read_settings__takes_what_is_given() -> None:
         ("SCHEMA_FILE", "feature_trigger_v3.avsc"),
         ("SCHEMA_FILE", "../feature_trigger.avsc"),
         ("AUTO_REGISTER_SCHEMAS", "yes"),
-        ("STREAM_ARNS", "users"),
-        ("STREAM_ARNS", "arn:aws:dynamodb:eu-west-1:123456789012:table/users.v1"),
-        ("STREAM_ARNS", f"{STREAM}2026-01-01T00:00:00.000,"),
+        ("OWN_TABLES", "us"),
+        ("OWN_TABLES", "t" * 256),
+        ("OWN_TABLES", "arn:aws:dynamodb:eu-west-1:123456789012:table/users.v1"),
+        ("OWN_TABLES", "users,"),
+        ("OWN_TABLES", "users;merchants"),
         ("FEATURES_MODE", "some"),
-        ("EVENT_HEADERS", "all"),
         ("KAFKA_COMPRESSION", "zip"),
         ("KAFKA_PROPERTIES", "acks=all"),
         ("KAFKA_PROPERTIES", "[]"),
@@ -172,7 +169,7 @@ def test_read_settings__takes_what_is_given() -> None:
         ("DELIVERY_TIMEOUT_MS", "10"),
         ("DELIVERY_TIMEOUT_MS", "20s"),
         ("DEAD_LETTER_BUCKET", "s3://failures"),
-        ("KAFKA_AUTH", "plain"),
+        ("KAFKA_AUTH", "sasl_plain"),
         ("KAFKA_SECRET_ARN", "AmazonMSK_secret"),
         ("KAFKA_SECRET_ARN", '{"username": "u", "password": "secret"}'),
         ("KAFKA_CA_SECRET_ARN", "arn:aws:kms:eu-west-1:123456789012:key/1"),
@@ -210,8 +207,10 @@ def test_read_settings__keeps_its_promises_from_properties(name: str) -> None:
         ({**LEAST, "SCHEMA_VERSION": "latest"}, "SCHEMA_ID and SCHEMA_VERSION"),
         ({**LEAST, "AUTO_REGISTER_SCHEMAS": "true"}, "AUTO_REGISTER_SCHEMAS"),
         ({"KAFKA_BROKER_URL": "b:1", "SCHEMA_VERSION": "1"}, "SCHEMA_REGISTRY is missing"),
-        ({**LEAST, "KAFKA_AUTH": "scram"}, "KAFKA_SECRET_ARN is missing: KAFKA_AUTH=scram"),
-        ({**LEAST, "KAFKA_AUTH": "mtls"}, "KAFKA_SECRET_ARN is missing: KAFKA_AUTH=mtls"),
+        *[
+            ({**LEAST, "KAFKA_AUTH": auth}, f"KAFKA_SECRET_ARN is missing: KAFKA_AUTH={auth} ")
+            for auth in ("plain", "scram", "scram-256", "oauth", "mtls")
+        ],
         ({**LEAST, "KAFKA_SECRET_ARN": f"{ARN}s"}, "KAFKA_SECRET_ARN is not for KAFKA_AUTH=none"),
         ({**LEAST, "KAFKA_AUTH": "iam", "KAFKA_SECRET_ARN": f"{ARN}s"}, "KAFKA_SECRET_ARN is not for KAFKA_AUTH=iam"),
         ({**LEAST, "KAFKA_AUTH": "iam"}, "AWS_REGION is missing"),

@@ -48,7 +48,8 @@ class ClientCertificate(NamedTuple):
 class OAuthClient(NamedTuple):
     """A client of an OAuth 2.0 token endpoint; its text shows nothing of it.
 
-    `token_url` is an https URL. `logical_cluster` (lsrc-...) and `identity_pool` (pool-...) are Confluent Cloud's.
+    `token_url` is an https URL. `logical_cluster` (lsrc-... for a registry, lkc-... for Kafka) and `identity_pool`
+    (pool-...) are Confluent Cloud's.
     """
 
     client_id: str
@@ -100,6 +101,13 @@ class Secret(NamedTuple):
         Raises the same as `read_login`.
         """
         return self._to_client_certificate(_parse(self._read()))
+
+    def read_oauth_client(self) -> OAuthClient:
+        """From `{"client_id": ..., "client_secret": ..., "token_url": ...}`, as `read_credentials` does.
+
+        Raises the same as `read_login`.
+        """
+        return self._to_oauth_client(_parse(self._read()))
 
     def read_credentials(self) -> Credentials:
         """From whichever form the secret has: a login's, a client certificate's, or an OAuth client's.
@@ -161,8 +169,7 @@ class Secret(NamedTuple):
         cluster, pool = [self._to_optional(found, name) for name in ("logical_cluster", "identity_pool")]
         if not re.fullmatch(r"[!-~]*", f"{cluster}{pool}"):
             raise Misconfigured(
-                f"the secret in {self.setting} has a logical_cluster or identity_pool that must be ASCII without "
-                "blanks, as it becomes an HTTP header"
+                f"the secret in {self.setting} has a logical_cluster or identity_pool that must be ASCII without blanks"
             )
         scope = self._to_optional(found, "scope")
         return OAuthClient(found["client_id"], found["client_secret"], found["token_url"], scope, cluster, pool)

@@ -125,8 +125,7 @@ class Announcer:
                 return None
             event = to_backfilled_event(entity, change)
             value = pipeline.prefix + pipeline.codec.encode(event + to_backfilled_details(change))
-            headers = [] if pipeline.headers_mode == "none" else to_backfilled_headers(event, change)
-            return to_message(event, change, value, headers)
+            return to_message(event, change, value, to_backfilled_headers(event, change))
         except PoisonRecord as poison:
             counts.poison[str(poison)] += 1
             return None

@@ -7,6 +7,7 @@ from collections import Counter
 from typing import NamedTuple
 
 from feature_events import metrics
+from feature_events.aws.arn import to_table_name
 from feature_events.backfills.announcement import Announcer
 from feature_events.backfills.checkpoints import Checkpoints, Plan, Progress
 from feature_events.backfills.pace import Pace
@@ -89,6 +90,6 @@ class Worker(NamedTuple):
             "EventsDelivered": 0 if request.dry_run else announced.delivered,
             "EventsAgain": announced.again,
         }
-        metrics.emit(counts, announced.skipped)
+        metrics.emit(counts, to_table_name(self.plan.table_arn), announced.skipped)
         logger.info("page announced", segment=segment, poison=announced.poison.total(), extra=counts)
         return progress

@@ -1,10 +1,13 @@
-"""Says how the function authenticates to Kafka, as librdkafka's properties: TLS, SCRAM, IAM or mutual TLS.
+"""Says how the function authenticates to Kafka, as librdkafka's properties.
 
 | KAFKA_AUTH | Kafka's listener | authenticates by |
 |---|---|---|
 | tls | SSL | nothing: only the broker shows a certificate |
+| plain | SASL_SSL | user name and password, or API key and secret (PLAIN) |
 | scram | SASL_SSL | user name and password (SCRAM-SHA-512) |
+| scram-256 | SASL_SSL | user name and password (SCRAM-SHA-256) |
 | iam | SASL_SSL | the function's role: a token of 15 minutes, signed here (OAUTHBEARER) |
+| oauth | SASL_SSL | a token of an OAuth 2.0 token endpoint (OAUTHBEARER) |
 | mtls | SSL | a client certificate, which like its key is never on disk |
 
 Secrets change while an execution environment lives: what Kafka refuses is forgotten here, and read again.
@@ -12,6 +15,7 @@ With KAFKA_AUTH=none this module is not imported.
 """
 
 import time
+from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
 
@@ -19,24 +23,36 @@ from feature_events.aws.client_certificate import check_client_certificate
 from feature_events.aws.secret import ClientCertificate, Secret
 from feature_events.deadline import Clock, Deadline, run_within
 from feature_events.errors import Undelivered
-from feature_events.kafka.tokens import Tokens
+from feature_events.kafka.tokens import Token, Tokens
 from feature_events.kafka_properties import CA_PROPERTY
 from feature_events.settings import KafkaAuth, Settings
 
+CA_TEXT = "ssl.ca.pem"
+"""librdkafka's property of CA certificates that are text and not a file."""
+
 _PROTOCOLS = {
     "tls": {"security.protocol": "SSL"},
+    "plain": {"security.protocol": "SASL_SSL", "sasl.mechanism": "PLAIN"},
     "scram": {"security.protocol": "SASL_SSL", "sasl.mechanism": "SCRAM-SHA-512"},
+    "scram-256": {"security.protocol": "SASL_SSL", "sasl.mechanism": "SCRAM-SHA-256"},
     "iam": {"security.protocol": "SASL_SSL", "sasl.mechanism": "OAUTHBEARER"},
+    "oauth": {"security.protocol": "SASL_SSL", "sasl.mechanism": "OAUTHBEARER"},
     "mtls": {"security.protocol": "SSL"},
 }
 
+_PLACE = "the secret in KafkaSecretArn (KAFKA_SECRET_ARN)"
+
 _REMEDIES = {
     "tls": "check KAFKA_BROKER_URL's port; where it wants a client certificate, set KAFKA_AUTH=mtls",
-    "scram": "check user name and password in the secret that KAFKA_SECRET_ARN names, and that it is associated with "
-    "the cluster",
+    "plain": f"check username and password in {_PLACE}; for Confluent Cloud these are an API key of this cluster and "
+    "the key's secret",
+    "scram": f"check username and password in {_PLACE}, and for MSK that the secret is associated with the cluster",
+    "scram-256": f"check username and password in {_PLACE}, and that the user has SCRAM-SHA-256 credentials",
     "iam": "grant the function's role kafka-cluster:Connect on the cluster, and check KAFKA_BROKER_URL's port",
-    "mtls": "check certificate and privateKey in the secret that KAFKA_SECRET_ARN names: the cluster must trust the CA "
-    "that issued the certificate, and it must not have expired",
+    "oauth": "check that the cluster accepts the identity provider's tokens (issuer, audience, clocks), and scope, "
+    f"logical_cluster and identity_pool in {_PLACE}",
+    "mtls": f"check certificate and privateKey in {_PLACE}: the cluster must trust the CA that issued the "
+    "certificate, and it must not have expired",
 }
 
 
@@ -48,7 +64,8 @@ class Authentication:
         self._needs_secrets = bool(settings.kafka_secret or settings.kafka_ca_secret)
         self._read_credentials = cache(partial(_read_credentials, settings.kafka_auth, settings.kafka_secret or ""))
         self._read_ca = cache(partial(_read_ca, settings))
-        self._tokens = Tokens(now)
+        fetch = _to_token_source(settings, self._read_ca, now)
+        self._tokens = Tokens(fetch, now) if fetch else None
         self._was_accepted = False
 
     @property
@@ -60,14 +77,15 @@ class Authentication:
         """The properties of one new client.
 
         Raises:
-            Misconfigured: a secret does not exist, must not be read, or is of another form.
-            Undelivered: a secret could not be read before the deadline, or no token signed.
+            Misconfigured: a secret does not exist, must not be read, or is of another form, or the token endpoint
+                refuses the client in it.
+            Undelivered: a secret could not be read before the deadline, or there was no token.
 
         """
         if self._needs_secrets:
             self._read_within(deadline)
         properties: dict[str, Any] = {**_PROTOCOLS[self._auth], **self._read_credentials(), **self._read_ca()}
-        if self._auth == "iam":
+        if self._tokens is not None:
             properties["oauth_cb"] = self._tokens.to_callback(deadline)
         return properties
 
@@ -80,16 +98,18 @@ class Authentication:
 
     def is_current(self) -> bool:
         """Whether a client can still authenticate with what it has; a token may have ended in a freeze."""
-        return self._tokens.are_current()
+        return self._tokens is None or self._tokens.are_current()
 
     def accept(self) -> None:
         """Kafka has accepted what these secrets hold."""
         self._was_accepted = True
 
     def forget(self) -> bool:
-        """Forgets the secrets, so that the next client reads them again; whether Kafka had accepted them."""
+        """Forgets secrets and token, so that the next client gets them again; whether Kafka had accepted them."""
         self._read_credentials.cache_clear()
         self._read_ca.cache_clear()
+        if self._tokens is not None:
+            self._tokens.forget()
         was_accepted, self._was_accepted = self._was_accepted, False
         return was_accepted
 
@@ -107,6 +127,23 @@ class Authentication:
                 "the deadline passed before the secrets in KAFKA_SECRET_ARN and KAFKA_CA_SECRET_ARN were read: check "
                 "the network path to Secrets Manager"
             ) from None
+
+
+def _to_token_source(
+    settings: Settings, read_ca: Callable[[], dict[str, str]], now: Clock
+) -> Callable[[float], Token] | None:
+    """Return what fetches tokens, if they authenticate the function; what that needs is imported for it alone."""
+    match settings.kafka_auth:
+        case "iam":
+            from feature_events.kafka.iam import sign_token
+
+            return partial(sign_token, now)
+        case "oauth":
+            from feature_events.kafka.oauth import fetch_token
+
+            return partial(fetch_token, settings.kafka_secret or "", lambda: read_ca().get(CA_TEXT), now)
+        case _:
+            return None
 
 
 def read_client_certificate(secret: Secret) -> ClientCertificate:
@@ -129,7 +166,7 @@ def _read_credentials(auth: KafkaAuth, arn: str) -> dict[str, str]:
     """What the function shows to Kafka, from its secret; nothing where no secret is needed."""
     secret = Secret("KAFKA_SECRET_ARN", arn)
     match auth:
-        case "scram":
+        case "plain" | "scram" | "scram-256":
             login = secret.read_login()
             return {"sasl.username": login.username, "sasl.password": login.password}
         case "mtls":
@@ -147,7 +184,7 @@ def _read_ca(settings: Settings) -> dict[str, str]:
     is not in this project's hands.
     """
     if settings.kafka_ca_secret:
-        return {"ssl.ca.pem": Secret("KAFKA_CA_SECRET_ARN", settings.kafka_ca_secret).read_ca_certificates()}
+        return {CA_TEXT: Secret("KAFKA_CA_SECRET_ARN", settings.kafka_ca_secret).read_ca_certificates()}
     if CA_PROPERTY in settings.kafka_properties:
         return {}
     import certifi

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 LOST = (KafkaException, SystemError)
 
 
+_OTHER_MECHANISM = "Unsupported SASL mechanism"
+"""With this text a broker says that the listener has another SASL mechanism, whatever the code."""
+
+
 class ClientErrors:
     """The client's own errors, which say why nothing gets through; each kind is logged once.
 
@@ -82,6 +86,8 @@ def to_authentication_refusal(error: KafkaError, authentication: "Authentication
             "check the brokers' certificates, and the CA certificates that the function trusts: KafkaCaSecretArn "
             "(KAFKA_CA_SECRET_ARN)"
         )
+    elif _OTHER_MECHANISM in error.str():
+        remedy = "set KafkaAuth (KAFKA_AUTH) to a method that this listener offers, or KafkaBrokerUrl to another port"
     else:
         remedy = authentication.remedy if authentication else "set KafkaAuth (KAFKA_AUTH) to what the brokers ask for"
     return Misconfigured(f"authentication to Kafka failed: {error.name()} ({error.str()}): {remedy}")

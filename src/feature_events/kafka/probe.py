@@ -14,9 +14,10 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicCollection
 from confluent_kafka.admin import AclOperation, AdminClient  # type: ignore[attr-defined]  # exported, if not by name
 
+from feature_events.aws.secret import Secret
 from feature_events.deadline import Deadline
 from feature_events.errors import FeatureEventsError, Misconfigured, Undelivered
-from feature_events.kafka.authentication import Authentication
+from feature_events.kafka.authentication import CA_TEXT, Authentication
 from feature_events.kafka.client_errors import LOST, ClientErrors, raise_if_misconfigured, read_fatal
 from feature_events.kafka.producer import close_in_background, connect
 from feature_events.kafka.producer_properties import to_properties
@@ -26,6 +27,7 @@ from feature_events.probe import Probe, Stages, to_secret_name
 from feature_events.settings import Settings
 
 AUTHENTICATION, TOPIC, WRITE, PRODUCER_ID = "authentication", "topic", "write to the topic", "idempotent producer"
+ENDPOINT = "token endpoint of Kafka"
 """The names of the probes."""
 
 _ANSWER_SECONDS = 5.0  # less than a probe has, so that the reason is the probe's own
@@ -46,7 +48,8 @@ def open_probes(settings: Settings) -> Iterator[Stages]:
     try:
         yield [
             *path,
-            [Probe(AUTHENTICATION, kafka.authenticate, [_SECRET, _CA], reached)],
+            *_to_token_stages(settings),
+            [Probe(AUTHENTICATION, kafka.authenticate, [_SECRET, _CA, ENDPOINT], reached)],
             [
                 Probe(TOPIC, kafka.find_topic, [AUTHENTICATION]),
                 Probe(PRODUCER_ID, kafka.get_producer_id, [AUTHENTICATION]),
@@ -60,8 +63,8 @@ def open_probes(settings: Settings) -> Iterator[Stages]:
 def _to_tls_context(settings: Settings, authentication: Authentication) -> ssl.SSLContext:
     """Trusts what librdkafka is told to trust."""
     trusted = {**settings.kafka_properties, **authentication.to_ca_properties()}
-    if "ssl.ca.pem" in trusted:
-        return to_tls_context("KAFKA_CA_SECRET_ARN", str(trusted["ssl.ca.pem"]))
+    if CA_TEXT in trusted:
+        return to_tls_context("KAFKA_CA_SECRET_ARN", str(trusted[CA_TEXT]))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     location = str(trusted[CA_PROPERTY])
     if location == "probe":  # librdkafka's word for the operating system's places
@@ -72,6 +75,22 @@ def _to_tls_context(settings: Settings, authentication: Authentication) -> ssl.S
     except OSError:
         raise Misconfigured(f"KAFKA_PROPERTIES: {CA_PROPERTY} must name a file of CA certificates in PEM") from None
     return context
+
+
+def _to_token_stages(settings: Settings) -> Stages:
+    """Return the probes of the token endpoint, if Kafka is shown tokens from one."""
+    if settings.kafka_auth != "oauth":
+        return []
+    from feature_events.kafka.oauth import NAMES
+    from feature_events.web.probe import to_token_stages
+
+    ca_secret = settings.kafka_ca_secret
+    try:
+        client = Secret("KAFKA_SECRET_ARN", settings.kafka_secret or "").read_oauth_client()
+        ca = Secret("KAFKA_CA_SECRET_ARN", ca_secret).read_ca_certificates() if ca_secret else None
+    except FeatureEventsError:
+        return []  # the probe of the secret says why
+    return to_token_stages(ENDPOINT, client, ca, NAMES, _CA)
 
 
 class _Kafka:

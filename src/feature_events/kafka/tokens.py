@@ -1,26 +1,22 @@
-"""Signs the tokens by which the function authenticates to Amazon MSK as its IAM role (OAUTHBEARER).
+"""Gives librdkafka tokens when it asks for them (OAUTHBEARER).
 
-A token ends after 15 minutes and an execution environment lives for hours, part of them frozen: librdkafka asks for
-the next token by itself, and where none can be signed just then, the one before still counts until it ends.
+A token ends after minutes and an execution environment lives for hours, part of them frozen: librdkafka asks for the
+next token by itself, and where there is none just then, the one before still counts until it ends.
 """
 
-import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import NamedTuple, cast, override
+from typing import NamedTuple, override
 
-from feature_events.deadline import Clock, Deadline, run_within
-from feature_events.errors import Undelivered
+from feature_events.deadline import Clock, Deadline
+from feature_events.errors import FeatureEventsError
 from feature_events.logs import logger
 
-TOKEN_MARGIN_SECONDS = 60.0
-"""A token that has less than this left is not used to authenticate; librdkafka asks for a new one long before."""
-
-SIGNING_SECONDS = 3.0
-"""How long signing may take; it asks nobody, unless the role's credentials come from elsewhere than Lambda."""
+_RENEWAL_SECONDS = 15.0
+"""How long the next token may take, which nothing waits for: time for a secret and for the token endpoint."""
 
 _WAKE_SECONDS = 0.005
 
@@ -29,10 +25,14 @@ type TokenCallback = Callable[[str], tuple[str, float, str, dict[str, str]]]
 
 
 class Token(NamedTuple):
-    """A token of Amazon MSK and when it ends, in seconds since the epoch; its text does not show it."""
+    """A token and when it ends, in seconds since the epoch; its text does not show it."""
 
     text: str
     expires: float
+    good_until: float
+    """Until then a client may begin with it."""
+    extensions: Mapping[str, str] = {}
+    """SASL extensions that go with it."""
 
     @override
     def __repr__(self) -> str:
@@ -40,70 +40,56 @@ class Token(NamedTuple):
 
 
 class Tokens:
-    """The tokens of one execution environment.
+    """The tokens of one execution environment; the latest is kept while it is good.
 
     Args:
+        fetch: returns a new token within so many seconds; raises a FeatureEventsError that says why there is none.
         now: seconds since the epoch.
 
     """
 
-    def __init__(self, now: Clock = time.time) -> None:
+    def __init__(self, fetch: Callable[[float], Token], now: Clock = time.time) -> None:
+        self._fetch = fetch
         self._now = now
         self._latest: Token | None = None
 
     def are_current(self) -> bool:
-        """Whether the latest token is good for a while yet, or none was signed."""
-        return self._latest is None or self._latest.expires - self._now() > TOKEN_MARGIN_SECONDS
+        """Whether the latest token is good for a while yet, or there was none."""
+        return self._latest is None or self._now() < self._latest.good_until
+
+    def forget(self) -> None:
+        """Forgets the latest token, so that the next client has a new one."""
+        self._latest = None
 
     def to_callback(self, deadline: Deadline) -> TokenCallback:
         """What one new client calls for tokens, in a thread of its own.
 
-        The first token is signed here, where an error is seen.
-
-        Raises:
-            Undelivered: no token was signed before the deadline.
-
+        The first token is there before the client is made, so that an error is seen; raises the same as `fetch`.
         """
-        first = [self._sign(min(SIGNING_SECONDS, deadline.remaining()))]
+        if self._latest is None or not self.are_current():
+            self._latest = self._fetch(deadline.remaining())
+        first = [self._latest]
         wake = partial(_wake, threading.get_ident()) if _can_wake() else None
 
         def give(_: str) -> tuple[str, float, str, dict[str, str]]:
             if first and wake:
                 threading.Timer(_WAKE_SECONDS, wake).start()
-            token = first.pop() if first else self._sign_again()
-            return token.text, token.expires, "", {}
+            token = first.pop() if first else self._renew()
+            return token.text, token.expires, "", dict(token.extensions)
 
         return give
 
-    def _sign_again(self) -> Token:
-        """A new token, or the one before while it is good and no new one can be signed."""
+    def _renew(self) -> Token:
+        """A new token, or the one before until it ends if there is no new one."""
+        before = self._latest
         try:
-            return self._sign(SIGNING_SECONDS)
-        except Undelivered as error:
+            self._latest = self._fetch(_RENEWAL_SECONDS)
+        except FeatureEventsError as error:
             logger.warning("token not renewed", reason=str(error))
-            if self._latest is None or not self.are_current():
+            if before is None or self._now() >= before.expires:
                 raise
-            return self._latest
-
-    def _sign(self, seconds: float) -> Token:
-        try:
-            text, expires_ms = run_within(seconds, _sign_token)
-        except TimeoutError:
-            raise Undelivered(
-                f"no IAM token was signed within {seconds:.1f} s: check the function's credentials"
-            ) from None
-        except Exception as error:  # noqa: BLE001  # a provider of credentials may raise anything
-            raise Undelivered(f"no IAM token was signed ({type(error).__name__}): check the function's role") from None
-        token = self._latest = Token(text, expires_ms / 1000)
-        if not self.are_current():
-            raise Undelivered("an IAM token was signed that is already ending: check what signs it, and the clock")
-        return token
-
-
-def _sign_token() -> tuple[str, int]:
-    from aws_msk_iam_sasl_signer import MSKAuthTokenProvider  # type: ignore[import-untyped]
-
-    return cast("tuple[str, int]", MSKAuthTokenProvider.generate_auth_token(os.environ["AWS_REGION"]))
+            return before
+        return self._latest
 
 
 def _can_wake() -> bool:

@@ -1,6 +1,6 @@
-"""Asks DynamoDB which layout each table gets, so that a table without one shows before its first record does.
+"""Checks which layout each table gets, so that a table without one is noticed before its first record.
 
-The table is described and not its stream: a VPC's gateway endpoint leads to DynamoDB's tables, and not to its streams.
+The check describes the table, not its stream: a VPC's gateway endpoint serves DynamoDB's tables, but not its streams.
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/privatelink-streams.html
 """
 
@@ -8,78 +8,87 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from feature_events.aws.arn import to_table_arn, to_table_name
 from feature_events.aws.clients import ask_within, make_tables_client
 from feature_events.aws.errors import Action
-from feature_events.errors import FeatureEventsError, Misconfigured
+from feature_events.errors import Misconfigured, Undelivered
 from feature_events.layouts.table_layouts import TableLayouts
 from feature_events.probe import Probe
 from feature_events.records.stream import WITHOUT_NEW_IMAGES, to_new_images_error, to_old_images_error
+from feature_events.setting_values import is_table_name
 from feature_events.settings import FeaturesMode, Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TableDescriptionTypeDef
 
 TABLE_LAYOUTS = "table layouts"
-"""The name of the probe where no stream is known; otherwise each table has one."""
+"""Name of the check if no table is named. Otherwise there is one check per table."""
 
-_DESCRIBE_SECONDS = 5.0  # less than a probe has, so that the reason is the probe's own
+_DESCRIBE_SECONDS = 5.0  # less than a check has, so that its own reason is reported
 
 
-def to_layout_probes(settings: Settings) -> Sequence[Probe]:
-    """One probe for each stream: a layout fits its table, and its images are those that are needed.
+def to_layout_probes(settings: Settings, tables: object = None) -> Sequence[Probe]:
+    """Return one check per table: a layout fits the table, and its stream has the necessary images.
 
-    Where the table cannot be described nothing is wrong yet, since the pipeline describes none: the probe then says
-    why, and what the layouts want.
+    A table that cannot be reached is no failure, since publishing does not need to describe tables. The check then
+    reports the reason and what the layouts expect.
+
+    Args:
+        settings: the function's settings.
+        tables: the event's `tables`, which should be a list of table names. None means the tables in OWN_TABLES.
+
     """
     layouts = TableLayouts(settings.table_layouts)
-    if not settings.streams:
-        return [Probe(TABLE_LAYOUTS, lambda: f"no table was looked at: STREAM_ARNS is empty; {layouts.describe()}")]
-    return [
-        Probe(f"layout of {to_table_name(stream)}", partial(_find_layout, settings, layouts, stream))
-        for stream in settings.streams
-    ]
+    names = settings.own_tables if tables is None else _read_names(tables)
+    if names is None:
+        return [Probe(TABLE_LAYOUTS, _refuse_names)]
+    if not names:
+        hint = 'name tables in the event to check them, as in {"check": true, "tables": ["orders"]}'
+        return [Probe(TABLE_LAYOUTS, lambda: f"no table checked: {hint}; {layouts.describe()}")]
+    return [Probe(f"layout of {name}", partial(_find_layout, settings, layouts, name)) for name in names]
 
 
-def _find_layout(settings: Settings, layouts: TableLayouts, stream: str) -> str:
-    name = to_table_name(stream)
+def _read_names(tables: object) -> Sequence[str] | None:
+    """Return the names in the event's `tables`, or None if it is not a list of table names."""
+    if not isinstance(tables, list) or not tables:
+        return None
+    return tables if all(isinstance(name, str) and is_table_name(name) for name in tables) else None
+
+
+def _refuse_names() -> str:
+    raise Misconfigured('"tables" in the event must be a list of table names, such as ["orders"]')
+
+
+def _find_layout(settings: Settings, layouts: TableLayouts, name: str) -> str:
     try:
-        table = _describe(stream)
-    except FeatureEventsError as error:
+        table = _describe(name)
+    except Undelivered as error:
         return f"{error}; {layouts.describe()}"
+    except Misconfigured as error:
+        raise Misconfigured(f"{error}. TableArns must cover the table") from None
     if table is None:
-        raise Misconfigured(f"the table {name} does not exist: name streams of tables that do in STREAM_ARNS")
+        raise Misconfigured(f"the table {name} does not exist in this account and region: check its name")
     keys = [key["AttributeName"] for key in table["KeySchema"]]
     fitted = [each.layout for each in layouts.fit_table(name, keys)]
     numbers = [f"layout {settings.table_layouts.index(each) + 1} ({each})" for each in fitted]
-    view = _read_view(table, settings.streams)
+    view = table.get("StreamSpecification", {}).get("StreamViewType")
+    if view is None:
+        raise Misconfigured(f"the table {name} has no stream: enable it with view type NEW_AND_OLD_IMAGES")
     _check_view(view, settings.features_mode)
     return f"gets {' and '.join(numbers)}; its keys are {' and '.join(keys)}, its stream's view type is {view}"
 
 
-def _describe(stream: str) -> "TableDescriptionTypeDef | None":
-    """The table of a stream as DynamoDB describes it; None where there is none."""
+def _describe(name: str) -> "TableDescriptionTypeDef | None":
+    """Return DynamoDB's description of the table, or None if the table does not exist."""
 
     def describe() -> "TableDescriptionTypeDef | None":
         client = make_tables_client()
         try:
-            return client.describe_table(TableName=to_table_arn(stream))["Table"]
+            return client.describe_table(TableName=name)["Table"]
         except client.exceptions.ResourceNotFoundException:
             return None
 
-    action = Action("dynamodb:DescribeTable", f"the table {to_table_name(stream)} cannot be described")
+    action = Action("dynamodb:DescribeTable", f"the table {name} cannot be described")
     return ask_within(_DESCRIBE_SECONDS, describe, action)
-
-
-def _read_view(table: "TableDescriptionTypeDef", streams: Sequence[str]) -> str:
-    """The view type of the table's stream, which must be one of those that are read."""
-    name, view = table["TableName"], table.get("StreamSpecification", {}).get("StreamViewType")
-    if view is None:
-        raise Misconfigured(f"the table {name} has no stream: turn it on, and name it in STREAM_ARNS")
-    latest = table["LatestStreamArn"]
-    if latest not in streams:
-        raise Misconfigured(f"the table {name} has another stream now: name {latest} in STREAM_ARNS")
-    return view
 
 
 def _check_view(view: str, mode: FeaturesMode) -> None:

@@ -1,15 +1,17 @@
 """The preflight check: tests, from where the function runs, everything that lies between it and its first event.
 
 Most of what goes wrong with Kafka in a VPC looks the same from outside: nothing arrives. Invoked with
-`{"check": true}` the function tries each part by itself and says of each what to change. It writes no event and
-registers no schema. Each part brings its own probes; here they are put in order.
+`{"check": true}` the function tries each part by itself and says of each what to change. `"tables"` in the event names
+the tables to check. It writes no event and registers no schema. Each part brings its own probes; here they are put in
+order.
 
 | probe | proves |
 |---|---|
 | settings | the environment is understood and free of contradictions |
-| layout of ... | a layout fits the table of a stream, and the stream carries the images that are needed |
+| layout of ... | a layout fits the table, and its stream carries the images that are needed |
 | secret ... | it can be read and has its form |
-| DNS, TCP, TLS ... | a broker, the registry or its token endpoint is found and reached, and its certificate trusted |
+| DNS, TCP, TLS ... | a broker, the registry or a token endpoint is found and reached, and its certificate trusted |
+| token endpoint of Kafka | it gives the function a token, with `KAFKA_AUTH=oauth` |
 | authentication | Kafka authenticates the function |
 | topic | it exists, and the function may look at it |
 | write to the topic | Kafka's authorizer says that the function may write; it is asked, nothing is written |
@@ -60,13 +62,20 @@ class Report(TypedDict):
     checks: list[Finding]
 
 
-def run_checks(environ: Mapping[str, str], deadline: Deadline) -> Report:
-    """Asks every probe, at most until the deadline, and logs what they found."""
+def run_checks(environ: Mapping[str, str], deadline: Deadline, tables: object = None) -> Report:
+    """Run every check until the deadline, log the results and return them.
+
+    Args:
+        environ: the function's environment.
+        deadline: when to stop.
+        tables: the event's `tables`, which should be a list of table names. None means the tables in OWN_TABLES.
+
+    """
     findings = _Findings(deadline)
     read: list[Settings] = []
     findings.ask(Probe(_SETTINGS, lambda: _read_settings(environ, read)))
     if read:
-        _ask_each(findings, read[0])
+        _ask_each(findings, read[0], tables)
     else:
         names = (TABLE_LAYOUTS, AUTHENTICATION, TOPIC, WRITE, PRODUCER_ID, SCHEMA, DEAD_LETTERS)
         findings.ask(*[Probe(name, lambda: "", [_SETTINGS]) for name in names])
@@ -75,10 +84,10 @@ def run_checks(environ: Mapping[str, str], deadline: Deadline) -> Report:
     return report
 
 
-def _ask_each(findings: "_Findings", settings: Settings) -> None:
+def _ask_each(findings: "_Findings", settings: Settings, tables: object) -> None:
     """Ask the probes of each part; a part whose probes cannot be made does not keep the others from their answers."""
     with findings.of(TABLE_LAYOUTS):
-        findings.ask(*to_layout_probes(settings))
+        findings.ask(*to_layout_probes(settings, tables))
     findings.ask(*to_secret_probes(settings))
     with findings.of(AUTHENTICATION), open_probes(settings) as stages:
         for stage in stages:

@@ -12,7 +12,7 @@ from feature_events.kafka.authentication import read_client_certificate
 from feature_events.network import to_tls_context
 from feature_events.probe import Probe, to_secret_name
 from feature_events.registries.authentication import CA_SETTING, SECRET_LABEL, SECRET_SETTING
-from feature_events.settings import Settings
+from feature_events.settings import KafkaAuth, Settings
 
 
 def to_secret_probes(settings: Settings) -> Sequence[Probe]:
@@ -20,8 +20,7 @@ def to_secret_probes(settings: Settings) -> Sequence[Probe]:
     probes = []
     if settings.kafka_secret:
         kafka = Secret("KAFKA_SECRET_ARN", settings.kafka_secret)
-        read = partial(read_client_certificate, kafka) if settings.kafka_auth == "mtls" else kafka.read_login
-        probes.append(_to_probe(kafka, read))
+        probes.append(_to_probe(kafka, _to_kafka_reader(kafka, settings.kafka_auth)))
     if settings.registry_secret:
         registry = Secret(SECRET_SETTING, settings.registry_secret)
         probes.append(_to_probe(registry, partial(_read_credentials, registry)))
@@ -33,6 +32,16 @@ def to_secret_probes(settings: Settings) -> Sequence[Probe]:
             ca = Secret(setting, arn)
             probes.append(_to_probe(ca, partial(_read_ca, ca)))
     return probes
+
+
+def _to_kafka_reader(secret: Secret, auth: KafkaAuth) -> Callable[[], object]:
+    match auth:
+        case "mtls":
+            return partial(read_client_certificate, secret)
+        case "oauth":
+            return secret.read_oauth_client
+        case _:
+            return secret.read_login
 
 
 def _to_probe(secret: Secret, read: Callable[[], object]) -> Probe:

@@ -13,11 +13,11 @@ from urllib.parse import quote
 from feature_events.errors import Misconfigured, Undelivered
 from feature_events.events.schema import Schema, read_shipped_schema
 from feature_events.logs import logger
-from feature_events.registries.exchange import Answer
 from feature_events.registries.registry import Registered, refuse_too_many
 from feature_events.registries.transport import Transport
 from feature_events.setting_values import MAX_SCHEMA_ID
 from feature_events.settings import Settings
+from feature_events.web.exchange import Answer
 
 _ABSENT = (40401, 40402, 40403)
 """The error codes for an absent subject, version or schema.
@@ -70,7 +70,7 @@ class ConfluentRegistry:
         if found is None:
             raise Misconfigured(
                 f"{self._file} is not registered under subject {self.subject}: register it there (POST "
-                f"{self._path}/versions), or set AUTO_REGISTER_SCHEMAS=true"
+                f"{self._path}/versions), or deploy with Schema=register"
             )
         return Schema(found.id, self._shipped)
 

@@ -111,8 +111,8 @@ class GlueRegistry:
         status = None if found is None else self._take_word(found, "Status")
         if found is None or status not in (_AVAILABLE, _PENDING):
             raise Misconfigured(
-                f"{self._file} is no AVAILABLE version of {self._place}: check that SCHEMA_REGISTRY names "
-                "the right one, and register it there (RegisterSchema true does, or AUTO_REGISTER_SCHEMAS=true)"
+                f"{self._file} is not an AVAILABLE version of {self._place}: check SchemaRegistry (SCHEMA_REGISTRY), "
+                "or register it there with Schema=register"
             )
         if status == _PENDING:
             raise self._to_pending()

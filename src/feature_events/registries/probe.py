@@ -8,16 +8,11 @@ from feature_events.errors import FeatureEventsError, Misconfigured
 from feature_events.events.codec import Codec
 from feature_events.network import to_address, to_network_stages
 from feature_events.probe import Probe, Stages, to_secret_name
-from feature_events.registries.authentication import (
-    CA_SETTING,
-    SECRET_SETTING,
-    open_tokens,
-    read_ca,
-    to_registry_context,
-    to_token_context,
-)
+from feature_events.registries.authentication import CA_SETTING, NAMES, SECRET_SETTING, read_ca
 from feature_events.registries.schema import refuse_incompatible, to_registry
 from feature_events.settings import Settings
+from feature_events.web.probe import to_token_stages
+from feature_events.web.session import to_context
 
 SCHEMA = "schema"
 """The name of the probe."""
@@ -40,7 +35,7 @@ def to_registry_stages(settings: Settings) -> Stages:
 
 
 def _to_tls_context(settings: Settings) -> ssl.SSLContext:
-    return to_registry_context(read_ca(settings.registry_ca_secret))
+    return to_context(CA_SETTING, read_ca(settings.registry_ca_secret))
 
 
 def _to_token_stages(settings: Settings) -> Stages:
@@ -54,14 +49,7 @@ def _to_token_stages(settings: Settings) -> Stages:
         return []  # the probe of the secret says why
     if not isinstance(secret, OAuthClient):
         return []
-    path = to_network_stages([to_address(secret.token_url)], partial(to_token_context, ca), _CA)
-    return [*path, [Probe(_ENDPOINT, partial(_ask_endpoint, secret, ca), needs_one=[probe.name for probe in path[-1]])]]
-
-
-def _ask_endpoint(client: OAuthClient, ca: str | None) -> str:
-    tokens = open_tokens(client, ca)
-    tokens.to_headers()
-    return f"the {tokens.peer.name} gives a token"
+    return to_token_stages(_ENDPOINT, secret, ca, NAMES, _CA)
 
 
 def _find_schema(settings: Settings) -> str:

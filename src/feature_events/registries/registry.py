@@ -72,6 +72,6 @@ def refuse_too_many(file: str, place: str, number: int) -> None:
     if number > MAX_VERSIONS:
         raise Misconfigured(
             f"{place} has {number:,} versions, more than the {MAX_VERSIONS} that {file} can be compared with before it "
-            "is registered: check its compatibility yourself, register it, and set RegisterSchema to false and "
-            "SchemaId (SCHEMA_ID) to its id; or set TopicName (TOPIC_NAME) to another topic"
+            "is registered: check its compatibility yourself, register it, and pin its id with Schema=id:NUMBER "
+            "(SCHEMA_ID); or set TopicName (TOPIC_NAME) to another topic"
         )

@@ -5,10 +5,8 @@ What that needs, `requests` above all, is imported and opened when the registry 
 
 from typing import TYPE_CHECKING
 
-from feature_events.errors import Misconfigured
-from feature_events.registries.exchange import Answer, Peer, exchange
-from feature_events.setting_values import to_url
 from feature_events.settings import Settings
+from feature_events.web.exchange import Answer, Peer, exchange, refuse_bad_proxy
 
 if TYPE_CHECKING:
     from feature_events.registries.authentication import Access
@@ -30,6 +28,8 @@ class Transport:
             f"schema registry at {settings.registry}",
             "SchemaRegistry (SCHEMA_REGISTRY)",
             "the base URL of the registry's Confluent-compatible API (Apicurio's ends with /apis/ccompat/v7)",
+            "SCHEMA_REGISTRY_SECRET_ARN",
+            "SCHEMA_REGISTRY_CA_SECRET_ARN",
         )
         self._secret = settings.registry_secret
         self._ca_secret = settings.registry_ca_secret
@@ -46,7 +46,7 @@ class Transport:
         if self._access is None:
             from feature_events.registries.authentication import open_access
 
-            _refuse_bad_proxy(self._url)
+            refuse_bad_proxy(self.peer, self._url)
             self._access = open_access(self._secret, self._ca_secret)
         answer = self._ask(self._access, method, path, schema)
         if answer.status == _UNAUTHORIZED and self._access.tokens:
@@ -59,21 +59,3 @@ class Transport:
         headers = _HEADERS | (access.tokens.to_headers() if access.tokens else {})
         json = None if schema is None else {"schema": schema}
         return exchange(access.session, self.peer, method, self._url + path, headers=headers, json=json)
-
-
-def _refuse_bad_proxy(url: str) -> None:
-    """Refuse a proxy that `requests` would take from the environment and could not use.
-
-    Raises:
-        Misconfigured: it is not an http URL; the function is deployed without the package that SOCKS needs.
-
-    """
-    from requests.utils import get_environ_proxies, select_proxy
-
-    proxy = select_proxy(url, get_environ_proxies(url))
-    if proxy is not None and to_url(proxy if "://" in proxy else f"http://{proxy}", "http", "https") is None:
-        names = f"{url.partition(':')[0].upper()}_PROXY or ALL_PROXY"
-        raise Misconfigured(
-            f"the schema registry at {url} cannot be reached through the proxy in {names}, which must be an http or "
-            "https URL with a valid host name: correct the variable, or add the registry's host to NO_PROXY"
-        )

@@ -10,6 +10,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported, i
     AdminClient,
     ScramCredentialInfo,
     ScramMechanism,
+    UserScramCredentialDeletion,
     UserScramCredentialUpsertion,
 )
 
@@ -24,7 +25,14 @@ from local.servers.topic import create_topic
 from tests.support.certificates import CertificateAuthority
 from tests.support.connections import cut_connections
 from tests.support.iam import TokenProvider, replace_token_provider
-from tests.support.kafka_listeners import to_oauth_listener, to_scram_listener, to_tls_listener
+from tests.support.kafka_listeners import (
+    to_jwks_options,
+    to_oauth_listener,
+    to_plain_listener,
+    to_scram_listener,
+    to_tls_listener,
+    to_token_listener,
+)
 from tests.support.registry_proxy import RegistryProxy, run_registry_proxy, to_basic
 from tests.support.secrets import Secrets, run_secrets
 from tests.support.token_endpoint import Signer, TokenEndpoint, TokenRegistry, run_token_endpoint
@@ -33,6 +41,7 @@ from tests.support.web_server import Answer, ScriptedServer, run_scripted_server
 LOGIN = {"username": "félix", "password": "registry-secret"}
 USER, PASSWORD = "alice", "alice-secret"
 LIMIT = 30.0
+SHA_512, SHA_256 = ScramMechanism.SCRAM_SHA_512, ScramMechanism.SCRAM_SHA_256
 
 
 class Cluster(NamedTuple):
@@ -50,17 +59,30 @@ class Cluster(NamedTuple):
         """Ends every connection to this listener."""
         assert cut_connections(int(self.address(name).rpartition(":")[2]))
 
-    def change_password(self, user: str, password: str) -> None:
+    def change_password(self, user: str, password: str, mechanism: ScramMechanism = SHA_512) -> None:
         """Gives a user this password; there need be no such user."""
-        credentials = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
-        change = UserScramCredentialUpsertion(user, credentials, password.encode())
+        self._alter(UserScramCredentialUpsertion(user, ScramCredentialInfo(mechanism, 4096), password.encode()))
+
+    def delete_user(self, user: str, mechanism: ScramMechanism) -> None:
+        """Takes the user's password away."""
+        self._alter(UserScramCredentialDeletion(user, mechanism))
+
+    def _alter(self, change: UserScramCredentialUpsertion | UserScramCredentialDeletion) -> None:
         admin = AdminClient({"bootstrap.servers": self.kafka.bootstrap})
-        admin.alter_user_scram_credentials([change])[user].result(LIMIT)
+        admin.alter_user_scram_credentials([change])[change.user].result(LIMIT)
 
 
 @pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def signer() -> Signer:
+    """Who signs the tokens that Kafka takes."""
+    return Signer("kafka")
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory, signer: Signer) -> Iterator[Cluster]:
     """The broker; tests share it, so each keeps to topics and users of its own."""
+    jwks = tmp_path_factory.mktemp("jwks") / "jwks.json"
+    jwks.write_text(signer.jwks)
     authority = CertificateAuthority()
     server = authority.issue("broker")
     listeners = [
@@ -69,7 +91,10 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         to_tls_listener("EXPIRED", authority.issue("broker", life=timedelta(days=-1))),
         to_tls_listener("MTLS", server, client_ca=authority.certificate),
         to_scram_listener("SCRAM", server),
+        to_scram_listener("SCRAM256", server, "SCRAM-SHA-256"),
+        to_plain_listener("APIKEYS", server, {USER: PASSWORD}),
         to_oauth_listener("OAUTH", server),
+        to_token_listener("TOKENS", server, jwks, signer.audience),
     ]
     kafka = Kafka(
         tmp_path_factory.mktemp("authentication"),
@@ -79,7 +104,12 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
             "allow.everyone.if.no.acl.found": "true",
             "super.users": "User:ANONYMOUS",
         },
-        format_options=["--add-scram", f"SCRAM-SHA-512=[name={USER},password={PASSWORD}]"],
+        format_options=[
+            option
+            for mechanism in ("SCRAM-SHA-512", "SCRAM-SHA-256")
+            for option in ("--add-scram", f"{mechanism}=[name={USER},password={PASSWORD}]")
+        ],
+        java_options=to_jwks_options(jwks),
     )
     with kafka:
         yield Cluster(kafka, authority, {listener.name: listener for listener in listeners})
@@ -118,7 +148,23 @@ def provider(monkeypatch: pytest.MonkeyPatch) -> TokenProvider:
     return replace_token_provider(monkeypatch)
 
 
-LISTENERS: dict[KafkaAuth, str] = {"none": "PLAIN", "tls": "TLS", "scram": "SCRAM", "mtls": "MTLS", "iam": "OAUTH"}
+@pytest.fixture
+def idp(cluster: Cluster, signer: Signer) -> Iterator[TokenEndpoint]:
+    """The token endpoint that signs for Kafka, whose certificate is of the brokers' CA."""
+    with run_token_endpoint(cluster.authority.issue("idp"), signer) as running:
+        yield running
+
+
+LISTENERS: dict[KafkaAuth, str] = {
+    "none": "PLAIN",
+    "tls": "TLS",
+    "plain": "APIKEYS",
+    "scram": "SCRAM",
+    "scram-256": "SCRAM256",
+    "mtls": "MTLS",
+    "iam": "OAUTH",
+    "oauth": "TOKENS",
+}
 
 
 class Bench(NamedTuple):
@@ -139,14 +185,24 @@ type MakeBench = Callable[[KafkaAuth], Bench]
 
 
 @pytest.fixture
-def bench(cluster: Cluster, topic: str, secrets: Secrets, provider: TokenProvider) -> MakeBench:
+def bench(cluster: Cluster, topic: str, secrets: Secrets, provider: TokenProvider, idp: TokenEndpoint) -> MakeBench:
     """Makes a bench on which everything is right."""
     assert provider.given == 0
 
     def make(auth: KafkaAuth) -> Bench:
-        client = cluster.authority.issue("client")
+        client, login = cluster.authority.issue("client"), {"username": USER, "password": PASSWORD}
         value = {
-            "scram": {"username": USER, "password": PASSWORD},
+            "plain": login,
+            "scram": login,
+            "scram-256": login,
+            "oauth": {
+                "client_id": idp.client[0],
+                "client_secret": idp.client[1],
+                "token_url": idp.url,
+                "scope": "kafka",
+                "logical_cluster": "lkc-1",
+                "identity_pool": "pool-1",
+            },
             "mtls": {"certificate": client.certificate, "privateKey": client.private_key},
         }.get(auth)
         secret = secrets.put(value) if value else ""

@@ -109,7 +109,7 @@ def test_run_checks__is_green_where_all_is_right(right: Bench, log: StringIO) ->
     assert read_topic(right.cluster.kafka.bootstrap, right.environ["TOPIC_NAME"]) == []
 
 
-@pytest.mark.parametrize("auth", ["none", "tls", "mtls", "iam"])
+@pytest.mark.parametrize("auth", ["none", "tls", "plain", "scram-256", "mtls", "iam", "oauth"])
 def test_run_checks__knows_every_authentication(bench: MakeBench, secrets: Secrets, auth: Any) -> None:  # noqa: ANN401
     """A function that authenticates in another way, and has its schema id pinned, is checked as well."""
     assert secrets is not None
@@ -117,6 +117,30 @@ def test_run_checks__knows_every_authentication(bench: MakeBench, secrets: Secre
     environ = {**bench(auth).environ, "DEAD_LETTER_BUCKET": "failures"}
     report = run_checks(environ, Deadline(ALL_THE_TIME))
     assert [each for each in report["checks"] if not each["ok"]] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "parts", "text"),
+    [
+        ("token endpoint of Kafka", {"client_secret": "kafka-secret"}, "gives no token (HTTP 401, invalid_client)"),
+        ("DNS name.invalid", {"token_url": "https://name.invalid/token"}, "the name does not resolve"),
+        ("secret KAFKA_SECRET_ARN", {"token_url": ""}, 'not of the form {"client_id": "..."'),
+    ],
+)
+def test_run_checks__finds_what_keeps_tokens_away(
+    bench: MakeBench, secrets: Secrets, name: str, parts: dict[str, str], text: str
+) -> None:
+    """Without a token authentication is not tried, and the part that is wrong says what to change."""
+    boto3.client("s3").create_bucket(Bucket="failures")
+    made = bench("oauth")
+    secrets.change(made.secret, secrets.read(made.secret) | parts)
+    report = run_checks({**made.environ, "DEAD_LETTER_BUCKET": "failures"}, Deadline(ALL_THE_TIME))
+    red = [each for each in report["checks"] if not each["ok"]]
+    assert red[0]["name"] == name
+    assert text in red[0]["detail"]
+    assert all("not tried: first fix" in each["detail"] for each in red[1:])
+    assert "authentication" in [each["name"] for each in red[1:]]
+    assert "kafka-secret" not in str(report)
 
 
 type Rule = tuple[AclPermissionType, ResourceType, str, AclOperation]
@@ -202,7 +226,7 @@ OTHER = CertificateAuthority("Other").certificate
         (["TLS"], change("SCHEMA_REGISTRY_CA_SECRET_ARN", OTHER), "its certificate is refused"),
         (["TLS"], listen_elsewhere("EXPIRED"), "certificate has expired"),
         (["TLS"], listen_elsewhere("PLAIN"), "it does not speak TLS"),
-        (["authentication"], change("KAFKA_SECRET_ARN", LOGIN), "check user name and password"),
+        (["authentication"], change("KAFKA_SECRET_ARN", LOGIN), "check username and password"),
         (["topic"], set_wrong("TOPIC_NAME", "no-such-topic"), "create the topic"),
         (["topic"], allow_topic(AclOperation.ALTER_CONFIGS), "grant the function WriteData and DescribeTopic"),
         (["write to the topic"], allow_topic(AclOperation.DESCRIBE), "grant the function WriteData"),

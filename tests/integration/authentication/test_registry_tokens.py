@@ -9,8 +9,8 @@ from confluent_kafka.schema_registry import SchemaRegistryClient
 
 from feature_events.errors import Misconfigured, Undelivered
 from feature_events.events.schema import SHIPPED_SCHEMA, Schema
-from feature_events.registries import exchange
 from feature_events.registries.schema import find_schema, register_schema
+from feature_events.web import exchange
 from tests.integration.authentication.registry_bench import Bench, deploy
 from tests.support.certificates import CertificateAuthority
 from tests.support.doubles import FakeContext

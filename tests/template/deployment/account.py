@@ -14,17 +14,15 @@ from typing import Any
 import boto3
 import pytest
 
-from local.application import deployment
+from local.application import attachment, deployment
 from local.application.artefacts import CONFIG
 from local.application.deployment import Deployment
 from local.environment import REGION, to_aws_environment, to_tool_environment
 from local.paths import TOOLS
 from local.servers.stack import Stack
-from tests.template.document import (
-    Parameters,
-)
+from tests.template.document import Parameters
 
-NO_REGISTRY = {"SchemaRegistry": "", "SchemaId": "7", "AutoRegisterSchemas": "false"}
+NO_REGISTRY = {"SchemaRegistry": "", "Schema": "id:7"}
 """Parameters under which no registry is asked."""
 WAIT = 30.0
 
@@ -35,6 +33,7 @@ class Account:
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
         self._numbers = count()
+        self._attached: dict[str, list[str]] = {}
         self.iam = self.client("iam")
         self.alarms = self.client("cloudwatch")
 
@@ -73,16 +72,41 @@ class Account:
         return {each["Key"] for each in found}
 
     def deploy(self, name: str, parameters: Parameters) -> Deployment:
-        """What `sam deploy` makes of these parameters."""
-        return deployment.deploy(self.stack, {"Stage": "dev", **parameters}, name)
+        """Deploy the application with these parameters, by default without own tables."""
+        return deployment.deploy(self.stack, {"OwnTables": "false", **parameters}, name)
 
-    def check(self, name: str) -> Any:  # noqa: ANN401 -- JSON
-        """What the function answers to the event that samconfig.toml has for `sam remote invoke`."""
-        return self._invoke(name, "FeatureEventsFunction")
+    def deploy_with(self, name: str, streams: Iterable[str], parameters: Parameters) -> Deployment:
+        """Deploy the application, then attach the tables of these streams."""
+        arns = [to_table_arn(stream) for stream in streams]
+        deployed = self.deploy(name, {"TableArns": ",".join(arns), **parameters})
+        for stream in streams:
+            self.attach(name, stream)
+        return deployed
+
+    def to_attachment(self, application: str, stream: str) -> str:
+        """Return the name for a stack that attaches this stream's table. It is deleted with the application."""
+        name = f"{application}-{to_table_name(stream)}".replace("_", "-")
+        self._attached.setdefault(application, []).append(name)
+        return name
+
+    def attach(self, application: str, stream: str, **parameters: str) -> str:
+        """Attach the table of this stream, and return the name of the stack that does so."""
+        name = self.to_attachment(application, stream)
+        attachment.attach(self.stack, stream, name, application, parameters)
+        return name
+
+    def check(self, name: str, *tables: str) -> Any:  # noqa: ANN401 -- JSON
+        """Return the report on these tables; without tables, on the event in samconfig.toml."""
+        options = ["--event", json.dumps({"check": True, "tables": tables})] if tables else []
+        return self._invoke(name, "FeatureEventsFunction", *options)
 
     def redrive(self, name: str, **request: object) -> Any:  # noqa: ANN401 -- JSON
         """What the redrive function answers to this request."""
         return self._invoke(name, "RedriveFunction", "--event", json.dumps(request))
+
+    def to_environment(self) -> dict[str, str]:
+        """Return the variables with which tools reach this account."""
+        return to_tool_environment(to_aws_environment(self.stack.aws))
 
     def _invoke(self, name: str, function: str, *options: str) -> Any:  # noqa: ANN401
         command = [
@@ -90,13 +114,28 @@ class Account:
             *("--config-file", str(CONFIG), "--stack-name", name, "--region", REGION),
             *options,
         ]
-        environment = to_tool_environment(to_aws_environment(self.stack.aws))
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+        done = subprocess.run(command, env=self.to_environment(), capture_output=True, text=True, check=False)  # noqa: S603
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
-    def delete(self, name: str) -> None:
-        """Removes the stack and waits until it is gone."""
+    def delete(self, application: str) -> None:
+        """Detach every table from the application, then delete it. Its own tables and failure bucket remain."""
+        self.delete_attachments(application)
+        self.delete_stack(application)
+
+    def delete_attachments(self, application: str) -> None:
+        """Delete every stack that was to attach a table to the application."""
+        for name in self._attached.pop(application, []):
+            self.delete_stack(name)
+
+    def delete_tables(self, prefix: str) -> None:
+        """Delete the tables whose names have this prefix, such as those that a deleted stack has left."""
+        for name in self.stack.clients.dynamodb.list_tables()["TableNames"]:
+            if name.startswith(prefix):
+                self.stack.clients.dynamodb.delete_table(TableName=name)
+
+    def delete_stack(self, name: str) -> None:
+        """Delete one stack and wait until it is gone."""
         cloudformation = self.stack.clients.cloudformation
         cloudformation.delete_stack(StackName=name)
         cloudformation.get_waiter("stack_delete_complete").wait(
@@ -117,6 +156,13 @@ class Account:
         """How the function is configured."""
         return self.stack.clients.functions.get_function_configuration(FunctionName=name)
 
+    def set_variable(self, function: str, name: str, value: str) -> None:
+        """Set an environment variable of a deployed function by hand, one that is not a parameter."""
+        variables = self.read_function(function)["Environment"]["Variables"] | {name: value}
+        self.stack.clients.functions.update_function_configuration(
+            FunctionName=function, Environment={"Variables": variables}
+        )
+
     def read_statements(self, arn: str) -> dict[str, Any]:
         """What a role may do, by the statements' names."""
         role = arn.rpartition("/")[2]
@@ -130,6 +176,16 @@ class Account:
             policies.append(self.iam.get_policy_version(**version)["PolicyVersion"]["Document"])
         documents = [json.loads(policy) if isinstance(policy, str) else policy for policy in policies]
         return {each["Sid"]: each for document in documents for each in document["Statement"]}
+
+
+def to_table_arn(stream: str) -> str:
+    """Return the ARN of a stream's table."""
+    return stream.partition("/stream/")[0]
+
+
+def to_table_name(stream: str) -> str:
+    """Return the name of a stream's table."""
+    return to_table_arn(stream).rpartition("/")[2]
 
 
 def wait_until[Found: Sized](find: Callable[[], Found], number: int) -> Found:

@@ -15,7 +15,7 @@ from local.paths import ROOT
 from local.servers.topic import Received
 from tests.support.avro import read_avro
 from tests.support.topics import read_topic
-from tests.template.deployment.account import NO_REGISTRY, Account
+from tests.template.deployment.account import NO_REGISTRY, Account, to_table_arn
 
 NAME = "backfilled"
 ITEMS, WRITES = 1_000, 200
@@ -106,8 +106,12 @@ def backfill(account: Account, topic: Callable[..., str]) -> Iterator[Backfill]:
     made = dynamodb.update_table(TableName=table, StreamSpecification=view)  # type: ignore[arg-type]  # a plain dict
     stream = made["TableDescription"]["LatestStreamArn"]
     name = topic()
-    parameters = {**NO_REGISTRY, "StreamArns": stream, "TopicName": name, "DeliveryTimeoutMs": str(KAFKA_WAIT_MS)}
-    yield Backfill(account, account.deploy(NAME, parameters), table, name)
+    every_table = to_table_arn(stream).replace(table, "team_table_*")
+    deployed = account.deploy(NAME, {**NO_REGISTRY, "TableArns": every_table, "TopicName": name})
+    for function in (deployed.function, f"{NAME}-backfill"):
+        account.set_variable(function, "DELIVERY_TIMEOUT_MS", str(KAFKA_WAIT_MS))
+    account.attach(NAME, stream)
+    yield Backfill(account, deployed, table, name)
     account.delete(NAME)
 
 

@@ -9,7 +9,7 @@ import pytest
 from feature_events.events.schema import SHIPPED_SCHEMA
 from local.errors import LocalError
 from tests.support.topics import wait_for_topic
-from tests.template.deployment.account import Account
+from tests.template.deployment.account import Account, to_table_arn
 
 
 @pytest.fixture
@@ -33,8 +33,8 @@ def test_glue__is_asked_by_the_registration_alone(
     name = topic()
     remove("glue")
     ((table, stream),) = account.make_tables(1).items()
-    parameters = {"TopicName": name, "StreamArns": stream, "SchemaRegistry": "glue", "AutoRegisterSchemas": "false"}
-    made = account.deploy("glue", parameters)
+    parameters = {"TopicName": name, "TableArns": to_table_arn(stream), "SchemaRegistry": "glue"}
+    made = account.deploy_with("glue", [stream], parameters)
     place = {"RegistryName": "default-registry", "SchemaName": name}
     version = glue.get_schema_version(SchemaId=place, SchemaVersionNumber={"LatestVersion": True})
     assert version["SchemaDefinition"] == SHIPPED_SCHEMA
@@ -67,14 +67,13 @@ def test_glue__is_looked_up_at_the_start(
     ((table, stream),) = account.make_tables(1).items()
     parameters = {
         "TopicName": name,
-        "StreamArns": stream,
+        "TableArns": to_table_arn(stream),
         "SchemaRegistry": registry,
-        "RegisterSchema": "false",
-        "AutoRegisterSchemas": "false",
+        "Schema": "look-up",
     }
-    account.deploy("glue-looked-up", parameters)
+    account.deploy_with("glue-looked-up", [stream], parameters)
     assert find(account.check("glue-looked-up"), "schema")["detail"].startswith(
-        f"feature_trigger.avsc is no AVAILABLE version of schema {name} in the Glue registry looked.up: check that"
+        f"feature_trigger.avsc is not an AVAILABLE version of schema {name} in the Glue registry looked.up: check Schema"
     )
 
     created = glue.create_schema(
@@ -90,9 +89,9 @@ def test_glue__is_looked_up_at_the_start(
     (event,) = wait_for_topic(account.stack.kafka, name, 1)
     assert event.value[:18] == to_prefix(created["SchemaVersionId"])
 
-    account.deploy("glue-looked-up", parameters | {"SchemaVersion": "2"})
+    account.deploy("glue-looked-up", parameters | {"Schema": "version:2"})
     assert "there is no version 2 of schema" in find(account.check("glue-looked-up"), "schema")["detail"]
-    account.deploy("glue-looked-up", parameters | {"SchemaVersion": "1"})
+    account.deploy("glue-looked-up", parameters | {"Schema": "version:1"})
     assert find(account.check("glue-looked-up"), "schema")["detail"] == found
 
 
@@ -101,13 +100,12 @@ def test_glue__must_have_the_registry(
 ) -> None:
     """A registry that is not there fails the deployment, and the error says so."""
     remove("glue-absent")
-    (stream,) = account.make_tables(1).values()
     registry = "arn:aws:glue:us-east-1:123456789012:registry/absent"
     with pytest.raises(
         LocalError,
         match=r"SchemaRegistration .*CREATE_FAILED: schema .* in the Glue registry absent cannot be created .*: create",
     ):
-        account.deploy("glue-absent", {"TopicName": topic(), "StreamArns": stream, "SchemaRegistry": registry})
+        account.deploy("glue-absent", {"TopicName": topic(), "SchemaRegistry": registry})
 
 
 def find(report: Any, name: str) -> Any:  # noqa: ANN401 -- JSON

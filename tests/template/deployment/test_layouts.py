@@ -129,13 +129,13 @@ def test_tables_of_three_layouts__give_exactly_their_events(
     tables = [account.stack.clients.dynamodb.describe_table(TableName=team.table)["Table"] for team in teams]
     parameters = {
         "TopicName": name,
-        "StreamArns": ",".join(table["LatestStreamArn"] for table in tables),
         "TableLayouts": json.dumps(layouts),
         "FeaturesMode": "changed",
         "KafkaCompression": "none",
     }
     remove(stack)
-    bucket = account.deploy(stack, parameters).outputs["FailureBucketName"]
+    streams = [table["LatestStreamArn"] for table in tables]
+    bucket = account.deploy_with(stack, streams, parameters).outputs["FailureBucketName"]
     expected = write(account, teams)
     assert sorted(map(read_event, wait_for_topic(account.stack.kafka, name, len(expected)))) == expected
 

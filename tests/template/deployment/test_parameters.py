@@ -1,18 +1,22 @@
 """Every set of parameters makes a whole stack: the functions have their settings, and their roles what they need."""
 
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import pytest
 
 from local.application.deployment import Deployment
-from tests.template.deployment.account import NO_REGISTRY, Account
+from tests.template.deployment.account import NO_REGISTRY, Account, to_table_arn
 from tests.template.document import (
     CA_SECRET,
     CLUSTER,
-    EVERYTHING,
+    KEY,
+    LAYOUTS,
     REGISTRY_CA_SECRET,
     REGISTRY_SECRET,
     SECRET,
+    SECRETS_KEY,
+    TABLE_KEY,
     Parameters,
 )
 
@@ -22,68 +26,126 @@ VARIABLES = {
     "KafkaCaSecretArn": "KAFKA_CA_SECRET_ARN",
     "KafkaCompression": "KAFKA_COMPRESSION",
     "KafkaProperties": "KAFKA_PROPERTIES",
-    "DeliveryTimeoutMs": "DELIVERY_TIMEOUT_MS",
-    "SchemaId": "SCHEMA_ID",
     "SchemaFile": "SCHEMA_FILE",
     "TableLayouts": "TABLE_LAYOUTS",
     "FeaturesMode": "FEATURES_MODE",
-    "EventHeaders": "EVENT_HEADERS",
     "DeadLetterLimit": "DEAD_LETTER_LIMIT",
     "LogLevel": "POWERTOOLS_LOG_LEVEL",
 }
 """Parameter -> the variable that the function has it by."""
-SETS: Mapping[str, tuple[Parameters, set[str]]] = {
-    "authenticate-scram": (NO_REGISTRY | {"KafkaAuth": "scram", "KafkaSecretArn": SECRET}, {"Secrets"}),
-    "authenticate-iam": (
+ARN = "arn:aws:dynamodb:us-east-1:000000000000:table"
+EVERYTHING = {
+    "TableLayouts": LAYOUTS,
+    "TableKmsKeyArns": TABLE_KEY,
+    "FeaturesMode": "changed",
+    "KafkaAuth": "scram",
+    "KafkaSecretArn": SECRET,
+    "KafkaCaSecretArn": CA_SECRET,
+    "SecretsKmsKeyArn": SECRETS_KEY,
+    "KafkaCompression": "lz4",
+    "KafkaProperties": '{"client.id": "features"}',
+    "SchemaFile": "feature_trigger_v2.avsc",
+    "SubnetIds": "subnet-0a1b2c3d,subnet-1a1b2c3d",
+    "SecurityGroupIds": "sg-0a1b2c3d",
+    "MemorySize": "1024",
+    "ReservedConcurrency": "5",
+    "DeadLetterLimit": "10",
+    "AlarmTopicArn": "arn:aws:sns:us-east-1:000000000000:alarms",
+    "IteratorAgeAlarmMs": "600000",
+    "LogLevel": "DEBUG",
+    "LogRetentionDays": "7",
+    "FailureExpiryDays": "30",
+    "KmsKeyArn": KEY,
+    "PermissionsBoundaryArn": "arn:aws:iam::123456789012:policy/boundary",
+}
+"""Every option of the application that can be used along with the others, but for the registry's secrets."""
+ATTACHED = {
+    "BatchSize": "500",
+    "BatchingWindowSeconds": "1",
+    "ParallelizationFactor": "2",
+    "MaximumRecordAgeSeconds": "3600",
+    "AlarmTopicArn": EVERYTHING["AlarmTopicArn"],
+    "RecordAgeAlarmMs": "600000",
+    "OnlySkippedAlarmDays": "3",
+    "Enabled": "false",
+}
+"""Every option of an attachment."""
+
+
+class Case(NamedTuple):
+    """A set of parameters, and what comes of it."""
+
+    parameters: Parameters
+    tables: list[str]
+    """Names of the tables in TableArns. The policies must have one resource for each."""
+    statements: set[str]
+    """The statements of the roles besides those that they always have."""
+    schema: tuple[str, str] = ("7", "")
+    """The functions' SCHEMA_ID and SCHEMA_VERSION."""
+
+
+CASES: Mapping[str, Case] = {
+    "authenticate-scram": Case(NO_REGISTRY | {"KafkaAuth": "scram", "KafkaSecretArn": SECRET}, ["orders"], {"Secrets"}),
+    "authenticate-iam": Case(
         NO_REGISTRY | {"KafkaAuth": "iam", "KafkaClusterArn": CLUSTER},
+        ["orders", "users.v2", "shops"],
         {"KafkaCluster", "KafkaTopic"},
     ),
-    "authenticate-mtls": (
+    "authenticate-mtls": Case(
         NO_REGISTRY | {"KafkaAuth": "mtls", "KafkaSecretArn": SECRET, "KafkaCaSecretArn": CA_SECRET},
+        ["prod_*"],
         {"Secrets"},
     ),
-    "registry-at-run-time": (
+    "registry-at-run-time": Case(
         {
-            "RegisterSchema": "false",
-            "AutoRegisterSchemas": "false",
+            "Schema": "version:latest",
             "SchemaRegistry": "https://registry.example.com",
-            "SchemaVersion": "latest",
             "SchemaRegistrySecretArn": REGISTRY_SECRET,
             "SchemaRegistryCaSecretArn": REGISTRY_CA_SECRET,
         },
+        ["orders", "prod_*"],
         {"Secrets"},
+        ("", "latest"),
     ),
 }
-"""A stack's name -> its parameters, and the statements that its role has besides those that every role has."""
+"""The cases by their stacks' names."""
 ALWAYS = {"Log", "ReadStreams", "ListStreams", "DescribeTables", "PutFailures", "OnFailureBucket"}
 ALWAYS_TO_REDRIVE = {"Log", "ListFailures", "TakeFailures", "PutRedriven", "ReadItems"}
+ALWAYS_TO_BACKFILL = {"Log", "Checkpoints", "MissingCheckpoints", "ScanTables"}
 
 
 def check(account: Account, made: Deployment, parameters: Parameters, statements: set[str]) -> None:
-    """Both functions have these settings, their roles these statements, and every alarm somebody to tell."""
+    """Every function has these settings, its role these statements on the tables, and every alarm a topic."""
     expected = {variable: parameters[parameter] for parameter, variable in VARIABLES.items() if parameter in parameters}
-    for function in (made.function, made.outputs["RedriveFunctionName"]):
+    for function in (made.function, made.outputs["RedriveFunctionName"], f"{made.name}-backfill"):
         variables = account.read_function(function)["Environment"]["Variables"]
         assert {variable: variables[variable] for variable in expected} == expected
-    publisher = account.read_statements(made.outputs["RoleArn"])
+    publisher, redrive, backfill = (
+        account.read_statements(made.outputs[role]) for role in ("RoleArn", "RedriveRoleArn", "BackfillRoleArn")
+    )
     assert set(publisher) == ALWAYS | statements
-    redrive = account.read_statements(made.outputs["RedriveRoleArn"])
     assert set(redrive) == ALWAYS_TO_REDRIVE | statements
-    table = parameters["StreamArns"].partition("/stream/")[0]
-    assert (publisher["DescribeTables"]["Resource"], redrive["ReadItems"]["Resource"]) == (table, table)
+    assert set(backfill) == ALWAYS_TO_BACKFILL | statements
+    tables = parameters["TableArns"].split(",")
+    assert publisher["ReadStreams"]["Resource"] == [f"{table}/stream/*" for table in tables]
+    for statement in (publisher["DescribeTables"], redrive["ReadItems"], backfill["ScanTables"]):
+        assert statement["Resource"] == tables
     alarms = account.alarms.describe_alarms(AlarmNamePrefix=f"{made.name} ")["MetricAlarms"]
-    assert len(alarms) == account.read_types(made.name).count("AWS::CloudWatch::Alarm")
+    assert len(alarms) >= account.read_types(made.name).count("AWS::CloudWatch::Alarm") > 0
     assert {tuple(alarm["AlarmActions"]) for alarm in alarms} == {(made.outputs["AlarmsTopicArn"],)}
 
 
-@pytest.mark.parametrize("name", SETS)
+@pytest.mark.parametrize("name", CASES)
 def test_parameters__reach_function_and_role(account: Account, remove: Callable[[str], None], name: str) -> None:
     """Every set of options makes a whole stack: the function has its settings, and the role what they need."""
-    given, statements = SETS[name]
-    (stream,) = account.make_tables(1).values()
-    parameters = {"TopicName": name, **given, "StreamArns": stream}
+    case = CASES[name]
+    arns = ",".join(f"{ARN}/{table}" for table in case.tables)
+    parameters = {"TopicName": name, **case.parameters, "TableArns": arns}
     remove(name)
-    check(account, account.deploy(name, parameters), parameters, statements)
+    made = account.deploy(name, parameters)
+    check(account, made, parameters, case.statements)
+    variables = account.read_function(made.function)["Environment"]["Variables"]
+    assert (variables["SCHEMA_ID"], variables["SCHEMA_VERSION"]) == case.schema
 
 
 def test_everything__is_how_it_was_asked_for(account: Account, remove: Callable[[str], None]) -> None:
@@ -92,25 +154,18 @@ def test_everything__is_how_it_was_asked_for(account: Account, remove: Callable[
     The registry of this machine has neither TLS nor a password, so that its secrets are left out.
     """
     (stream,) = account.make_tables(1).values()
-    local = {"SchemaRegistry": account.stack.registry, "SchemaRegistrySecretArn": "", "SchemaRegistryCaSecretArn": ""}
-    parameters = {**EVERYTHING, **local, "StreamArns": stream, "TopicName": "everything"}
+    parameters = {**EVERYTHING, "TableArns": to_table_arn(stream), "TopicName": "everything"}
     remove("everything")
     made = account.deploy("everything", parameters)
-    statements = {
-        "Secrets",
-        "SecretsKey",
-        "TableKeys",
-        "OwnKey",
-        "NetworkInterfaces",
-        "NoNetworkInterfacesFromCode",
-        "Traces",
-    }
+    account.attach("everything", stream, **ATTACHED)
+    statements = {"Secrets", "SecretsKey", "TableKeys", "OwnKey", "NetworkInterfaces", "NoNetworkInterfacesFromCode"}
     check(account, made, parameters, statements)
-    function = account.read_function(made.function)
-    assert (function["MemorySize"], function["Timeout"]) == (1024, 120)
-    assert function["TracingConfig"]["Mode"] == "Active"
-    assert function["Environment"]["Variables"]["POWERTOOLS_TRACE_DISABLED"] == "false"
+    assert account.read_function(made.function)["MemorySize"] == 1024
     mapping = account.read_mappings(made)[stream]
-    assert (mapping["BatchSize"], mapping["ParallelizationFactor"], mapping["MaximumRetryAttempts"]) == (500, 2, 10)
+    numbers = ("BatchSize", "MaximumBatchingWindowInSeconds", "ParallelizationFactor", "MaximumRecordAgeInSeconds")
+    assert [mapping[number] for number in numbers] == [500, 1, 2, 3600]
+    assert mapping["StartingPosition"] == "TRIM_HORIZON"
+    assert mapping["State"] == "Disabled"
+    assert mapping["DestinationConfig"]["OnFailure"]["Destination"].endswith(made.outputs["FailureBucketName"])
     groups = account.stack.clients.logs.describe_log_groups(logGroupNamePrefix="/aws/lambda/everything")["logGroups"]
-    assert [(group["retentionInDays"], group["kmsKeyId"]) for group in groups] == [(7, EVERYTHING["KmsKeyArn"])] * 4
+    assert [(group["retentionInDays"], group["kmsKeyId"]) for group in groups] == [(7, KEY)] * 4

@@ -20,7 +20,7 @@ def test_redrive__sends_what_still_stands(
     name = topic()
     ((table, stream),) = account.make_tables(1).items()
     remove("redrive")
-    made = account.deploy("redrive", {"TopicName": name, "StreamArns": stream, "KafkaCompression": "none"})
+    made = account.deploy_with("redrive", [stream], {"TopicName": name, "KafkaCompression": "none"})
     bucket, prefix = made.outputs["FailureBucketName"], f"dead-letters/{table}/"
     large = [f"feature_{number}" for number in range(200)]
     limit_size(name, 1000)

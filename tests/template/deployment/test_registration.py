@@ -44,8 +44,7 @@ def test_registration__follows_the_schema(
     name = topic()
     remove("registration")
     versions = f"{account.stack.registry}/subjects/{name}-value/versions"
-    (stream,) = account.make_tables(1).values()
-    parameters = {"TopicName": name, "StreamArns": stream}
+    parameters = {"TopicName": name}
     first = account.deploy("registration", parameters)
     assert read_json(versions) == [1]
 
@@ -73,8 +72,7 @@ def test_registration__follows_the_parameter(
     """Another SchemaFile is registered, and the functions write with it; the former one has its id again."""
     name = topic()
     remove("schema-file")
-    (stream,) = account.make_tables(1).values()
-    parameters = {"TopicName": name, "StreamArns": stream}
+    parameters = {"TopicName": name}
     found = []
     for file in ("feature_trigger.avsc", "feature_trigger_v2.avsc", "feature_trigger.avsc"):
         made = account.deploy("schema-file", parameters | {"SchemaFile": file})
@@ -98,8 +96,7 @@ def test_registration__breaks_no_reader_whatever_the_registry_allows(
     former["fields"].append({"name": "note", "type": "string"})
     versions = f"{account.stack.registry}/subjects/{subject}/versions"
     requests.post(versions, json={"schema": json.dumps(former)}, timeout=10).raise_for_status()
-    (stream,) = account.make_tables(1).values()
     reason = "With version 1, its events cannot be read: note is not written and has no default"
     with pytest.raises(LocalError, match=reason):
-        account.deploy("breaking", {"TopicName": name, "StreamArns": stream})
+        account.deploy("breaking", {"TopicName": name})
     assert read_json(versions) == [1]

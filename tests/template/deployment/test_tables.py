@@ -1,77 +1,183 @@
-"""Tables, own and existing, and their streams: made, read, left and removed as the parameters say."""
+"""Own and existing tables: created, attached, detached and left behind as the parameters say."""
 
 import json
+import subprocess
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
+from botocore.exceptions import ClientError
 
-from local.application.deployment import APPLICATION
+from local.application.deployment import Deployment
 from local.environment import REGION
 from local.errors import LocalError
-from tests.support.topics import wait_for_topic
+from local.paths import ROOT
+from tests.docs.test_runbook import TABLE_COMMAND, needs_jq
+from tests.support.topics import read_topic, wait_for_topic
 from tests.support.web_client import read_json
-from tests.template.deployment.account import NO_REGISTRY, Account, read_gone
+from tests.template.deployment.account import Account, read_gone, to_table_arn
+
+OWN = {"user_feature_store": "bright_uid", "account_feature_store": "account_pid"}
+"""Name of each own table, without prefix, and its partition key."""
+ALARMS_OF_A_TABLE = ["not invoked", "not read", "on-failure deliveries", "only skipped", "record age"]
 
 
-def test_own_tables__are_made_changed_and_removed(account: Account, topic: Callable[..., str]) -> None:
-    """Without a stream the stack makes the two tables; their writes give events, and the check is good."""
-    name = topic()
-    parameters = {"TopicName": name}
-    made = account.deploy(APPLICATION, parameters)
-    tables = {"user_feature_store": "bright_uid", "account_feature_store": "account_pid"}
-    assert {made.outputs["UserFeatureStoreName"], made.outputs["AccountFeatureStoreName"]} == set(tables)
-    streams = {made.outputs["UserFeatureStoreStreamArn"], made.outputs["AccountFeatureStoreStreamArn"]}
-    assert set(account.read_mappings(made)) == streams
-    registered = read_json(f"{account.stack.registry}/subjects/{name}-value/versions/latest")
-    assert isinstance(registered, dict)
-    assert made.outputs["RegisteredSchemaId"] == str(registered["id"])
+class Application(NamedTuple):
+    """An application with its own tables, to which three existing ones can be attached."""
 
-    for table, key in tables.items():
+    account: Account
+    deployed: Deployment
+    topic: str
+    streams: dict[str, str]
+    """Name and stream of each existing table. The first table has a customer managed key."""
+    key: str
+
+    @property
+    def name(self) -> str:
+        """The name of its stack."""
+        return self.deployed.name
+
+    def write(self, feature: str, *tables: str) -> None:
+        """Write an item with this feature to each existing table, of an entity that is named like its table."""
+        for table in tables:
+            self.account.put(table, "device_id", table, [feature])
+
+    def read_entities(self, number: int) -> list[str]:
+        """Return the entities of the topic's events, once there are so many."""
+        return sorted(event.key.decode() for event in wait_for_topic(self.account.stack.kafka, self.topic, number))
+
+
+@pytest.fixture(scope="module")
+def application(account: Account, topic: Callable[..., str]) -> Iterator[Application]:
+    """An application that nothing is attached to."""
+    name, key = topic(), account.client("kms").create_key()["KeyMetadata"]["Arn"]
+    streams = account.make_tables(3)
+    encryption: Any = {"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": key}
+    account.stack.clients.dynamodb.update_table(TableName=next(iter(streams)), SSESpecification=encryption)
+    parameters = {
+        "TopicName": name,
+        "OwnTables": "true",
+        "TableNamePrefix": "own_",
+        "TableArns": ",".join(map(to_table_arn, streams.values())),
+        "TableKmsKeyArns": key,
+    }
+    yield Application(account, account.deploy("tables", parameters), name, streams, key)
+    account.delete("tables")
+    account.delete_tables("own_")
+
+
+def test_tables__produce_events_while_they_are_attached(application: Application) -> None:
+    """Own tables do from the start, existing ones from their oldest record on, one after the other, until detached."""
+    account, streams = application.account, application.streams
+    own = {f"own_{table}": key for table, key in OWN.items()}
+    for table, key in own.items():
         account.put(table, key, table)
-    events = wait_for_topic(account.stack.kafka, name, 2)
-    assert {event.key.decode() for event in events} == set(tables)
-    assert {int.from_bytes(event.value[1:5]) for event in events} == {registered["id"]}
+    application.write("battery", *streams)  # before anything is attached
+    assert application.read_entities(2) == sorted(own)
+    stacks = {}
+    for number, (table, stream) in enumerate(streams.items(), start=3):
+        stacks[table] = account.attach(application.name, stream)
+        assert application.read_entities(number) == sorted([*own, *list(streams)[: number - 2]])
+    mappings = account.read_mappings(application.deployed)
+    assert set(streams.values()) < set(mappings)
+    assert len(mappings) == len(own) + len(streams)
 
-    report = account.check(APPLICATION)
-    assert report["ok"] is True
-    assert {f"layout of {table}" for table in tables} <= {each["name"] for each in report["checks"]}
-
-    changed = account.deploy(APPLICATION, parameters | {"LogLevel": "DEBUG", "BatchSize": "10"})
-    assert {each["BatchSize"] for each in account.read_mappings(changed).values()} == {10}
-    variables = account.read_function(changed.function)["Environment"]["Variables"]
-    assert (variables["POWERTOOLS_LOG_LEVEL"], variables["SCHEMA_REGISTRY"]) == ("DEBUG", "")
-
-    account.delete(APPLICATION)
-    assert read_gone(account, APPLICATION) == ["function", "log group"]
-    assert set(tables) & set(account.stack.clients.dynamodb.list_tables()["TableNames"]) == set()
-    assert read_json(f"{account.stack.registry}/subjects/{name}-value/versions") == [1]
+    detached, *others = streams
+    account.delete_stack(stacks[detached])
+    assert set(mappings) - set(account.read_mappings(application.deployed)) == {streams[detached]}
+    assert find_alarms(application, detached) == []
+    assert {table: find_alarms(application, table) for table in others} == dict.fromkeys(others, ALARMS_OF_A_TABLE)
+    application.write("signal", detached, *others)
+    assert application.read_entities(7) == sorted([*own, *streams, *others])
+    assert to_stream(account, detached) == streams[detached]
+    assert read_schema_ids(application) == {application.deployed.outputs["RegisteredSchemaId"]}
 
 
-def test_three_streams__each_have_a_mapping(account: Account, topic: Callable[..., str]) -> None:
-    """Events come from every stream; a list in another order changes nothing, and a shorter one ends one mapping."""
-    name = topic()
-    tables = account.make_tables(3)
-    parameters = {"TopicName": name, "StreamArns": ",".join(tables.values())}
-    made = account.deploy("three-streams", parameters)
-    before = account.read_mappings(made)
-    assert set(before) == set(tables.values())
-    assert {(each["BatchSize"], each["MaximumRecordAgeInSeconds"]) for each in before.values()} == {(1000, 82800)}
-    assert "AWS::DynamoDB::Table" not in account.read_types("three-streams")
+def read_schema_ids(application: Application) -> set[str]:
+    """Return the schema ids of all events in the topic."""
+    events = read_topic(application.account.stack.kafka, application.topic)
+    return {str(int.from_bytes(event.value[1:5])) for event in events}
 
-    for table in tables:
-        account.put(table, "device_id", table)
-    events = wait_for_topic(account.stack.kafka, name, 3)
-    assert {event.key.decode() for event in events} == set(tables)
 
-    first, _, third = tables.values()
-    account.deploy("three-streams", parameters | {"StreamArns": f"{third},{first}"})
-    after = account.read_mappings(made)
-    assert {arn: each["UUID"] for arn, each in after.items()} == {arn: before[arn]["UUID"] for arn in (first, third)}
-    alarms = account.alarms.describe_alarms(AlarmNamePrefix="three-streams not read")["MetricAlarms"]
-    assert len(alarms) == len(after)
-    account.delete("three-streams")
-    assert read_gone(account, "three-streams") == ["function", "log group"]
+def find_alarms(application: Application, table: str) -> list[str]:
+    """Return the alarms of an attached table, without the names of application and table."""
+    found = application.account.alarms.describe_alarms(AlarmNamePrefix=f"{application.name} ")["MetricAlarms"]
+    names = [alarm["AlarmName"] for alarm in found if alarm["AlarmName"].endswith(f" {table}")]
+    return sorted(name.removeprefix(f"{application.name} ").rsplit(maxsplit=2)[0] for name in names)
+
+
+def test_check__is_of_the_own_tables_or_of_those_that_the_event_names(application: Application) -> None:
+    """An unknown table fails its check, and with it the report."""
+    own = application.account.check(application.name)
+    assert own["ok"] is True
+    assert find_tables(own) == {f"own_{table}": True for table in OWN}
+    named = application.account.check(application.name, *application.streams)
+    assert named["ok"] is True
+    assert find_tables(named) == dict.fromkeys(application.streams, True)
+    mistaken = application.account.check(application.name, *application.streams, "absent")
+    assert mistaken["ok"] is False
+    assert find_tables(mistaken) == {**dict.fromkeys(application.streams, True), "absent": False}
+
+
+def find_tables(report: Any) -> dict[str, bool]:  # noqa: ANN401 -- JSON
+    """Return the outcome of each table's check."""
+    layouts = "layout of "
+    checks = [each for each in report["checks"] if each["name"].startswith(layouts)]
+    return {each["name"].removeprefix(layouts): each["ok"] for each in checks}
+
+
+@needs_jq
+@pytest.mark.parametrize(("tables", "status"), [((), 0), (("absent",), 1)])
+def test_preflight__is_a_table_by_the_command_of_the_runbook(
+    application: Application, tables: tuple[str, ...], status: int
+) -> None:
+    """The command prints a line per check. Its exit status is not 0 if one failed."""
+    event = f" --event '{json.dumps({'check': True, 'tables': tables})}'" if tables else ""
+    place = f"--stack-name {application.name} --region {REGION}{event}"
+    command = TABLE_COMMAND.replace("--config-env prod", place)
+    done = subprocess.run(  # noqa: S603  # the documentation's own command
+        ["sh", "-c", command],  # noqa: S607
+        env=application.account.to_environment(),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == status, done.stderr
+    *lines, last = done.stdout.splitlines()
+    assert last == json.dumps(not status)
+    names = tables or tuple(f"own_{table}" for table in OWN)
+    outcome = "FAILED" if status else "ok"
+    assert [line.split()[:4] for line in lines if "layout of" in line] == [[outcome, "layout", "of", n] for n in names]
+
+
+def test_table_keys__may_be_used_through_dynamodb(application: Application) -> None:
+    """Every function that reads tables may use their key, but only through DynamoDB."""
+    for role in ("RoleArn", "RedriveRoleArn", "BackfillRoleArn"):
+        statement = application.account.read_statements(application.deployed.outputs[role])["TableKeys"]
+        assert statement["Resource"] == [application.key]
+        assert statement["Condition"]["StringEquals"]["kms:ViaService"][0] == f"dynamodb.{REGION}.amazonaws.com"
+
+
+def test_attachment__to_an_unknown_application_is_one_clear_error(application: Application) -> None:
+    """A misspelled Application fails the attachment, and the error has the name that CloudFormation looked for."""
+    account, stream = application.account, next(iter(application.streams.values()))
+    before = account.read_mappings(application.deployed)
+    with pytest.raises(LocalError, match=r"(?s)^attach-misspelled-.*\bmisspelled-FunctionArn\b.* not found"):
+        account.attach("misspelled", stream)
+    assert account.read_mappings(application.deployed) == before
+    account.delete_attachments("misspelled")
+
+
+def test_application__is_not_deleted_while_a_table_is_attached(application: Application) -> None:
+    """CloudFormation keeps the stack whose exports are imported, so no attachment is left without its function."""
+    account = application.account
+    (stream,) = account.make_tables(1).values()
+    attached = account.attach(application.name, stream)
+    with pytest.raises(ClientError, match=f"is imported by stack {application.name}-"):
+        account.delete_stack(application.name)
+    account.delete_stack(attached)
+    assert account.read_function(application.deployed.function)["State"] == "Active"
 
 
 def test_table_of_another_layout__is_read_once_its_layout_is_deployed(
@@ -80,56 +186,53 @@ def test_table_of_another_layout__is_read_once_its_layout_is_deployed(
     """The check names the table that no layout fits, its records wait, and with a layout their events come."""
     name = topic()
     ((table, stream),) = account.make_tables(1, ("pk", "sk")).items()
-    parameters = {"TopicName": name, "StreamArns": stream}
+    parameters = {"TopicName": name, "TableArns": to_table_arn(stream)}
     remove("another-layout")
-    account.deploy("another-layout", parameters)
+    account.deploy_with("another-layout", [stream], parameters)
     account.stack.clients.tables.Table(table).put_item(
         Item={"pk": "USER#u-1", "sk": "FEATURES#spending", "features": {"age": 34}}
     )
-    without = read_finding(account, "another-layout", f"layout of {table}")
+    without = read_check(account, "another-layout", table)
     assert not without["ok"]
     assert without["detail"].startswith(f"no layout fits the table {table} with the key attributes pk and sk: add one")
 
     layout = {"keys": {"pk": "USER#{entity_id}", "sk": "FEATURES#{resource_name}"}, "entity_type": "user"}
     account.deploy("another-layout", parameters | {"TableLayouts": json.dumps([{**layout, "features": "features"}])})
-    found = read_finding(account, "another-layout", f"layout of {table}")
+    found = read_check(account, "another-layout", table)
     assert found["ok"], found
     assert found["detail"].startswith("gets layout 1 (tables {} with the keys pk and sk)")
     assert [event.key for event in wait_for_topic(account.stack.kafka, name, 1)] == [b"u-1"]
 
 
-def read_finding(account: Account, stack: str, name: str) -> dict[str, Any]:
-    """What one probe of the deployed function's check has found."""
-    (finding,) = [each for each in account.check(stack)["checks"] if each["name"] == name]
-    return dict(finding)
+def read_check(account: Account, stack: str, table: str) -> dict[str, Any]:
+    """Return what the deployed function's check of this table found."""
+    (found,) = [each for each in account.check(stack, table)["checks"] if each["name"] == f"layout of {table}"]
+    return dict(found)
 
 
 @pytest.fixture
-def protected(account: Account) -> Iterator[Callable[[str], tuple[str, str]]]:
-    """The names of a prod stack's own tables; after the test they are removed by hand, as the guide says."""
-    names: list[str] = []
+def own_tables(account: Account) -> Iterator[Callable[[str], set[str]]]:
+    """Give the names of own tables with a prefix, and delete after the test those that their stack has left."""
+    prefixes: list[str] = []
 
-    def name(prefix: str) -> tuple[str, str]:
-        pair = f"{prefix}user_feature_store", f"{prefix}account_feature_store"
-        names.extend(pair)
-        return pair
+    def name(prefix: str) -> set[str]:
+        prefixes.append(prefix)
+        return {f"{prefix}{table}" for table in OWN}
 
     yield name
-    dynamodb = account.stack.clients.dynamodb
-    for each in set(names) & set(dynamodb.list_tables()["TableNames"]):
-        dynamodb.update_table(TableName=each, DeletionProtectionEnabled=False)
-        dynamodb.delete_table(TableName=each)
+    for prefix in prefixes:
+        account.delete_tables(prefix)
 
 
 def test_first_deployment__can_be_repeated_after_the_registration_failed(
     account: Account,
     topic: Callable[..., str],
+    own_tables: Callable[[str], set[str]],
     remove: Callable[[str], None],
-    protected: Callable[[str], tuple[str, str]],
 ) -> None:
-    """In prod too it leaves neither table nor bucket behind, so that the next one finds no name taken."""
-    tables, clients = set(protected("first_")), account.stack.clients
-    parameters = {"TopicName": topic(), "Stage": "prod", "TableNamePrefix": "first_"}
+    """It leaves neither table nor bucket behind, so that the next one finds no name taken."""
+    tables, clients = own_tables("first_"), account.stack.clients
+    parameters = {"TopicName": topic(), "OwnTables": "true", "TableNamePrefix": "first_"}
     buckets = {each["Name"] for each in clients.s3.list_buckets()["Buckets"]}
     remove("first")
     with pytest.raises(LocalError):
@@ -145,58 +248,38 @@ def test_first_deployment__can_be_repeated_after_the_registration_failed(
     assert {made.outputs["UserFeatureStoreName"], made.outputs["AccountFeatureStoreName"]} == tables
 
 
-def test_own_tables__can_be_read_as_existing_ones_by_the_step_of_the_guide(
+def test_own_tables__are_kept_and_can_be_attached(
     account: Account,
     topic: Callable[..., str],
-    remove: Callable[[str], None],
-    protected: Callable[[str], tuple[str, str]],
+    own_tables: Callable[[str], set[str]],
 ) -> None:
-    """With the former mappings deleted by hand, prod's own tables stay with their streams and are read on."""
-    name, (users, accounts) = topic(), protected("moved_")
-    parameters = {"TopicName": name, "Stage": "prod"}
-    remove("moved")
-    made = account.deploy("moved", {**parameters, "TableNamePrefix": "moved_"})
-    streams = [made.outputs["UserFeatureStoreStreamArn"], made.outputs["AccountFeatureStoreStreamArn"]]
-    former = {each["UUID"] for each in account.read_mappings(made).values()}
-    for mapping in former:
-        account.stack.clients.functions.delete_event_source_mapping(UUID=mapping)
+    """Tables, streams and failure bucket outlive the switch to OwnTables=false, and then the whole stack."""
+    tables, name, dynamodb = own_tables("kept_"), topic(), account.stack.clients.dynamodb
+    parameters = {"TopicName": name, "TableNamePrefix": "kept_"}
+    made = account.deploy("kept", {**parameters, "OwnTables": "true"})
+    former = account.read_mappings(made)
+    assert len(former) == len(tables)
+    arn = to_table_arn(next(iter(former))).rpartition("/")[0]
 
-    account.deploy("moved", {**parameters, "StreamArns": ",".join(streams)})
-    mappings = account.read_mappings(made)
-    assert set(mappings) == set(streams)
-    assert former & {each["UUID"] for each in mappings.values()} == set()
-    for table, key in ((users, "bright_uid"), (accounts, "account_pid")):
-        account.put(table, key, table)
-    assert {event.key.decode() for event in wait_for_topic(account.stack.kafka, name, 2)} == {users, accounts}
+    made = account.deploy("kept", {**parameters, "TableArns": f"{arn}/kept_*", "LogLevel": "DEBUG"})
+    assert account.read_mappings(made) == {}
+    variables = account.read_function(made.function)["Environment"]["Variables"]
+    assert (variables["POWERTOOLS_LOG_LEVEL"], variables["OWN_TABLES"]) == ("DEBUG", "")
+    assert {to_stream(account, table) for table in tables} == set(former)
+    for stream in former:
+        account.attach("kept", stream)
+    for table, key in OWN.items():
+        account.put(f"kept_{table}", key, table)
+    assert {event.key.decode() for event in wait_for_topic(account.stack.kafka, name, 2)} == set(OWN)
 
-
-def test_table_with_a_key_of_its_own__is_read(
-    account: Account, topic: Callable[..., str], remove: Callable[[str], None]
-) -> None:
-    """Its writes give events, and both functions may use its key through DynamoDB."""
-    name, kms = topic(), account.client("kms")
-    key = kms.create_key()["KeyMetadata"]["Arn"]
-    ((table, stream),) = account.make_tables(1).items()
-    account.stack.clients.dynamodb.update_table(
-        TableName=table, SSESpecification={"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": key}
-    )
-    remove("own-key")
-    made = account.deploy("own-key", {"TopicName": name, "StreamArns": stream, "TableKmsKeyArns": key})
-    account.put(table, "device_id", "encrypted")
-    assert [event.key for event in wait_for_topic(account.stack.kafka, name, 1)] == [b"encrypted"]
-    for role in ("RoleArn", "RedriveRoleArn"):
-        statement = account.read_statements(made.outputs[role])["TableKeys"]
-        assert statement["Resource"] in (key, [key])
-        assert statement["Condition"]["StringEquals"]["kms:ViaService"][0] == f"dynamodb.{REGION}.amazonaws.com"
+    account.delete("kept")
+    assert read_gone(account, "kept") == ["function", "log group"]
+    assert tables <= set(dynamodb.list_tables()["TableNames"])
+    bucket = account.stack.clients.s3.head_bucket(Bucket=made.outputs["FailureBucketName"])
+    assert bucket["ResponseMetadata"]["HTTPStatusCode"] == 200
+    assert read_json(f"{account.stack.registry}/subjects/{name}-value/versions") == [1]
 
 
-def test_one_stream_in_prod__leaves_its_failures(account: Account) -> None:
-    """In prod the failure bucket outlives the stack, and a stream of another team is left as it was."""
-    ((table, stream),) = account.make_tables(1).items()
-    made = account.deploy("one-stream", NO_REGISTRY | {"StreamArns": stream, "Stage": "prod", "KafkaAuth": "tls"})
-    assert list(account.read_mappings(made)) == [stream]
-    assert account.read_function(made.function)["Environment"]["Variables"]["KAFKA_AUTH"] == "tls"
-    bucket = made.outputs["FailureBucketName"]
-    account.delete("one-stream")
-    assert account.stack.clients.s3.head_bucket(Bucket=bucket)["ResponseMetadata"]["HTTPStatusCode"] == 200
-    assert account.stack.clients.dynamodb.describe_table(TableName=table)["Table"]["TableStatus"] == "ACTIVE"
+def to_stream(account: Account, table: str) -> str:
+    """Return the ARN of a table's stream."""
+    return account.stack.clients.dynamodb.describe_table(TableName=table)["Table"]["LatestStreamArn"]

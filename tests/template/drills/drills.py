@@ -1,49 +1,43 @@
-"""The drills: what goes wrong in a week, which alarms have to ring, and how they are played."""
+"""The drills: what goes wrong, which alarms have to ring, and how they are played."""
 
-import ast
+import re
 from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Any, NamedTuple
 
-from tests.template.document import STREAMS, read_defaults, read_template
-from tests.template.drills.alarms import Alarm, read_alarms
-from tests.template.drills.cloudwatch import State, Unknowns, evaluate_alarm
+from tests.template.document import STREAMS, Parameters
+from tests.template.drills.alarms import Alarm, read_application_alarms, read_attachment_alarms
+from tests.template.drills.cloudwatch import State, evaluate_alarm
 from tests.template.drills.pipeline_model import (
     DAY,
+    FIRST,
     HOUR,
-    MAPPING,
     MINUTE,
-    STREAM,
-    TABLE,
+    OF_ONE_TABLE,
+    SECOND,
     WEEK,
     Answers,
-    Pipeline,
-    Timeouts,
     Trouble,
     Week,
+    Writes,
+    play_both,
 )
-from tests.template.rule_functions import find_refusals
 
 type Changes = Sequence[tuple[int, State]]
-"""The minutes at which an alarm changes its state, and what it changes to."""
+"""The minutes at which an alarm changes its state, and the new state."""
 
-OWN_TABLES = {"SchemaId": "7"}
-STREAM_OF_ANOTHER = OWN_TABLES | {"StreamArns": STREAMS[0]}
-_, TABLE_NAME, _, STREAM_LABEL = STREAMS[0].split("/")
-MODELLED = {
-    "UserFeatureStore": TABLE,
-    "UserFeaturesMapping": MAPPING,
-    TABLE_NAME: TABLE,
-    STREAM_LABEL: STREAM,
+OWN: Mapping[str, str] = {
+    "UserFeatureStore": FIRST.name,
+    "UserFeaturesMapping": FIRST.mapping,
+    "AccountFeatureStore": SECOND.name,
+    "AccountFeaturesMapping": SECOND.mapping,
 }
-"""What the template's metrics are of -> the same in the model, which has one table."""
-OTHER_TABLE = {"AccountNotReadAlarm", "AccountNotInvokedAlarm"}
+"""Resources of template.yaml -> the same in the model."""
+OF_SECOND = " (other table)"
 
-BUSY, SELDOM = 1.0 * MINUTE, 3.0 * DAY  # seconds between two writes
-DEFAULT, LONGEST = Timeouts(60, 20), Timeouts(900, 890)
+BUSY, SELDOM, NEVER = 1.0 * MINUTE, 3.0 * DAY, 1.0 * WEEK  # seconds between two writes
 SETTLED = 2 * HOUR // MINUTE  # after a deployment
-UNKNOWNS = [Unknowns(*each) for each in product((False, True), repeat=len(Unknowns._fields))]
-AFTERNOON = DAY + 14 * HOUR + 137  # in the midst of a period
+AFTERNOON = DAY + 14 * HOUR + 137
 
 
 class Drill(NamedTuple):
@@ -52,36 +46,59 @@ class Drill(NamedTuple):
     words: str
     rings: tuple[str, ...]
     troubles: tuple[Trouble, ...] = ()
+    writes: Writes = "features"
     seconds_between_writes: float = BUSY
     starts: float = AFTERNOON
     hours: float = 6
-    timeouts: Timeouts = DEFAULT
+    days: int = 3
+    hours_after: float = 0
+    """How long after its end the drill still counts rings."""
     is_deployment: bool = False
+    only_skipped_days: int | None = None
+    """OnlySkippedAlarmDays if the tables are attached only; None for the default, and tables that are also own ones."""
 
     def to_week(self) -> Week:
-        """The week of the model."""
+        """Return the week of the model."""
         ends = self.starts + self.hours * HOUR
-        return Week(frozenset(self.troubles), self.seconds_between_writes, self.starts, ends)
+        return Week(frozenset(self.troubles), self.writes, self.seconds_between_writes, self.starts, ends)
+
+    def read_alarms(self) -> list[Alarm]:
+        """Return the alarms that are played."""
+        days = self.only_skipped_days
+        return read_every_alarm(None if days is None else {"OnlySkippedAlarmDays": str(days)})
+
+    def is_of_one_table(self) -> bool:
+        """Return whether only the first table has the troubles."""
+        return bool(OF_ONE_TABLE & {*self.troubles})
 
 
-NEVER = 2.0 * WEEK
 DRILLS = (
     Drill("all is well: an item every minute", ()),
-    Drill("all is well: an item every three days", (), seconds_between_writes=SELDOM),
+    Drill("all is well: an item every three days", (), seconds_between_writes=SELDOM, days=7),
     Drill("all is well: no item", (), seconds_between_writes=NEVER),
-    Drill("all is well: the first hours of a deployment", (), starts=0, is_deployment=True),
+    Drill("all is well: the first hours of a deployment", (), starts=0, days=1, is_deployment=True),
+    Drill("all is well: nothing but deletions for three days", (), writes="deletions", hours=72, days=6),
+    Drill("all is well: many other items, and some with features once a day", (), writes="features once a day", days=7),
+    Drill(
+        "all is well: many other items, and some with features once a week; `OnlySkippedAlarmDays` 7",
+        (),
+        writes="features once a week",
+        days=15,
+        only_skipped_days=7,
+    ),
+    Drill("Kafka is away for five minutes", (), ("Kafka is away",), hours=5 / 60, hours_after=2),
     Drill("Kafka is away", ("undelivered",), ("Kafka is away",)),
     Drill(
-        "Kafka is away; `Timeout` 900, `DeliveryTimeoutMs` 890000",
-        ("undelivered", "iterator age"),
+        "Kafka is away for two days",
+        ("undelivered", "record age", "iterator age", "on-failure deliveries"),
         ("Kafka is away",),
-        timeouts=LONGEST,
+        hours=48,
+        days=4,
     ),
-    Drill("Kafka is away for two days", ("undelivered", "on-failure deliveries"), ("Kafka is away",), hours=48),
     Drill("Kafka is away at the first deployment", ("undelivered",), ("Kafka is away",), starts=0, is_deployment=True),
-    Drill("the mapping is disabled", ("not read", "not invoked"), ("not enabled",)),
+    Drill("the mapping is disabled", ("not read",), ("not enabled",)),
     Drill("the mapping is disabled, and no item", ("not read",), ("not enabled",), seconds_between_writes=NEVER),
-    Drill("the role lost its access to the stream", ("not read", "not invoked"), ("no access to the stream",)),
+    Drill("the role lost its access to the stream", ("not read",), ("no access to the stream",)),
     Drill(
         "the role lost its access to the bucket, and one record is bad",
         ("undelivered",),
@@ -92,12 +109,21 @@ DRILLS = (
     Drill("a setting, a permission or the topic is wrong", ("errors",), ("misconfigured",)),
     Drill("Lambda cannot start the function", ("not invoked",), ("cannot start",)),
     Drill("throttled", ("throttles",), ("throttled",)),
-    Drill("too slow", ("iterator age",), ("too slow",)),
+    Drill("too slow", ("record age", "iterator age"), ("too slow",)),
+    Drill(
+        "the writers store other items than before, for three days",
+        ("only skipped",),
+        ("other items",),
+        hours=72,
+        days=6,
+    ),
+    Drill("the writers store no features, for three days", ("only skipped",), ("no features",), hours=72, days=6),
     Drill(
         "Kafka is away for two days, and on-failure deliveries are refused",
         ("undelivered", "dropped events"),
         ("Kafka is away", "bucket refuses"),
         hours=48,
+        days=4,
     ),
 )
 
@@ -110,50 +136,55 @@ class Rung(NamedTuple):
     is_sure: bool
     """It rings whatever AWS leaves open."""
     is_over: bool
-    """It is off again at the week's end."""
+    """It is off again at the end."""
 
 
-def read_every_alarm(**changes: Mapping[str, Any]) -> list[Alarm]:
-    """The alarms on own tables and on the stream of an existing one, as the model has their metrics' names."""
-    found: dict[str, Alarm] = {}
-    for parameters in (OWN_TABLES, STREAM_OF_ANOTHER):
-        found |= read_alarms(parameters, **changes)
-    return [to_modelled(alarm) for name, alarm in found.items() if name not in OTHER_TABLE]
+def read_every_alarm(attachment: Parameters | None = None, **changes: Mapping[str, Any]) -> list[Alarm]:
+    """Return the alarms of the application and of two attachments, on the model's metrics.
+
+    Args:
+        attachment: parameters of table.yaml, if the tables are no own tables.
+        changes: other properties, by the alarm's logical id.
+
+    """
+    application = [to_modelled(alarm, OWN) for alarm in read_application_alarms(**changes)]
+    alarms = [alarm for alarm in application if attachment is None or not alarm.id.startswith("OwnTables")]
+    for table, stream in zip((FIRST, SECOND), STREAMS, strict=True):
+        attached = read_attachment_alarms({**(attachment or {}), "StreamArn": stream}, **changes)
+        resources = {stream.split("/")[1]: table.name, "Mapping": table.mapping}
+        alarms += [to_modelled(alarm, resources, of_second=table is SECOND) for alarm in attached]
+    return alarms
 
 
-def to_modelled(alarm: Alarm) -> Alarm:
-    """The alarm on the model's metrics; one of a table is named without it."""
+def to_modelled(alarm: Alarm, resources: Mapping[str, str], *, of_second: bool = False) -> Alarm:
+    """Return the alarm on the model's metrics, its name without the first table's."""
     series = {}
     for name, each in alarm.series.items():
         namespace, metric, dimensions = each.metric
-        modelled = tuple((key, MODELLED.get(value, value)) for key, value in dimensions)
+        modelled = tuple((key, resources.get(value, value)) for key, value in dimensions)
         series[name] = each._replace(metric=(namespace, metric, modelled))
-    return alarm._replace(name=alarm.name.partition(" from ")[0], series=series)
+    name = re.sub(r" (from|of) .*", "", alarm.name)
+    return alarm._replace(name=name + OF_SECOND * of_second, series=series)
 
 
 def play(drill: Drill, alarms: Sequence[Alarm]) -> dict[str, Rung]:
-    """The alarms that ring while something is wrong, with every answer to what AWS leaves open.
+    """Return the alarms that ring while something is wrong, with every answer to what AWS leaves open.
 
-    An answer but how fast Lambda retries is about one alarm, so the others need no combinations.
+    Each answer except how fast Lambda retries concerns one alarm, so the others need no combinations.
     """
     played: dict[str, list[Changes]] = {alarm.name: [] for alarm in alarms}
-    for slowly, others in product((False, True), repeat=2):
+    until = drill.days * DAY
+    for slowly, others in product((False, True) if drill.troubles else (False,), (False, True)):
         answers = Answers(*(others for _ in Answers._fields))._replace(retries_slowly=slowly)
-        metrics = Pipeline(drill.to_week(), drill.timeouts, answers).run()
+        metrics = play_both(drill.to_week(), answers, until)
         for alarm in alarms:
-            for unknowns in UNKNOWNS if is_open(alarm) else UNKNOWNS[:1]:
-                played[alarm.name].append(list(evaluate_alarm(alarm, metrics, WEEK // MINUTE, unknowns)))
+            played[alarm.name].append(list(evaluate_alarm(alarm, metrics, until // MINUTE)))
     rung = {name: to_rung(drill, each) for name, each in played.items()}
     return {name: each for name, each in rung.items() if each is not None}
 
 
-def is_open(alarm: Alarm) -> bool:
-    """Whether it is of a kind of which AWS leaves something open."""
-    return not isinstance(alarm.expression, ast.Name)
-
-
 def to_rung(drill: Drill, played: Sequence[Changes]) -> Rung | None:
-    """All the times that the drill was played, in one; None where the alarm never rang."""
+    """Combine all the times that the drill was played; None if the alarm never rang."""
     firsts = [rings[0] for rings in (find_rings(drill, changes) for changes in played) if rings]
     if not firsts:
         return None
@@ -162,28 +193,17 @@ def to_rung(drill: Drill, played: Sequence[Changes]) -> Rung | None:
 
 
 def find_rings(drill: Drill, changes: Changes) -> list[int]:
-    """The minutes from the trouble's start to each time that an alarm rings while it lasts.
+    """Return the minutes from the trouble's start to each time that an alarm rings while it lasts.
 
-    Of the first hours after a deployment only in its drill.
+    An alarm that is off again within hours of the deployment counts in the drill of a deployment only.
     """
     start = int(drill.starts // MINUTE)
-    lasts = range(int(drill.hours * HOUR // MINUTE) + 1)
+    lasts = range(int((drill.hours + drill.hours_after) * HOUR // MINUTE) + 1)
+    ends = [*(minute for minute, _ in changes[1:]), drill.days * DAY]
     return [
         minute - start
-        for minute, state in changes
+        for (minute, state), end in zip(changes, ends, strict=False)
         if state == "ALARM"
-        and (drill.is_deployment or minute > SETTLED)
+        and (drill.is_deployment or end > SETTLED)
         and (not drill.troubles or minute - start in lasts)
-    ]
-
-
-def read_timeouts() -> list[Timeouts]:
-    """Every pair of timeouts that the template's rules allow."""
-    template = read_template()
-    values = {**read_defaults(template), "KafkaBrokerUrl": "b:9092", "SchemaId": "7"}
-    functions, deliveries = (template["Parameters"][name]["AllowedValues"] for name in ("Timeout", "DeliveryTimeoutMs"))
-    return [
-        Timeouts(function, delivery / 1000)
-        for function, delivery in product(functions, deliveries)
-        if not find_refusals(template, values | {"Timeout": str(function), "DeliveryTimeoutMs": str(delivery)})
     ]

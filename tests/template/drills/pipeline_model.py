@@ -1,12 +1,14 @@
-"""A plain model of what Lambda, its mapping, the function, DynamoDB and S3 count in a week.
+"""A plain model of what Lambda, the mappings and the function count.
 
-It has one stream with one shard. Which metric exists when is AWS's:
-https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html (Lambda and its mappings)
-https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/metrics-dimensions.html
-https://docs.aws.amazon.com/AmazonS3/latest/userguide/metrics-dimensions.html
+Two tables have a stream with one shard each, and share the function. AWS's page says which metric exists when:
+https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
+A mapping counts the events of every attempt that failed, since the page counts events with which Lambda "tried to
+invoke" the function.
 """
 
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Mapping
+from functools import cache
 from itertools import islice
 from typing import Literal, NamedTuple
 
@@ -21,11 +23,31 @@ type Trouble = Literal[
     "Kafka is away",
     "misconfigured",
     "no access to the stream",
+    "no features",
     "not enabled",
     "one record is bad",
+    "other items",
     "throttled",
     "too slow",
 ]
+OF_ONE_TABLE: frozenset[Trouble] = frozenset(
+    {
+        "every record is bad",
+        "no access to the stream",
+        "no features",
+        "not enabled",
+        "one record is bad",
+        "other items",
+        "too slow",
+    }
+)
+"""The troubles that only one of the two tables has."""
+
+type Reason = Literal["other_item", "no_features", "remove"]
+type Kind = Literal["features", "bad"] | Reason
+"""What the function makes of a record: an event, a dead letter, or a skip for this reason."""
+type Writes = Literal["features", "deletions", "features once a day", "features once a week"]
+"""What the writers do: write features, delete items for a time, or write few features among many other items."""
 
 MINUTE = 60
 HOUR = 60 * MINUTE
@@ -33,195 +55,230 @@ DAY = 24 * HOUR
 WEEK = 7 * DAY
 RECORD_AGE = 23 * HOUR  # MaximumRecordAgeSeconds
 DEAD_LETTER_LIMIT = 100
+DELIVERY_SECONDS = 20  # of waiting for Kafka
 BATCH = 1000
+REASONS: tuple[Reason, ...] = ("other_item", "no_features", "remove")
 FIRST_READ = 5 * MINUTE  # a new mapping reads after some minutes
+FEATURE_HOURS = (1, 23, 2, 20, 0, 22, 5)
+"""The hour of each day at which a table with features once a day has them: up to 46 hours apart."""
+
+KINDS: Mapping[Trouble | Writes, Kind] = {
+    "every record is bad": "bad",
+    "other items": "other_item",
+    "no features": "no_features",
+    "deletions": "remove",
+}
+"""Trouble or habit -> what is written while it lasts."""
 
 
-TABLE, MAPPING, STREAM = "table", "mapping", "stream"  # stand for the deployment's own names
+class Table(NamedTuple):
+    """A table and its mapping."""
+
+    name: str
+    mapping: str
 
 
-def to_name(namespace: str, name: str, **dimensions: str) -> Name:
-    """A metric's name, as the alarms have it."""
-    return namespace, name, tuple(sorted(dimensions.items()))
-
-
-def of_function(name: str) -> Name:
-    """One of Lambda's metrics of the function."""
-    return to_name("AWS/Lambda", name, FunctionName="FeatureEventsFunction")
-
-
-def of_service(name: str) -> Name:
-    """One of the function's own."""
-    return to_name("FeatureEvents", name, service=STACK)
-
-
-WRITTEN = to_name("AWS/DynamoDB", "ConsumedWriteCapacityUnits", TableName=TABLE)
-REQUESTED = to_name(
-    "AWS/DynamoDB", "SuccessfulRequestLatency", TableName=TABLE, StreamLabel=STREAM, Operation="GetRecords"
-)
-POLLED = to_name("AWS/Lambda", "PolledEventCount", EventSourceMappingUUID=MAPPING)
-INVOKED, FAILED, THROTTLED = map(of_function, ("Invocations", "Errors", "Throttles"))
-ITERATOR_AGE, DROPPED = map(of_function, ("IteratorAge", "DestinationDeliveryFailures"))
-OWN = ("RecordsUndelivered", "DeadLetters", "DeadLetterLimitReached")  # those that alarms are on
-UNDELIVERED, DEAD_LETTERS, LIMIT_REACHED = map(of_service, OWN)
-PUT = to_name("AWS/S3", "PutRequests", BucketName="FailureBucket", FilterId="on-failure")
-
-
-class Timeouts(NamedTuple):
-    """How long the function may take, and how long it waits for Kafka, in seconds."""
-
-    function: float
-    delivery: float
+FIRST, SECOND = Table("first", "mapping of first"), Table("second", "mapping of second")
 
 
 class Answers(NamedTuple):
-    """What AWS's documentation leaves open of Lambda and S3: drills are played with each answer."""
+    """What AWS's documentation leaves open: drills are played with each answer."""
 
     reads_on: bool
-    """Lambda polls a shard also while a batch of it waits to be tried again."""
-    counts_refused_puts: bool
-    """S3 counts a request that it refuses as a PutRequest."""
+    """Lambda polls a shard also while a batch of it waits to be retried."""
     retries_the_batch: bool
-    """Lambda tries the very same records again, without those that came meanwhile."""
+    """Lambda retries exactly the same records, without those that arrived meanwhile."""
+    counts_every_failure: bool
+    """FailedInvokeEventCount includes throttled invocations and those that raised."""
+    ages_every_attempt: bool
+    """IteratorAge has a point for an invocation that raised or could not begin."""
     retries_slowly: bool
-    """Lambda waits five minutes before it tries a batch again, not a second."""
+    """Lambda waits five minutes before it retries a batch, not a second."""
 
 
 class Week(NamedTuple):
-    """What happens: how often an item is written, and from when to when something is wrong."""
+    """What happens: how often an item is written, and from when to when something is different."""
 
     troubles: frozenset[Trouble]
+    writes: Writes
     seconds_between_writes: float
     starts: float
     ends: float
+
+    def is_on(self, now: float) -> bool:
+        """Return whether something is different at this time."""
+        return self.starts <= now < self.ends
+
+    def find_kind(self, now: float) -> Kind:
+        """Return what is written at this time."""
+        is_first = now - self.seconds_between_writes < self.starts <= now
+        if "one record is bad" in self.troubles and is_first:
+            return "bad"
+        if self.is_on(now):
+            for trouble, kind in KINDS.items():
+                if trouble in self.troubles or trouble == self.writes:
+                    return kind
+        day, second = divmod(now, DAY)
+        is_due = day % 7 == 0 or self.writes == "features once a day"
+        is_hour = int(second // HOUR) == FEATURE_HOURS[int(day % 7)]
+        is_rare = self.writes in {"features once a day", "features once a week"}
+        return "other_item" if is_rare and not (is_due and is_hour) else "features"
 
 
 class Record(NamedTuple):
     """A write in the stream."""
 
     written: float
-    is_bad: bool
+    kind: Kind
 
 
 class Pipeline:
-    """The stream and the function at one time of the week."""
+    """One table's stream, its mapping and the function at one time of the week."""
 
-    def __init__(self, week: Week, timeouts: Timeouts, answers: Answers) -> None:
+    def __init__(self, table: Table, week: Week, answers: Answers, metrics: Metrics) -> None:
+        self.table = table
         self.week = week
-        self.timeouts = timeouts
         self.answers = answers
-        self.metrics = Metrics()
+        self.metrics = metrics
         self.records: deque[Record] = deque()
         self.now = 0.0
         self.next_write = week.seconds_between_writes
-        self.dead_lettered = 0
+        self.dead_lettered = 0.0
         self.retried = 0
 
-    def run(self, until: float = WEEK) -> Metrics:
-        """Plays the week, or its beginning."""
+    def run(self, until: float) -> None:
+        """Play the time until then."""
         while self.now < until:
             self.write()
             if self.has("not enabled") or self.has("no access to the stream") or self.now < FIRST_READ:
                 self.now += MINUTE
                 continue
-            self.read(self.now)
+            self.count_of_mapping("PolledEventCount", len(self.records), self.now)
             self.send_to_failure_destination()
             self.wait(self.invoke() if self.records else MINUTE)
-        return self.metrics
 
     def has(self, trouble: Trouble) -> bool:
-        """Whether something is wrong now."""
-        return trouble in self.week.troubles and self.week.starts <= self.now < self.week.ends
+        """Return whether this is wrong now."""
+        return trouble in self.week.troubles and self.week.is_on(self.now)
 
     def write(self) -> None:
-        """Items are written, whatever becomes of their records."""
+        """Write the items that are due, whatever happens to their records."""
         while self.next_write <= self.now:
-            is_first = self.next_write - self.week.seconds_between_writes < self.week.starts <= self.next_write
-            is_bad = self.has("every record is bad") or (is_first and "one record is bad" in self.week.troubles)
-            self.records.append(Record(self.next_write, is_bad))
-            self.put(WRITTEN, 1, self.next_write)
+            self.records.append(Record(self.next_write, self.week.find_kind(self.next_write)))
             self.next_write += self.week.seconds_between_writes
 
-    def read(self, at: float) -> None:
-        """The mapping polls the shard, which the mapping and DynamoDB count."""
-        self.put(POLLED, len(self.records), at)
-        self.put(REQUESTED, 5, at)
-
     def wait(self, seconds: float) -> None:
-        """Time passes; Lambda may poll meanwhile."""
+        """Let time pass; Lambda may poll meanwhile."""
         if self.answers.reads_on:
             for minute in range(1, int(seconds // MINUTE)):
-                self.read(self.now + minute * MINUTE)
+                self.count_of_mapping("PolledEventCount", 0, self.now + minute * MINUTE)
         self.now += seconds
 
     def send_to_failure_destination(self) -> None:
-        """What is too old goes to the bucket, or is lost."""
+        """Move records that are too old to the bucket; if it refuses them, they are lost."""
         before = len(self.records)
         while self.records and self.records[0].written < self.now - RECORD_AGE:
             self.records.popleft()
-        if len(self.records) == before:
-            return
-        refused = self.has("bucket refuses")
-        if refused:
-            self.put(DROPPED, 1, self.now)
-        if not refused or self.answers.counts_refused_puts:
-            self.put(PUT, 1, self.now)
+        gone = before - len(self.records)
+        if gone and self.has("bucket refuses"):
+            self.count_of_function("DestinationDeliveryFailures", 1, self.now)
+        elif gone:
+            self.count_of_mapping("OnFailureDestinationDeliveredEventCount", gone, self.now)
 
     def invoke(self) -> float:
-        """Lambda tries to have a batch handled; how long until it polls or tries again, in seconds."""
+        """Pass a batch to the function; return the seconds until Lambda polls or retries."""
         pause = 5.0 * MINUTE if self.answers.retries_slowly else 1.0
+        batch = min(len(self.records), self.retried or (1 if self.has("too slow") else BATCH))
         if self.has("throttled"):
-            self.put(THROTTLED, 1, self.now)
+            self.count_of_function("Throttles", 1, self.now)
+            self.fail(batch, is_certain=False)
             return pause
         if self.has("cannot start"):
+            self.fail(batch, is_certain=True)
             return pause
-        self.put(INVOKED, 1, self.now)
+        self.emit(self.now, RecordAge=(self.now - self.records[0].written) * 1000)
         if self.has("misconfigured"):
-            self.put(FAILED, 1, self.now)
+            self.count_of_function("Errors", 1, self.now)
+            self.fail(batch, is_certain=False)
             return 1 + pause
-        batch = min(len(self.records), self.retried or (1 if self.has("too slow") else BATCH))
         took, done = self.handle(batch)
         ended = self.now + took
-        self.put(ITERATOR_AGE, (ended - self.records[batch - 1].written) * 1000, ended)
+        self.count_of_function("IteratorAge", (ended - self.records[batch - 1].written) * 1000, ended)
+        if done < batch:
+            self.count_of_mapping("FailedInvokeEventCount", batch - done, ended)
         for _ in range(done):
             self.records.popleft()
         self.retried = batch - done if self.answers.retries_the_batch else 0
         return took + (pause if done < batch else 0)
 
+    def fail(self, batch: int, *, is_certain: bool) -> None:
+        """Count an invocation that raised or could not begin."""
+        if is_certain or self.answers.counts_every_failure:
+            self.count_of_mapping("FailedInvokeEventCount", batch, self.now)
+        if self.answers.ages_every_attempt:
+            age = (self.now - self.records[batch - 1].written) * 1000
+            self.count_of_function("IteratorAge", age, self.now)
+
     def handle(self, batch: int) -> tuple[float, int]:
-        """The function's part: how long it takes, and how many records it is done with."""
-        if self.has("Kafka is away"):
-            took = min(self.timeouts.delivery, self.timeouts.function - 5)
-            self.emit(self.now + took, batch)
-            return took, 0
-        if self.has("too slow"):
-            took = batch * 2 * self.week.seconds_between_writes
-            self.emit(self.now + took, 0)
-            return took, batch
-        done = dead = delivered = 0
+        """Play the function: return how long it takes, and how many records it settles."""
+        settled: Counter[Kind] = Counter()
         for record in islice(self.records, batch):
-            if not record.is_bad:
-                delivered += 1
-            elif self.has("bucket refuses") or self.dead_lettered >= DEAD_LETTER_LIMIT:
+            if self.is_stopped_by(record, settled["bad"]):
                 break
-            else:
-                dead += 1
-                self.dead_lettered += 1
-            done += 1
-        if delivered:
-            self.dead_lettered = 0
-        limited = done < batch and not self.has("bucket refuses")
-        if limited and not done:
-            self.put(FAILED, 1, self.now)
-        self.emit(self.now + 1, batch - done, dead=dead, limited=limited)
-        return 1, done
+            settled[record.kind] += 1
+        done = settled.total()
+        is_limit = done < batch and not self.has("Kafka is away") and not self.has("bucket refuses")
+        if is_limit and not done:
+            self.count_of_function("Errors", 1, self.now)
+        self.dead_lettered = max(0.0, self.dead_lettered + settled["bad"] - settled["features"] / 10)
+        took = 1.0
+        if self.has("Kafka is away") and done < batch:
+            took = DELIVERY_SECONDS
+        elif self.has("too slow"):
+            took = batch * 2 * self.week.seconds_between_writes
+        self.emit_outcome(self.now + took, settled, undelivered=batch - done, is_limit=is_limit)
+        return took, done
 
-    def emit(self, at: float, undelivered: int, *, dead: int = 0, limited: bool = False) -> None:
-        """The function's own figures, of which it emits zeros too; see `feature_events.metrics.Figures.measure`."""
-        self.put(UNDELIVERED, undelivered, at)
-        self.put(DEAD_LETTERS, dead, at)
-        self.put(LIMIT_REACHED, int(limited), at)
+    def is_stopped_by(self, record: Record, dead: int) -> bool:
+        """Return whether this record cannot be settled now."""
+        if record.kind == "features":
+            return self.has("Kafka is away")
+        if record.kind == "bad":
+            return self.has("bucket refuses") or self.dead_lettered + dead >= DEAD_LETTER_LIMIT
+        return False
 
-    def put(self, metric: Name, value: float, at: float) -> None:
-        """A point of a metric."""
-        self.metrics.put(metric, at, value)
+    def emit_outcome(self, at: float, settled: Counter[Kind], *, undelivered: int, is_limit: bool) -> None:
+        """Emit the figures of a batch that was handled, zeros included."""
+        self.emit(at, EventsDelivered=settled["features"], RecordsUndelivered=undelivered, DeadLetters=settled["bad"])
+        self.metrics.put(to_name("FeatureEvents", "DeadLetterLimitReached", service=STACK), at, is_limit)
+        for reason in REASONS:
+            name = to_name("FeatureEvents", "RecordsSkipped", service=STACK, table=self.table.name, reason=reason)
+            self.metrics.put(name, at, settled[reason])
+
+    def emit(self, at: float, **figures: float) -> None:
+        """Emit figures of the function for the table and for the service; see `feature_events.metrics`."""
+        for name, value in figures.items():
+            self.metrics.put(to_name("FeatureEvents", name, service=STACK), at, value)
+            self.metrics.put(to_name("FeatureEvents", name, service=STACK, table=self.table.name), at, value)
+
+    def count_of_function(self, name: str, value: float, at: float) -> None:
+        """Add a point of one of Lambda's metrics of the function."""
+        self.metrics.put(to_name("AWS/Lambda", name, FunctionName="FeatureEventsFunction"), at, value)
+
+    def count_of_mapping(self, name: str, value: float, at: float) -> None:
+        """Add a point of one of Lambda's metrics of the table's mapping."""
+        self.metrics.put(to_name("AWS/Lambda", name, EventSourceMappingUUID=self.table.mapping), at, value)
+
+
+@cache
+def to_name(namespace: str, name: str, **dimensions: str) -> Name:
+    """Return a metric's name, as the alarms have it."""
+    return namespace, name, tuple(sorted(dimensions.items()))
+
+
+def play_both(week: Week, answers: Answers, until: float) -> Metrics:
+    """Return what is counted for both tables, of which only the first has the troubles of one table."""
+    metrics = Metrics()
+    Pipeline(FIRST, week, answers, metrics).run(until)
+    Pipeline(SECOND, week._replace(troubles=week.troubles - OF_ONE_TABLE), answers, metrics).run(until)
+    return metrics

@@ -15,7 +15,6 @@ from feature_events.events.codec import Codec
 from feature_events.events.details import EventDetails
 from feature_events.events.message import Message
 from feature_events.events.schema import SHIPPED_SCHEMA, read_shipped_schema
-from feature_events.settings import HeadersMode
 from tests.support.avro import read_avro
 from tests.support.backfills import STARTED_MS, MemoryTable, to_plan, to_scanned
 from tests.support.doubles import FakeClock, FakeDeadLetters, FakePublisher
@@ -33,14 +32,13 @@ class Announcement:
         self,
         *items: Any,  # noqa: ANN401  # an item
         plan: Plan | None = None,
-        headers: HeadersMode = "cloudevents",
         codec: Codec = CODEC,
     ) -> None:
         self.table = MemoryTable(*items)
         self.publisher = FakePublisher(message_max_bytes=1000)
         self.letters = FakeDeadLetters()
         self.clock = FakeClock()
-        pipeline = to_pipeline(self.publisher, self.letters, headers=headers)._replace(codec=codec)
+        pipeline = to_pipeline(self.publisher, self.letters)._replace(codec=codec)
         self.announcer = Announcer(plan or to_plan(), pipeline, self.table, 20.0)
 
     def announce(self) -> Announced:
@@ -93,13 +91,6 @@ def test_announce__sends_the_event_of_each_item() -> None:
     headers = [dict(message.headers) for message in run.publisher.log]
     assert [each["ce_id"].decode() for each in headers] == [first["event_id"], second["event_id"]]
     assert all(each["ce_backfill"] == b"true" and "ce_sequence" not in each for each in headers)
-
-
-def test_announce__sends_no_headers_where_none_are_wanted() -> None:
-    """EVENT_HEADERS=none holds for a backfill too."""
-    run = Announcement(to_scanned(), headers="none")
-    run.announce()
-    assert [message.headers for message in run.publisher.log] == [[]]
 
 
 def test_announce__sends_again_what_changed_meanwhile_until_nothing_does() -> None:

@@ -166,5 +166,5 @@ def test_work__emits_what_kafka_acknowledged(
     segment = Segment(*users(1, 2), to_scanned("user-3", item={}))
     segment.work(to_plan(dry_run=dry_run))
     expected = {"ItemsScanned": 3, "EventsDelivered": delivered, "EventsAgain": 0}
-    assert emitted == [(expected, {"no_features": 1})]
+    assert emitted == [(expected, "user_feature_store", {"no_features": 1})]
     assert (segment.progress.delivered, len(segment.sent)) == (2, delivered)

@@ -5,7 +5,6 @@ import pytest
 from feature_events.errors import PoisonRecord
 from feature_events.events.message import Message
 from feature_events.events.schema import SHIPPED_SCHEMA
-from feature_events.settings import HeadersMode
 from tests.support.avro import read_avro
 from tests.support.doubles import FakeDeadLetters, FakePublisher
 from tests.support.messages import to_size
@@ -13,9 +12,9 @@ from tests.support.pipelines import PREFIX, to_pipeline
 from tests.support.records import CREATED, Json, to_item, to_record
 
 
-def message_of(record: Json, headers: HeadersMode = "cloudevents") -> Message:
+def message_of(record: Json) -> Message:
     """The message of a record that has an event."""
-    prepared = to_pipeline(FakePublisher(), FakeDeadLetters(), headers=headers).prepare([record], range(1))
+    prepared = to_pipeline(FakePublisher(), FakeDeadLetters()).prepare([record], range(1))
     if prepared.bad:
         raise prepared.bad[0]
     return prepared.messages[0]
@@ -50,16 +49,10 @@ def test_to_message__carries_cloudevents_attributes() -> None:
 
 
 @pytest.mark.parametrize("entity", ["user-1", "användare 🦊"])
-@pytest.mark.parametrize("headers", ["cloudevents", "none"])
-def test_to_message__knows_its_size(entity: str, headers: HeadersMode) -> None:
+def test_to_message__knows_its_size(entity: str) -> None:
     """The size, which waves are measured by, is that of the parts."""
-    message = message_of(to_record(entity=entity), headers)
+    message = message_of(to_record(entity=entity))
     assert message.size == to_size(message.key, message.value, message.headers)
-
-
-def test_to_message__has_no_headers_where_none_are_wanted() -> None:
-    """Without headers the message is key and value alone."""
-    assert message_of(to_record(), "none").headers == []
 
 
 def test_to_message__is_dated_by_the_stream() -> None:

@@ -1,6 +1,9 @@
 """How librdkafka is told to authenticate, and when secrets are read."""
 
 import json
+import os
+import subprocess
+import sys
 import threading
 from collections import Counter
 
@@ -12,6 +15,7 @@ from feature_events.deadline import Deadline
 from feature_events.errors import Undelivered
 from feature_events.kafka.authentication import Authentication
 from feature_events.settings import read_settings
+from feature_events.web import tokens as web_tokens
 from tests.support.certificates import CertificateAuthority
 from tests.support.iam import TokenProvider
 
@@ -26,14 +30,11 @@ VALUES = {
         {"certificate": CLIENT.certificate, "privateKey": CLIENT.private_key, "privateKeyPassword": "hidden"}
     ),
     f"{ARN}ca": PEM,
+    f"{ARN}real-ca": CertificateAuthority().certificate,
+    f"{ARN}client": '{"client_id": "me", "client_secret": "hidden", "token_url": "https://idp/token"}',
 }
 PUBLIC = {"ssl.ca.location": certifi.where()}
-SCRAM = {
-    "security.protocol": "SASL_SSL",
-    "sasl.mechanism": "SCRAM-SHA-512",
-    "sasl.username": "alice",
-    "sasl.password": "hidden",
-}
+LOGIN = {"security.protocol": "SASL_SSL", "sasl.username": "alice", "sasl.password": "hidden"}
 MTLS = {
     "security.protocol": "SSL",
     "ssl.certificate.pem": CLIENT.certificate,
@@ -64,7 +65,9 @@ def to_authentication(auth: str, **environ: str) -> Authentication:
     ("auth", "environ", "expected"),
     [
         ("tls", {}, {"security.protocol": "SSL", **PUBLIC}),
-        ("scram", {"KAFKA_SECRET_ARN": f"{ARN}login"}, {**SCRAM, **PUBLIC}),
+        ("plain", {"KAFKA_SECRET_ARN": f"{ARN}login"}, {"sasl.mechanism": "PLAIN", **LOGIN, **PUBLIC}),
+        ("scram", {"KAFKA_SECRET_ARN": f"{ARN}login"}, {"sasl.mechanism": "SCRAM-SHA-512", **LOGIN, **PUBLIC}),
+        ("scram-256", {"KAFKA_SECRET_ARN": f"{ARN}login"}, {"sasl.mechanism": "SCRAM-SHA-256", **LOGIN, **PUBLIC}),
         ("mtls", {"KAFKA_SECRET_ARN": f"{ARN}certificate"}, {**MTLS, **PUBLIC}),
         (
             "tls",
@@ -114,3 +117,47 @@ def test_to_properties__have_a_source_of_tokens(provider: TokenProvider) -> None
     assert (properties["security.protocol"], properties["sasl.mechanism"]) == ("SASL_SSL", "OAUTHBEARER")
     assert properties["oauth_cb"]("")[0].count(".") == 2
     assert provider.given == 1
+
+
+def test_to_properties__fetch_a_token_of_the_client_in_the_secret(
+    reads: Counter[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under `oauth` the token endpoint is asked by the client of the secret, and trusted by the brokers' CA too."""
+    asked = []
+
+    def fetch(self: web_tokens.Tokens) -> web_tokens.Token:
+        asked.append(self.peer.name)
+        return web_tokens.Token("token-1", 60.0)
+
+    monkeypatch.setattr(web_tokens.Tokens, "fetch", fetch)
+    authentication = to_authentication("oauth", KAFKA_SECRET_ARN=f"{ARN}client", KAFKA_CA_SECRET_ARN=f"{ARN}real-ca")
+    properties = authentication.to_properties(TIME_LEFT)
+    assert (properties["security.protocol"], properties["sasl.mechanism"]) == ("SASL_SSL", "OAUTHBEARER")
+    assert properties["oauth_cb"]("")[0] == "token-1"
+    assert authentication.to_properties(TIME_LEFT)
+    assert asked == ["token endpoint at https://idp/token"]
+    authentication.forget()
+    assert authentication.to_properties(TIME_LEFT)
+    assert asked == 2 * ["token endpoint at https://idp/token"]
+    assert reads == {f"{ARN}client": 2, f"{ARN}real-ca": 2}
+
+
+@pytest.mark.parametrize("auth", ["tls", "scram", "iam"])
+def test_authentication__imports_nothing_of_oauth(auth: str) -> None:
+    """The import of requests is a large part of a cold start, so only `oauth` has it."""
+    environ = {"KAFKA_AUTH": auth, **LEAST, **({"KAFKA_SECRET_ARN": f"{ARN}login"} if auth == "scram" else {})}
+    code = f"""
+import sys
+from feature_events.kafka.authentication import Authentication
+from feature_events.settings import read_settings
+Authentication(read_settings({environ}))
+print(sorted({{"requests", "feature_events.kafka.oauth"}} & set(sys.modules)))
+"""
+    done = subprocess.run(  # noqa: S603  # the command is this test's
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": "src"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == "[]"

@@ -1,64 +1,91 @@
-"""Tokens are signed when the client asks; one that is still good is given where no new one can be signed."""
-
-import base64
-import time
-from urllib.parse import parse_qs, urlsplit
+"""Tokens are fetched when the client asks; the latest is kept while it is good, or until it ends without another."""
 
 import pytest
 
 from feature_events.deadline import Deadline
-from feature_events.errors import Undelivered
+from feature_events.errors import FeatureEventsError, Misconfigured, Undelivered
 from feature_events.kafka.tokens import Token, Tokens
 from tests.support.doubles import FakeClock
-from tests.support.iam import TokenProvider
 
 TIME_LEFT = Deadline(1e9)
+LIFE, GOOD = 900.0, 840.0
 
 
-def test_callback__signs_a_token_each_time(provider: TokenProvider) -> None:
-    """The first token is signed before the client asks, each further one when it does."""
-    give = Tokens().to_callback(TIME_LEFT)
-    assert provider.given == 1
-    for given in (1, 2, 3):
-        text, expires, _, _ = give("")
-        assert text.count(".") == 2
-        assert expires > 1e9
-        assert provider.given == given
+class Source:
+    """Gives numbered tokens with an extension, or raises."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock(1000.0)
+        self.error: FeatureEventsError | None = None
+        self.asked: list[float] = []
+        """How many seconds each token was allowed to take."""
+
+    def fetch(self, seconds: float) -> Token:
+        """A token, its number in its text."""
+        self.asked.append(seconds)
+        if self.error:
+            raise self.error
+        now = self.clock()
+        return Token(f"token-{len(self.asked)}", now + LIFE, now + GOOD, {"logicalCluster": "lkc-1"})
 
 
-def test_callback__gives_the_last_one_while_it_is_good(provider: TokenProvider) -> None:
-    """A provider that fails when a token is to be renewed costs nothing until that token ends."""
-    clock = FakeClock()
-    provider.life = 900
-    give = Tokens(clock).to_callback(TIME_LEFT)
+@pytest.fixture
+def source() -> Source:
+    """Where tokens are from."""
+    return Source()
+
+
+@pytest.fixture
+def tokens(source: Source) -> Tokens:
+    """The tokens of that source."""
+    return Tokens(source.fetch, source.clock)
+
+
+def test_callback__gives_what_librdkafka_takes(source: Source, tokens: Tokens) -> None:
+    """The first token is fetched before the client asks, each further one when it does."""
+    give = tokens.to_callback(Deadline(5.0, source.clock))
+    assert source.asked == [5.0]
+    extensions = {"logicalCluster": "lkc-1"}
+    assert give("") == ("token-1", 1000 + LIFE, "", extensions)
+    assert give("") == ("token-2", 1000 + LIFE, "", extensions)
+
+
+def test_callback__keeps_the_latest_token_for_the_next_client(source: Source, tokens: Tokens) -> None:
+    """Identity providers charge and limit tokens, so a new client starts with the one before while it is good."""
+    texts = []
+    for seconds in (0, GOOD - 1, 1):
+        source.clock.seconds += seconds
+        texts.append(tokens.to_callback(TIME_LEFT)("")[0])
+    tokens.forget()
+    texts.append(tokens.to_callback(TIME_LEFT)("")[0])
+    assert texts == ["token-1", "token-1", "token-2", "token-3"]
+
+
+def test_are_current__ends_with_the_token(source: Source, tokens: Tokens) -> None:
+    """A client whose token is about to end is replaced; one without a token has nothing to replace."""
+    assert tokens.are_current()
+    tokens.to_callback(TIME_LEFT)
+    source.clock.seconds += GOOD - 1
+    assert tokens.are_current()
+    source.clock.seconds += 1
+    assert not tokens.are_current()
+
+
+@pytest.mark.parametrize("error", [Undelivered("not reached"), Misconfigured("refused")])
+def test_callback__gives_the_last_one_until_it_ends(source: Source, tokens: Tokens, error: FeatureEventsError) -> None:
+    """A renewal that fails costs nothing until that token ends. Then its error is seen, here and at the next start."""
+    give = tokens.to_callback(TIME_LEFT)
     first = give("")
-    provider.error = RuntimeError("hidden")
+    source.error = error
+    source.clock.seconds += LIFE - 1
     assert give("") == first
-    clock.seconds = first[1]
-    with pytest.raises(Undelivered, match="RuntimeError") as raised:
+    source.clock.seconds += 1
+    with pytest.raises(type(error), match=str(error)):
         give("")
-    assert "hidden" not in str(raised.value)
+    with pytest.raises(type(error), match=str(error)):
+        tokens.to_callback(TIME_LEFT)
 
 
 def test_token__does_not_show_itself() -> None:
     """Who prints a token sees when it ends."""
-    assert f"{Token('hidden', 7.0)}" == "Token(..., expires=7.0)"
-
-
-def test_callback__gives_what_the_role_signs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """AWS's own provider signs for the function's region, by the credentials that Lambda gives."""
-    for name, value in {
-        "AWS_REGION": "eu-central-1",
-        "AWS_ACCESS_KEY_ID": "AKIATEST",
-        "AWS_SECRET_ACCESS_KEY": "hidden",
-        "AWS_SESSION_TOKEN": "session",
-    }.items():
-        monkeypatch.setenv(name, value)
-    text, expires, _, _ = Tokens().to_callback(TIME_LEFT)("")
-    url = urlsplit(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode())
-    query = parse_qs(url.query)
-    assert url.hostname == "kafka.eu-central-1.amazonaws.com"
-    assert query["Action"] == ["kafka-cluster:Connect"]
-    assert query["X-Amz-Credential"][0].startswith("AKIATEST/")
-    assert query["X-Amz-Expires"] == ["900"]
-    assert 800 < expires - time.time() <= 900
+    assert f"{Token('hidden', 7.0, 6.0)}" == "Token(..., expires=7.0)"

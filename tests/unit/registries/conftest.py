@@ -1,18 +1,11 @@
-"""A registry that answers as it is told, and the settings that name it."""
+"""Settings that name a registry that answers as it is told."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
 from feature_events.settings import Settings, read_settings
-from tests.support.web_server import ScriptedServer, run_scripted_server
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    """A registry that says what a test tells it to."""
-    with run_scripted_server() as running:
-        yield running
+from tests.support.web_server import ScriptedServer
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ def registry(to_settings: Callable[..., Settings]) -> ConfluentRegistry:
 @pytest.mark.parametrize(
     ("ask", "answer", "text"),
     [
-        (LOOK_UP, NOT_FOUND, "is not registered .* AUTO_REGISTER_SCHEMAS=true"),
+        (LOOK_UP, NOT_FOUND, "is not registered .* Schema=register"),
         (VERSION, NOT_FOUND, "no version latest"),
         (REGISTER, Answer.of(409, {"message": "field gone"}), "incompatible .*; it says: field gone"),
         (REGISTER, Answer.of(422, {}), "incompatible"),
@@ -201,6 +201,6 @@ def test_read_versions__reads_no_more_than_a_start_has_time_for(
         assert len(registry.read_versions()) == number
         assert len(server.requests) == 1 + number
         return
-    with pytest.raises(Misconfigured, match=rf"has {number:,} versions, .*set RegisterSchema to false and SchemaId"):
+    with pytest.raises(Misconfigured, match=rf"has {number:,} versions, .*pin its id with Schema=id:NUMBER"):
         registry.read_versions()
     assert len(server.requests) == 1

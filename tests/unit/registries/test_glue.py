@@ -209,7 +209,7 @@ def test_find_registered__takes_only_what_is_available(stub: Stubber, status: st
 def test_look_up__takes_only_what_is_available(stub: Stubber, status: str) -> None:
     """A version that Glue has refused or deletes counts as none."""
     stub.add_response(BY_DEFINITION, to_version(status))
-    with pytest.raises(Misconfigured, match=r"feature_trigger.avsc is no AVAILABLE version of schema"):
+    with pytest.raises(Misconfigured, match=r"feature_trigger.avsc is not an AVAILABLE version of schema"):
         to_registry().look_up()
 
 
@@ -288,6 +288,6 @@ def test_read_versions__reads_no_more_than_a_start_has_time_for(stub: Stubber, n
     if number <= MAX_VERSIONS:
         assert len(to_registry().read_versions()) == number
     else:
-        with pytest.raises(Misconfigured, match=rf"has {number:,} versions, .*RegisterSchema to false and SchemaId"):
+        with pytest.raises(Misconfigured, match=rf"has {number:,} versions, .*pin its id with Schema=id:NUMBER"):
             to_registry().read_versions()
     stub.assert_no_pending_responses()

@@ -100,7 +100,7 @@ def test_find_schema__takes_a_version(server: ScriptedServer, to_settings: ToSet
 @pytest.mark.parametrize(
     ("environ", "text"),
     [
-        ({}, "is not registered .* AUTO_REGISTER_SCHEMAS=true"),
+        ({}, "is not registered .* Schema=register"),
         ({"SCHEMA_VERSION": "latest"}, "no version latest"),
         ({"AUTO_REGISTER_SCHEMAS": "true"}, r"HTTP 404: check that SchemaRegistry \(SCHEMA_REGISTRY\) is the base URL"),
     ],

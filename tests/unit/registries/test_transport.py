@@ -10,10 +10,12 @@ import requests
 from requests.auth import HTTPBasicAuth
 
 from feature_events.errors import Misconfigured, Undelivered
-from feature_events.registries import authentication, exchange
-from feature_events.registries.authentication import Access, Session
+from feature_events.registries import authentication
+from feature_events.registries.authentication import Access
 from feature_events.registries.transport import Transport
 from feature_events.settings import Settings
+from feature_events.web import exchange
+from feature_events.web.session import Session
 from tests.support.web_server import Answer, ScriptedServer
 
 type ToSettings = Callable[..., Settings]

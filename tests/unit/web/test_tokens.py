@@ -8,12 +8,17 @@ import requests
 
 from feature_events.aws.secret import OAuthClient
 from feature_events.errors import FeatureEventsError, Misconfigured, Undelivered
-from feature_events.registries import exchange
-from feature_events.registries.tokens import Tokens
+from feature_events.web import exchange
+from feature_events.web.session import to_context
+from feature_events.web.tokens import Names, Token, Tokens, open_tokens, to_token_context
+from tests.support.certificates import CertificateAuthority
 from tests.support.web_server import Answer, ScriptedServer
 
 TOKEN = {"access_token": "token-1", "token_type": "bearer", "expires_in": 100}
 SECOND = {**TOKEN, "access_token": "token-2"}
+NAMES = Names("SECRET_SETTING", "CA_SETTING")
+PRIVATE = CertificateAuthority("Private").certificate
+INVALID = "-----BEGIN CERTIFICATE-----\nnone\n-----END CERTIFICATE-----"
 
 
 class Time:
@@ -45,7 +50,7 @@ def bench(server: ScriptedServer) -> Bench:
     server.script = [Answer.of(200, TOKEN), Answer.of(200, SECOND)]
     time = Time()
     client = OAuthClient("me", "hidden+:/ø", f"{server.url}/token?tenant=hidden")
-    return Bench(Tokens(client, requests.Session(), time), server, time)
+    return Bench(Tokens(client, requests.Session(), NAMES, time), server, time)
 
 
 @pytest.mark.parametrize(("scope", "body"), [(None, ""), ("a b:c", "&scope=a+b%3Ac")])
@@ -53,7 +58,7 @@ def test_to_headers__asks_as_the_rfc_says(server: ScriptedServer, scope: str | N
     """Id and secret go as they are, in UTF-8, as Confluent's own clients send them."""
     server.script = [Answer.of(200, TOKEN)]
     client = OAuthClient("me", "hidden+:/ø", f"{server.url}/token?tenant=7", scope)
-    assert Tokens(client, requests.Session()).to_headers() == {"Authorization": "Bearer token-1"}
+    assert Tokens(client, requests.Session(), NAMES).to_headers() == {"Authorization": "Bearer token-1"}
     assert server.requests == [("POST", "/token?tenant=7", f"grant_type=client_credentials{body}")]
     assert server.content_types == ["application/x-www-form-urlencoded"]
     assert base64.b64decode(server.authorizations[0].removeprefix("Basic ")).decode() == "me:hidden+:/ø"
@@ -63,7 +68,7 @@ def test_to_headers__names_cluster_and_pool_to_confluent_cloud(server: ScriptedS
     """Where the secret has them, they stand beside the token."""
     server.script = [Answer.of(200, TOKEN)]
     client = OAuthClient("me", "hidden", server.url, logical_cluster="lsrc-1", identity_pool="pool-1")
-    assert Tokens(client, requests.Session()).to_headers() == {
+    assert Tokens(client, requests.Session(), NAMES).to_headers() == {
         "Authorization": "Bearer token-1",
         "target-sr-cluster": "lsrc-1",
         "Confluent-Identity-Pool-Id": "pool-1",
@@ -108,7 +113,7 @@ def test_to_headers__uses_a_token_once_that_has_ended(bench: Bench, life: float)
         (
             Answer(404, b"hidden"),
             Misconfigured,
-            r"HTTP 404: check that token_url in the secret in SCHEMA_REGISTRY_SECRET",
+            r"HTTP 404: check that token_url in the secret in SECRET_SETTING",
         ),
         (Answer(302, b"", headers={"Location": "/hidden"}), Misconfigured, r"HTTP 302: check that token_url"),
         (Answer(429, b"hidden"), Undelivered, r"HTTP 429: check the identity provider; Lambda retries"),
@@ -144,6 +149,36 @@ def test_to_headers__tells_what_to_change_from_what_is_ephemeral(
 
 def test_to_headers__says_that_nobody_is_there() -> None:
     """An endpoint that is down may come back."""
-    tokens = Tokens(OAuthClient("me", "hidden", "http://127.0.0.1:1/token"), requests.Session())
+    tokens = Tokens(OAuthClient("me", "hidden", "http://127.0.0.1:1/token"), requests.Session(), NAMES)
     with pytest.raises(Undelivered, match=r"127.0.0.1:1/token was not reached \(ConnectionError\): check token_url"):
         tokens.to_headers()
+
+
+def test_fetch__names_the_variable_of_a_proxy_that_cannot_be_used(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A token endpoint is reached through a proxy of the environment, or the error names it."""
+    for name in ("http_proxy", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTP_PROXY", "socks5://127.0.0.1:1")
+    with pytest.raises(Misconfigured, match=r"the token endpoint at .* through the proxy in HTTP_PROXY or ALL_PROXY"):
+        bench.tokens.fetch()
+
+
+def test_token__does_not_show_itself() -> None:
+    """The text of a token has its life only."""
+    assert f"{Token('hidden', 7.0)}" == "Token(..., seconds=7.0)"
+
+
+def test_to_token_context__trusts_public_ones_too() -> None:
+    """A private registry or cluster may take the tokens of a public identity provider."""
+    public, private = to_context("", None).get_ca_certs(), to_context("", PRIVATE).get_ca_certs()
+    both = to_token_context(PRIVATE, NAMES).get_ca_certs()
+    assert sorted(map(str, both)) == sorted(map(str, public + private))
+    assert sorted(map(str, to_token_context(None, NAMES).get_ca_certs())) == sorted(map(str, public))
+
+
+def test_open_tokens__names_the_setting_of_what_is_no_certificate() -> None:
+    """A secret of another form is named by its setting."""
+    with pytest.raises(Misconfigured, match="CA_SETTING holds what OpenSSL cannot read"):
+        open_tokens(OAuthClient("me", "hidden", "https://127.0.0.1:1/token"), INVALID, NAMES)

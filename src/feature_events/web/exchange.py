@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from feature_events.deadline import run_within
 from feature_events.errors import FeatureEventsError, Misconfigured, Undelivered
+from feature_events.setting_values import to_url
 
 if TYPE_CHECKING:
     import requests
@@ -49,6 +50,10 @@ class Peer(NamedTuple):
     """Where its URL is written."""
     kind: str
     """What that URL must be."""
+    secret: str
+    """The setting that names the secret of what authenticates the function, as errors name it."""
+    ca: str
+    """The setting that names the secret of the CA certificates."""
 
     def to_unreached(self, reason: str) -> Undelivered:
         """The error where it has given no answer."""
@@ -73,6 +78,24 @@ def add_no_login[T](request: T) -> T:
     (https://github.com/psf/requests/issues/3929). Proxies are read from the environment as before.
     """
     return request
+
+
+def refuse_bad_proxy(peer: Peer, url: str) -> None:
+    """Refuse a proxy that `requests` would take from the environment and could not use.
+
+    Raises:
+        Misconfigured: it is not an http URL; the function is deployed without the package that SOCKS needs.
+
+    """
+    from requests.utils import get_environ_proxies, select_proxy
+
+    proxy = select_proxy(url, get_environ_proxies(url))
+    if proxy is not None and to_url(proxy if "://" in proxy else f"http://{proxy}", "http", "https") is None:
+        names = f"{url.partition(':')[0].upper()}_PROXY or ALL_PROXY"
+        raise Misconfigured(
+            f"the {peer.name} cannot be reached through the proxy in {names}, which must be an http or https URL with "
+            "a valid host name: correct the variable, or add the host to NO_PROXY"
+        )
 
 
 def exchange(session: "requests.Session", peer: Peer, method: str, url: str, **content: Any) -> Answer:  # noqa: ANN401  # as requests takes it
@@ -118,13 +141,13 @@ def _to_error(peer: Peer, error: Exception) -> FeatureEventsError:
     if "CERTIFICATE_VERIFY_FAILED" in text:
         return Misconfigured(
             f"the certificate of the {peer.name} is not trusted: check it, and the CA certificates that the function "
-            "trusts (SCHEMA_REGISTRY_CA_SECRET_ARN)"
+            f"trusts: {peer.ca}"
         )
     alert = _REFUSAL_ALERT.search(text)
     if alert:
         return Misconfigured(
             f"the {peer.name} refuses the TLS connection ({alert[0]}): check its versions and ciphers of TLS, and "
-            "whether it wants a client certificate; one that is shown is in the secret in SCHEMA_REGISTRY_SECRET_ARN: "
+            f"whether it wants a client certificate; one that is shown is in the secret in {peer.secret}: "
             "check when it expires, and which CA issued it"
         )
     return peer.to_unreached(type(error).__name__)

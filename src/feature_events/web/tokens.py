@@ -1,4 +1,4 @@
-"""Asks an OAuth 2.0 token endpoint for the tokens that authenticate the function to the schema registry.
+"""Asks an OAuth 2.0 token endpoint for the tokens that authenticate the function to the schema registry or to Kafka.
 
 The grant is that of client credentials (https://datatracker.ietf.org/doc/html/rfc6749#section-4.4). Client id and
 secret go by Basic authentication, and Confluent Cloud's headers stand beside the token, both as with Confluent's own
@@ -7,17 +7,20 @@ client (https://github.com/confluentinc/confluent-kafka-python, schema_registry_
 
 import math
 import re
+import ssl
 import time
-from typing import Any
+from typing import Any, NamedTuple, override
 from urllib.parse import urlsplit, urlunsplit
 
+import certifi
 import requests
 from requests.auth import HTTPBasicAuth
 
 from feature_events.aws.secret import OAuthClient
 from feature_events.deadline import Clock
 from feature_events.errors import Misconfigured, Undelivered
-from feature_events.registries.exchange import Answer, Peer, exchange
+from feature_events.web.exchange import Answer, Peer, exchange, refuse_bad_proxy
+from feature_events.web.session import open_session, to_context
 
 LIFE_USED = 0.8
 """The part of its life for which a token is used; Confluent's clients use the same."""
@@ -38,39 +41,58 @@ _ERRORS = (
 """What a refusal may say of its reason (https://datatracker.ietf.org/doc/html/rfc6749#section-5.2)."""
 
 
+class Names(NamedTuple):
+    """The settings of a client's secret and of the CA certificates, as errors name them."""
+
+    secret: str
+    ca: str
+
+
+class Token(NamedTuple):
+    """A token and how many seconds it lives from when it was asked for; its text does not show it."""
+
+    text: str
+    seconds: float
+    """Infinitely many if the token endpoint does not say, which is allowed."""
+
+    @override
+    def __repr__(self) -> str:
+        return f"Token(..., seconds={self.seconds})"
+
+
 class Tokens:
     """The tokens of one client; the latest is kept while it is good. `peer` is the token endpoint, for messages.
 
     Args:
         client: whose they are.
         session: how the token endpoint is reached.
+        names: the settings, for messages.
         clock: to measure a token's life by.
 
     """
 
-    def __init__(self, client: OAuthClient, session: requests.Session, clock: Clock = time.monotonic) -> None:
+    def __init__(
+        self, client: OAuthClient, session: requests.Session, names: Names, clock: Clock = time.monotonic
+    ) -> None:
         self._client = client
         self._session = session
         self._clock = clock
         self.peer = Peer(
             f"token endpoint at {urlunsplit((*urlsplit(client.token_url)[:3], '', ''))}",
-            "token_url in the secret in SCHEMA_REGISTRY_SECRET_ARN",
+            f"token_url in the secret in {names.secret}",
             "the URL of an OAuth 2.0 token endpoint",
+            *names,
         )
         self._token: str | None = None
         self._until = 0.0
 
     def to_headers(self) -> dict[str, str]:
-        """The headers that authenticate one request.
-
-        Raises:
-            Misconfigured: the token endpoint refuses the client, its certificate is not trusted, it returns tokens of
-                another type, or something else answers at its URL.
-            Undelivered: it did not answer in time, or it is overloaded.
-
-        """
+        """The headers that authenticate one request to a schema registry; raises the same as `fetch`."""
         if self._token is None or self._clock() >= self._until:
-            self._token = self._fetch()
+            asked = self._clock()
+            self._token, seconds = self.fetch()
+            # Where its life is not told, the registry will say when it has ended
+            self._until = asked + LIFE_USED * seconds
         headers = {
             "Authorization": f"Bearer {self._token}",
             "target-sr-cluster": self._client.logical_cluster,
@@ -82,24 +104,30 @@ class Tokens:
         """Forgets the token, which the registry refuses, so that the next request has a new one."""
         self._token = None
 
-    def _fetch(self) -> str:
-        """A new token, which is good from when it was asked for."""
-        asked = self._clock()
+    def fetch(self) -> Token:
+        """A new token, which is good from when it was asked for.
+
+        Raises:
+            Misconfigured: the token endpoint refuses the client, its certificate is not trusted, it returns tokens of
+                another type, or something else answers at its URL.
+            Undelivered: it did not answer in time, or it is overloaded.
+
+        """
         body = self._read(self._ask())
         token, kind, life = body.get("access_token"), body.get("token_type", "Bearer"), body.get("expires_in")
         if type(token) is not str or not re.fullmatch(r"[!-~]+", token):
             raise self.peer.to_misplaced("without an access_token")
         if type(kind) is not str or kind.lower() != "bearer":
             raise Misconfigured(
-                f"the {self.peer.name} gives tokens whose token_type is not Bearer, which is what a registry takes: "
+                f"the {self.peer.name} gives tokens whose token_type is not Bearer, the only type that is used: "
                 "change the client's settings there"
             )
-        self._until = asked + _to_life(life)
-        return token
+        return Token(token, _to_life(life))
 
     def _ask(self) -> Answer:
         # RFC 6749 would have them encoded before they are joined; Kafka's and Confluent's clients do not encode
         # them, so identity providers take them as they are (KIP-1025: https://github.com/apache/kafka/pull/15475)
+        refuse_bad_proxy(self.peer, self._client.token_url)
         login = HTTPBasicAuth(self._client.client_id.encode(), self._client.client_secret.encode())
         scope = {"scope": self._client.scope} if self._client.scope else {}
         data = {"grant_type": "client_credentials", **scope}
@@ -119,7 +147,7 @@ class Tokens:
             reason = f", {error}" if error in _ERRORS else ""
             raise Misconfigured(
                 f"the {self.peer.name} gives no token (HTTP {status}{reason}): check client_id, client_secret and "
-                "scope in the secret in SCHEMA_REGISTRY_SECRET_ARN, and that the client may use the grant "
+                f"scope in the secret in {self.peer.secret}, and that the client may use the grant "
                 "client_credentials with client_secret_basic"
             )
         if status >= _REDIRECTS:
@@ -129,11 +157,30 @@ class Tokens:
         return body
 
 
-def _to_life(seconds: object) -> float:
-    """Return how many seconds a token is used, by `expires_in`: infinitely many if that is not a number of seconds.
+def open_tokens(client: OAuthClient, ca: str | None, names: Names) -> Tokens:
+    """Return the tokens of this client; the token endpoint's certificate is verified as `to_token_context` says."""
+    return Tokens(client, open_session(to_token_context(ca, names)), names)
 
-    The endpoint need not say how long a token lives. Then the registry says when its life is over.
+
+def to_token_context(ca: str | None, names: Names) -> ssl.SSLContext:
+    """Return a context that trusts these CA certificates and the public ones.
+
+    An identity provider may be private, as the registry or the brokers are, or public.
+
+    Raises:
+        Misconfigured: OpenSSL cannot read the CA certificates.
+
+    """
+    context = to_context(names.ca, ca)
+    context.load_verify_locations(certifi.where())
+    return context
+
+
+def _to_life(seconds: object) -> float:
+    """Return how many seconds a token lives, by `expires_in`: infinitely many if that is not a number of seconds.
+
+    The endpoint need not say how long a token lives. Then the server that it is for says when its life is over.
     """
     if not isinstance(seconds, int | float) or type(seconds) is bool or not seconds < _MOST_SECONDS:  # as NaN is not
         return math.inf
-    return LIFE_USED * max(0, seconds)
+    return max(0, seconds)

@@ -1,0 +1,31 @@
+"""Ask a token endpoint for a token, and check the network path to it."""
+
+from functools import partial
+
+from feature_events.aws.secret import OAuthClient
+from feature_events.network import to_address, to_network_stages
+from feature_events.probe import Probe, Stages
+from feature_events.web.tokens import Names, open_tokens, to_token_context
+
+
+def to_token_stages(name: str, client: OAuthClient, ca: str | None, names: Names, ca_probe: str) -> Stages:
+    """Return the probes of a token endpoint and of a token from it.
+
+    Args:
+        name: the name of the last probe, which fetches the token.
+        client: whose token it is.
+        ca: the CA certificates to trust besides the public ones, PEM.
+        names: the settings, for messages.
+        ca_probe: the name of the probe of the CA certificates.
+
+    """
+    context = partial(to_token_context, ca, names)
+    path = to_network_stages([to_address(client.token_url)], context, ca_probe)
+    reached = [probe.name for probe in path[-1]]
+    return [*path, [Probe(name, partial(_fetch, client, ca, names), needs_one=reached)]]
+
+
+def _fetch(client: OAuthClient, ca: str | None, names: Names) -> str:
+    tokens = open_tokens(client, ca, names)
+    tokens.fetch()
+    return f"the {tokens.peer.name} gives a token"

@@ -1,0 +1,208 @@
+"""OAuth 2.0 on a real listener, which verifies signed tokens: each mistake is one clear error, and all recover."""
+
+import time
+from collections.abc import Callable
+from io import StringIO
+from unittest.mock import patch
+
+import pytest
+
+from feature_events.deadline import Deadline
+from feature_events.errors import Misconfigured
+from feature_events.kafka.authentication import Authentication
+from feature_events.kafka.producer_properties import to_properties
+from feature_events.kafka.publisher import Publisher
+from feature_events.settings import read_settings
+from feature_events.web import exchange
+from tests.integration.authentication.conftest import Bench, Cluster, MakeBench
+from tests.integration.authentication.publishing import DELIVERED, LONG, UNKNOWN, numbers_in, publish
+from tests.support.certificates import CertificateAuthority
+from tests.support.doubles import FakeClock
+from tests.support.kafka_proxy import run_kafka_proxy
+from tests.support.token_endpoint import Signer, TokenEndpoint, run_token_endpoint
+from tests.support.web_server import Answer
+
+PLACE = r"in the secret in KafkaSecretArn \(KAFKA_SECRET_ARN\)"
+REFUSED = rf"HTTP 401, invalid_client\): check client_id, client_secret and scope {PLACE}"
+WRONG = "wrong-secret"
+
+
+@pytest.fixture
+def oauth(bench: MakeBench) -> Bench:
+    """A bench whose secret has a client."""
+    return bench("oauth")
+
+
+def change(oauth: Bench, **parts: str) -> None:
+    """Changes parts of the secret."""
+    oauth.secrets.change(oauth.secret, oauth.secrets.read(oauth.secret) | parts)
+
+
+def wait_for(is_done: Callable[[], bool]) -> None:
+    """Waits until that is so."""
+    wait = Deadline(LONG)
+    while not is_done():
+        assert wait.remaining()
+        time.sleep(0.05)
+
+
+def test_publish__names_cluster_and_pool_to_confluent_cloud(oauth: Bench, cluster: Cluster) -> None:
+    """The secret's logical_cluster and identity_pool go beside the token, as SASL extensions."""
+    with run_kafka_proxy(cluster.address("TOKENS"), cluster.authority) as proxy:
+        assert publish(oauth.to_publisher(KAFKA_BROKER_URL=proxy.address)) == DELIVERED
+    [request, *_] = proxy.authentications
+    assert {b"logicalCluster=lkc-1", b"identityPoolId=pool-1"} <= set(request.split(b"\x01"))
+
+
+@pytest.mark.parametrize(
+    ("parts", "text"),
+    [
+        ({"client_id": "other"}, REFUSED),
+        ({"client_secret": WRONG}, REFUSED),
+        ({"scope": "other"}, rf"HTTP 400, invalid_scope\): check client_id, client_secret and scope {PLACE}"),
+    ],
+)
+def test_publish__says_what_the_token_endpoint_refuses(
+    oauth: Bench, idp: TokenEndpoint, log: StringIO, parts: dict[str, str], text: str
+) -> None:
+    """The endpoint's reason and the secret are named; with the secret corrected the same environment continues."""
+    right = oauth.secrets.read(oauth.secret)
+    change(oauth, **parts)
+    publisher = oauth.to_publisher()
+    with pytest.raises(Misconfigured, match=rf"the token endpoint at {idp.url} gives no token \({text}") as raised:
+        publish(publisher)
+    change(oauth, **right)
+    assert publish(publisher) == DELIVERED
+    assert not any(secret in log.getvalue() + str(raised.value) for secret in (WRONG, idp.client[1]))
+
+
+def test_publish__says_that_the_token_endpoint_is_not_trusted(oauth: Bench, idp: TokenEndpoint, signer: Signer) -> None:
+    """An endpoint whose certificate is of an unknown CA is sent nothing."""
+    with run_token_endpoint(CertificateAuthority("Other").issue("idp"), signer) as other:
+        change(oauth, token_url=other.url)
+        publisher = oauth.to_publisher()
+        with pytest.raises(Misconfigured, match=r"is not trusted: .* KafkaCaSecretArn \(KAFKA_CA_SECRET_ARN\)"):
+            publish(publisher)
+        assert other.asked == 0
+    change(oauth, token_url=idp.url)
+    assert publish(publisher) == DELIVERED
+
+
+def sign_for_others(idp: TokenEndpoint) -> None:
+    """Signs for another audience."""
+    idp.signer.audience = "other"
+
+
+def sign_with_other_key(idp: TokenEndpoint) -> None:
+    """Signs with a key that the brokers do not have."""
+    idp.signer = Signer(idp.signer.audience)
+
+
+def sign_what_has_ended(idp: TokenEndpoint) -> None:
+    """Signs a token that has ended, against what the endpoint says."""
+    idp.lives = [-60.0]
+
+
+@pytest.mark.parametrize("fault", [sign_for_others, sign_with_other_key, sign_what_has_ended])
+def test_publish__says_that_kafka_refuses_the_token(
+    oauth: Bench, idp: TokenEndpoint, signer: Signer, fault: Callable[[TokenEndpoint], None]
+) -> None:
+    """A refused token is a misconfiguration, and is not used again."""
+    fault(idp)
+    publisher = oauth.to_publisher()
+    try:
+        with pytest.raises(Misconfigured, match=r"failed: .*check that the cluster accepts the identity provider"):
+            publish(publisher)
+    finally:
+        idp.signer, signer.audience = signer, "kafka"
+    assert publish(publisher) == DELIVERED
+    assert idp.asked == 2
+
+
+def test_publish__replaces_a_token_that_ended_early(
+    oauth: Bench, idp: TokenEndpoint, cluster: Cluster, topic: str
+) -> None:
+    """A token that was accepted and has ended, against what the endpoint said, costs one retry."""
+    life = 10.0
+    idp.lives = [life]
+    publisher = oauth.to_publisher()
+    assert publish(publisher) == DELIVERED
+    time.sleep(life)
+    cluster.cut("TOKENS")
+    assert publish(publisher, 10) == UNKNOWN
+    assert publish(publisher, 10) == DELIVERED
+    assert numbers_in(cluster, topic) == list(range(20))
+
+
+@pytest.mark.parametrize("is_told", [True, False], ids=["in time", "late"])
+def test_publish__survives_a_rotated_client_secret(
+    oauth: Bench, idp: TokenEndpoint, cluster: Cluster, topic: str, *, is_told: bool
+) -> None:
+    """The next token is fetched with the secret of that moment; while it is behind, each retry is one clear error."""
+    settings, clock = read_settings(oauth.environ), FakeClock(time.time())
+    publisher = Publisher(settings.topic, to_properties(settings), Authentication(settings, clock))
+    assert publish(publisher) == DELIVERED
+    idp.client = (idp.client[0], "rotated-secret")
+    assert publish(publisher, 10) == DELIVERED
+    assert idp.asked == 1
+    clock.seconds += 55  # a freeze, after which the token is about to end
+    idp.told_life += 55
+    if not is_told:
+        for _ in range(2):
+            with pytest.raises(Misconfigured, match=REFUSED):
+                publish(publisher, 20)
+    change(oauth, client_secret="rotated-secret")  # noqa: S106  # of a client that is made here
+    assert publish(publisher, 20) == DELIVERED
+    assert numbers_in(cluster, topic) == list(range(30))
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        (Answer(503, b""), "answers HTTP 503: check the identity provider"),
+        (Answer(200, b"{}", delay=1.0), "was not reached (ReadTimeout): check token_url"),
+    ],
+)
+def test_publish__waits_out_an_outage_of_the_token_endpoint(
+    oauth: Bench, idp: TokenEndpoint, log: StringIO, answer: Answer, text: str
+) -> None:
+    """The batch goes back to the stream with a log line that names the endpoint, and is delivered afterwards."""
+    publisher = oauth.to_publisher()
+    idp.instead = answer
+    with patch.object(exchange, "READ_SECONDS", 0.3):
+        assert publish(publisher) == UNKNOWN
+    assert f"the token endpoint at {idp.url} {text}" in log.getvalue()
+    idp.instead = None
+    assert publish(publisher) == DELIVERED
+
+
+def test_tokens__renew_a_token_before_it_ends(oauth: Bench, idp: TokenEndpoint, log: StringIO) -> None:
+    """The client fetches the next token by itself, and an endpoint that is down just then costs nothing.
+
+    https://github.com/confluentinc/confluent-kafka-python/issues/1485
+    """
+    idp.told_life = 5.0
+    publisher = oauth.to_publisher()
+    assert publish(publisher) == DELIVERED
+    idp.instead = Answer(503, b"")
+    wait_for(lambda: "token not renewed" in log.getvalue())
+    idp.instead = None
+    assert publish(publisher) == DELIVERED
+    asked = idp.asked
+    wait_for(lambda: idp.asked > asked)
+    assert publish(publisher) == DELIVERED
+
+
+def test_tokens__report_why_a_token_is_not_renewed(oauth: Bench, idp: TokenEndpoint, log: StringIO) -> None:
+    """A client that is refused at a renewal is reported as that, and not as a missing token.
+
+    https://github.com/confluentinc/confluent-kafka-python/issues/2191
+    """
+    idp.told_life = 3.0
+    publisher = oauth.to_publisher()
+    assert publish(publisher) == DELIVERED
+    idp.client = (idp.client[0], "rotated-secret")
+    wait_for(lambda: "token not renewed" in log.getvalue())
+    time.sleep(idp.told_life)
+    with pytest.raises(Misconfigured, match=REFUSED):
+        publish(publisher)

@@ -1,0 +1,81 @@
+"""A token endpoint's answer becomes a token for Kafka, with its end and with Confluent Cloud's extensions."""
+
+import json
+import threading
+from urllib.parse import urlsplit
+
+import pytest
+
+from feature_events.aws import secret
+from feature_events.errors import Misconfigured, Undelivered
+from feature_events.kafka.oauth import fetch_token
+from tests.support.doubles import FakeClock
+from tests.support.web_server import Answer, ScriptedServer
+
+NOW = 1000.0
+CLIENT = {"client_id": "me", "client_secret": "hidden", "token_url": "https://127.0.0.1:1/token"}
+CLOUD = {"logical_cluster": "lkc-1", "identity_pool": "pool-1"}
+
+
+@pytest.fixture
+def client(monkeypatch: pytest.MonkeyPatch, server: ScriptedServer) -> dict[str, str]:
+    """The secret's value; its endpoint is asked without TLS."""
+    value = CLIENT | {"token_url": f"{server.url}/token"}
+    monkeypatch.setattr(secret.Secret, "_read", lambda _: json.dumps(value))
+    monkeypatch.setattr(secret, "to_url", lambda text, _: urlsplit(text))
+    return value
+
+
+def fetch(seconds: float = 9.0) -> tuple[str, float, float, dict[str, str]]:
+    """A token's text, its life, for how long it is good, and its extensions."""
+    text, expires, good_until, extensions = fetch_token("arn", lambda: None, FakeClock(NOW), seconds)
+    return text, expires - NOW, good_until - NOW, dict(extensions)
+
+
+@pytest.mark.parametrize(
+    ("told", "life", "good"),
+    [(3600, 3600, 3540), (300, 300, 270), (60, 60, 54), (None, 300, 270), ("60", 300, 270), (1e12, 300, 270)],
+)
+def test_fetch_token__is_good_for_most_of_its_life(
+    client: dict[str, str], server: ScriptedServer, told: object, life: float, good: float
+) -> None:
+    """A token is not used at its end. One whose life is not told is used for a while, as Kafka says when it ends."""
+    assert client["client_id"] == "me"
+    server.script = [Answer.of(200, {"access_token": "token-1", "token_type": "Bearer", "expires_in": told})]
+    assert fetch() == ("token-1", life, good, {})
+
+
+def test_fetch_token__names_cluster_and_pool_to_confluent_cloud(client: dict[str, str], server: ScriptedServer) -> None:
+    """The extensions have Confluent's names, and the secret is read again for each token."""
+    server.script = [Answer.of(200, {"access_token": "token-1", "expires_in": 60})]
+    assert fetch()[3] == {}
+    client |= CLOUD
+    assert fetch()[3] == {"logicalCluster": "lkc-1", "identityPoolId": "pool-1"}
+    del client["identity_pool"]
+    assert fetch()[3] == {"logicalCluster": "lkc-1"}
+
+
+@pytest.mark.parametrize("life", [0, -1])
+def test_fetch_token__refuses_one_that_has_ended(client: dict[str, str], server: ScriptedServer, life: float) -> None:
+    """A token that has ended is an error here, because librdkafka would not say what to change."""
+    assert client["client_id"] == "me"
+    server.script = [Answer.of(200, {"access_token": "token-1", "expires_in": life})]
+    with pytest.raises(Misconfigured, match=r"expired already .*: raise their lifetime in the identity provider"):
+        fetch()
+
+
+def test_fetch_token__keeps_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is slow is waited for no longer than the batch has time."""
+    released = threading.Event()
+    monkeypatch.setattr(secret.Secret, "_read", lambda _: (released.wait(9), json.dumps(CLIENT))[1])
+    with pytest.raises(Undelivered, match=r"within 0.1 s by the secret in KafkaSecretArn \(KAFKA_SECRET_ARN\): check"):
+        fetch(0.1)
+    released.set()
+
+
+def test_fetch_token__wants_an_oauth_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A secret of another form is named by its setting, with the form that is wanted."""
+    monkeypatch.setattr(secret.Secret, "_read", lambda _: '{"username": "me", "password": "hidden"}')
+    with pytest.raises(Misconfigured, match=r'KAFKA_SECRET_ARN is not of the form [{]"client_id"') as raised:
+        fetch()
+    assert "hidden" not in str(raised.value)

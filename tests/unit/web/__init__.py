@@ -1,0 +1,1 @@
+"""What a web server may answer, and what to do about it."""
