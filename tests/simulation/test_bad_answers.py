@@ -71,7 +71,7 @@ def run(boundary: str, server: BadServer, ask: Callable[[], object]) -> None:
         ends[end] = ends.get(end, 0) + 1
     assert {"Misconfigured", "Undelivered"} < ends.keys(), ends
     assert "hidden" not in "".join(texts).encode().decode()  # and each can be logged
-    report("boundaries", f"{server.answered:,} answers of {boundary}: {ends}")
+    report("input", f"{server.answered:,} answers of {boundary}: {ends}")
 
 
 def to_settings(random: Random, registry: str) -> Settings:

@@ -73,7 +73,7 @@ def test_glue__is_looked_up_at_the_start(
     }
     account.deploy_with("glue-looked-up", [stream], parameters)
     assert find(account.check("glue-looked-up"), "schema")["detail"].startswith(
-        f"feature_trigger.avsc is not an AVAILABLE version of schema {name} in the Glue registry looked.up: check Schema"
+        f"feature_trigger.avsc is not an AVAILABLE version of schema {name} in the Glue registry looked.up: check"
     )
 
     created = glue.create_schema(
