@@ -29,6 +29,7 @@ TABLE = "guided_table"
 LAYOUT = [{"table": TABLE, "keys": {"pk": "U#{entity_id}", "sk": "{resource_name}"}, "entity_type": "user"}]
 """The layout of the guided table, a single-table design of its team's own."""
 MOST_COMMANDS = 8
+BACKFILL_SECONDS = 240
 ELSEWHERE: Mapping[str, str] = {
     "git clone": "the clone is a copy of this checkout",
     "aws kafka get-bootstrap-brokers": "the local stack has a Kafka, but not the MSK service that returns its brokers",
@@ -146,7 +147,7 @@ def read_outputs(stack: Stack) -> dict[str, str]:
 
 def wait_for_report(stack: Stack, execution: str) -> dict[str, Any]:
     """Return the report of a backfill."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + BACKFILL_SECONDS
     while time.monotonic() < end:
         described = stack.clients.states.describe_execution(executionArn=execution)
         if described["status"] != "RUNNING":
