@@ -58,7 +58,7 @@ def test_registration__follows_the_schema(
     schema({"name": "must", "type": "string"})
     with pytest.raises(
         LocalError,
-        match=r"SchemaRegistration \(Custom::SchemaRegistration\) UPDATE_FAILED: .* breaks readers of subject",
+        match=r"SchemaRegistration .Custom::SchemaRegistration. UPDATE_FAILED: .* breaks readers of",
     ):
         account.deploy("registration", parameters)
     events = account.stack.clients.cloudformation.describe_stack_events(StackName="registration")["StackEvents"]
