@@ -45,7 +45,7 @@ class Calls:
         self._open = [call for call in self._open if call.function not in self._roles]
         self._made += calls
         self._denied += [
-            f"{call.function} is denied {right.action} on {right.resource} {dict(right.context)}"
+            f"{call.function} is denied {right.action} on {right.resource} {dict(right.context) or ''}".rstrip()
             for call in calls
             for right in find_denied(self._roles[call.function].documents, [call], self._roles[call.function].account)
         ]
