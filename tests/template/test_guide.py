@@ -49,7 +49,7 @@ class Follower:
 
     def follow(self, command: str, answers: str = "y\n" * 3) -> str:
         """Run a command, answer its questions with yes, and return what it printed."""
-        if shutil.which("jq") is None:
+        if shutil.which("jq") is None and not os.environ.get("FEATURE_EVENTS_REQUIRE_TOOLCHAINS"):
             command = command.partition(" | jq ")[0]
         for name, value in sorted(self.names.items(), key=lambda item: -len(item[0])):
             command = command.replace(name, value)

@@ -1,6 +1,5 @@
 """The table of the drills in the guide; `make drills` writes it."""
 
-import logging
 from collections.abc import Mapping
 
 from local.paths import ROOT
