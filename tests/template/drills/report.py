@@ -1,5 +1,6 @@
 """The table of the drills in the guide; `make drills` writes it."""
 
+import logging
 from collections.abc import Mapping
 
 from local.paths import ROOT
