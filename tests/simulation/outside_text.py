@@ -11,7 +11,7 @@ from tests.simulation.garbage import spoil, to_garbage
 
 _TOKENS = (
     "", "[", "{", "}", '"', "\\", "\x00", "\\u0000", "\\ud800", "\ud800", "NaN", "-Infinity", "1e999", "9" * 5000,
-    "null", "é", "ő", "🦊", "\n", "\t", " ", "..", "a" * 64, "@", "%", "::", "https://", "HTTP://",
+    "null", "é", "ő", "🦊", "\n", "\t", " ", "..", "a" * 64, "@", "%", "::", "https://", "HTTP://", "#", "?", "[::1]x",
     "-----BEGIN CERTIFICATE-----",
 )  # fmt: skip
 _LABELS = ("X509 CERTIFICATE", "TRUSTED CERTIFICATE", "CERTIFICATE REQUEST")

@@ -3,13 +3,13 @@
 A server that hangs, trickles or never ends must cost an invocation no more than these limits.
 """
 
-import json
 import re
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from feature_events.deadline import run_within
 from feature_events.errors import FeatureEventsError, Misconfigured, Undelivered
+from feature_events.json_text import InvalidJson, parse_json
 from feature_events.setting_values import to_url
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Answer(NamedTuple):
 
     status: int
     body: Any
-    """Parsed; None where it is no JSON."""
+    """Parsed; None if it is not JSON."""
 
 
 class Peer(NamedTuple):
@@ -109,7 +109,8 @@ def exchange(session: "requests.Session", peer: Peer, method: str, url: str, **c
         content: headers, `json`, `data` or `auth`, as requests takes them.
 
     Raises:
-        Misconfigured: the peer's certificate is not trusted, it refuses the client's, or the answer is too long.
+        Misconfigured: the peer's certificate is not trusted, it refuses the client's, the answer is too long, or its
+            URL is one that cannot be asked.
         Undelivered: there was no answer within the limit of time.
 
     """
@@ -137,6 +138,11 @@ def _request(session: "requests.Session", peer: Peer, method: str, url: str, con
 
 def _to_error(peer: Peer, error: Exception) -> FeatureEventsError:
     """What to do about an error of the connection; its text, which may hold anything, is not repeated."""
+    from requests.exceptions import InvalidSchema, InvalidURL
+    from urllib3.exceptions import LocationValueError
+
+    if isinstance(error, InvalidURL | InvalidSchema | LocationValueError):
+        return Misconfigured(f"the {peer.name} cannot be asked ({type(error).__name__}): {peer.to_check()}")
     text = str(error)
     if "CERTIFICATE_VERIFY_FAILED" in text:
         return Misconfigured(
@@ -155,6 +161,6 @@ def _to_error(peer: Peer, error: Exception) -> FeatureEventsError:
 
 def _parse(content: bytes) -> Any:  # noqa: ANN401  # whatever JSON holds
     try:
-        return json.loads(content)
-    except (ValueError, RecursionError):
+        return parse_json(content)
+    except InvalidJson:
         return None

@@ -121,6 +121,10 @@ def test_read_credentials__wants_one_form_alone(secrets: Secrets, value: dict[st
         (OAUTH | {"token_url": "https://idp/a hidden"}, "token_url that must be an https URL"),
         (OAUTH | {"token_url": "https://idp..hidden"}, "token_url that must be an https URL"),
         (OAUTH | {"token_url": f"https://hidden{'i' * 60}.internal"}, "token_url that must be an https URL"),
+        *[
+            (OAUTH | {"token_url": f"https://{address}"}, "token_url that must be an https URL")
+            for address in ("[::1]hidden", "[::1]hidden:1", "hidden:", "[::1]:", "hidden?", "hidden#", "hidden/?a#b")
+        ],
         (OAUTH | {"token_url": "HTTP://idp/hidden"}, "token_url that must be an https URL"),
         (OAUTH | {"token_url": "https://idp/hidden\u00fd"}, "token_url that must be an https URL"),
         (OAUTH | {"identity_pool": "hidden\n"}, "must be ASCII without blanks"),
