@@ -80,6 +80,13 @@ def add_no_login[T](request: T) -> T:
     return request
 
 
+def find_proxy(url: str) -> str | None:
+    """Return the proxy that `requests` takes from the environment for this URL."""
+    from requests.utils import get_environ_proxies, select_proxy
+
+    return select_proxy(url, get_environ_proxies(url))
+
+
 def refuse_bad_proxy(peer: Peer, url: str) -> None:
     """Refuse a proxy that `requests` would take from the environment and could not use.
 
@@ -87,9 +94,7 @@ def refuse_bad_proxy(peer: Peer, url: str) -> None:
         Misconfigured: it is not an http URL; the function is deployed without the package that SOCKS needs.
 
     """
-    from requests.utils import get_environ_proxies, select_proxy
-
-    proxy = select_proxy(url, get_environ_proxies(url))
+    proxy = find_proxy(url)
     if proxy is not None and to_url(proxy if "://" in proxy else f"http://{proxy}", "http", "https") is None:
         names = f"{url.partition(':')[0].upper()}_PROXY or ALL_PROXY"
         raise Misconfigured(
