@@ -75,7 +75,7 @@ EVENT = FeatureAvailabilityEvent(
 )  # fmt: skip
 KNOWN = EventDetails("INSERT", "t", "7", 1_760_099_696_789, ("a",), (), backfill=False)
 UNKNOWN = EventDetails(None, "t", None, None, None, None, backfill=True)
-
+NO_RECORDS = ("it is no dead letter", "it holds no records", "its records are no list")
 
 INPUTS = scaled(1_000, 100_000)
 """For each boundary."""
@@ -237,7 +237,8 @@ def test_failures__are_read_or_refused() -> None:
             try:
                 each(body)
             except ValueError as error:
-                refused += str(error) in ("it is no dead letter", "it holds no records", "its records are no list")
+                assert str(error) in NO_RECORDS  # noqa: PT017  # it may also be accepted
+                refused += 1
         if refused == 2:
             raise Misconfigured("it is neither")
 
