@@ -183,7 +183,7 @@ def test_ask__names_the_registry_where_the_client_raises_anything(
 def test_ask__needs_a_url_that_the_client_can_ask(
     to_settings: ToSettings, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
 ) -> None:
-    """No retry mends a URL that the HTTP client refuses."""
+    """A URL that the HTTP client refuses is not retried."""
 
     def fail(*_: object, **__: object) -> None:
         raise error("hidden")
