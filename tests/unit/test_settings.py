@@ -13,6 +13,12 @@ ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:"
 GLUE_REGISTRY = "arn:aws:glue:eu-west-1:123456789012:registry/events.v1"
 VERSION = UUID("0a1b2c3d-0000-4000-8000-00000000ffff")
 LEAST = {"KAFKA_BROKER_URL": "b-1.msk:9092", "SCHEMA_ID": "7"}
+UNSENT_URLS = (
+    "https://[::1]x", "https://[::1]x:8081", "https://x[::1]", "https://[::1][::1]", "https://registry:", "https://[::1]:",
+    "https://registry?", "https://registry/path?", "https://registry#", "https://registry/#", "https://registry/#a",
+    "https://registry?#", "https://registry/?x=1#",
+)  # fmt: skip
+"""What `urlsplit` accepts without the part that is wrong."""
 GIVEN = {
     "GLUE_COMPATIBILITY": "BACKWARD",
     "KAFKA_BROKER_URL": "b-1.msk:9092, 10.0.0.1:9094,[::1]:9092",
@@ -109,6 +115,7 @@ def test_read_settings__takes_what_is_given() -> None:
         ("SCHEMA_REGISTRY", "http://[registry"),
         ("SCHEMA_REGISTRY", "http://user:secret@registry"),
         ("SCHEMA_REGISTRY", "http://registry?x=1"),
+        *[("SCHEMA_REGISTRY", url) for url in UNSENT_URLS],
         ("SCHEMA_REGISTRY", "http://regis try"),
         ("SCHEMA_REGISTRY", "http://registry..internal:8081"),
         ("SCHEMA_REGISTRY", f"http://{'r' * 64}.internal"),

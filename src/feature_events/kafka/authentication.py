@@ -43,12 +43,14 @@ _PROTOCOLS = {
 _PLACE = "the secret in KafkaSecretArn (KAFKA_SECRET_ARN)"
 
 _REMEDIES = {
-    "tls": "check KAFKA_BROKER_URL's port; where it wants a client certificate, set KAFKA_AUTH=mtls",
+    "tls": "check the port in KafkaBrokerUrl (KAFKA_BROKER_URL); if it asks for a client certificate, set KafkaAuth "
+    "(KAFKA_AUTH) to mtls",
     "plain": f"check username and password in {_PLACE}; for Confluent Cloud these are an API key of this cluster and "
     "the key's secret",
     "scram": f"check username and password in {_PLACE}, and for MSK that the secret is associated with the cluster",
     "scram-256": f"check username and password in {_PLACE}, and that the user has SCRAM-SHA-256 credentials",
-    "iam": "grant the function's role kafka-cluster:Connect on the cluster, and check KAFKA_BROKER_URL's port",
+    "iam": "grant the function's role kafka-cluster:Connect on the cluster, and check the port in "
+    "KafkaBrokerUrl (KAFKA_BROKER_URL)",
     "oauth": "check that the cluster accepts the identity provider's tokens (issuer, audience, clocks), and scope, "
     f"logical_cluster and identity_pool in {_PLACE}",
     "mtls": f"check certificate and privateKey in {_PLACE}: the cluster must trust the CA that issued the "
@@ -72,6 +74,14 @@ class Authentication:
     def remedy(self) -> str:
         """What to look at when Kafka refuses."""
         return _REMEDIES[self._auth]
+
+    @property
+    def tls_remedy(self) -> str:
+        """What to look at if a broker refuses the TLS connection, before it sees anything but a client certificate.
+
+        TLS 1.2, which MSK uses, reports a refused client certificate within the handshake, and TLS 1.3 after it.
+        """
+        return _REMEDIES["mtls" if self._auth == "mtls" else "tls"]
 
     def to_properties(self, deadline: Deadline) -> dict[str, Any]:
         """The properties of one new client.

@@ -138,8 +138,9 @@ def _find(
             raise Undelivered(f"Kafka has ended the producer: {error.name()} ({error.str()}); the retry makes another")
         if not deadline.remaining():
             raise Undelivered(
-                f"no broker answered within {seconds:.1f} s: {error.str()}; check KAFKA_BROKER_URL and the network "
-                "path to it (subnets, security groups, the port of this kind of authentication)"
+                f"no broker answered within {seconds:.1f} s: {error.str()}; check KafkaBrokerUrl "
+                "(KAFKA_BROKER_URL) and the network path to it (subnets, security groups, the port of this kind of "
+                "authentication)"
             )
 
 

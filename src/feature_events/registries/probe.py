@@ -6,12 +6,11 @@ from functools import partial
 from feature_events.aws.secret import OAuthClient, Secret
 from feature_events.errors import FeatureEventsError, Misconfigured
 from feature_events.events.codec import Codec
-from feature_events.network import to_address, to_network_stages
 from feature_events.probe import Probe, Stages, to_secret_name
 from feature_events.registries.authentication import CA_SETTING, NAMES, SECRET_SETTING, read_ca
 from feature_events.registries.schema import refuse_incompatible, to_registry
 from feature_events.settings import Settings
-from feature_events.web.probe import to_token_stages
+from feature_events.web.probe import to_path_stages, to_token_stages
 from feature_events.web.session import to_context
 
 SCHEMA = "schema"
@@ -28,8 +27,8 @@ def to_registry_stages(settings: Settings) -> Stages:
     if settings.is_glue:
         return [[Probe(SCHEMA, lambda: _find_schema(settings))]]
     context = partial(_to_tls_context, settings) if settings.registry.startswith("https:") else None
-    path = to_network_stages([to_address(settings.registry)], context, _CA)
-    reached = [probe.name for probe in path[-1]]
+    path = to_path_stages(settings.registry, context, _CA)
+    reached = [probe.name for stage in path[-1:] for probe in stage]
     token = _to_token_stages(settings)
     return [*path, *token, [Probe(SCHEMA, lambda: _find_schema(settings), [_SECRET, _CA, _ENDPOINT], reached)]]
 
