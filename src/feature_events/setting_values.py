@@ -92,7 +92,9 @@ def to_registry(text: str) -> str:
     if url is None:
         raise InvalidValue(_NO_REGISTRY)
     if url.username is not None or url.password is not None:
-        raise InvalidValue("must hold neither user name nor password: set SCHEMA_REGISTRY_SECRET_ARN")
+        raise InvalidValue(
+            "must hold neither user name nor password: set SchemaRegistrySecretArn (SCHEMA_REGISTRY_SECRET_ARN)"
+        )
     if url.query or url.fragment:
         raise InvalidValue("must be the registry's base URL, without query and fragment")
     return f"{url.scheme}{text[len(url.scheme) :].rstrip('/')}"

@@ -17,6 +17,7 @@ from feature_events.errors import Misconfigured
 from feature_events.events.details import ALWAYS_KNOWN, EventDetails
 from feature_events.events.event import FeatureAvailabilityEvent
 from feature_events.json_text import InvalidJson, parse_json
+from feature_events.settings import SCHEMA_VERSION
 
 type Field = Mapping[str, Any]
 """A field of an Avro record, as its schema has it."""
@@ -86,7 +87,7 @@ def read_fields(text: str) -> SchemaFields:
     try:
         parsed, named = parse_record(text)
     except Misconfigured as error:
-        raise Misconfigured(f"{error}: set SCHEMA_VERSION to a version that is") from None
+        raise Misconfigured(f"{error}: set {SCHEMA_VERSION} to a version that is") from None
     fields = list(parsed["fields"])
     to_time = _choose_time(fields, named)
     samples = {**_SAMPLES, _STREAM_TIME: [to_time(0)]}
@@ -160,7 +161,7 @@ def _refuse_unfillable(fields: Sequence[Field], samples: Mapping[str, Sequence[A
             "give them a default there"
         )
     if problems:
-        raise Misconfigured(f"{'; '.join(problems)}, or choose another SCHEMA_VERSION")
+        raise Misconfigured(f"{'; '.join(problems)}, or choose another version with {SCHEMA_VERSION}")
 
 
 def _can_fill(field: Field, samples: Mapping[str, Sequence[Any]], named: Named) -> bool:
@@ -227,7 +228,7 @@ def _refuse_unusable(field: Field, samples: Mapping[str, Sequence[Any]], named: 
     except Exception as error:  # noqa: BLE001  # whatever fastavro raises
         raise Misconfigured(
             f"the default of field {name} in the registry's schema cannot be {what} ({type(error).__name__}): make it "
-            "null, or choose another SCHEMA_VERSION"
+            f"null, or choose another version with {SCHEMA_VERSION}"
         ) from None
 
 
@@ -252,5 +253,5 @@ def _refuse_endless(field: Field, named: Named) -> None:
             left += [(kind["items"], each) for each in value]
     raise Misconfigured(
         f"the default of field {field['name']} in the registry's schema contains itself, or more than "
-        f"{_MOST_DEFAULTS:,} values: make it null, or choose another SCHEMA_VERSION"
+        f"{_MOST_DEFAULTS:,} values: make it null, or choose another version with {SCHEMA_VERSION}"
     )

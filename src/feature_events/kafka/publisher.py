@@ -50,6 +50,12 @@ _ANY_PARTITION = -1
 # An environment serves a few shards, each of which is retried from one message
 _UNANSWERED_KEPT = 100
 
+# The template of the stack sets neither the time to deliver nor another timeout than 60 s
+_LATE = (
+    "reduce BatchSize of the attachment, or look for the cause of the brokers' latency; a function made by hand can "
+    "raise DELIVERY_TIMEOUT_MS and its timeout"
+)
+
 # How long the reports of purged messages may take to come back
 _REPORT_SECONDS = 1.0
 
@@ -160,9 +166,7 @@ class Publisher:
                 middle = len(positions) // 2
                 waves.extendleft([positions[middle:], positions[:middle]])
         if waves:
-            logger.error(
-                "deadline passed before all was sent", hint="raise DELIVERY_TIMEOUT_MS and the function's timeout"
-            )
+            logger.error("deadline passed before all was sent", hint=_LATE)
 
     def _stop_waiting(self) -> None:
         """Purges what waits for a connection; what is on its way over another is still waited for."""

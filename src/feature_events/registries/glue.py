@@ -20,7 +20,7 @@ from feature_events.events.schema import Schema, read_shipped_schema
 from feature_events.logs import logger
 from feature_events.registries.registry import Registered, refuse_too_many
 from feature_events.setting_values import GLUE
-from feature_events.settings import Settings
+from feature_events.settings import LATEST_VERSION, SCHEMA_VERSION, Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
@@ -74,16 +74,16 @@ class GlueRegistry:
         found = self._read(version)
         if found is None:
             raise Misconfigured(
-                f"there is no version {version} of {self._place}: register a schema there, or set SCHEMA_VERSION to "
-                "one that exists"
+                f"there is no version {version} of {self._place}: register a schema there, or set "
+                f"{SCHEMA_VERSION} to one that exists"
             )
         status = self._take_word(found, "Status")
         if status == _PENDING:
             raise Undelivered(f"Glue still checks version {version} of {self._place}: try again later")
         if status != _AVAILABLE:
             raise Misconfigured(
-                f"version {version} of {self._place} has the status {status}: set SCHEMA_VERSION to one that "
-                "is AVAILABLE"
+                f"version {version} of {self._place} has the status {status}: set "
+                f"{SCHEMA_VERSION} to one that is AVAILABLE"
             )
         schema = Schema(self._take_id(found), self._take(found, "SchemaDefinition", str))
         number = self._take(found, "VersionNumber", int)
@@ -144,8 +144,8 @@ class GlueRegistry:
             raise Misconfigured(
                 f"Glue refuses {self._file} as version {number} of {self._place} (status {status}), most "
                 "likely as incompatible with the versions before: compare them (aws glue get-schema-versions-diff), "
-                f"and delete version {number} (aws glue delete-schema-versions) before it is registered again; or set "
-                "SCHEMA_VERSION=latest"
+                f"and delete version {number} (aws glue delete-schema-versions) before it is registered again; "
+                f"or set {LATEST_VERSION}"
             )
         logger.info("schema registered", subject=self.subject)
         return self._to_registered(added)

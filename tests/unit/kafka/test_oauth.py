@@ -76,6 +76,6 @@ def test_fetch_token__keeps_the_deadline(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_fetch_token__wants_an_oauth_client(monkeypatch: pytest.MonkeyPatch) -> None:
     """A secret of another form is named by its setting, with the form that is wanted."""
     monkeypatch.setattr(secret.Secret, "_read", lambda _: '{"username": "me", "password": "hidden"}')
-    with pytest.raises(Misconfigured, match=r'KAFKA_SECRET_ARN is not of the form [{]"client_id"') as raised:
+    with pytest.raises(Misconfigured, match=r'KAFKA_SECRET_ARN\) is not of the form [{]"client_id"') as raised:
         fetch()
     assert "hidden" not in str(raised.value)

@@ -183,7 +183,11 @@ def test_register__tells_glues_errors_apart(stub: Stubber, operation: str, code:
 @pytest.mark.parametrize(
     ("answer", "error", "text"),
     [
-        ({"Status": "FAILURE"}, Misconfigured, "has the status FAILURE: set SCHEMA_VERSION to one that is AVAILABLE"),
+        (
+            {"Status": "FAILURE"},
+            Misconfigured,
+            "has the status FAILURE: set Schema=version:N \\(SCHEMA_VERSION\\) to one that is AVAILABLE",
+        ),
         ({"Status": "DELETING"}, Misconfigured, "has the status DELETING"),
         ({"Status": "PENDING"}, Undelivered, "Glue still checks version latest"),
         ({"DataFormat": "JSON"}, Misconfigured, "is JSON and not AVRO"),
