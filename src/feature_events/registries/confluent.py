@@ -13,7 +13,7 @@ from urllib.parse import quote
 from feature_events.errors import Misconfigured, Undelivered
 from feature_events.events.schema import Schema, read_shipped_schema
 from feature_events.logs import logger
-from feature_events.registries.registry import Registered, refuse_too_many
+from feature_events.registries.registry import Registered, read_all, refuse_too_many
 from feature_events.registries.transport import Transport
 from feature_events.setting_values import MAX_SCHEMA_ID
 from feature_events.settings import LATEST_VERSION, REGISTRY_SECRET, SCHEMA_VERSION, Settings
@@ -90,9 +90,11 @@ class ConfluentRegistry:
         numbers = [number for number in map(_to_number, found) if number is not None]
         if len(numbers) < len(found):
             raise self._transport.peer.to_misplaced("with versions that are not numbers")
-        refuse_too_many(self._file, f"subject {self.subject}", len(numbers))
-        texts = {number: self._read_text(number) for number in numbers}
-        return {number: text for number, text in texts.items() if text is not None}
+        refuse_too_many(
+            self._file, f"subject {self.subject} has {len(numbers):,} versions", len(numbers), schema_id="NUMBER"
+        )
+        texts = zip(numbers, read_all(self._read_text, numbers), strict=True)
+        return {number: text for number, text in texts if text is not None}
 
     def _read_text(self, number: int) -> str | None:
         """The text of a version that the shipped schema is compared with; None where it has just been deleted."""

@@ -18,7 +18,7 @@ from feature_events.deadline import Deadline
 from feature_events.errors import FeatureEventsError, Misconfigured, Undelivered
 from feature_events.events.schema import Schema, read_shipped_schema
 from feature_events.logs import logger
-from feature_events.registries.registry import Registered, refuse_too_many
+from feature_events.registries.registry import Registered, read_all, refuse_too_many
 from feature_events.setting_values import GLUE
 from feature_events.settings import LATEST_VERSION, SCHEMA_VERSION, Settings
 
@@ -97,8 +97,10 @@ class GlueRegistry:
             return {}
         # Numbers count up; one may be missing, since a version can be deleted
         last = self._take(latest, "VersionNumber", int)
-        refuse_too_many(self._file, self._place, last)
-        found = [*map(self._read, range(1, last)), latest]
+        refuse_too_many(
+            self._file, f"{self._place} has {last:,} versions, deleted ones included", last, schema_id="UUID"
+        )
+        found = [*read_all(self._read, range(1, last)), latest]
         return {
             self._take(each, "VersionNumber", int): self._take(each, "SchemaDefinition", str)
             for each in found
