@@ -65,8 +65,13 @@ def connect(
 
     Raises the same as `Publisher.open`.
     """
-    own = authentication.to_properties(deadline) if authentication else {}
-    producer = _to_producer({**properties, **own}, errors)
+    try:
+        own = authentication.to_properties(deadline) if authentication else {}
+        producer = _to_producer({**properties, **own}, errors)
+    except Misconfigured:
+        if authentication:
+            authentication.forget()  # a corrected secret is read by the next client
+        raise
     try:
         error = _find(topic, producer, deadline, errors, authentication)
         if error is not None:

@@ -128,9 +128,10 @@ class Publisher:
         except Undelivered as error:
             logger.error("kafka not reached", reason=str(error))
         except Misconfigured as error:
+            if self._errors.refusal is None or self._authentication is None:
+                raise
             # A secret can be what has to change, so the next invocation reads it again
-            was_accepted = self._authentication is not None and self._authentication.forget()
-            if not was_accepted or self._errors.refusal is None:
+            if not self._authentication.forget():
                 raise
             logger.error("kafka not reached", reason=str(error), hint="the retry reads the secret, if it was rotated")
         finally:

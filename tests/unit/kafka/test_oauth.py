@@ -34,7 +34,15 @@ def fetch(seconds: float = 9.0) -> tuple[str, float, float, dict[str, str]]:
 
 @pytest.mark.parametrize(
     ("told", "life", "good"),
-    [(3600, 3600, 3540), (300, 300, 270), (60, 60, 54), (None, 300, 270), ("60", 300, 270), (1e12, 300, 270)],
+    [
+        (3600, 3600, 3540),
+        (300, 300, 270),
+        (60, 60, 54),
+        (None, 300, 270),
+        ("60", 60, 54),
+        ("1e3", 300, 270),
+        (1e12, 300, 270),
+    ],
 )
 def test_fetch_token__is_good_for_most_of_its_life(
     client: dict[str, str], server: ScriptedServer, told: object, life: float, good: float
