@@ -1,11 +1,14 @@
 """A schema may ask for details by name; what no event can fill, or not every event, is refused with its name."""
 
 import json
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from feature_events.errors import Misconfigured
+from feature_events.events import schema_fields
 from feature_events.events.details import EventDetails
 from feature_events.events.schema import SHIPPED_SCHEMA, read_shipped_schema
 from feature_events.events.schema_fields import read_fields
@@ -115,3 +118,18 @@ def test_read_fields__names_all_that_is_wrong() -> None:
         Misconfigured, match=r"names: change \(string\); .* schema: owner; .* not every .* schema: change;"
     ):
         read_fields(json.dumps({"type": "record", "name": "Event", "fields": fields}))
+
+
+@pytest.mark.parametrize("file", ["feature_trigger.avsc", "feature_trigger_v2.avsc"])
+def test_read_fields__parses_each_field_once(file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is tried with several values at each start, and to parse its schema takes longer than to try one."""
+    parsed = Counter[str]()
+    to_record = schema_fields.to_record
+
+    def count(fields: Sequence[schema_fields.Field], named: schema_fields.Named) -> object:
+        parsed.update(field["name"] for field in fields)
+        return to_record(fields, named)
+
+    monkeypatch.setattr(schema_fields, "to_record", count)
+    fields = read_fields(read_shipped_schema(file)).fields
+    assert parsed == {field["name"]: 1 for field in fields}
