@@ -164,12 +164,11 @@ def to_tables(text: str) -> tuple[str, ...]:
     return tables
 
 
-def is_table_name(text: str) -> bool:
-    """Return whether DynamoDB allows this name for a table.
+is_table_name = re.compile(r"[A-Za-z0-9_.-]{3,255}").fullmatch
+"""Return a match if DynamoDB allows this name for a table, else None.
 
-    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
-    """
-    return bool(re.fullmatch(r"[A-Za-z0-9_.-]{3,255}", text))
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
+"""
 
 
 def to_bucket(text: str) -> str:
