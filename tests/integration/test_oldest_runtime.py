@@ -32,10 +32,12 @@ TABLE = "oldest_runtime"
 PREFIX = "dead-letters/"
 
 SIGNING = """
-from feature_events.kafka.tokens import _sign_token
+import time
+from feature_events.kafka.iam import sign_token
 
 def handler(event, context):
-    return _sign_token()
+    token = sign_token(time.time, 10.0)
+    return [token.text, token.expires * 1000]
 """
 
 type Json = dict[str, Any]
