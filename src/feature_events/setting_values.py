@@ -97,7 +97,9 @@ def to_registry(text: str) -> str:
     if url is None:
         raise InvalidValue(_NO_REGISTRY)
     if url.username is not None or url.password is not None:
-        raise InvalidValue("must hold neither user name nor password: set SCHEMA_REGISTRY_SECRET_ARN")
+        raise InvalidValue(
+            "must hold neither user name nor password: set SchemaRegistrySecretArn (SCHEMA_REGISTRY_SECRET_ARN)"
+        )
     return f"{url.scheme}{text[len(url.scheme) :].rstrip('/')}"
 
 
@@ -165,12 +167,11 @@ def to_tables(text: str) -> tuple[str, ...]:
     return tables
 
 
-def is_table_name(text: str) -> bool:
-    """Return whether DynamoDB allows this name for a table.
+is_table_name = re.compile(r"[A-Za-z0-9_.-]{3,255}").fullmatch
+"""Return a match if DynamoDB allows this name for a table, else None.
 
-    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
-    """
-    return bool(re.fullmatch(r"[A-Za-z0-9_.-]{3,255}", text))
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
+"""
 
 
 def to_bucket(text: str) -> str:

@@ -160,6 +160,6 @@ def test_registration__reads_secrets(invoke: Invoke, stack: Stack) -> None:
             settings = {"SCHEMA_ID": "", "SCHEMA_REGISTRY": "https://127.0.0.1:1", "SCHEMA_REGISTRY_SECRET_ARN": arn}
             invoke("registration", settings, {"RequestType": "Create", "ResponseURL": f"{cloudformation.url}/"})
             reasons.append(cloudformation.requests[-1].body["Reason"])
-    assert "SCHEMA_REGISTRY_SECRET_ARN is not of the form" in reasons[1]
+    assert "SCHEMA_REGISTRY_SECRET_ARN) is not of the form" in reasons[1]
     assert "registry" in reasons[0]
     assert "SECRET" not in reasons[0]

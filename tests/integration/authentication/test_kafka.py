@@ -283,5 +283,5 @@ def test_publish__calls_a_deleted_secret_a_misconfiguration(bench: MakeBench, se
     """The error names the setting of the deleted secret."""
     made = bench("scram")
     secrets.delete(made.secret)
-    with pytest.raises(Misconfigured, match="the secret in KAFKA_SECRET_ARN cannot be read"):
+    with pytest.raises(Misconfigured, match=r"KAFKA_SECRET_ARN. cannot be read"):
         publish(made.to_publisher())

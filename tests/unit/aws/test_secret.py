@@ -255,18 +255,6 @@ def test_read__tells_what_to_grant_from_what_is_ephemeral(
     assert "hidden" not in str(raised.value)
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [("AWS_ENDPOINT_URL", "nowhere"), ("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://secrets..internal")],
-)
-@pytest.mark.usefixtures("secrets")
-def test_read__says_that_a_variable_of_aws_is_wrong(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
-    """A plain ValueError of botocore does not end the start."""
-    monkeypatch.setenv(name, value)
-    with pytest.raises(Misconfigured, match="THE_SETTING cannot be read: check the environment variables that begin"):
-        Secret("THE_SETTING", ARN).read_login()
-
-
 def test_read__says_that_the_network_path_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     """A VPC without a network path there is the commonest cause, so it is named."""
 

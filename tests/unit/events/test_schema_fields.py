@@ -1,12 +1,15 @@
 """A schema may ask for details by name; what no event can fill, or not every event, is refused with its name."""
 
 import json
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 import pytest
 
 from feature_events.errors import Misconfigured
+from feature_events.events import schema_fields
 from feature_events.events.codec import Codec
 from feature_events.events.details import EventDetails
 from feature_events.events.event import FeatureAvailabilityEvent
@@ -227,3 +230,18 @@ def test_codec__refuses_a_default_that_grows_exponentially() -> None:
         kind = {"type": "record", "name": f"R{number}", "fields": [first, second]}
     with pytest.raises(Misconfigured, match=r"default of field extra .* contains itself, or more than 10,000 values"):
         Codec(to_record_schema(*FIELDS, {"name": "extra", "type": kind, "default": {}}))
+
+
+@pytest.mark.parametrize("file", ["feature_trigger.avsc", "feature_trigger_v2.avsc"])
+def test_read_fields__parses_each_field_once(file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is tried with several values at each start, and to parse its schema takes longer than to try one."""
+    parsed = Counter[str]()
+    to_record = schema_fields.to_record
+
+    def count(fields: Sequence[schema_fields.Field], named: schema_fields.Named) -> object:
+        parsed.update(field["name"] for field in fields)
+        return to_record(fields, named)
+
+    monkeypatch.setattr(schema_fields, "to_record", count)
+    fields = read_fields(read_shipped_schema(file)).fields
+    assert parsed == {field["name"]: 1 for field in fields}
