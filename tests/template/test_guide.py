@@ -194,8 +194,9 @@ def test_guide__leads_to_the_first_event_and_back(
     for command in read_commands(REMOVE):
         follower.follow(command)
     assert stack.clients.dynamodb.describe_table(TableName=TABLE)["Table"]["LatestStreamArn"] == stream
-    bucket = outputs["FailureBucketName"]
-    assert stack.clients.s3.head_bucket(Bucket=bucket)["ResponseMetadata"]["HTTPStatusCode"] == 200
+    assert (
+        stack.clients.s3.head_bucket(Bucket=outputs["FailureBucketName"])["ResponseMetadata"]["HTTPStatusCode"] == 200
+    )
     assert len(read_topic(stack.kafka, TOPIC)) == 1
 
 
