@@ -1,5 +1,6 @@
 #!/bin/bash
 # Makes the toolchains of the example consumers present on a fresh Debian machine, as root: a JDK with Maven, Node and Go.
+# It does the same for jq, which commands of the documentation need.
 # One that is there and new enough is left alone. Debian's Node and Go are too old, so those come from PyPI, locked by
 # requirements/toolchains.txt, to the directory that is given; its `bin` is for the caller's PATH.
 set -euo pipefail
@@ -11,6 +12,7 @@ has_java() { mvn --version && javac --release 17 -version; }
 has_node() { npm --version && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)'; }
 # An old Go cannot read go.mod; one of 1.21 or later fetches the version that go.mod asks for.
 has_go() { (cd examples/consumers/go && go list -m); }
+has_jq() { jq --version; }
 
 fail() {
   tail -n 30 "$2" >&2
@@ -18,8 +20,8 @@ fail() {
   exit 1
 }
 
-install_java() {
-  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends default-jdk-headless maven
+install_from_debian() {
+  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends "$@"
 }
 
 install_from_pypi() {
@@ -34,15 +36,20 @@ link() {
 
 mkdir -p "$home"
 log=$home/log
-java=1 node=1 go=1
+java=1 node=1 go=1 jq=1
 has_java >"$log" 2>&1 || java=
 has_node >"$log" 2>&1 || node=
 has_go >"$log" 2>&1 || go=
+has_jq >"$log" 2>&1 || jq=
 
 if [[ ! $java ]]; then
   echo "toolchains: installing a JDK and Maven"
-  install_java </dev/null >"$log" 2>&1 || fail "a JDK and Maven could not be installed" "$log"
+  install_from_debian default-jdk-headless maven </dev/null >"$log" 2>&1 || fail "a JDK and Maven could not be installed" "$log"
   has_java >"$log" 2>&1 || fail "the JDK on the PATH must be 17 or later" "$log"
+fi
+if [[ ! $jq ]]; then
+  echo "toolchains: installing jq"
+  install_from_debian jq </dev/null >"$log" 2>&1 || fail "jq could not be installed" "$log"
 fi
 if [[ ! $node || ! $go ]]; then
   echo "toolchains: installing Node and Go"

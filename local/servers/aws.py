@@ -8,11 +8,17 @@ from pathlib import Path
 
 from local.environment import to_server_environment
 from local.paths import LAMBDA_RUNTIME, ROOT
+from local.servers.function_calls import FILE
 from local.servers.processes import Processes
 from local.servers.server import Server
 from local.servers.web import is_answering
 
 READY = 30.0
+
+
+def to_calls_file(directory: Path) -> Path:
+    """Return the file in which the functions of the stack in this directory record their calls to AWS."""
+    return directory / "aws" / "calls.jsonl"
 
 
 class Aws(Server):
@@ -35,6 +41,7 @@ class Aws(Server):
             "IOT_MTLS_ENABLED": "0",
             "STATE_DIR": str(self._directory / "state"),
             "S3_DATA_DIR": str(self._directory / "s3"),
+            FILE: str(to_calls_file(self._directory.parent)),
         }
         command = [sys.executable, "-P", ROOT / "local" / "servers" / "aws_server.py", LAMBDA_RUNTIME / "python3.13"]
         environment = to_server_environment(self._directory, settings)

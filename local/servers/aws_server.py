@@ -14,6 +14,9 @@ the name what is tried again.
 MiniStack's Glue has no schema registry; moto's has one, so it answers these requests, in the same process. It compares
 a definition to the letter, checks no compatibility, and has a new version AVAILABLE at once.
 
+MiniStack enforces no policies of a function's role. Each function records its calls to AWS (function_calls.py), so that
+tests can evaluate them.
+
 Use: aws_server.py PYTHON, where PYTHON is the interpreter for the functions.
 """
 
@@ -21,7 +24,10 @@ import asyncio
 import re
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
+
+RECORDER = Path(__file__).with_name("function_calls.py")
 
 
 def accept_metric_math(to_alarm: Callable[..., Any]) -> Callable[..., Any]:
@@ -100,6 +106,7 @@ def main() -> None:
     """Serves until it is ended."""
     sys.executable = sys.argv.pop(1)
     from ministack.app import main as serve  # type: ignore[import-untyped]  # noqa: PLC0415 -- reads sys.executable
+    from ministack.core import lambda_runtime  # type: ignore[import-untyped]  # noqa: PLC0415
     from ministack.services import glue, lambda_svc  # type: ignore[import-untyped]  # noqa: PLC0415
     from ministack.services.cloudformation import (  # type: ignore[import-untyped]  # noqa: PLC0415
         changesets,
@@ -112,6 +119,7 @@ def main() -> None:
     for module in (changesets, handlers, stacks):
         module._evaluate_conditions = accept_splits(module._evaluate_conditions)  # noqa: SLF001
     lambda_svc._execute_function_warm = name_errors(lambda_svc._execute_function_warm)  # noqa: SLF001
+    lambda_runtime._PYTHON_WORKER_SCRIPT = RECORDER.read_text() + lambda_runtime._PYTHON_WORKER_SCRIPT  # noqa: SLF001
     glue.handle_request = add_schema_registry(glue.handle_request)
     serve()
 

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from feature_events.json_text import InvalidJson, parse_json
 from feature_events.setting_values import InvalidValue, is_plain_text
 
+_NO_TIMEOUT = "messages are retried until DELIVERY_TIMEOUT_MS, which only a function made by hand can change"
+
 type Properties = Mapping[str, str | int | float]
 """librdkafka's properties by name."""
 
@@ -18,8 +20,8 @@ RESERVED_PROPERTIES: Mapping[str, str] = {
     "metadata.broker.list": "set KAFKA_BROKER_URL",
     "compression.type": "set KAFKA_COMPRESSION",
     "compression.codec": "set KAFKA_COMPRESSION",
-    "message.timeout.ms": "set DELIVERY_TIMEOUT_MS",
-    "delivery.timeout.ms": "set DELIVERY_TIMEOUT_MS",
+    "message.timeout.ms": _NO_TIMEOUT,
+    "delivery.timeout.ms": _NO_TIMEOUT,
     "allow.auto.create.topics": "a topic that is not there is an error: create it",
     "acks": "it is all, so that nothing is lost",
     "request.required.acks": "it is all, so that nothing is lost",
@@ -37,8 +39,8 @@ RESERVED_PROPERTIES: Mapping[str, str] = {
     "max.in.flight": "the publisher waits for the answers to each batch",
     "max.in.flight.requests.per.connection": "the publisher waits for the answers to each batch",
     "queuing.strategy": "the publisher keeps the order",
-    "retries": "set DELIVERY_TIMEOUT_MS",
-    "message.send.max.retries": "set DELIVERY_TIMEOUT_MS",
+    "retries": _NO_TIMEOUT,
+    "message.send.max.retries": _NO_TIMEOUT,
     "api.version.request": "an idempotent producer asks the brokers what they support",
     "broker.version.fallback": "an idempotent producer asks the brokers what they support",
     "default.topic.config": "write the topic's properties beside the others",
@@ -49,15 +51,15 @@ RESERVED_PROPERTIES: Mapping[str, str] = {
     "enable.ssl.certificate.verification": "certificates are always verified",
     "ssl.endpoint.identification.algorithm": "certificates are always verified",
     "security.protocol": "set KAFKA_AUTH",
-    "ssl.ca.pem": "set KAFKA_CA_SECRET_ARN",
+    "ssl.ca.pem": "set KafkaCaSecretArn (KAFKA_CA_SECRET_ARN)",
     "enable.sasl.oauthbearer.unsecure.jwt": "set KAFKA_AUTH",
 }
 """What KAFKA_PROPERTIES must not hold, and why or what to set instead."""
 
 RESERVED_FAMILIES: Mapping[str, str] = {
     "sasl.": "set KAFKA_AUTH",
-    "ssl.key": "set KAFKA_AUTH, and the secret in KAFKA_SECRET_ARN",
-    "ssl.certificate": "set KAFKA_AUTH, and the secret in KAFKA_SECRET_ARN",
+    "ssl.key": "set KAFKA_AUTH, and the secret in KafkaSecretArn (KAFKA_SECRET_ARN)",
+    "ssl.certificate": "set KAFKA_AUTH, and the secret in KafkaSecretArn (KAFKA_SECRET_ARN)",
 }
 """The same of all properties that begin so: a secret has no place in the environment."""
 

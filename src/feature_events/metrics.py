@@ -7,11 +7,12 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedd
 """
 
 import os
-import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
+
+from feature_events.setting_values import is_table_name
 
 _NAMESPACE = os.environ.get("POWERTOOLS_METRICS_NAMESPACE", "FeatureEvents")
 _SERVICE = os.environ.get("POWERTOOLS_SERVICE_NAME", "feature-events")
@@ -25,9 +26,6 @@ _OF_REASON: Dimensions = (("service", "reason"), ("service", "table", "reason"))
 
 UNKNOWN_TABLE = "unknown"
 """The dimension `table` of records whose ARN is unreadable."""
-
-# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
-_is_table_name = re.compile(r"[A-Za-z0-9_.-]{3,255}").fullmatch
 
 
 class Metric(NamedTuple):
@@ -78,7 +76,7 @@ def emit(measured: Mapping[str, float], table: str | None, skipped: Mapping[Any,
         skipped: how many records were skipped, by reason.
 
     """
-    values = {"service": _SERVICE, "table": table if table and _is_table_name(table) else UNKNOWN_TABLE}
+    values = {"service": _SERVICE, "table": table if table and is_table_name(table) else UNKNOWN_TABLE}
     for dimensions in (_OF_TABLE, _OF_SERVICE):
         _emit({name: each for name, each in measured.items() if METRICS[name].dimensions == dimensions}, values)
     for reason, count in (skipped or {}).items():

@@ -24,5 +24,5 @@ type Stages = Sequence[Sequence[Probe]]
 
 
 def to_secret_name(setting: str) -> str:
-    """The name of the probe of a secret, by the setting that holds its ARN."""
-    return f"secret {setting}"
+    """Return the name of the probe of a secret: the function's variable, which `setting` has in parentheses."""
+    return f"secret {setting.partition('(')[2].rstrip(')')}"

@@ -93,7 +93,7 @@ def _answer(event: Mapping[str, Any], seconds: float) -> Answer:
     except TimeoutError:
         reason = (
             "The schema registry did not answer in this function's time: check its load and the network path to it, "
-            "and deploy again; or pin the id of the schema with Schema=id:NUMBER."
+            "and deploy again; or pin the id of the schema with Schema=id:NUMBER (for Glue, Schema=id:UUID)."
         )
         return Answer("FAILED", reason, known)
     except FeatureEventsError as error:

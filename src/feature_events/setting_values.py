@@ -36,18 +36,21 @@ def is_plain_text(text: str) -> bool:
 
 
 def to_url(text: str, *schemes: str) -> SplitResult | None:
-    """Parse a URL; None if an HTTP client would refuse it.
+    """Parse a URL; None if an HTTP client would refuse it, or would not send all of it.
 
-    The checks are stricter than `urlsplit`, which drops control characters and accepts any host. For a name with an
-    empty or a long label, `requests` raises an error that is not its own (urllib3's LocationParseError).
+    The checks are stricter than `urlsplit`, which drops control characters, accepts any host, and ignores text after an
+    IPv6 address and an empty port, query or fragment. For a name with an empty or a long label, `requests` raises an
+    error that is not its own (urllib3's LocationParseError). A fragment is never sent.
     """
     try:
         url = urlsplit(text)
         is_right = url.scheme in schemes and url.port != 0  # a port that is not a number raises
     except ValueError:
         return None
-    is_right = is_right and _is_host(url.hostname or "", is_bracketed="[" in url.netloc)
-    return url if is_right and re.fullmatch("[!-~]+", text) else None
+    address = re.fullmatch(r"([^:\[\]]+|\[[^\[\]]+\])(:[0-9]+)?", url.netloc.rpartition("@")[2])
+    is_right = is_right and bool(address) and _is_host(url.hostname or "", is_bracketed="[" in url.netloc)
+    is_sent = "#" not in text and (url.query or "?" not in text)
+    return url if is_right and is_sent and re.fullmatch("[!-~]+", text) else None
 
 
 def _is_host(name: str, *, is_bracketed: bool) -> bool:
@@ -88,13 +91,15 @@ def to_registry(text: str) -> str:
     """A registry's URL with its scheme in lower case and no slash at its end, or which of Glue's registries it is."""
     if text == GLUE or re.fullmatch(r"arn:aws[a-z-]*:glue:[a-z0-9-]+:[0-9]{12}:registry/[A-Za-z0-9_$#.-]{1,255}", text):
         return text
+    if re.search("[?#]", text):
+        raise InvalidValue("must be the registry's base URL, without query and fragment")
     url = to_url(text, "http", "https")
     if url is None:
         raise InvalidValue(_NO_REGISTRY)
     if url.username is not None or url.password is not None:
-        raise InvalidValue("must hold neither user name nor password: set SCHEMA_REGISTRY_SECRET_ARN")
-    if url.query or url.fragment:
-        raise InvalidValue("must be the registry's base URL, without query and fragment")
+        raise InvalidValue(
+            "must hold neither user name nor password: set SchemaRegistrySecretArn (SCHEMA_REGISTRY_SECRET_ARN)"
+        )
     return f"{url.scheme}{text[len(url.scheme) :].rstrip('/')}"
 
 
@@ -162,12 +167,11 @@ def to_tables(text: str) -> tuple[str, ...]:
     return tables
 
 
-def is_table_name(text: str) -> bool:
-    """Return whether DynamoDB allows this name for a table.
+is_table_name = re.compile(r"[A-Za-z0-9_.-]{3,255}").fullmatch
+"""Return a match if DynamoDB allows this name for a table, else None.
 
-    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
-    """
-    return bool(re.fullmatch(r"[A-Za-z0-9_.-]{3,255}", text))
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
+"""
 
 
 def to_bucket(text: str) -> str:

@@ -53,6 +53,14 @@ DEFAULT_TOPIC = "FEATURE_AVAILABILITY_EVENTS"
 DEFAULT_SCHEMA_FILE = "feature_trigger.avsc"
 SCHEMA_FILES = (DEFAULT_SCHEMA_FILE, "feature_trigger_v2.avsc")
 """The schemas that are shipped with the function, by their files' names in `schemas`."""
+KAFKA_SECRET = "KafkaSecretArn (KAFKA_SECRET_ARN)"  # noqa: S105  # a setting's name, as those below
+KAFKA_CA_SECRET = "KafkaCaSecretArn (KAFKA_CA_SECRET_ARN)"  # noqa: S105
+REGISTRY_SECRET = "SchemaRegistrySecretArn (SCHEMA_REGISTRY_SECRET_ARN)"  # noqa: S105
+REGISTRY_CA_SECRET = "SchemaRegistryCaSecretArn (SCHEMA_REGISTRY_CA_SECRET_ARN)"  # noqa: S105
+SCHEMA_VERSION = "Schema=version:N (SCHEMA_VERSION)"
+LATEST_VERSION = "Schema=version:latest (SCHEMA_VERSION)"
+"""Settings, as messages name them: the template's parameter first, then the function's variable."""
+
 MAX_DELIVERY_TIMEOUT_MS = 890_000  # a little less than the 15 minutes that Lambda allows
 
 

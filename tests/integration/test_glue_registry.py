@@ -99,7 +99,7 @@ def test_registry__must_be_there(account: Any) -> None:  # noqa: ANN401
         Misconfigured, match=rf"{TOPIC} in the Glue registry events.v1 cannot be created .*: create the"
     ):
         register_schema(to_glue_settings(GLUE_ARN))
-    with pytest.raises(Misconfigured, match=r"check that SCHEMA_REGISTRY names the right one, and register it"):
+    with pytest.raises(Misconfigured, match=r"check SchemaRegistry .SCHEMA_REGISTRY., or register it there"):
         find_schema(to_glue_settings(GLUE_ARN), LONG)
     assert account.list_registries()["Registries"] == []
 

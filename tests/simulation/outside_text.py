@@ -11,9 +11,11 @@ from tests.simulation.garbage import spoil, to_garbage
 
 _TOKENS = (
     "", "[", "{", "}", '"', "\\", "\x00", "\\u0000", "\\ud800", "\ud800", "NaN", "-Infinity", "1e999", "9" * 5000,
-    "null", "é", "ő", "🦊", "\n", "\t", " ", "..", "a" * 64, "@", "%", "::", "https://", "HTTP://",
+    "null", "é", "ő", "🦊", "\n", "\t", " ", "..", "a" * 64, "@", "%", "::", "https://", "HTTP://", "#", "?", "[::1]x",
     "-----BEGIN CERTIFICATE-----",
 )  # fmt: skip
+_LABELS = ("X509 CERTIFICATE", "TRUSTED CERTIFICATE", "CERTIFICATE REQUEST")
+"""What may stand in PEM instead of CERTIFICATE."""
 _LONG_TOKENS = ("[" * 60_000, '{"a":' * 60_000)
 """Rare, since they take longer than all others to parse."""
 _PRIMITIVES = ("null", "boolean", "int", "long", "float", "double", "bytes", "string")
@@ -52,6 +54,8 @@ def damage(random: Random, good: Sequence[Any]) -> str:
         )
     else:
         text = document
+    if random.random() < 0.1:
+        text = text.replace("CERTIFICATE", random.choice(_LABELS))
     for _ in range(random.choice((0, 0, 1, 1, 2))):
         start = random.randrange(len(text) + 1)
         end = start + random.choice((0, 0, 1, 5, 1000))

@@ -10,8 +10,16 @@ from local.servers.kafka import Listener
 from tests.support.certificates import Identity
 
 
-def to_tls_listener(name: str, server: Identity, *, client_ca: str | None = None) -> Listener:
-    """TLS under this certificate; with a CA certificate (PEM), clients need one that it issued."""
+def to_tls_listener(name: str, server: Identity, *, client_ca: str | None = None, version: str = "") -> Listener:
+    """TLS under this certificate; with a CA certificate (PEM), clients need one that it issued.
+
+    Args:
+        name: the listener's.
+        server: the broker's certificate.
+        client_ca: the CA certificate, if clients need one.
+        version: the only version of TLS, such as `TLSv1.2`; empty for Kafka's default.
+
+    """
     prefix = f"listener.name.{name.lower()}.ssl."
     settings = {
         f"{prefix}keystore.type": "PEM",
@@ -24,6 +32,8 @@ def to_tls_listener(name: str, server: Identity, *, client_ca: str | None = None
             f"{prefix}truststore.type": "PEM",
             f"{prefix}truststore.certificates": _to_line(client_ca),
         }
+    if version:
+        settings[f"{prefix}enabled.protocols"] = version
     return Listener(name, "SSL", settings)
 
 

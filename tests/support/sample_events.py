@@ -54,4 +54,4 @@ def read_settings(template: Path) -> dict[str, str]:
             return str(parameters.get(name, {}).get("Default", name))
         return str(value)
 
-    return {name: str(overrides.get(name, resolve(value))) for name, value in variables.items()}
+    return {name: overrides[name] if name in overrides else resolve(value) for name, value in variables.items()}

@@ -13,6 +13,8 @@ from feature_events.kafka_properties import RESERVED_FAMILIES, RESERVED_PROPERTI
 from feature_events.settings import read_settings
 from tests.support.mock_kafka import read_producer_aliases
 
+LEAST = {"KAFKA_BROKER_URL": "b-1.msk:9092", "SCHEMA_ID": "7"}
+
 
 def start(text: str) -> None:
     """Reads these properties and makes a real producer with them, which is given no time to connect."""
@@ -90,3 +92,20 @@ def test_start__takes_what_contradicts_nothing(properties: dict[str, object]) ->
     """The producer is made, and finds no broker where there is none."""
     with pytest.raises(Undelivered):
         start(json.dumps(properties))
+
+
+IN_FAMILIES = ["sasl.mechanisms", "sasl.password", "ssl.key.pem", "ssl.keystore.password", "ssl.certificate.location"]
+
+
+@pytest.mark.parametrize("name", [*RESERVED_PROPERTIES, *IN_FAMILIES])
+def test_read_settings__keeps_its_promises_from_properties(name: str) -> None:
+    """A property that would break order, loss or trust is refused, with what to do instead."""
+    with pytest.raises(Misconfigured, match=f"KAFKA_PROPERTIES must not hold {name} "):
+        read_settings({**LEAST, "KAFKA_PROPERTIES": f'{{"{name}": "1"}}'})
+
+
+@pytest.mark.parametrize("name", ["ssl.ca.location", "client.rack"])
+def test_read_settings__lets_harmless_properties_be(name: str) -> None:
+    """A path to certificates that are no secret may be given, as anything that no promise rests on."""
+    environ = {**LEAST, "KAFKA_AUTH": "tls", "KAFKA_PROPERTIES": f'{{"{name}": "/opt/ca.pem"}}'}
+    assert read_settings(environ).kafka_properties == {name: "/opt/ca.pem"}

@@ -103,7 +103,9 @@ def test_handler__registers_the_schema_that_is_asked_for(
     versions = [Answer.of(200, [1, 3]), VERSION_1, VERSION_1]
     registry.script = [ABSENT, COMPATIBLE, *versions, Answer.of(200, {"id": 2}), found]
     assert ask(cloudformation)["Data"] == {"SchemaId": "2", "SchemaVersion": "2"}
-    assert [request.path.rpartition(f"{SUBJECT}")[2] for request in registry.requests] == [
+    paths = [request.path.rpartition(f"{SUBJECT}")[2] for request in registry.requests]
+    paths[3:5] = sorted(paths[3:5])  # versions are read at once
+    assert paths == [
         "",
         "/versions/latest?verbose=true",
         "/versions",
@@ -165,7 +167,7 @@ def test_handler__answers_before_its_time_is_over(registry: ScriptedServer, clou
     registry.script = [Answer(200, b"{}", delay=1)]
     answer = ask(cloudformation, milliseconds=int(registration.ANSWER_SECONDS * 1000) + 100)
     assert answer["Status"] == "FAILED"
-    assert "pin the id of the schema with Schema=id:NUMBER" in answer["Reason"]
+    assert "pin the id of the schema with Schema=id:NUMBER (for Glue, Schema=id:UUID)" in answer["Reason"]
 
 
 def test_handler__answers_to_what_nobody_expected(

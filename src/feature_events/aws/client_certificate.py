@@ -88,7 +88,7 @@ def _has_files_in_memory() -> bool:
 def _find_cause(client: ClientCertificate, reason: str | None) -> str:
     """What is wrong, and what to do about it."""
     if reason == _NOT_OF_KEY or reason in _OTHER_ALGORITHM:
-        _, *others = _CERTIFICATE.findall(client.certificate)
+        others = _CERTIFICATE.findall(client.certificate)[1:]
         if any(_is_of_key(certificate, client) for certificate in others):
             return "certificate begins with another certificate than the client's own: write the client's own first"
         if reason in _OTHER_ALGORITHM:

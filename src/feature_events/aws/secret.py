@@ -77,6 +77,7 @@ _LABEL = "(?:X509 |TRUSTED )?CERTIFICATE"
 """What OpenSSL accepts around a certificate (https://docs.openssl.org/3.0/man3/PEM_read_bio_PrivateKey/)."""
 _BEGIN = re.compile(f"-----BEGIN {_LABEL}-----")
 _CERTIFICATE = re.compile(f"-----BEGIN ({_LABEL})-----[A-Za-z0-9+/=\\s]*-----END \\1-----", re.ASCII)
+_BOUNDARY = re.compile(f"-----(BEGIN|END) {_LABEL}-----")
 
 
 class Secret(NamedTuple):
@@ -97,6 +98,8 @@ class Secret(NamedTuple):
 
     def read_client_certificate(self) -> ClientCertificate:
         """From `{"certificate": PEM, "privateKey": PEM}`, with a `privateKeyPassword` where the key has one.
+
+        Its certificates have the plain label, as `read_ca_certificates` returns them.
 
         Raises the same as `read_login`.
         """
@@ -131,6 +134,8 @@ class Secret(NamedTuple):
     def read_ca_certificates(self) -> str:
         """CA certificates as PEM, from `{"certificate": PEM}` or the bare PEM.
 
+        Each has the label CERTIFICATE, since librdkafka and Python's ssl do not accept every label.
+
         Raises the same as `read_login`.
         """
         pem = self._read()
@@ -147,7 +152,7 @@ class Secret(NamedTuple):
                 f"the secret in {self.setting} has a certificate that is not valid PEM: write each as it was issued, "
                 "from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----"
             )
-        return "".join(f"{certificate}\n" for certificate in certificates)
+        return "".join(f"{_to_plain_label(certificate)}\n" for certificate in certificates)
 
     def _to_login(self, found: dict[str, Any]) -> Login:
         self._check(found, _LOGIN)
@@ -156,7 +161,7 @@ class Secret(NamedTuple):
     def _to_client_certificate(self, found: dict[str, Any]) -> ClientCertificate:
         self._check(found, _CLIENT_CERTIFICATE)
         password = self._to_optional(found, "privateKeyPassword")
-        return ClientCertificate(found["certificate"], found["privateKey"], password)
+        return ClientCertificate(_to_plain_label(found["certificate"]), found["privateKey"], password)
 
     def _to_oauth_client(self, found: dict[str, Any]) -> OAuthClient:
         self._check(found, _OAUTH_CLIENT)
@@ -221,6 +226,14 @@ def _parse(text: str) -> dict[str, Any]:
     except InvalidJson:
         return {}
     return found if type(found) is dict else {}
+
+
+def _to_plain_label(pem: str) -> str:
+    """Replace the other labels of certificates: the certificate comes first in a TRUSTED one, and is all that is read.
+
+    https://docs.openssl.org/3.0/man3/PEM_read_bio_PrivateKey/
+    """
+    return _BOUNDARY.sub(r"-----\1 CERTIFICATE-----", pem)
 
 
 def _has_texts(found: dict[str, Any], names: _Names) -> bool:

@@ -5,6 +5,7 @@ That is found at the start, with every such field named: at the first event it w
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from io import BytesIO
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -17,6 +18,7 @@ from feature_events.errors import Misconfigured
 from feature_events.events.details import ALWAYS_KNOWN, EventDetails
 from feature_events.events.event import FeatureAvailabilityEvent
 from feature_events.json_text import InvalidJson, parse_json
+from feature_events.settings import SCHEMA_VERSION
 
 type Field = Mapping[str, Any]
 """A field of an Avro record, as its schema has it."""
@@ -73,6 +75,20 @@ class SchemaFields(NamedTuple):
         return self.to_time(value) if name == _STREAM_TIME else value
 
 
+class _Part:
+    """A field, and the record that has this field alone, by which values are tried."""
+
+    def __init__(self, field: Field, named: Named) -> None:
+        self.field = field
+        self.name: str = field["name"]
+        self.named = named
+
+    @cached_property
+    def record(self) -> Any:  # noqa: ANN401  # fastavro's own
+        """The record, parsed once; to parse it takes longer than to try a value."""
+        return to_record([self.field], self.named)
+
+
 def read_fields(text: str) -> SchemaFields:
     """The fields of this schema.
 
@@ -86,17 +102,18 @@ def read_fields(text: str) -> SchemaFields:
     try:
         parsed, named = parse_record(text)
     except Misconfigured as error:
-        raise Misconfigured(f"{error}: set SCHEMA_VERSION to a version that is") from None
+        raise Misconfigured(f"{error}: set {SCHEMA_VERSION} to a version that is") from None
     fields = list(parsed["fields"])
-    to_time = _choose_time(fields, named)
+    parts = [_Part(field, named) for field in fields]
+    to_time = _choose_time(parts)
     samples = {**_SAMPLES, _STREAM_TIME: [to_time(0)]}
-    _refuse_unfillable(fields, samples, named)
-    for field in fields:
-        _refuse_unusable(field, samples, named)
+    _refuse_unfillable(parts, samples)
+    for part in parts:
+        _refuse_unusable(part, samples)
     absent = {
-        field["name"]: None if _holds(field, None, named) else field.get("default")
-        for field in fields
-        if field["name"] in EventDetails._fields
+        part.name: None if _holds(part, None) else part.field.get("default")
+        for part in parts
+        if part.name in EventDetails._fields
     }
     return SchemaFields(fields, named, to_time, absent)
 
@@ -126,9 +143,9 @@ def parse_record(text: str) -> tuple[Mapping[str, Any], Named]:
     return parsed, named
 
 
-def _choose_time(fields: Sequence[Field], named: Named) -> Callable[[int], str | datetime]:
+def _choose_time(parts: Sequence[_Part]) -> Callable[[int], str | datetime]:
     """Text where the schema's `stream_time` holds it; else a datetime, which fastavro writes as a logical type."""
-    holds_text = all(_holds(field, to_iso(0), named) for field in fields if field["name"] == _STREAM_TIME)
+    holds_text = all(_holds(part, to_iso(0)) for part in parts if part.name == _STREAM_TIME)
     return to_iso if holds_text else _to_datetime
 
 
@@ -136,13 +153,13 @@ def _to_datetime(epoch_ms: int) -> datetime:
     return _EPOCH + timedelta(milliseconds=epoch_ms)
 
 
-def _refuse_unfillable(fields: Sequence[Field], samples: Mapping[str, Sequence[Any]], named: Named) -> None:
+def _refuse_unfillable(parts: Sequence[_Part], samples: Mapping[str, Sequence[Any]]) -> None:
     """Refuses a schema that asks for more than an event has, or always for what is not always known."""
-    unfillable = [field["name"] for field in fields if not _can_fill(field, samples, named)]
+    unfillable = [part.name for part in parts if not _can_fill(part, samples)]
     details = [f"{name} ({_TYPES[name]})" for name in unfillable if name in _TYPES]
     others = [name for name in unfillable if name not in _TYPES]
     seldom = [name for name in _TYPES if name not in ALWAYS_KNOWN]
-    needed = [each["name"] for each in fields if each["name"] in seldom and not _can_be_absent(each, named)]
+    needed = [part.name for part in parts if part.name in seldom and not _can_be_absent(part)]
     problems = []
     if details:
         problems.append(
@@ -160,48 +177,48 @@ def _refuse_unfillable(fields: Sequence[Field], samples: Mapping[str, Sequence[A
             "give them a default there"
         )
     if problems:
-        raise Misconfigured(f"{'; '.join(problems)}, or choose another SCHEMA_VERSION")
+        raise Misconfigured(f"{'; '.join(problems)}, or choose another version with {SCHEMA_VERSION}")
 
 
-def _can_fill(field: Field, samples: Mapping[str, Sequence[Any]], named: Named) -> bool:
-    if field["name"] not in samples:
-        return "default" in field
-    return all(_holds(field, each, named) and _keeps(field, each, named) for each in samples[field["name"]])
+def _can_fill(part: _Part, samples: Mapping[str, Sequence[Any]]) -> bool:
+    if part.name not in samples:
+        return "default" in part.field
+    return all(_holds(part, each) and _keeps(part, each) for each in samples[part.name])
 
 
-def _can_be_absent(field: Field, named: Named) -> bool:
-    return "default" in field or _holds(field, None, named)
+def _can_be_absent(part: _Part) -> bool:
+    return "default" in part.field or _holds(part, None)
 
 
-def _holds(field: Field, value: object, named: Named) -> bool:
+def _holds(part: _Part, value: object) -> bool:
     """Return whether the field's type holds this value."""
     try:
-        return bool(validate({field["name"]: value}, to_record([field], named), raise_errors=False))
+        return bool(validate({part.name: value}, part.record, raise_errors=False))
     except Exception:  # noqa: BLE001  # fastavro reads a text as the date that a logical type is, and raises anything
         return False
 
 
-def _keeps(field: Field, value: object, named: Named) -> bool:
+def _keeps(part: _Part, value: object) -> bool:
     """Return whether a value that the field's type holds is read as it was written.
 
     Of a time, a date keeps the day alone. fastavro writes any text as logical type uuid, and can read UUIDs alone
     (https://github.com/fastavro/fastavro/issues/838).
     """
     try:
-        read = _to_written(_read(_write(field, {field["name"]: value}, named), field, named))
-        return bool(read == {field["name"]: value})
+        read = _to_written(_read(_write({part.name: value}, part), part))
+        return bool(read == {part.name: value})
     except Exception:  # noqa: BLE001  # a value that fastavro cannot write or read
         return False
 
 
-def _write(field: Field, record: Mapping[str, Any], named: Named) -> bytes:
+def _write(values: Mapping[str, Any], part: _Part) -> bytes:
     avro = BytesIO()
-    schemaless_writer(avro, to_record([field], named), record)
+    schemaless_writer(avro, part.record, values)
     return avro.getvalue()
 
 
-def _read(avro: bytes, field: Field, named: Named) -> Any:  # noqa: ANN401  # fastavro's own
-    return schemaless_reader(BytesIO(avro), to_record([field], named), None)
+def _read(avro: bytes, part: _Part) -> Any:  # noqa: ANN401  # fastavro's own
+    return schemaless_reader(BytesIO(avro), part.record, None)
 
 
 def _to_written(read: Any) -> Any:  # noqa: ANN401  # fastavro's own
@@ -211,23 +228,23 @@ def _to_written(read: Any) -> Any:  # noqa: ANN401  # fastavro's own
     return str(read) if type(read) is UUID else read
 
 
-def _refuse_unusable(field: Field, samples: Mapping[str, Sequence[Any]], named: Named) -> None:
+def _refuse_unusable(part: _Part, samples: Mapping[str, Sequence[Any]]) -> None:
     """Refuse a default that fastavro cannot write, such as one of bytes, or that it cannot read again."""
-    name = field["name"]
+    name = part.name
     given: list[dict[str, Any]] = [{name: sample} for sample in samples.get(name, ())]
-    if name not in FeatureAvailabilityEvent._fields and "default" in field:
-        _refuse_endless(field, named)
+    if name not in FeatureAvailabilityEvent._fields and "default" in part.field:
+        _refuse_endless(part.field, part.named)
         given.append({})
     what = "written"
     try:
-        written = [_write(field, record, named) for record in given]
+        written = [_write(values, part) for values in given]
         what = "read by consumers"
         for avro in written:
-            _read(avro, field, named)
+            _read(avro, part)
     except Exception as error:  # noqa: BLE001  # whatever fastavro raises
         raise Misconfigured(
             f"the default of field {name} in the registry's schema cannot be {what} ({type(error).__name__}): make it "
-            "null, or choose another SCHEMA_VERSION"
+            f"null, or choose another version with {SCHEMA_VERSION}"
         ) from None
 
 
@@ -252,5 +269,5 @@ def _refuse_endless(field: Field, named: Named) -> None:
             left += [(kind["items"], each) for each in value]
     raise Misconfigured(
         f"the default of field {field['name']} in the registry's schema contains itself, or more than "
-        f"{_MOST_DEFAULTS:,} values: make it null, or choose another SCHEMA_VERSION"
+        f"{_MOST_DEFAULTS:,} values: make it null, or choose another version with {SCHEMA_VERSION}"
     )

@@ -25,7 +25,7 @@ from feature_events.deadline import Clock, Deadline, run_within
 from feature_events.errors import Undelivered
 from feature_events.kafka.tokens import Token, Tokens
 from feature_events.kafka_properties import CA_PROPERTY
-from feature_events.settings import KafkaAuth, Settings
+from feature_events.settings import KAFKA_CA_SECRET, KAFKA_SECRET, KafkaAuth, Settings
 
 CA_TEXT = "ssl.ca.pem"
 """librdkafka's property of CA certificates that are text and not a file."""
@@ -40,15 +40,17 @@ _PROTOCOLS = {
     "mtls": {"security.protocol": "SSL"},
 }
 
-_PLACE = "the secret in KafkaSecretArn (KAFKA_SECRET_ARN)"
+_PLACE = f"the secret in {KAFKA_SECRET}"
 
 _REMEDIES = {
-    "tls": "check KAFKA_BROKER_URL's port; where it wants a client certificate, set KAFKA_AUTH=mtls",
+    "tls": "check the port in KafkaBrokerUrl (KAFKA_BROKER_URL); if it asks for a client certificate, set KafkaAuth "
+    "(KAFKA_AUTH) to mtls",
     "plain": f"check username and password in {_PLACE}; for Confluent Cloud these are an API key of this cluster and "
     "the key's secret",
     "scram": f"check username and password in {_PLACE}, and for MSK that the secret is associated with the cluster",
     "scram-256": f"check username and password in {_PLACE}, and that the user has SCRAM-SHA-256 credentials",
-    "iam": "grant the function's role kafka-cluster:Connect on the cluster, and check KAFKA_BROKER_URL's port",
+    "iam": "grant the function's role kafka-cluster:Connect on the cluster, and check the port in "
+    "KafkaBrokerUrl (KAFKA_BROKER_URL)",
     "oauth": "check that the cluster accepts the identity provider's tokens (issuer, audience, clocks), and scope, "
     f"logical_cluster and identity_pool in {_PLACE}",
     "mtls": f"check certificate and privateKey in {_PLACE}: the cluster must trust the CA that issued the "
@@ -72,6 +74,14 @@ class Authentication:
     def remedy(self) -> str:
         """What to look at when Kafka refuses."""
         return _REMEDIES[self._auth]
+
+    @property
+    def tls_remedy(self) -> str:
+        """What to look at if a broker refuses the TLS connection, before it sees anything but a client certificate.
+
+        TLS 1.2, which MSK uses, reports a refused client certificate within the handshake, and TLS 1.3 after it.
+        """
+        return _REMEDIES["mtls" if self._auth == "mtls" else "tls"]
 
     def to_properties(self, deadline: Deadline) -> dict[str, Any]:
         """The properties of one new client.
@@ -124,8 +134,8 @@ class Authentication:
             run_within(deadline.remaining(), read)
         except TimeoutError:
             raise Undelivered(
-                "the deadline passed before the secrets in KAFKA_SECRET_ARN and KAFKA_CA_SECRET_ARN were read: check "
-                "the network path to Secrets Manager"
+                f"the deadline passed before the secrets in {KAFKA_SECRET} and {KAFKA_CA_SECRET} were read: check the "
+                "network path to Secrets Manager"
             ) from None
 
 
@@ -158,13 +168,13 @@ def read_client_certificate(secret: Secret) -> ClientCertificate:
 
     """
     client = secret.read_client_certificate()
-    check_client_certificate(client, f"KafkaSecretArn ({secret.setting})")
+    check_client_certificate(client, secret.setting)
     return client
 
 
 def _read_credentials(auth: KafkaAuth, arn: str) -> dict[str, str]:
     """What the function shows to Kafka, from its secret; nothing where no secret is needed."""
-    secret = Secret("KAFKA_SECRET_ARN", arn)
+    secret = Secret(KAFKA_SECRET, arn)
     match auth:
         case "plain" | "scram" | "scram-256":
             login = secret.read_login()
@@ -184,7 +194,7 @@ def _read_ca(settings: Settings) -> dict[str, str]:
     is not in this project's hands.
     """
     if settings.kafka_ca_secret:
-        return {CA_TEXT: Secret("KAFKA_CA_SECRET_ARN", settings.kafka_ca_secret).read_ca_certificates()}
+        return {CA_TEXT: Secret(KAFKA_CA_SECRET, settings.kafka_ca_secret).read_ca_certificates()}
     if CA_PROPERTY in settings.kafka_properties:
         return {}
     import certifi

@@ -4,13 +4,13 @@ Most mistakes of a deployment appear here. The rule for an error says whether an
 refused to authenticate the function, or whether it never accepts one message. Everything else may work later.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, cast
 
 from confluent_kafka import KafkaError, KafkaException
 
 from feature_events.errors import Misconfigured
-from feature_events.kafka.error_table import Action, find_rule
+from feature_events.kafka.error_table import ALERT, Action, find_rule
 from feature_events.logs import logger
 
 if TYPE_CHECKING:
@@ -20,8 +20,22 @@ if TYPE_CHECKING:
 LOST = (KafkaException, SystemError)
 
 
-_OTHER_MECHANISM = "Unsupported SASL mechanism"
-"""With this text a broker says that the listener has another SASL mechanism, whatever the code."""
+_OTHER_TLS = "check which versions and ciphers of TLS the brokers allow"
+
+_REMEDIES: Mapping[str, str] = {
+    "certificate verify failed": "check the brokers' certificates, and the CA certificates that the function trusts: "
+    "KafkaCaSecretArn (KAFKA_CA_SECRET_ARN)",
+    # The answer is not TLS
+    "wrong version number": "check the port in KafkaBrokerUrl (KAFKA_BROKER_URL), and KafkaAuth (KAFKA_AUTH): this "
+    "port does not speak TLS",
+    # https://www.rfc-editor.org/rfc/rfc8446#section-6.2: protocol_version and insufficient_security
+    "SSL alert number 70": _OTHER_TLS,
+    "SSL alert number 71": _OTHER_TLS,
+    # A broker says so whatever the code
+    "Unsupported SASL mechanism": "set KafkaAuth (KAFKA_AUTH) to a method that this listener offers, or KafkaBrokerUrl "
+    "(KAFKA_BROKER_URL) to another port",
+}
+"""What to do about a failed authentication whose text says more than its code and the authentication method."""
 
 
 class ClientErrors:
@@ -80,14 +94,15 @@ def raise_if_misconfigured(error: KafkaError, topic: str | None) -> None:
 
 
 def to_authentication_refusal(error: KafkaError, authentication: "Authentication | None") -> Misconfigured:
-    """The error of a failed authentication, with what to look at."""
-    if error.code() == KafkaError._SSL:  # noqa: SLF001  # librdkafka's own code
-        remedy = (
-            "check the brokers' certificates, and the CA certificates that the function trusts: KafkaCaSecretArn "
-            "(KAFKA_CA_SECRET_ARN)"
-        )
-    elif _OTHER_MECHANISM in error.str():
-        remedy = "set KafkaAuth (KAFKA_AUTH) to a method that this listener offers, or KafkaBrokerUrl to another port"
-    else:
-        remedy = authentication.remedy if authentication else "set KafkaAuth (KAFKA_AUTH) to what the brokers ask for"
+    """Return the error of a failed authentication, with what to look at."""
+    remedies = (remedy for text, remedy in _REMEDIES.items() if text in error.str())
+    remedy = next(remedies, None) or _find_remedy(error, authentication)
     return Misconfigured(f"authentication to Kafka failed: {error.name()} ({error.str()}): {remedy}")
+
+
+def _find_remedy(error: KafkaError, authentication: "Authentication | None") -> str:
+    if authentication is None:
+        return "set KafkaAuth (KAFKA_AUTH) to what the brokers ask for"
+    if ALERT in error.str():
+        return authentication.tls_remedy
+    return _OTHER_TLS if error.code() == KafkaError._SSL else authentication.remedy  # noqa: SLF001  # librdkafka's own

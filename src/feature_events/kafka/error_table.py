@@ -131,7 +131,7 @@ _GROUPS: Mapping[Rule, str] = {
 RULES: Mapping[str, Rule] = {name: rule for rule, names in _GROUPS.items() for name in names.split()}
 """The rule for each code, by its name."""
 
-_ALERT = "SSL alert number"
+ALERT = "SSL alert number"
 """With this text a broker refuses a TLS connection, whatever the code (https://www.rfc-editor.org/rfc/rfc8446#section-6)."""
 
 _OUTAGES = (
@@ -156,7 +156,7 @@ _OUTAGES = (
 def find_rule(error: KafkaError) -> Rule:
     """Return the rule for an error: that of its code, unless its text says more than the code."""
     rule = RULES.get(error.name(), NEW_CODE)
-    if rule.action is Action.AUTHENTICATION or _ALERT in error.str():
+    if rule.action is Action.AUTHENTICATION or ALERT in error.str():
         is_outage = any(text in error.str() for text in _OUTAGES)
         return OUTAGE if is_outage else RULES["_AUTHENTICATION"]
     return rule

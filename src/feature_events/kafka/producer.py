@@ -22,6 +22,7 @@ from feature_events.kafka.client_errors import (
     to_authentication_refusal,
 )
 from feature_events.kafka_properties import Properties
+from feature_events.settings import KAFKA_CA_SECRET, KAFKA_SECRET
 
 if TYPE_CHECKING:
     from feature_events.kafka.authentication import Authentication
@@ -37,11 +38,11 @@ _SPARE_SECONDS = 0.5
 
 # What librdkafka calls that which comes from secrets when it cannot use it, with the settings that name those
 _FROM_SECRETS = {
-    "ssl.certificate": "KafkaSecretArn (KAFKA_SECRET_ARN)",
-    "ssl_cert": "KafkaSecretArn (KAFKA_SECRET_ARN)",
-    "ssl.key": "KafkaSecretArn (KAFKA_SECRET_ARN)",
-    "ssl_key": "KafkaSecretArn (KAFKA_SECRET_ARN)",
-    "ssl.ca.pem": "KafkaCaSecretArn (KAFKA_CA_SECRET_ARN)",
+    "ssl.certificate": KAFKA_SECRET,
+    "ssl_cert": KAFKA_SECRET,
+    "ssl.key": KAFKA_SECRET,
+    "ssl_key": KAFKA_SECRET,
+    "ssl.ca.pem": KAFKA_CA_SECRET,
 }
 
 _NO_ANSWER = KafkaError(KafkaError._TIMED_OUT, "no answer")  # noqa: SLF001  # librdkafka's own code
@@ -64,8 +65,13 @@ def connect(
 
     Raises the same as `Publisher.open`.
     """
-    own = authentication.to_properties(deadline) if authentication else {}
-    producer = _to_producer({**properties, **own}, errors)
+    try:
+        own = authentication.to_properties(deadline) if authentication else {}
+        producer = _to_producer({**properties, **own}, errors)
+    except Misconfigured:
+        if authentication:
+            authentication.forget()  # a corrected secret is read by the next client
+        raise
     try:
         error = _find(topic, producer, deadline, errors, authentication)
         if error is not None:
@@ -138,8 +144,9 @@ def _find(
             raise Undelivered(f"Kafka has ended the producer: {error.name()} ({error.str()}); the retry makes another")
         if not deadline.remaining():
             raise Undelivered(
-                f"no broker answered within {seconds:.1f} s: {error.str()}; check KAFKA_BROKER_URL and the network "
-                "path to it (subnets, security groups, the port of this kind of authentication)"
+                f"no broker answered within {seconds:.1f} s: {error.str()}; check KafkaBrokerUrl "
+                "(KAFKA_BROKER_URL) and the network path to it (subnets, security groups, the port of this kind of "
+                "authentication)"
             )
 
 

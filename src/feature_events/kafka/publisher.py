@@ -50,6 +50,12 @@ _ANY_PARTITION = -1
 # An environment serves a few shards, each of which is retried from one message
 _UNANSWERED_KEPT = 100
 
+# The template of the stack sets neither the time to deliver nor another timeout than 60 s
+_LATE = (
+    "reduce BatchSize of the attachment, or look for the cause of the brokers' latency; a function made by hand can "
+    "raise DELIVERY_TIMEOUT_MS and its timeout"
+)
+
 # How long the reports of purged messages may take to come back
 _REPORT_SECONDS = 1.0
 
@@ -122,9 +128,10 @@ class Publisher:
         except Undelivered as error:
             logger.error("kafka not reached", reason=str(error))
         except Misconfigured as error:
+            if self._errors.refusal is None or self._authentication is None:
+                raise
             # A secret can be what has to change, so the next invocation reads it again
-            was_accepted = self._authentication is not None and self._authentication.forget()
-            if not was_accepted or self._errors.refusal is None:
+            if not self._authentication.forget():
                 raise
             logger.error("kafka not reached", reason=str(error), hint="the retry reads the secret, if it was rotated")
         finally:
@@ -160,9 +167,7 @@ class Publisher:
                 middle = len(positions) // 2
                 waves.extendleft([positions[middle:], positions[:middle]])
         if waves:
-            logger.error(
-                "deadline passed before all was sent", hint="raise DELIVERY_TIMEOUT_MS and the function's timeout"
-            )
+            logger.error("deadline passed before all was sent", hint=_LATE)
 
     def _stop_waiting(self) -> None:
         """Purges what waits for a connection; what is on its way over another is still waited for."""

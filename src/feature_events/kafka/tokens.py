@@ -83,13 +83,15 @@ class Tokens:
         """A new token, or the one before until it ends if there is no new one."""
         before = self._latest
         try:
-            self._latest = self._fetch(_RENEWAL_SECONDS)
+            token = self._fetch(_RENEWAL_SECONDS)
         except FeatureEventsError as error:
             logger.warning("token not renewed", reason=str(error))
             if before is None or self._now() >= before.expires:
                 raise
             return before
-        return self._latest
+        if self._latest is before:  # else it was forgotten meanwhile, and this one may be of the former secret
+            self._latest = token
+        return token
 
 
 def _can_wake() -> bool:

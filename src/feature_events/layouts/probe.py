@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from feature_events.aws.clients import ask_within, make_tables_client
-from feature_events.aws.errors import Action
+from feature_events.aws.errors import Action, read_code
 from feature_events.errors import Misconfigured, Undelivered
 from feature_events.layouts.table_layouts import TableLayouts
 from feature_events.probe import Probe
@@ -60,11 +60,9 @@ def _refuse_names() -> str:
 
 def _find_layout(settings: Settings, layouts: TableLayouts, name: str) -> str:
     try:
-        table = _describe(name)
+        table = _describe(name, is_own=name in settings.own_tables)
     except Undelivered as error:
         return f"{error}; {layouts.describe()}"
-    except Misconfigured as error:
-        raise Misconfigured(f"{error}. TableArns must cover the table") from None
     if table is None:
         raise Misconfigured(f"the table {name} does not exist in this account and region: check its name")
     keys = [key["AttributeName"] for key in table["KeySchema"]]
@@ -77,8 +75,12 @@ def _find_layout(settings: Settings, layouts: TableLayouts, name: str) -> str:
     return f"gets {' and '.join(numbers)}; its keys are {' and '.join(keys)}, its stream's view type is {view}"
 
 
-def _describe(name: str) -> "TableDescriptionTypeDef | None":
-    """Return DynamoDB's description of the table, or None if the table does not exist."""
+def _describe(name: str, *, is_own: bool) -> "TableDescriptionTypeDef | None":
+    """Return DynamoDB's description of the table, or None if the table does not exist.
+
+    The function's role covers the own tables, and beside them those in TableArns.
+    """
+    action = Action("dynamodb:DescribeTable", f"the table {name} cannot be described")
 
     def describe() -> "TableDescriptionTypeDef | None":
         client = make_tables_client()
@@ -86,8 +88,12 @@ def _describe(name: str) -> "TableDescriptionTypeDef | None":
             return client.describe_table(TableName=name)["Table"]
         except client.exceptions.ResourceNotFoundException:
             return None
+        except client.exceptions.ClientError as error:
+            code = read_code(error)
+            if is_own or code != "AccessDeniedException":
+                raise
+            raise Misconfigured(f"{action.failure} ({code}): set TableArns to a list that covers the table") from None
 
-    action = Action("dynamodb:DescribeTable", f"the table {name} cannot be described")
     return ask_within(_DESCRIBE_SECONDS, describe, action)
 
 

@@ -10,7 +10,7 @@ order.
 | settings | the environment is understood and free of contradictions |
 | layout of ... | a layout fits the table, and its stream carries the images that are needed |
 | secret ... | it can be read and has its form |
-| DNS, TCP, TLS ... | a broker, the registry or a token endpoint is found and reached, and its certificate trusted |
+| DNS, TCP, TLS ... | a broker is reached, its certificate trusted; so are registry and token endpoint without a proxy |
 | token endpoint of Kafka | it gives the function a token, with `KAFKA_AUTH=oauth` |
 | authentication | Kafka authenticates the function |
 | topic | it exists, and the function may look at it |

@@ -11,22 +11,28 @@ from feature_events.aws.secret import ClientCertificate, Secret
 from feature_events.kafka.authentication import read_client_certificate
 from feature_events.network import to_tls_context
 from feature_events.probe import Probe, to_secret_name
-from feature_events.registries.authentication import CA_SETTING, SECRET_LABEL, SECRET_SETTING
-from feature_events.settings import KafkaAuth, Settings
+from feature_events.settings import (
+    KAFKA_CA_SECRET,
+    KAFKA_SECRET,
+    REGISTRY_CA_SECRET,
+    REGISTRY_SECRET,
+    KafkaAuth,
+    Settings,
+)
 
 
 def to_secret_probes(settings: Settings) -> Sequence[Probe]:
     """One probe for each secret: it can be read and has its form."""
     probes = []
     if settings.kafka_secret:
-        kafka = Secret("KAFKA_SECRET_ARN", settings.kafka_secret)
+        kafka = Secret(KAFKA_SECRET, settings.kafka_secret)
         probes.append(_to_probe(kafka, _to_kafka_reader(kafka, settings.kafka_auth)))
     if settings.registry_secret:
-        registry = Secret(SECRET_SETTING, settings.registry_secret)
+        registry = Secret(REGISTRY_SECRET, settings.registry_secret)
         probes.append(_to_probe(registry, partial(_read_credentials, registry)))
     for setting, arn in (
-        ("KAFKA_CA_SECRET_ARN", settings.kafka_ca_secret),
-        (CA_SETTING, settings.registry_ca_secret),
+        (KAFKA_CA_SECRET, settings.kafka_ca_secret),
+        (REGISTRY_CA_SECRET, settings.registry_ca_secret),
     ):
         if arn:
             ca = Secret(setting, arn)
@@ -55,7 +61,7 @@ def _to_probe(secret: Secret, read: Callable[[], object]) -> Probe:
 def _read_credentials(secret: Secret) -> None:
     found = secret.read_credentials()
     if isinstance(found, ClientCertificate):
-        check_client_certificate(found, SECRET_LABEL)
+        check_client_certificate(found, secret.setting)
 
 
 def _read_ca(secret: Secret) -> None:

@@ -6,6 +6,7 @@ So it can be run as often as one likes: a second run does what the first could n
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
 from typing import NamedTuple, cast
 
 from feature_events.aws.clients import PARALLEL
@@ -13,6 +14,7 @@ from feature_events.deadline import Deadline
 from feature_events.errors import FeatureEventsError, Misconfigured
 from feature_events.failures.dead_letter_limit import DeadLetterLimit
 from feature_events.failures.failure_store import Failure, FailureStore, StoredObject
+from feature_events.logs import logger
 from feature_events.pipeline import Pipeline
 from feature_events.records.change import Change, read_change
 from feature_events.redrives.batch_split import split_batches
@@ -151,13 +153,26 @@ class Redrive:
             candidate.become(End.STALE, reason)
 
     def _send(self, candidates: Sequence[Candidate], seconds: float) -> None:
-        """Runs the pipeline on what can be sent."""
+        """Runs the pipeline on what can be sent, once for each table, as a batch is of one table."""
         ready = sorted(
             [each for each in candidates if each.end is End.DELIVERABLE], key=lambda candidate: candidate.order
         )
-        if not ready:
-            return
-        outcome = self._pipeline.run([each.record for each in ready], Deadline(seconds))
+        deadline = Deadline(seconds)
+        for number, (_, of_table) in enumerate(groupby(ready, key=lambda candidate: candidate.position.table)):
+            group = list(of_table)
+            try:
+                self._send_table(group, deadline)
+            except Misconfigured as error:
+                if not number:
+                    raise
+                # The objects of what was sent are moved first; the next run fails at its start
+                logger.error("redrive ended early", reason=str(error))
+                for each in group:
+                    each.become(End.UNDELIVERED, str(error))
+
+    def _send_table(self, ready: Sequence[Candidate], deadline: Deadline) -> None:
+        """Run the pipeline on these records of one table."""
+        outcome = self._pipeline.run([each.record for each in ready], deadline)
         for position, each in enumerate(ready):
             if outcome.is_dead_lettered(position):
                 each.become(End.POISON, "Kafka refuses it; its dead letter says why")

@@ -13,10 +13,10 @@ from urllib.parse import quote
 from feature_events.errors import Misconfigured, Undelivered
 from feature_events.events.schema import Schema, read_shipped_schema
 from feature_events.logs import logger
-from feature_events.registries.registry import Registered, refuse_too_many
+from feature_events.registries.registry import Registered, read_all, refuse_too_many
 from feature_events.registries.transport import Transport
 from feature_events.setting_values import MAX_SCHEMA_ID
-from feature_events.settings import Settings
+from feature_events.settings import LATEST_VERSION, REGISTRY_SECRET, SCHEMA_VERSION, Settings
 from feature_events.web.exchange import Answer
 
 _ABSENT = (40401, 40402, 40403)
@@ -54,13 +54,13 @@ class ConfluentRegistry:
         if _is_absent(answer):
             raise Misconfigured(
                 f"the registry has no version {version} of subject {self.subject}: register a schema there, or set "
-                "SCHEMA_VERSION to one that exists"
+                f"{SCHEMA_VERSION} to one that exists"
             )
         body = self._read(answer)
         if not _is_plain_avro(answer):
             raise Misconfigured(
-                f"version {version} of subject {self.subject} is not a self-contained Avro schema: set SCHEMA_VERSION "
-                "to one that is"
+                f"version {version} of subject {self.subject} is not a self-contained Avro schema: set "
+                f"{SCHEMA_VERSION} to one that is"
             )
         return self._to_schema(body, "schema found", body.get("schema"))
 
@@ -90,9 +90,11 @@ class ConfluentRegistry:
         numbers = [number for number in map(_to_number, found) if number is not None]
         if len(numbers) < len(found):
             raise self._transport.peer.to_misplaced("with versions that are not numbers")
-        refuse_too_many(self._file, f"subject {self.subject}", len(numbers))
-        texts = {number: self._read_text(number) for number in numbers}
-        return {number: text for number, text in texts.items() if text is not None}
+        refuse_too_many(
+            self._file, f"subject {self.subject} has {len(numbers):,} versions", len(numbers), schema_id="NUMBER"
+        )
+        texts = zip(numbers, read_all(self._read_text, numbers), strict=True)
+        return {number: text for number, text in texts if text is not None}
 
     def _read_text(self, number: int) -> str | None:
         """The text of a version that the shipped schema is compared with; None where it has just been deleted."""
@@ -144,7 +146,7 @@ class ConfluentRegistry:
         reason = _read_reason(answer)
         return Misconfigured(
             f"the registry refuses {self._file} under subject {self.subject}, most likely as incompatible with "
-            f"the version before: compare the two, or set SCHEMA_VERSION=latest{reason and f'; it says: {reason}'}"
+            f"the version before: compare the two, or set {LATEST_VERSION}{reason and f'; it says: {reason}'}"
         )
 
     def _read(self, answer: Answer, kind: type = dict) -> Any:  # noqa: ANN401  # of that kind
@@ -153,7 +155,7 @@ class ConfluentRegistry:
         if status in (_UNAUTHORIZED, _FORBIDDEN):
             raise Misconfigured(
                 f"the schema registry at {self._url} refuses access to {self.subject} (HTTP {status}): grant it"
-                f"{' and check the secret in SCHEMA_REGISTRY_SECRET_ARN' if self._has_secret else ''}"
+                f"{' and check the secret in ' + REGISTRY_SECRET if self._has_secret else ''}"
             )
         if status == _TOO_MANY or status >= _SERVER_ERRORS:
             raise Undelivered(

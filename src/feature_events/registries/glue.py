@@ -18,9 +18,9 @@ from feature_events.deadline import Deadline
 from feature_events.errors import FeatureEventsError, Misconfigured, Undelivered
 from feature_events.events.schema import Schema, read_shipped_schema
 from feature_events.logs import logger
-from feature_events.registries.registry import Registered, refuse_too_many
+from feature_events.registries.registry import Registered, read_all, refuse_too_many
 from feature_events.setting_values import GLUE
-from feature_events.settings import Settings
+from feature_events.settings import LATEST_VERSION, SCHEMA_VERSION, Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
@@ -74,16 +74,16 @@ class GlueRegistry:
         found = self._read(version)
         if found is None:
             raise Misconfigured(
-                f"there is no version {version} of {self._place}: register a schema there, or set SCHEMA_VERSION to "
-                "one that exists"
+                f"there is no version {version} of {self._place}: register a schema there, or set "
+                f"{SCHEMA_VERSION} to one that exists"
             )
         status = self._take_word(found, "Status")
         if status == _PENDING:
             raise Undelivered(f"Glue still checks version {version} of {self._place}: try again later")
         if status != _AVAILABLE:
             raise Misconfigured(
-                f"version {version} of {self._place} has the status {status}: set SCHEMA_VERSION to one that "
-                "is AVAILABLE"
+                f"version {version} of {self._place} has the status {status}: set "
+                f"{SCHEMA_VERSION} to one that is AVAILABLE"
             )
         schema = Schema(self._take_id(found), self._take(found, "SchemaDefinition", str))
         number = self._take(found, "VersionNumber", int)
@@ -97,8 +97,10 @@ class GlueRegistry:
             return {}
         # Numbers count up; one may be missing, since a version can be deleted
         last = self._take(latest, "VersionNumber", int)
-        refuse_too_many(self._file, self._place, last)
-        found = [*map(self._read, range(1, last)), latest]
+        refuse_too_many(
+            self._file, f"{self._place} has {last:,} versions, deleted ones included", last, schema_id="UUID"
+        )
+        found = [*read_all(self._read, range(1, last)), latest]
         return {
             self._take(each, "VersionNumber", int): self._take(each, "SchemaDefinition", str)
             for each in found
@@ -144,8 +146,8 @@ class GlueRegistry:
             raise Misconfigured(
                 f"Glue refuses {self._file} as version {number} of {self._place} (status {status}), most "
                 "likely as incompatible with the versions before: compare them (aws glue get-schema-versions-diff), "
-                f"and delete version {number} (aws glue delete-schema-versions) before it is registered again; or set "
-                "SCHEMA_VERSION=latest"
+                f"and delete version {number} (aws glue delete-schema-versions) before it is registered again; "
+                f"or set {LATEST_VERSION}"
             )
         logger.info("schema registered", subject=self.subject)
         return self._to_registered(added)

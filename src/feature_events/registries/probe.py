@@ -6,19 +6,18 @@ from functools import partial
 from feature_events.aws.secret import OAuthClient, Secret
 from feature_events.errors import FeatureEventsError, Misconfigured
 from feature_events.events.codec import Codec
-from feature_events.network import to_address, to_network_stages
 from feature_events.probe import Probe, Stages, to_secret_name
-from feature_events.registries.authentication import CA_SETTING, NAMES, SECRET_SETTING, read_ca
+from feature_events.registries.authentication import NAMES, read_ca
 from feature_events.registries.schema import refuse_incompatible, to_registry
-from feature_events.settings import Settings
-from feature_events.web.probe import to_token_stages
+from feature_events.settings import LATEST_VERSION, REGISTRY_CA_SECRET, REGISTRY_SECRET, Settings
+from feature_events.web.probe import to_path_stages, to_token_stages
 from feature_events.web.session import to_context
 
 SCHEMA = "schema"
 """The name of the probe."""
 
 _ENDPOINT = "token endpoint"
-_SECRET, _CA = to_secret_name(SECRET_SETTING), to_secret_name(CA_SETTING)
+_SECRET, _CA = to_secret_name(REGISTRY_SECRET), to_secret_name(REGISTRY_CA_SECRET)
 
 
 def to_registry_stages(settings: Settings) -> Stages:
@@ -28,21 +27,21 @@ def to_registry_stages(settings: Settings) -> Stages:
     if settings.is_glue:
         return [[Probe(SCHEMA, lambda: _find_schema(settings))]]
     context = partial(_to_tls_context, settings) if settings.registry.startswith("https:") else None
-    path = to_network_stages([to_address(settings.registry)], context, _CA)
-    reached = [probe.name for probe in path[-1]]
+    path = to_path_stages(settings.registry, context, _CA)
+    reached = [probe.name for stage in path[-1:] for probe in stage]
     token = _to_token_stages(settings)
     return [*path, *token, [Probe(SCHEMA, lambda: _find_schema(settings), [_SECRET, _CA, _ENDPOINT], reached)]]
 
 
 def _to_tls_context(settings: Settings) -> ssl.SSLContext:
-    return to_context(CA_SETTING, read_ca(settings.registry_ca_secret))
+    return to_context(REGISTRY_CA_SECRET, read_ca(settings.registry_ca_secret))
 
 
 def _to_token_stages(settings: Settings) -> Stages:
     """The probes of the token endpoint and of a token from it; none where the registry's secret names no endpoint."""
     try:
         secret = (
-            Secret(SECRET_SETTING, settings.registry_secret).read_credentials() if settings.registry_secret else None
+            Secret(REGISTRY_SECRET, settings.registry_secret).read_credentials() if settings.registry_secret else None
         )
         ca = read_ca(settings.registry_ca_secret)
     except FeatureEventsError:
@@ -60,7 +59,7 @@ def _find_schema(settings: Settings) -> str:
         if not refuse_incompatible(registry, settings):
             raise Misconfigured(
                 f"the registry calls {settings.schema_file} incompatible with the latest version under "
-                f"{registry.subject}: compare the two, or set SCHEMA_VERSION=latest"
+                f"{registry.subject}: compare the two, or set {LATEST_VERSION}"
             )
         return f"not registered under {registry.subject}; the first batch will register it"
     else:

@@ -43,19 +43,21 @@ def find_schema(settings: Settings, seconds: float, clock: Callable[[], float] =
         return Schema(settings.schema_id, read_shipped_schema(settings.schema_file))
     registry = to_registry(settings)
     start = clock()
+    steps = ["the schema was being looked up"]
     try:
-        return run_within(seconds, partial(_ask_registry, registry, settings))
+        return run_within(seconds, partial(_ask_registry, registry, settings, steps))
     except TimeoutError:
-        raise registry.to_unreached(f"no schema within {seconds:.1f} s") from None
+        raise registry.to_unreached(f"no schema within {seconds:.1f} s; {steps[-1]}") from None
     finally:
         metrics.emit_registry_latency((clock() - start) * 1000)
 
 
-def _ask_registry(registry: Registry, settings: Settings) -> Schema:
+def _ask_registry(registry: Registry, settings: Settings, steps: list[str]) -> Schema:
+    """Return the schema; append each step that begins to `steps`, for the message if time runs out."""
     if settings.schema_version is not None:
         return registry.read_version(settings.schema_version)
     if settings.auto_register:
-        return Schema(_register(registry, settings).id, read_shipped_schema(settings.schema_file))
+        return Schema(_register(registry, settings, steps).id, read_shipped_schema(settings.schema_file))
     return registry.look_up()
 
 
@@ -64,13 +66,15 @@ def register_schema(settings: Settings) -> Registered:
 
     Raises the same as `find_schema`; where the registry refuses, with its own reason, which comes first.
     """
-    return _register(to_registry(settings), settings)
+    return _register(to_registry(settings), settings, [])
 
 
-def _register(registry: Registry, settings: Settings) -> Registered:
+def _register(registry: Registry, settings: Settings, steps: list[str]) -> Registered:
     found = registry.find_registered()
     if found is None:
+        steps.append("the schema was being compared with all versions of its subject")
         refuse_incompatible(registry, settings)
+        steps.append("the schema was being registered")
         found = registry.register()  # where the check gave no reason, the registry refuses here, and says why
     return found
 

@@ -3,13 +3,13 @@
 A server that hangs, trickles or never ends must cost an invocation no more than these limits.
 """
 
-import json
 import re
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from feature_events.deadline import run_within
 from feature_events.errors import FeatureEventsError, Misconfigured, Undelivered
+from feature_events.json_text import InvalidJson, parse_json
 from feature_events.setting_values import to_url
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Answer(NamedTuple):
 
     status: int
     body: Any
-    """Parsed; None where it is no JSON."""
+    """Parsed; None if it is not JSON."""
 
 
 class Peer(NamedTuple):
@@ -80,6 +80,13 @@ def add_no_login[T](request: T) -> T:
     return request
 
 
+def find_proxy(url: str) -> str | None:
+    """Return the proxy that `requests` takes from the environment for this URL."""
+    from requests.utils import get_environ_proxies, select_proxy
+
+    return select_proxy(url, get_environ_proxies(url))
+
+
 def refuse_bad_proxy(peer: Peer, url: str) -> None:
     """Refuse a proxy that `requests` would take from the environment and could not use.
 
@@ -87,9 +94,7 @@ def refuse_bad_proxy(peer: Peer, url: str) -> None:
         Misconfigured: it is not an http URL; the function is deployed without the package that SOCKS needs.
 
     """
-    from requests.utils import get_environ_proxies, select_proxy
-
-    proxy = select_proxy(url, get_environ_proxies(url))
+    proxy = find_proxy(url)
     if proxy is not None and to_url(proxy if "://" in proxy else f"http://{proxy}", "http", "https") is None:
         names = f"{url.partition(':')[0].upper()}_PROXY or ALL_PROXY"
         raise Misconfigured(
@@ -109,7 +114,8 @@ def exchange(session: "requests.Session", peer: Peer, method: str, url: str, **c
         content: headers, `json`, `data` or `auth`, as requests takes them.
 
     Raises:
-        Misconfigured: the peer's certificate is not trusted, it refuses the client's, or the answer is too long.
+        Misconfigured: the peer's certificate is not trusted, it refuses the client's, the answer is too long, or its
+            URL is one that cannot be asked.
         Undelivered: there was no answer within the limit of time.
 
     """
@@ -137,6 +143,11 @@ def _request(session: "requests.Session", peer: Peer, method: str, url: str, con
 
 def _to_error(peer: Peer, error: Exception) -> FeatureEventsError:
     """What to do about an error of the connection; its text, which may hold anything, is not repeated."""
+    from requests.exceptions import InvalidSchema, InvalidURL
+    from urllib3.exceptions import LocationValueError
+
+    if isinstance(error, InvalidURL | InvalidSchema | LocationValueError):
+        return Misconfigured(f"the {peer.name} cannot be asked ({type(error).__name__}): {peer.to_check()}")
     text = str(error)
     if "CERTIFICATE_VERIFY_FAILED" in text:
         return Misconfigured(
@@ -155,6 +166,6 @@ def _to_error(peer: Peer, error: Exception) -> FeatureEventsError:
 
 def _parse(content: bytes) -> Any:  # noqa: ANN401  # whatever JSON holds
     try:
-        return json.loads(content)
-    except (ValueError, RecursionError):
+        return parse_json(content)
+    except InvalidJson:
         return None

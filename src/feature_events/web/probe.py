@@ -1,11 +1,28 @@
-"""Ask a token endpoint for a token, and check the network path to it."""
+"""Check the network path to an HTTP server, and ask a token endpoint for a token."""
 
+import ssl
+from collections.abc import Callable
 from functools import partial
 
 from feature_events.aws.secret import OAuthClient
 from feature_events.network import to_address, to_network_stages
 from feature_events.probe import Probe, Stages
+from feature_events.web.exchange import find_proxy
 from feature_events.web.tokens import Names, open_tokens, to_token_context
+
+
+def to_path_stages(url: str, to_context: Callable[[], ssl.SSLContext] | None, ca_probe: str) -> Stages:
+    """Return the probes of the network path to a URL.
+
+    There are none if a proxy is used: the function may reach the server, and even resolve its name, only through it.
+
+    Args:
+        url: the server's.
+        to_context: what TLS trusts; None without TLS.
+        ca_probe: the name of the probe of the CA certificates.
+
+    """
+    return [] if find_proxy(url) else to_network_stages([to_address(url)], to_context, ca_probe)
 
 
 def to_token_stages(name: str, client: OAuthClient, ca: str | None, names: Names, ca_probe: str) -> Stages:
@@ -20,8 +37,8 @@ def to_token_stages(name: str, client: OAuthClient, ca: str | None, names: Names
 
     """
     context = partial(to_token_context, ca, names)
-    path = to_network_stages([to_address(client.token_url)], context, ca_probe)
-    reached = [probe.name for probe in path[-1]]
+    path = to_path_stages(client.token_url, context, ca_probe)
+    reached = [probe.name for stage in path[-1:] for probe in stage]
     return [*path, [Probe(name, partial(_fetch, client, ca, names), needs_one=reached)]]
 
 

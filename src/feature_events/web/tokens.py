@@ -8,6 +8,7 @@ client (https://github.com/confluentinc/confluent-kafka-python, schema_registry_
 import math
 import re
 import ssl
+import threading
 import time
 from typing import Any, NamedTuple, override
 from urllib.parse import urlsplit, urlunsplit
@@ -83,18 +84,21 @@ class Tokens:
             "the URL of an OAuth 2.0 token endpoint",
             *names,
         )
+        self._lock = threading.Lock()
         self._token: str | None = None
         self._until = 0.0
 
     def to_headers(self) -> dict[str, str]:
         """The headers that authenticate one request to a schema registry; raises the same as `fetch`."""
-        if self._token is None or self._clock() >= self._until:
-            asked = self._clock()
-            self._token, seconds = self.fetch()
-            # Where its life is not told, the registry will say when it has ended
-            self._until = asked + LIFE_USED * seconds
+        with self._lock:  # several requests are made at once, and one token is enough for them
+            token = self._token
+            if token is None or self._clock() >= self._until:
+                asked = self._clock()
+                self._token, seconds = token, _ = self.fetch()
+                # Where its life is not told, the registry will say when it has ended
+                self._until = asked + LIFE_USED * seconds
         headers = {
-            "Authorization": f"Bearer {self._token}",
+            "Authorization": f"Bearer {token}",
             "target-sr-cluster": self._client.logical_cluster,
             "Confluent-Identity-Pool-Id": self._client.identity_pool,
         }
@@ -172,7 +176,8 @@ def to_token_context(ca: str | None, names: Names) -> ssl.SSLContext:
 
     """
     context = to_context(names.ca, ca)
-    context.load_verify_locations(certifi.where())
+    if ca is not None:  # else it trusts them already, and to load them takes milliseconds
+        context.load_verify_locations(certifi.where())
     return context
 
 
@@ -181,6 +186,9 @@ def _to_life(seconds: object) -> float:
 
     The endpoint need not say how long a token lives. Then the server that it is for says when its life is over.
     """
+    if type(seconds) is str and re.fullmatch("[0-9]{1,9}", seconds):
+        # As Microsoft's endpoint /oauth2/token has it: https://github.com/MicrosoftDocs/azure-docs/issues/54997
+        return int(seconds)
     if not isinstance(seconds, int | float) or type(seconds) is bool or not seconds < _MOST_SECONDS:  # as NaN is not
         return math.inf
     return max(0, seconds)

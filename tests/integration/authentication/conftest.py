@@ -90,6 +90,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, signer: Signer) -> Iterato
         to_tls_listener("TLS", server),
         to_tls_listener("EXPIRED", authority.issue("broker", life=timedelta(days=-1))),
         to_tls_listener("MTLS", server, client_ca=authority.certificate),
+        to_tls_listener("MTLS12", server, client_ca=authority.certificate, version="TLSv1.2"),
         to_scram_listener("SCRAM", server),
         to_scram_listener("SCRAM256", server, "SCRAM-SHA-256"),
         to_plain_listener("APIKEYS", server, {USER: PASSWORD}),

@@ -217,7 +217,11 @@ OTHER = CertificateAuthority("Other").certificate
         (["settings"], set_wrong("TOPIC_NAME", "a topic"), "TOPIC_NAME must be a topic's name"),
         (["secret KAFKA_SECRET_ARN"], change("KAFKA_SECRET_ARN", "{}"), 'not of the form {"username": "..."'),
         (["secret SCHEMA_REGISTRY_SECRET_ARN"], lose("SCHEMA_REGISTRY_SECRET_ARN"), "cannot be read"),
-        (["secret KAFKA_CA_SECRET_ARN"], change("KAFKA_CA_SECRET_ARN", "none"), "secret in KAFKA_CA_SECRET_ARN"),
+        (
+            ["secret KAFKA_CA_SECRET_ARN"],
+            change("KAFKA_CA_SECRET_ARN", "none"),
+            "secret in KafkaCaSecretArn (KAFKA_CA_SECRET_ARN)",
+        ),
         (["secret SCHEMA_REGISTRY_CA_SECRET_ARN"], lose("SCHEMA_REGISTRY_CA_SECRET_ARN"), "cannot be read"),
         ([f"DNS {NOWHERE}"], set_wrong("KAFKA_BROKER_URL", f"{NOWHERE}:9096"), "the name does not resolve"),
         ([f"DNS {NOWHERE}"], set_wrong("SCHEMA_REGISTRY", f"https://{NOWHERE}"), "the name does not resolve"),

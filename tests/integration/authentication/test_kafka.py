@@ -114,11 +114,25 @@ def test_publish__says_what_is_wrong_and_recovers(
     assert numbers_in(cluster, topic) == list(range(10))
 
 
+@pytest.mark.parametrize("fault", [break_by_untrusted_certificate, break_by_expired_certificate])
+def test_publish__says_what_is_wrong_with_its_certificate_in_tls_1_2(
+    bench: MakeBench, cluster: Cluster, fault: Fault
+) -> None:
+    """The broker's alert comes within the handshake, as a failed verification of its own certificate does."""
+    made = bench("mtls")
+    address = cluster.address("MTLS12")
+    assert publish(made.to_publisher(KAFKA_BROKER_URL=address)) == DELIVERED
+    fault(made, cluster)
+    with pytest.raises(Misconfigured, match=r"SSL alert number .*: check certificate and privateKey"):
+        publish(made.to_publisher(KAFKA_BROKER_URL=address))
+
+
 @pytest.mark.parametrize(
     ("auth", "listener", "text"),
     [
         ("tls", "EXPIRED", "check the brokers' certificates"),
-        ("tls", "MTLS", "set KAFKA_AUTH=mtls"),
+        ("tls", "MTLS", r"asks for a client certificate, set KafkaAuth \(KAFKA_AUTH\) to mtls"),
+        ("tls", "MTLS12", r"asks for a client certificate, set KafkaAuth \(KAFKA_AUTH\) to mtls"),
     ],
 )
 def test_publish__says_what_is_wrong_with_the_broker(
@@ -269,5 +283,5 @@ def test_publish__calls_a_deleted_secret_a_misconfiguration(bench: MakeBench, se
     """The error names the setting of the deleted secret."""
     made = bench("scram")
     secrets.delete(made.secret)
-    with pytest.raises(Misconfigured, match="the secret in KAFKA_SECRET_ARN cannot be read"):
+    with pytest.raises(Misconfigured, match=r"KAFKA_SECRET_ARN. cannot be read"):
         publish(made.to_publisher())

@@ -27,7 +27,7 @@ from tests.support.web_server import ScriptedServer
 LONG = 20.0
 SECRET = "SCHEMA_REGISTRY_SECRET_ARN"  # noqa: S105  # a setting's name
 CLIENTS = CertificateAuthority("Clients")
-REFUSED = r"refuses the TLS connection \(ALERT_\w+\): .* wants a client certificate; .* SCHEMA_REGISTRY_SECRET_ARN"
+REFUSED = r"refuses the TLS connection \(ALERT_\w+\): .* wants a client certificate; .*SCHEMA_REGISTRY_SECRET_ARN"
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
@@ -16,6 +17,7 @@ from tests.support.certificates import CertificateAuthority
 from tests.support.registry_proxy import RegistryProxy, run_registry_proxy
 from tests.support.secrets import Secrets
 from tests.support.token_endpoint import TokenEndpoint
+from tests.support.web_proxy import run_web_proxy
 
 CLIENTS = CertificateAuthority("Clients")
 
@@ -88,6 +90,20 @@ def test_run_checks__finds_the_token_endpoint(tokens: Bench, endpoint: TokenEndp
         "schema",
     ]
     assert found[-2]["detail"] == f"the token endpoint at {endpoint.url} gives a token"
+
+
+def test_run_checks__takes_the_proxy_that_the_function_takes(
+    tokens: Bench, endpoint: TokenEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Token endpoint and registry are asked through HTTPS_PROXY, and nothing is connected to directly."""
+    for name in ("no_proxy", "NO_PROXY", "https_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with run_web_proxy() as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        found = [each for each in tokens.run() if not each["name"].startswith(("secret", "DNS"))]
+        assert [(each["name"], each["ok"]) for each in found] == [("token endpoint", True), ("schema", True)]
+        addresses = {urlsplit(url).netloc for url in (endpoint.url, tokens.environ["SCHEMA_REGISTRY"])}
+        assert set(proxy.asked) == addresses
 
 
 def test_run_checks__knows_client_certificates(certificates: Bench) -> None:

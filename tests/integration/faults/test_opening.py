@@ -35,7 +35,7 @@ def test_open__says_what_is_wrong_with_the_topic(kafka: MockKafka, code: int, re
 def test_open__says_that_no_broker_answers(kafka: MockKafka) -> None:
     """Brokers out of reach may come back: undelivered, with where to look."""
     kafka.stop()
-    with pytest.raises(Undelivered, match=r"no broker answered .* check KAFKA_BROKER_URL"):
+    with pytest.raises(Undelivered, match=r"no broker answered .* check KafkaBrokerUrl"):
         to_publisher(kafka).open(Deadline(SHORT))
 
 

@@ -1,12 +1,15 @@
 """What still stands is sent and moved, the rest stays where it is; a run ends in time, and another goes on."""
 
 import threading
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from botocore.client import BaseClient
 
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured, Undelivered
+from feature_events.kafka.delivery import Delivery
 from tests.support.failures import LARGE, PREFIX, Answers, FakeAccount, counts, redriven, sent, to_written
 from tests.support.records import Json, number_of, to_record, to_unreadable_record
 
@@ -30,6 +33,38 @@ def test_redrive__sends_what_the_function_sends(account: FakeAccount) -> None:
     account.put_dead_letters(*records)
     account.redrive(prefix=PREFIX)
     assert account.publisher.log[:2] == account.publisher.log[2:]
+
+
+def test_redrive__counts_each_table_for_itself(account: FakeAccount, caplog: pytest.LogCaptureFixture) -> None:
+    """Metrics and log name the table of each record, though the dead letters of several lie together."""
+    other = "arn:aws:dynamodb:eu-west-1:123456789012:table/other/stream/s"
+    records = [to_record(number, entity=f"user-{number}") for number in range(4)]
+    for record in records[1::2]:
+        record["eventSourceARN"] = other
+    account.put_dead_letters(*records)
+    assert counts(account.redrive(prefix=PREFIX, force=True)) == {"delivered": 4, "moved": 4}
+    handled = [vars(each) for each in caplog.records if each.msg == "batch handled"]
+    assert {each["table"]: each["delivered"] for each in handled} == {"other": 2, "user_feature_store": 2}
+    assert len(handled) == 2
+
+
+def test_redrive__keeps_what_was_sent_if_a_later_table_fails(account: FakeAccount) -> None:
+    """The delivered records' objects are moved, or the next run would send them again."""
+    records = [to_record(number, entity=f"user-{number}") for number in range(2)]
+    records[0]["eventSourceARN"] = "arn:aws:dynamodb:eu-west-1:123456789012:table/other/stream/s"
+    keys = account.put_dead_letters(*records)
+    publish, asked = account.publisher.publish, list[int]()
+
+    def fail_later(*args: Any) -> Sequence[Delivery]:  # noqa: ANN401  # publish's own
+        asked.append(len(asked))
+        if len(asked) > 1:
+            raise Misconfigured("the topic is missing")
+        return publish(*args)
+
+    account.publisher.publish = fail_later  # type: ignore[assignment, method-assign]
+    report = account.redrive(prefix=PREFIX, force=True)
+    assert (report["complete"], counts(report)) == (False, {"delivered": 1, "undelivered": 1, "moved": 1})
+    assert sorted(account.keys) == sorted([f"redriven/{keys[0]}", keys[1]])
 
 
 def test_redrive__sends_both_records_of_one_number(account: FakeAccount) -> None:

@@ -1,7 +1,7 @@
 """The account that stacks are deployed to.
 
 MiniStack stands in for AWS. It makes everything that the template names, but enforces no IAM and evaluates no alarm on
-metric math; what the policies say is tried in test_least_privilege.py.
+metric math. Instead, calls.py evaluates every call that the functions make under the policies that are deployed.
 """
 
 import json
@@ -19,7 +19,9 @@ from local.application.artefacts import CONFIG
 from local.application.deployment import Deployment
 from local.environment import REGION, to_aws_environment, to_tool_environment
 from local.paths import TOOLS
+from local.servers.aws import to_calls_file
 from local.servers.stack import Stack
+from tests.template.deployment.calls import Calls, Role
 from tests.template.document import Parameters
 
 NO_REGISTRY = {"SchemaRegistry": "", "Schema": "id:7"}
@@ -34,6 +36,7 @@ class Account:
         self.stack = stack
         self._numbers = count()
         self._attached: dict[str, list[str]] = {}
+        self.calls = Calls(to_calls_file(stack.directory))
         self.iam = self.client("iam")
         self.alarms = self.client("cloudwatch")
 
@@ -73,7 +76,10 @@ class Account:
 
     def deploy(self, name: str, parameters: Parameters) -> Deployment:
         """Deploy the application with these parameters, by default without own tables."""
-        return deployment.deploy(self.stack, {"OwnTables": "false", **parameters}, name)
+        self.calls.evaluate()  # under the policies before this deployment
+        deployed = deployment.deploy(self.stack, {"OwnTables": "false", **parameters}, name)
+        self._follow_functions(name)
+        return deployed
 
     def deploy_with(self, name: str, streams: Iterable[str], parameters: Parameters) -> Deployment:
         """Deploy the application, then attach the tables of these streams."""
@@ -117,6 +123,14 @@ class Account:
         done = subprocess.run(command, env=self.to_environment(), capture_output=True, text=True, check=False)  # noqa: S603
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
+
+    def _follow_functions(self, name: str) -> None:
+        resources = self.stack.clients.cloudformation.describe_stack_resources(StackName=name)["StackResources"]
+        for each in resources:
+            if each["ResourceType"] == "AWS::Lambda::Function":
+                role = self.read_function(each["PhysicalResourceId"])["Role"]
+                documents = [{"Statement": list(self.read_statements(role).values())}]
+                self.calls.follow(each["PhysicalResourceId"], Role(role.split(":")[4], documents))
 
     def delete(self, application: str) -> None:
         """Detach every table from the application, then delete it. Its own tables and failure bucket remain."""

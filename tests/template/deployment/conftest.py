@@ -21,6 +21,14 @@ def account(stack: Stack) -> Account:
     return Account(stack)
 
 
+@pytest.fixture(autouse=True)
+def policies(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test in which a deployed function made a call that its role does not allow."""
+    yield
+    if "account" in request.fixturenames:
+        assert request.getfixturevalue("account").calls.take_denied() == []
+
+
 @pytest.fixture
 def remove(account: Account) -> Iterator[Callable[[str], None]]:
     """Removes stacks after the test, where it has not done so itself."""
@@ -30,7 +38,7 @@ def remove(account: Account) -> Iterator[Callable[[str], None]]:
         account.delete(name)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def limit_size(account: Account) -> Callable[[str, int], None]:
     """Sets the largest batch that a topic takes, in bytes."""
     admin = AdminClient({"bootstrap.servers": account.stack.kafka})

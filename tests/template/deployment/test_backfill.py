@@ -202,7 +202,7 @@ def test_dry_run__counts_and_sends_nothing(backfill: Backfill, finished: Ended) 
     ("request_", "told"),
     [
         ({"segments": 0, "rate": 5}, "rate is not known; segments must be a whole number from 1 to 500"),
-        ({"table": "absent"}, "there is no table absent in this account and region"),
+        ({"table": "team_table_absent"}, "there is no table team_table_absent in this account and region"),
         ({"run": "absent"}, "there is no run absent to go on with"),
     ],
     ids=["invalid", "no table", "no run"],

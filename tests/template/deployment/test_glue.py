@@ -11,6 +11,8 @@ from local.errors import LocalError
 from tests.support.topics import wait_for_topic
 from tests.template.deployment.account import Account, to_table_arn
 
+REGISTRATION = ("GetSchemaByDefinition", "GetSchemaVersion", "RegisterSchemaVersion", "CreateSchema")
+
 
 @pytest.fixture
 def glue(account: Account) -> Any:  # noqa: ANN401 -- one of many clients
@@ -52,6 +54,8 @@ def test_glue__is_asked_by_the_registration_alone(
     report = account.check("glue")
     assert report["ok"] is True
     assert f"id {version['SchemaVersionId']} is pinned" in str(report["checks"])
+    assert account.calls.read_actions("glue-registration") == {f"glue:{operation}" for operation in REGISTRATION}
+    assert account.calls.read_actions("glue") == {"s3:PutObject"}
 
 
 def test_glue__is_looked_up_at_the_start(
@@ -73,7 +77,7 @@ def test_glue__is_looked_up_at_the_start(
     }
     account.deploy_with("glue-looked-up", [stream], parameters)
     assert find(account.check("glue-looked-up"), "schema")["detail"].startswith(
-        f"feature_trigger.avsc is not an AVAILABLE version of schema {name} in the Glue registry looked.up: check"
+        f"feature_trigger.avsc is not an AVAILABLE version of schema {name} in the Glue registry looked.up: check "
     )
 
     created = glue.create_schema(
@@ -93,6 +97,7 @@ def test_glue__is_looked_up_at_the_start(
     assert "there is no version 2 of schema" in find(account.check("glue-looked-up"), "schema")["detail"]
     account.deploy("glue-looked-up", parameters | {"Schema": "version:1"})
     assert find(account.check("glue-looked-up"), "schema")["detail"] == found
+    assert account.calls.read_actions("glue-looked-up") >= {"glue:GetSchemaByDefinition", "glue:GetSchemaVersion"}
 
 
 def test_glue__must_have_the_registry(

@@ -165,7 +165,6 @@ def test_everything__is_how_it_was_asked_for(account: Account, remove: Callable[
     numbers = ("BatchSize", "MaximumBatchingWindowInSeconds", "ParallelizationFactor", "MaximumRecordAgeInSeconds")
     assert [mapping[number] for number in numbers] == [500, 1, 2, 3600]
     assert mapping["StartingPosition"] == "TRIM_HORIZON"
-    assert mapping["State"] == "Disabled"
     assert mapping["DestinationConfig"]["OnFailure"]["Destination"].endswith(made.outputs["FailureBucketName"])
     groups = account.stack.clients.logs.describe_log_groups(logGroupNamePrefix="/aws/lambda/everything")["logGroups"]
     assert [(group["retentionInDays"], group["kmsKeyId"]) for group in groups] == [(7, KEY)] * 4

@@ -117,6 +117,12 @@ def test_check__is_of_the_own_tables_or_of_those_that_the_event_names(applicatio
     mistaken = application.account.check(application.name, *application.streams, "absent")
     assert mistaken["ok"] is False
     assert find_tables(mistaken) == {**dict.fromkeys(application.streams, True), "absent": False}
+    assert application.account.calls.take_denied() == [to_denied("absent")]
+
+
+def to_denied(table: str) -> str:
+    """Return how the check of a table that TableArns does not contain is denied."""
+    return f"tables is denied dynamodb:DescribeTable on arn:aws:dynamodb:{REGION}:000000000000:table/{table}"
 
 
 def find_tables(report: Any) -> dict[str, bool]:  # noqa: ANN401 -- JSON
@@ -149,6 +155,7 @@ def test_preflight__is_a_table_by_the_command_of_the_runbook(
     names = tables or tuple(f"own_{table}" for table in OWN)
     outcome = "FAILED" if status else "ok"
     assert [line.split()[:4] for line in lines if "layout of" in line] == [[outcome, "layout", "of", n] for n in names]
+    assert application.account.calls.take_denied() == [to_denied(table) for table in tables]
 
 
 def test_table_keys__may_be_used_through_dynamodb(application: Application) -> None:

@@ -25,6 +25,11 @@ def with_leaf_last(identity: Identity) -> str:
     return "".join(reversed(re.findall(r"-----BEGIN.*?-----END CERTIFICATE-----\n", identity.certificate, re.DOTALL)))
 
 
+def relabel(identity: Identity, word: str) -> str:
+    """Return the chain under another label that OpenSSL accepts."""
+    return identity.certificate.replace("CERTIFICATE", f"{word} CERTIFICATE")
+
+
 @pytest.mark.parametrize(
     "client",
     [
@@ -32,6 +37,7 @@ def with_leaf_last(identity: Identity) -> str:
         ClientCertificate(*RSA, None),
         ClientCertificate(*ENCRYPTED, "hidden"),
         ClientCertificate(*EC, "of nothing"),
+        ClientCertificate(relabel(EC, "TRUSTED"), EC.private_key, None),
         ClientCertificate(f"Főtanúsítvány\n{EC.certificate}", EC.private_key, None),
     ],
 )
@@ -51,6 +57,8 @@ def test_check_client_certificate__accepts_what_openssl_accepts(client: ClientCe
         # https://github.com/confluentinc/librdkafka/issues/4894
         (ClientCertificate(with_leaf_last(EC), EC.private_key, None), "certificate begins with another certificate"),
         (ClientCertificate(with_leaf_last(RSA), RSA.private_key, None), "certificate begins with another certificate"),
+        (ClientCertificate(relabel(EC, "TRUSTED"), OTHER_EC.private_key, None), "privateKey belongs to another"),
+        (ClientCertificate(relabel(EC, "X509"), RSA.private_key, None), "privateKey has another algorithm"),
         (ClientCertificate(*ENCRYPTED, None), "privateKey is encrypted: add its privateKeyPassword"),
         (ClientCertificate(*ENCRYPTED, "wrong"), "privateKeyPassword does not open privateKey"),
         (ClientCertificate(*ENCRYPTED, "hidden" * 1000), "privateKeyPassword does not open privateKey"),

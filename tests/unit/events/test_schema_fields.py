@@ -1,19 +1,35 @@
 """A schema may ask for details by name; what no event can fill, or not every event, is refused with its name."""
 
 import json
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from feature_events.errors import Misconfigured
+from feature_events.events import schema_fields
+from feature_events.events.codec import Codec
 from feature_events.events.details import EventDetails
+from feature_events.events.event import FeatureAvailabilityEvent
 from feature_events.events.schema import SHIPPED_SCHEMA, read_shipped_schema
 from feature_events.events.schema_fields import read_fields
+from tests.support.avro import read_avro
 
 FIELDS = json.loads(SHIPPED_SCHEMA)["fields"]
+EVENT_ID = "123e4567-e89b-12d3-a456-426614174000"
+EVENT = FeatureAvailabilityEvent(
+    EVENT_ID, "feature_available", "2025-10-10T12:34:56.789Z", "bright_uid", "u", "feature", "r", "", ("a", "b")
+)
 NAMES = {"type": "array", "items": "string"}
 MILLIS = {"type": "long", "logicalType": "timestamp-millis"}
 ENUM = {"type": "enum", "name": "Change", "symbols": ["INSERT", "MODIFY"]}
+
+
+def to_record_schema(*fields: object) -> str:
+    """Return a schema with these fields."""
+    return json.dumps({"type": "record", "name": "E", "fields": list(fields)})
 
 
 def to_schema(name: str, kind: object, **more: object) -> str:
@@ -115,3 +131,117 @@ def test_read_fields__names_all_that_is_wrong() -> None:
         Misconfigured, match=r"names: change \(string\); .* schema: owner; .* not every .* schema: change;"
     ):
         read_fields(json.dumps({"type": "record", "name": "Event", "fields": fields}))
+
+
+UUID_TEXT = {"type": "string", "logicalType": "uuid"}
+LOGICAL = [
+    UUID_TEXT,
+    {"type": "fixed", "name": "U", "size": 16, "logicalType": "uuid"},
+    {"type": "int", "logicalType": "date"},
+    {"type": "int", "logicalType": "time-millis"},
+    {"type": "long", "logicalType": "time-micros"},
+    *(
+        {"type": "long", "logicalType": f"{local}timestamp-{unit}"}
+        for local in ("", "local-")
+        for unit in ("millis", "micros", "nanos")
+    ),
+    {"type": "bytes", "logicalType": "decimal", "precision": 4, "scale": 2},
+    {"type": "fixed", "name": "D", "size": 8, "logicalType": "decimal", "precision": 4},
+    {"type": "bytes", "logicalType": "big-decimal"},
+    {"type": "fixed", "name": "L", "size": 12, "logicalType": "duration"},
+]
+"""Every logical type of the specification (https://avro.apache.org/docs/1.12.0/specification/#logical-types)."""
+
+
+@pytest.mark.parametrize("kind", [UUID_TEXT, ["null", UUID_TEXT], [UUID_TEXT, "null"], ["null", UUID_TEXT, "string"]])
+def test_encode__writes_the_event_id_as_a_uuid(kind: object) -> None:
+    """Every event id is a UUID. fastavro writes any text as this type, but can read UUIDs alone (fastavro 838)."""
+    schema = to_record_schema({"name": "event_id", "type": kind}, *FIELDS[1:])
+    assert read_avro(schema).read(Codec(schema).encode(EVENT))["event_id"] == UUID(EVENT_ID)
+
+
+@pytest.mark.parametrize("name", [field["name"] for field in FIELDS])
+@pytest.mark.parametrize("kind", LOGICAL, ids=lambda kind: f"{kind['type']} {kind['logicalType']}")
+def test_codec__refuses_a_logical_type_that_readers_could_not_read(kind: object, name: str) -> None:
+    """No text but an event id is always one, also in a union and in a list; the message names the field."""
+    forms = (kind, ["null", kind], [kind, "string"], {"type": "array", "items": kind})
+    for form in forms if name != "event_id" or kind != UUID_TEXT else forms[3:]:
+        others = [field for field in FIELDS if field["name"] != name]
+        schema = to_record_schema(*others, {"name": name, "type": form})
+        try:
+            codec = Codec(schema)
+        except Misconfigured as error:
+            assert f"registry's schema: {name};" in str(error)  # noqa: PT017  # it may also be accepted
+        else:  # fastavro chooses the text of the union
+            assert form == [kind, "string"]
+            assert read_avro(schema).read(codec.encode(EVENT)) == {**EVENT._asdict(), "features": list(EVENT.features)}
+
+
+@pytest.mark.parametrize(
+    ("kind", "default"),
+    [
+        (UUID_TEXT, ""),
+        ([UUID_TEXT, "null"], "none"),
+        ({"type": "array", "items": UUID_TEXT}, ["none"]),
+        ({"type": "int", "logicalType": "time-millis"}, 86_400_000),
+        ({"type": "int", "logicalType": "date"}, 2**31 - 1),
+        ({"type": "long", "logicalType": "timestamp-micros"}, 2**63 - 1),
+    ],
+)
+def test_codec__refuses_a_default_that_readers_cannot_read(kind: object, default: object) -> None:
+    """It would be written into every event, and then no reader with fastavro can read any (fastavro 838)."""
+    with pytest.raises(Misconfigured, match=r"default of field extra .* cannot be read"):
+        Codec(to_record_schema(*FIELDS, {"name": "extra", "type": kind, "default": default}))
+
+
+ENDLESS = {"type": "record", "name": "N", "fields": [{"name": "n", "type": "N", "default": {}}]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "default"),
+    [
+        ("E", {}),
+        (ENDLESS, {}),
+        ({"type": "array", "items": ENDLESS}, [{}]),
+        ({"type": "map", "values": ["null", ENDLESS]}, {"a": {}}),
+        (["null", ENDLESS], None),
+        ([ENDLESS, "null"], {}),
+        ({"type": "array", "items": "int"}, [0] * 20_000),
+    ],
+)
+def test_codec__refuses_a_default_that_has_no_end(kind: object, default: object) -> None:
+    """It would be written until the process crashes; a recursive type with another default is written."""
+    schema = to_record_schema(*FIELDS, {"name": "extra", "type": kind, "default": default})
+    if default is None:
+        assert Codec(schema).encode(EVENT)
+    else:
+        with pytest.raises(Misconfigured, match=r"default of field extra .* contains itself"):
+            Codec(schema)
+
+
+def test_codec__refuses_a_default_that_grows_exponentially() -> None:
+    """Forty records, each with two of the next, are a trillion values."""
+    kind: Any = {"type": "record", "name": "R40", "fields": []}
+    for number in reversed(range(40)):
+        first, second = (
+            {"name": "a", "type": kind, "default": {}},
+            {"name": "b", "type": f"R{number + 1}", "default": {}},
+        )
+        kind = {"type": "record", "name": f"R{number}", "fields": [first, second]}
+    with pytest.raises(Misconfigured, match=r"default of field extra .* contains itself, or more than 10,000 values"):
+        Codec(to_record_schema(*FIELDS, {"name": "extra", "type": kind, "default": {}}))
+
+
+@pytest.mark.parametrize("file", ["feature_trigger.avsc", "feature_trigger_v2.avsc"])
+def test_read_fields__parses_each_field_once(file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is tried with several values at each start, and to parse its schema takes longer than to try one."""
+    parsed = Counter[str]()
+    to_record = schema_fields.to_record
+
+    def count(fields: Sequence[schema_fields.Field], named: schema_fields.Named) -> object:
+        parsed.update(field["name"] for field in fields)
+        return to_record(fields, named)
+
+    monkeypatch.setattr(schema_fields, "to_record", count)
+    fields = read_fields(read_shipped_schema(file)).fields
+    assert parsed == {field["name"]: 1 for field in fields}

@@ -105,7 +105,7 @@ def test_to_properties__keep_the_deadline(monkeypatch: pytest.MonkeyPatch, auth:
     released = threading.Event()
     monkeypatch.setattr(secret.Secret, "_read", lambda self: (released.wait(12), VALUES[self.arn])[1])
     authentication = to_authentication(auth, **arn)
-    with pytest.raises(Undelivered, match="before the secrets in KAFKA_SECRET_ARN"):
+    with pytest.raises(Undelivered, match=r"before the secrets in KafkaSecretArn \(KAFKA_SECRET_ARN\)"):
         authentication.to_properties(Deadline(0.1))
     released.set()
     assert authentication.to_properties(TIME_LEFT)

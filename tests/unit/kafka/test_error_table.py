@@ -4,10 +4,18 @@ import pytest
 from confluent_kafka import KafkaError
 
 from feature_events.errors import Misconfigured
-from feature_events.kafka.client_errors import ClientErrors, is_refused, raise_if_misconfigured
+from feature_events.kafka.authentication import Authentication
+from feature_events.kafka.client_errors import (
+    ClientErrors,
+    is_refused,
+    raise_if_misconfigured,
+    to_authentication_refusal,
+)
 from feature_events.kafka.error_table import NEW_CODE, OUTAGE, RULES, Action, find_rule
+from feature_events.settings import read_settings
 
 CODES = {name: code for name in dir(KafkaError) if type(code := getattr(KafkaError, name)) is int}
+ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:s"
 ADDRESS = "sasl_ssl://b-1:9096/bootstrap: "
 
 
@@ -91,3 +99,48 @@ def test_client_errors__keep_a_refusal(name: str, text: str) -> None:
     errors = ClientErrors(lambda: calls.append(None))
     errors(KafkaError(CODES[name], ADDRESS + text))
     assert (errors.refusal is not None, len(calls)) == (True, 1)
+
+
+def to_authentication(auth: str) -> Authentication | None:
+    """Return the authentication of these settings; its secrets are not read."""
+    secret = {"KAFKA_SECRET_ARN": ARN} if auth not in ("tls", "iam") else {}
+    least = {"KAFKA_BROKER_URL": "b-1.msk:9094", "SCHEMA_ID": "7", "AWS_REGION": "eu-west-1"}
+    environ = {**least, "KAFKA_AUTH": auth, **secret}
+    return None if auth == "none" else Authentication(read_settings(environ))
+
+
+OWN_CERTIFICATE, CA = "check certificate and privateKey", "check the brokers' certificates, and the CA certificates"
+PORT = "check the port in KafkaBrokerUrl (KAFKA_BROKER_URL)"
+HANDSHAKE = "SSL handshake failed: error:0A000415:SSL routines::"
+
+
+@pytest.mark.parametrize(
+    ("auth", "name", "text", "remedy"),
+    [
+        # TLS 1.2 reports within the handshake what TLS 1.3 reports after it
+        ("mtls", "_SSL", f"{HANDSHAKE}sslv3 alert certificate expired: SSL alert number 45", OWN_CERTIFICATE),
+        ("mtls", "_SSL", f"{HANDSHAKE}tlsv1 alert unknown ca: SSL alert number 48", OWN_CERTIFICATE),
+        ("mtls", "_TRANSPORT", "Receive failed: sslv3 alert bad certificate: SSL alert number 42", OWN_CERTIFICATE),
+        ("tls", "_SSL", f"{HANDSHAKE}sslv3 alert bad certificate: SSL alert number 42", f"{PORT}; if it asks for"),
+        ("scram", "_SSL", f"{HANDSHAKE}sslv3 alert bad certificate: SSL alert number 42", f"{PORT}; if it asks for"),
+        ("iam", "_TRANSPORT", "Receive failed: alert certificate required: SSL alert number 116", f"{PORT}; if it"),
+        ("mtls", "_SSL", f"{HANDSHAKE}certificate verify failed: broker certificate could not be verified", CA),
+        ("scram", "_SSL", f"{HANDSHAKE}certificate verify failed: (no alert)", CA),
+        ("tls", "_SSL", f"{HANDSHAKE}wrong version number", f"{PORT}, and KafkaAuth (KAFKA_AUTH)"),
+        ("mtls", "_SSL", f"{HANDSHAKE}tlsv1 alert protocol version: SSL alert number 70", "check which versions"),
+        ("mtls", "_SSL", f"{HANDSHAKE}unsupported protocol", "check which versions and ciphers of TLS"),
+        ("scram", "_AUTHENTICATION", "Authentication failed", "check username and password"),
+        ("iam", "_AUTHENTICATION", "Access denied", "grant the function's role kafka-cluster:Connect"),
+        (
+            "scram",
+            "_AUTHENTICATION",
+            "Broker: Unsupported SASL mechanism: ",
+            "set KafkaAuth (KAFKA_AUTH) to a method that this listener offers, or KafkaBrokerUrl (KAFKA_BROKER_URL)",
+        ),
+        ("none", "_AUTHENTICATION", "Authentication failed", "set KafkaAuth (KAFKA_AUTH) to what the brokers ask for"),
+    ],
+)
+def test_to_authentication_refusal__says_what_to_change(auth: str, name: str, text: str, remedy: str) -> None:
+    """An alert is about what the function shows or does not show, and a failed verification about the broker."""
+    error = to_authentication_refusal(KafkaError(CODES[name], ADDRESS + text), to_authentication(auth))
+    assert str(error).startswith(f"authentication to Kafka failed: {name} ({ADDRESS}{text}): {remedy}")

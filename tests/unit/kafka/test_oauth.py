@@ -34,7 +34,15 @@ def fetch(seconds: float = 9.0) -> tuple[str, float, float, dict[str, str]]:
 
 @pytest.mark.parametrize(
     ("told", "life", "good"),
-    [(3600, 3600, 3540), (300, 300, 270), (60, 60, 54), (None, 300, 270), ("60", 300, 270), (1e12, 300, 270)],
+    [
+        (3600, 3600, 3540),
+        (300, 300, 270),
+        (60, 60, 54),
+        (None, 300, 270),
+        ("60", 60, 54),
+        ("1e3", 300, 270),
+        (1e12, 300, 270),
+    ],
 )
 def test_fetch_token__is_good_for_most_of_its_life(
     client: dict[str, str], server: ScriptedServer, told: object, life: float, good: float
@@ -76,6 +84,6 @@ def test_fetch_token__keeps_the_deadline(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_fetch_token__wants_an_oauth_client(monkeypatch: pytest.MonkeyPatch) -> None:
     """A secret of another form is named by its setting, with the form that is wanted."""
     monkeypatch.setattr(secret.Secret, "_read", lambda _: '{"username": "me", "password": "hidden"}')
-    with pytest.raises(Misconfigured, match=r'KAFKA_SECRET_ARN is not of the form [{]"client_id"') as raised:
+    with pytest.raises(Misconfigured, match=r'KAFKA_SECRET_ARN\) is not of the form [{]"client_id"') as raised:
         fetch()
     assert "hidden" not in str(raised.value)

@@ -4,13 +4,18 @@ The publisher is the real one, on the model of librdkafka; tests/integration/fau
 """
 
 from collections.abc import Sequence
+from typing import Any, cast
 from unittest.mock import patch
 
+import pytest
+from confluent_kafka import KafkaError
 from hypothesis import given
 from hypothesis import strategies as st
 
 from feature_events.deadline import Deadline
+from feature_events.errors import Misconfigured
 from feature_events.kafka import producer as producer_module
+from feature_events.kafka import publisher as publisher_module
 from feature_events.kafka.delivery import Delivery
 from feature_events.kafka.producer_properties import DEFAULTS
 from feature_events.kafka.publisher import Publisher
@@ -55,6 +60,61 @@ def assert_good_are_there(kafka: ModelledKafka, bad: set[int]) -> None:
     found = first_appearances(kafka)
     assert sorted(number for numbers in found.values() for number in numbers) == sorted(set(range(COUNT)) - bad)
     assert all(numbers == sorted(numbers) for numbers in found.values())
+
+
+class FakeAuthentication:
+    """Counts how often its secrets were forgotten."""
+
+    def __init__(self) -> None:
+        self.forgotten = 0
+        self.error: Misconfigured | None = None
+
+    def to_properties(self, _: Deadline) -> dict[str, str]:
+        """Nothing, or an error of the secret."""
+        if self.error:
+            raise self.error
+        return {}
+
+    def is_current(self) -> bool:
+        """Always."""
+        return True
+
+    def accept(self) -> None:
+        """Kafka took them."""
+
+    def forget(self) -> bool:
+        """Whether Kafka had accepted them."""
+        self.forgotten += 1
+        return False
+
+
+REFUSAL = KafkaError(KafkaError._AUTHENTICATION)  # noqa: SLF001  # librdkafka's own code
+
+
+@pytest.mark.parametrize(("refusal", "forgotten"), [(None, 0), (REFUSAL, 1)])
+def test_publish__forgets_the_secrets_that_kafka_refuses(refusal: KafkaError | None, forgotten: int) -> None:
+    """A missing topic or right is no reason to read secrets and fetch a token again at each retry."""
+
+    def connect(*args: Any) -> None:  # noqa: ANN401  # connect's own
+        args[-1].refusal = refusal
+        raise Misconfigured("Kafka refuses it")
+
+    authentication = FakeAuthentication()
+    publisher = Publisher("events", SMALL_WAVES, cast("Any", authentication))
+    with patch.object(publisher_module, "connect", connect), pytest.raises(Misconfigured):
+        publisher.publish(to_messages(1), Deadline(SECONDS), Refusals())
+    assert authentication.forgotten == forgotten
+
+
+@pytest.mark.parametrize("error", [None, Misconfigured("not of the form")])
+def test_publish__forgets_secrets_that_cannot_be_used(error: Misconfigured | None) -> None:
+    """Whether their form is wrong or librdkafka refuses what they hold, a corrected one is read by the retry."""
+    authentication = FakeAuthentication()
+    authentication.error = error
+    publisher = Publisher("events", SMALL_WAVES, cast("Any", authentication))
+    with patch.object(producer_module, "Producer", side_effect=ValueError("ssl.key")), pytest.raises(Misconfigured):
+        publisher.publish(to_messages(1), Deadline(SECONDS), Refusals())
+    assert authentication.forgotten == 1
 
 
 @given(bad=BAD, partitions=st.integers(1, 3))

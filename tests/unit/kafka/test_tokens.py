@@ -50,6 +50,23 @@ def test_callback__gives_what_librdkafka_takes(source: Source, tokens: Tokens) -
     assert give("") == ("token-2", 1000 + LIFE, "", extensions)
 
 
+def test_callback__keeps_no_token_that_was_asked_for_before_it_was_forgotten(source: Source, tokens: Tokens) -> None:
+    """An abandoned client's thread may still be fetching one by the secret that Kafka refuses."""
+    give = tokens.to_callback(TIME_LEFT)
+    give("")
+    fetch = source.fetch
+
+    def forget_meanwhile(seconds: float) -> Token:
+        token = fetch(seconds)
+        tokens.forget()
+        return token
+
+    tokens._fetch = forget_meanwhile  # noqa: SLF001  # what happens in two threads, in one
+    assert give("")[0] == "token-2"
+    tokens._fetch = fetch  # noqa: SLF001
+    assert tokens.to_callback(TIME_LEFT)("")[0] == "token-3"
+
+
 def test_callback__keeps_the_latest_token_for_the_next_client(source: Source, tokens: Tokens) -> None:
     """Identity providers charge and limit tokens, so a new client starts with the one before while it is good."""
     texts = []

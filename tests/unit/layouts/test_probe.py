@@ -157,16 +157,26 @@ def test_probes__find_a_table_that_does_not_exist(dynamodb: "DynamoDBClient") ->
     }
 
 
-def test_probes__fail_if_the_role_may_not_describe_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    """TableArns does not cover the table, so Lambda could not read its stream either."""
+@pytest.mark.parametrize(
+    ("code", "own_tables", "remedy"),
+    [
+        ("AccessDeniedException", "", "set TableArns to a list that covers the table"),
+        ("AccessDeniedException", "users", "set TableArns to a list that covers the table"),
+        ("AccessDeniedException", "users,app", "grant the function's role dynamodb:DescribeTable on it, and the use "),
+        ("UnrecognizedClientException", "", "check that the function's role exists"),
+        ("ValidationException", "users", "check the table and its keys"),
+    ],
+)
+def test_probes__say_what_to_change_if_the_table_cannot_be_described(
+    monkeypatch: pytest.MonkeyPatch, code: str, own_tables: str, remedy: str
+) -> None:
+    """Without access to a table, TableArns does not cover it, unless it is one of the own tables."""
     with run_scripted_server() as server:
-        server.script = [Answer.of(400, {"__type": "com.amazon.coral.service#AccessDeniedException", "Message": "no"})]
+        server.script = [Answer.of(400, {"__type": f"com.amazon.coral.service#{code}", "Message": "no"})]
         monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", server.url)
-        (text,) = find(["app"]).values()
-    assert text.startswith(
-        "Misconfigured: the table app cannot be described (AccessDeniedException): grant the function's role dynam"
-    )
-    assert text.endswith(". TableArns must cover the table")
+        (text,) = find(["app"], OWN_TABLES=own_tables).values()
+    assert text.startswith(f"Misconfigured: the table app cannot be described ({code}): {remedy}")
+    assert text.count("TableArns") == remedy.count("TableArns")
 
 
 def test_probes__pass_without_a_network_path_to_dynamodb(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,11 +5,14 @@ import json
 import boto3
 import pytest
 
+from feature_events.aws.secret import OAuthClient
 from feature_events.errors import Misconfigured
 from feature_events.events.schema import SHIPPED_SCHEMA
+from feature_events.registries.authentication import NAMES
 from feature_events.registries.probe import to_registry_stages
 from feature_events.registries.schema import find_schema
 from feature_events.settings import Settings, read_settings
+from feature_events.web.probe import to_token_stages
 from tests.support.failures import in_memory
 
 TOPIC = "FEATURE_AVAILABILITY_EVENTS"
@@ -49,3 +52,38 @@ def test_probe__asks_nobody_with_a_pinned_id() -> None:
     """A pinned UUID is enough, without any account."""
     [[probe]] = to_registry_stages(to_settings(SCHEMA_ID=VERSION))
     assert probe.find() == f"id {VERSION} is pinned, so the registry is not asked"
+
+
+@pytest.fixture
+def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.mark.usefixtures("_no_proxy")
+@pytest.mark.parametrize(
+    ("environ", "is_direct"),
+    [
+        ({}, True),
+        ({"HTTPS_PROXY": "http://proxy:3128"}, False),
+        ({"all_proxy": "proxy:3128"}, False),
+        ({"HTTP_PROXY": "http://proxy:3128"}, True),
+        ({"HTTPS_PROXY": "http://proxy:3128", "NO_PROXY": ".internal"}, True),
+    ],
+)
+def test_probes__of_the_network_are_for_a_direct_connection(
+    monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], *, is_direct: bool
+) -> None:
+    """Behind a proxy the name of a server need not resolve, so a working function would fail its check."""
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    settings = to_settings(SCHEMA_REGISTRY="https://registry.internal")
+    client = OAuthClient("c", "s", "https://idp.internal/token")
+    for stages, host, last in (
+        (to_registry_stages(settings), "registry.internal", "schema"),
+        (to_token_stages("token", client, None, NAMES, "CA"), "idp.internal", "token"),
+    ):
+        path = [f"DNS {host}", f"TCP {host}:443", f"TLS {host}:443"] if is_direct else []
+        assert [probe.name for stage in stages for probe in stage] == [*path, last]
+        assert [*stages[-1][0].needs_one] == path[-1:]

@@ -1,12 +1,15 @@
 """The schema and its id are found once, in three ways, within the time of a start."""
 
 import json
+import threading
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 
 from feature_events.errors import Misconfigured, Undelivered
 from feature_events.events.schema import SHIPPED_SCHEMA, Schema, read_shipped_schema
+from feature_events.registries import schema
 from feature_events.registries.schema import find_schema
 from feature_events.settings import Settings, read_settings
 from tests.support.resolver import hanging_resolver
@@ -57,6 +60,17 @@ def test_find_schema__registers_when_told_to(server: ScriptedServer, to_settings
         f"{SUBJECT}/versions",
         SUBJECT,
     ]
+
+
+def test_find_schema__says_what_there_was_no_time_for(to_settings: ToSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To compare with many versions takes long; then the network path is not all there is to check."""
+    hangs = threading.Event()
+    fake = SimpleNamespace(find_registered=lambda: None, to_unreached=Undelivered)
+    monkeypatch.setattr(schema, "to_registry", lambda _: fake)
+    monkeypatch.setattr(schema, "refuse_incompatible", lambda *_: hangs.wait(20))
+    with pytest.raises(Undelivered, match=r"within 0.5 s; the schema was being compared with all versions"):
+        find_schema(to_settings(AUTO_REGISTER_SCHEMAS="true"), 0.5)
+    hangs.set()
 
 
 def test_find_schema__registers_nothing_that_breaks_a_reader(server: ScriptedServer, to_settings: ToSettings) -> None:
@@ -118,7 +132,7 @@ def test_find_schema__waits_for_no_registry_that_trickles(server: ScriptedServer
     """All that is asked has a limit together."""
     server.script = [FOUND._replace(pause=1.0)]
     with pytest.raises(
-        Undelivered, match=rf"{server.url} was not reached .no schema within 0.2 s.: check SchemaRegistry"
+        Undelivered, match=rf"{server.url} was not reached .no schema within 0.2 s; .+looked up.: check"
     ):
         find_schema(to_settings(), 0.2)
 
@@ -131,7 +145,7 @@ def test_find_schema__waits_for_no_resolver(monkeypatch: pytest.MonkeyPatch, env
     monkeypatch.setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://secrets.invalid")
     url = {"KAFKA_BROKER_URL": "b:9092", "SCHEMA_REGISTRY": "https://registry.invalid"}
     with hanging_resolver() as ended:
-        with pytest.raises(Undelivered, match=r"registry.invalid was not reached .no schema within 0.2 s."):
+        with pytest.raises(Undelivered, match=r"registry.invalid was not reached .no schema within 0.2 s;"):
             find_schema(read_settings(url | environ), 0.2)
         assert not ended.is_set()
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import requests
 from requests.auth import HTTPBasicAuth
+from requests.exceptions import InvalidSchema, InvalidURL
+from urllib3.exceptions import LocationParseError
 
 from feature_events.errors import Misconfigured, Undelivered
 from feature_events.registries import authentication
@@ -177,9 +179,26 @@ def test_ask__names_the_registry_where_the_client_raises_anything(
         Transport(to_settings()).ask("GET", "/")
 
 
+@pytest.mark.parametrize("error", [InvalidURL, InvalidSchema, LocationParseError])
+def test_ask__needs_a_url_that_the_client_can_ask(
+    to_settings: ToSettings, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    """A URL that the HTTP client refuses is not retried."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise error("hidden")
+
+    monkeypatch.setattr(requests.Session, "send", fail)
+    with pytest.raises(Misconfigured, match=rf"cannot be asked \({error.__name__}\): check that SchemaRegistry"):
+        Transport(to_settings()).ask("GET", "/")
+
+
 @pytest.mark.parametrize(
     "proxy",
-    ["http://proxy..internal:3128", f"{'p' * 64}:3128", "http://[", "proxy:port", "socks5://127.0.0.1:1"],
+    [
+        *("http://proxy..internal:3128", f"{'p' * 64}:3128", "http://[", "proxy:port", "socks5://127.0.0.1:1"),
+        *("http://[::1]x:3128", "http://proxy:", "http://proxy:3128?", "http://proxy#"),
+    ],
 )
 @pytest.mark.parametrize("name", ["HTTPS_PROXY", "all_proxy"])
 def test_ask__names_the_variable_of_a_proxy_that_cannot_be_used(

@@ -3,6 +3,7 @@
 import base64
 from typing import NamedTuple
 
+import certifi
 import pytest
 import requests
 
@@ -84,7 +85,9 @@ def test_to_headers__keeps_a_token_for_most_of_its_life(bench: Bench) -> None:
     assert shown == ["Bearer token-1", "Bearer token-1", "Bearer token-2", "Bearer token-2"]
 
 
-@pytest.mark.parametrize("life", [None, "100", [1], True, 10**400, float("nan"), float("inf")])
+@pytest.mark.parametrize(
+    "life", [None, "", "1e2", "-1", " 100", "1" * 10, [1], True, 10**400, float("nan"), float("inf")]
+)
 def test_to_headers__keeps_a_token_whose_life_is_not_told(bench: Bench, life: object) -> None:
     """The registry says when it has ended; then there is another."""
     bench.server.script[0] = Answer.of(200, {**TOKEN, "expires_in": life})
@@ -95,8 +98,21 @@ def test_to_headers__keeps_a_token_whose_life_is_not_told(bench: Bench, life: ob
     assert bench.show() == "Bearer token-2"
 
 
-@pytest.mark.parametrize("life", [0, -0.0, -1, -(10**400), float("-inf")])
-def test_to_headers__uses_a_token_once_that_has_ended(bench: Bench, life: float) -> None:
+def test_to_headers__reads_a_life_that_is_text(bench: Bench) -> None:
+    """Microsoft's endpoint /oauth2/token has `"expires_in": "3599"`.
+
+    https://github.com/MicrosoftDocs/azure-docs/issues/54997
+    """
+    bench.server.script[0] = Answer.of(200, {**TOKEN, "expires_in": "100"})
+    shown = []
+    for now in (1000.0, 1079.0, 1080.0):
+        bench.time.now = now
+        shown.append(bench.show())
+    assert shown == ["Bearer token-1", "Bearer token-1", "Bearer token-2"]
+
+
+@pytest.mark.parametrize("life", [0, "0", -0.0, -1, -(10**400), float("-inf")])
+def test_to_headers__uses_a_token_once_that_has_ended(bench: Bench, life: float | str) -> None:
     """A token whose life is said to be over is replaced at the next request."""
     bench.server.script[0] = Answer.of(200, {**TOKEN, "expires_in": life})
     assert [bench.show(), bench.show()] == ["Bearer token-1", "Bearer token-2"]
@@ -176,6 +192,22 @@ def test_to_token_context__trusts_public_ones_too() -> None:
     both = to_token_context(PRIVATE, NAMES).get_ca_certs()
     assert sorted(map(str, both)) == sorted(map(str, public + private))
     assert sorted(map(str, to_token_context(None, NAMES).get_ca_certs())) == sorted(map(str, public))
+
+
+def test_to_token_context__loads_public_ones_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To load certifi's list takes longer than everything else that a token needs here."""
+    loaded = []
+    where = certifi.where
+
+    def find() -> str:
+        loaded.append(where())
+        return loaded[-1]
+
+    monkeypatch.setattr(certifi, "where", find)
+    to_token_context(None, NAMES)
+    assert len(loaded) == 1
+    to_token_context(PRIVATE, NAMES)
+    assert len(loaded) == 2
 
 
 def test_open_tokens__names_the_setting_of_what_is_no_certificate() -> None:

@@ -1,0 +1,122 @@
+"""Calls that deployed functions made on the local stack, and the rights that AWS requires for them.
+
+Which actions and resources a request is authorized on:
+https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from tests.template.iam_evaluation import Context, Document, is_allowed
+
+DEFAULT_REGISTRY = "default-registry"
+
+
+class RecordedCall(NamedTuple):
+    """One call, as local/servers/function_calls.py records it."""
+
+    function: str
+    service: str
+    operation: str
+    region: str
+    names: Mapping[str, Any]
+
+
+class Right(NamedTuple):
+    """An action on a resource, in a context of condition keys."""
+
+    action: str
+    resource: str
+    context: Context = MappingProxyType({})
+
+
+type ToRights = Callable[[RecordedCall, str], list[Right]]
+"""Converts a call of a function of this account to the rights that it requires."""
+
+
+def read_call(line: str) -> RecordedCall:
+    """Parse one line of the record."""
+    return RecordedCall(**json.loads(line))
+
+
+def _on_object(action: str) -> ToRights:
+    return lambda call, _: [Right(action, f"arn:aws:s3:::{call.names['Bucket']}/{call.names['Key']}")]
+
+
+def _on_objects(action: str) -> ToRights:
+    return lambda call, _: [Right(action, f"arn:aws:s3:::{call.names['Bucket']}/{key}") for key in call.names["Keys"]]
+
+
+def _on_bucket(call: RecordedCall, prefix: str | None) -> Right:
+    context = {} if prefix is None else {"s3:prefix": prefix}
+    return Right("s3:ListBucket", f"arn:aws:s3:::{call.names['Bucket']}", context)
+
+
+def _read_object(call: RecordedCall, account: str) -> list[Right]:
+    """Return the rights for an object that may be missing: without ListBucket, S3 denies access to a missing one.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+    """
+    return [*_on_object("s3:GetObject")(call, account), _on_bucket(call, call.names["Key"])]
+
+
+def _on_tables(call: RecordedCall, account: str) -> list[Right]:
+    tables = call.names.get("TableNames") or [call.names["TableName"]]
+    place = f"arn:aws:dynamodb:{call.region}:{account}:table"
+    arns = [table if table.startswith("arn:") else f"{place}/{table}" for table in tables]
+    return [Right(f"dynamodb:{call.operation}", arn) for arn in arns]
+
+
+def _on_schema(call: RecordedCall, account: str) -> list[Right]:
+    """Return the rights on a schema and on its registry."""
+    place = f"arn:aws:glue:{call.region}:{account}"
+    names = call.names
+    if "SchemaArn" in names:
+        schema = names["SchemaArn"]
+        registry = schema.replace(":schema/", ":registry/").rpartition("/")[0]
+    else:
+        registry = names.get("RegistryArn") or f"{place}:registry/{names.get('RegistryName', DEFAULT_REGISTRY)}"
+        schema = f"{registry.replace(':registry/', ':schema/')}/{names['SchemaName']}"
+    return [Right(f"glue:{call.operation}", arn) for arn in (registry, schema)]
+
+
+RIGHTS: Mapping[str, ToRights] = {
+    "s3.PutObject": _on_object("s3:PutObject"),
+    "s3.GetObject": _read_object,
+    "s3.HeadObject": _read_object,
+    "s3.DeleteObjects": _on_objects("s3:DeleteObject"),
+    "s3.ListObjectsV2": lambda call, _: [_on_bucket(call, call.names.get("Prefix"))],
+    **dict.fromkeys(
+        ("dynamodb.DescribeTable", "dynamodb.GetItem", "dynamodb.Scan", "dynamodb.BatchGetItem"), _on_tables
+    ),
+    **dict.fromkeys(
+        ("glue.GetSchemaByDefinition", "glue.GetSchemaVersion", "glue.CreateSchema", "glue.RegisterSchemaVersion"),
+        _on_schema,
+    ),
+}
+"""Service and operation, as botocore names them -> the rights that a call requires."""
+
+
+def to_rights(call: RecordedCall, account: str) -> list[Right]:
+    """Return the rights that a call of a function of this account requires.
+
+    Raises:
+        ValueError: RIGHTS does not have the operation.
+
+    """
+    operation = f"{call.service}.{call.operation}"
+    if operation not in RIGHTS:
+        raise ValueError(f"{call.function} calls {operation}, which RIGHTS does not have")
+    return RIGHTS[operation](call, account)
+
+
+def find_denied(documents: Sequence[Document], calls: Iterable[RecordedCall], account: str) -> list[Right]:
+    """Return the rights that these calls require and these policies do not allow."""
+    return [
+        right
+        for call in calls
+        for right in to_rights(call, account)
+        if not is_allowed(documents, right.action, right.resource, right.context)
+    ]
