@@ -53,10 +53,10 @@ DEFAULT_TOPIC = "FEATURE_AVAILABILITY_EVENTS"
 DEFAULT_SCHEMA_FILE = "feature_trigger.avsc"
 SCHEMA_FILES = (DEFAULT_SCHEMA_FILE, "feature_trigger_v2.avsc")
 """The schemas that are shipped with the function, by their files' names in `schemas`."""
-KAFKA_SECRET = "KafkaSecretArn (KAFKA_SECRET_ARN)"  # noqa: S105  # a setting's name, as those below
-KAFKA_CA_SECRET = "KafkaCaSecretArn (KAFKA_CA_SECRET_ARN)"  # noqa: S105
-REGISTRY_SECRET = "SchemaRegistrySecretArn (SCHEMA_REGISTRY_SECRET_ARN)"  # noqa: S105
-REGISTRY_CA_SECRET = "SchemaRegistryCaSecretArn (SCHEMA_REGISTRY_CA_SECRET_ARN)"  # noqa: S105
+KAFKA_CREDENTIALS = "KafkaSecretArn (KAFKA_SECRET_ARN)"
+KAFKA_CA = "KafkaCaSecretArn (KAFKA_CA_SECRET_ARN)"
+REGISTRY_CREDENTIALS = "SchemaRegistrySecretArn (SCHEMA_REGISTRY_SECRET_ARN)"
+REGISTRY_CA = "SchemaRegistryCaSecretArn (SCHEMA_REGISTRY_CA_SECRET_ARN)"
 SCHEMA_VERSION = "Schema=version:N (SCHEMA_VERSION)"
 LATEST_VERSION = "Schema=version:latest (SCHEMA_VERSION)"
 """Settings, as messages name them: the template's parameter first, then the function's variable."""

@@ -25,7 +25,7 @@ from feature_events.deadline import Clock, Deadline, run_within
 from feature_events.errors import Undelivered
 from feature_events.kafka.tokens import Token, Tokens
 from feature_events.kafka_properties import CA_PROPERTY
-from feature_events.settings import KAFKA_CA_SECRET, KAFKA_SECRET, KafkaAuth, Settings
+from feature_events.settings import KAFKA_CA, KAFKA_CREDENTIALS, KafkaAuth, Settings
 
 CA_TEXT = "ssl.ca.pem"
 """librdkafka's property of CA certificates that are text and not a file."""
@@ -40,7 +40,7 @@ _PROTOCOLS = {
     "mtls": {"security.protocol": "SSL"},
 }
 
-_PLACE = f"the secret in {KAFKA_SECRET}"
+_PLACE = f"the secret in {KAFKA_CREDENTIALS}"
 
 _REMEDIES = {
     "tls": "check the port in KafkaBrokerUrl (KAFKA_BROKER_URL); if it asks for a client certificate, set KafkaAuth "
@@ -134,7 +134,7 @@ class Authentication:
             run_within(deadline.remaining(), read)
         except TimeoutError:
             raise Undelivered(
-                f"the deadline passed before the secrets in {KAFKA_SECRET} and {KAFKA_CA_SECRET} were read: check the "
+                f"the deadline passed before the secrets in {KAFKA_CREDENTIALS} and {KAFKA_CA} were read: check the "
                 "network path to Secrets Manager"
             ) from None
 
@@ -174,7 +174,7 @@ def read_client_certificate(secret: Secret) -> ClientCertificate:
 
 def _read_credentials(auth: KafkaAuth, arn: str) -> dict[str, str]:
     """What the function shows to Kafka, from its secret; nothing where no secret is needed."""
-    secret = Secret(KAFKA_SECRET, arn)
+    secret = Secret(KAFKA_CREDENTIALS, arn)
     match auth:
         case "plain" | "scram" | "scram-256":
             login = secret.read_login()
@@ -194,7 +194,7 @@ def _read_ca(settings: Settings) -> dict[str, str]:
     is not in this project's hands.
     """
     if settings.kafka_ca_secret:
-        return {CA_TEXT: Secret(KAFKA_CA_SECRET, settings.kafka_ca_secret).read_ca_certificates()}
+        return {CA_TEXT: Secret(KAFKA_CA, settings.kafka_ca_secret).read_ca_certificates()}
     if CA_PROPERTY in settings.kafka_properties:
         return {}
     import certifi

@@ -12,11 +12,11 @@ from feature_events.aws.secret import OAuthClient, Secret
 from feature_events.deadline import Clock, run_within
 from feature_events.errors import Misconfigured, Undelivered
 from feature_events.kafka.tokens import Token
-from feature_events.settings import KAFKA_CA_SECRET, KAFKA_SECRET
+from feature_events.settings import KAFKA_CA, KAFKA_CREDENTIALS
 from feature_events.web import tokens
 from feature_events.web.tokens import Names, open_tokens
 
-NAMES = Names(KAFKA_SECRET, KAFKA_CA_SECRET)
+NAMES = Names(KAFKA_CREDENTIALS, KAFKA_CA)
 
 _MARGIN_SECONDS, _MARGIN_PART = 60.0, 0.1
 """A token that has less than this left, in seconds or as a part of its life, is not used by a new client."""
@@ -59,7 +59,7 @@ def fetch_token(arn: str, read_ca: Callable[[], str | None], now: Clock, seconds
 
 
 def _fetch(arn: str, read_ca: Callable[[], str | None]) -> tuple[OAuthClient, tokens.Token]:
-    client = Secret(KAFKA_SECRET, arn).read_oauth_client()
+    client = Secret(KAFKA_CREDENTIALS, arn).read_oauth_client()
     return client, open_tokens(client, read_ca(), NAMES).fetch()
 
 

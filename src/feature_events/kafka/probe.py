@@ -24,14 +24,14 @@ from feature_events.kafka.producer_properties import to_properties
 from feature_events.kafka_properties import CA_PROPERTY
 from feature_events.network import to_address, to_network_stages, to_tls_context
 from feature_events.probe import Probe, Stages, to_secret_name
-from feature_events.settings import KAFKA_CA_SECRET, KAFKA_SECRET, Settings
+from feature_events.settings import KAFKA_CA, KAFKA_CREDENTIALS, Settings
 
 AUTHENTICATION, TOPIC, WRITE, PRODUCER_ID = "authentication", "topic", "write to the topic", "idempotent producer"
 ENDPOINT = "token endpoint of Kafka"
 """The names of the probes."""
 
 _ANSWER_SECONDS = 5.0  # less than a probe has, so that the reason is the probe's own
-_SECRET, _CA = to_secret_name(KAFKA_SECRET), to_secret_name(KAFKA_CA_SECRET)
+_SECRET, _CA = to_secret_name(KAFKA_CREDENTIALS), to_secret_name(KAFKA_CA)
 
 
 @contextmanager
@@ -64,7 +64,7 @@ def _to_tls_context(settings: Settings, authentication: Authentication) -> ssl.S
     """Trusts what librdkafka is told to trust."""
     trusted = {**settings.kafka_properties, **authentication.to_ca_properties()}
     if CA_TEXT in trusted:
-        return to_tls_context(KAFKA_CA_SECRET, str(trusted[CA_TEXT]))
+        return to_tls_context(KAFKA_CA, str(trusted[CA_TEXT]))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     location = str(trusted[CA_PROPERTY])
     if location == "probe":  # librdkafka's word for the operating system's places
@@ -86,8 +86,8 @@ def _to_token_stages(settings: Settings) -> Stages:
 
     ca_secret = settings.kafka_ca_secret
     try:
-        client = Secret(KAFKA_SECRET, settings.kafka_secret or "").read_oauth_client()
-        ca = Secret(KAFKA_CA_SECRET, ca_secret).read_ca_certificates() if ca_secret else None
+        client = Secret(KAFKA_CREDENTIALS, settings.kafka_secret or "").read_oauth_client()
+        ca = Secret(KAFKA_CA, ca_secret).read_ca_certificates() if ca_secret else None
     except FeatureEventsError:
         return []  # the probe of the secret says why
     return to_token_stages(ENDPOINT, client, ca, NAMES, _CA)

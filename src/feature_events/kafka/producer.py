@@ -22,7 +22,7 @@ from feature_events.kafka.client_errors import (
     to_authentication_refusal,
 )
 from feature_events.kafka_properties import Properties
-from feature_events.settings import KAFKA_CA_SECRET, KAFKA_SECRET
+from feature_events.settings import KAFKA_CA, KAFKA_CREDENTIALS
 
 if TYPE_CHECKING:
     from feature_events.kafka.authentication import Authentication
@@ -38,11 +38,11 @@ _SPARE_SECONDS = 0.5
 
 # What librdkafka calls that which comes from secrets when it cannot use it, with the settings that name those
 _FROM_SECRETS = {
-    "ssl.certificate": KAFKA_SECRET,
-    "ssl_cert": KAFKA_SECRET,
-    "ssl.key": KAFKA_SECRET,
-    "ssl_key": KAFKA_SECRET,
-    "ssl.ca.pem": KAFKA_CA_SECRET,
+    "ssl.certificate": KAFKA_CREDENTIALS,
+    "ssl_cert": KAFKA_CREDENTIALS,
+    "ssl.key": KAFKA_CREDENTIALS,
+    "ssl_key": KAFKA_CREDENTIALS,
+    "ssl.ca.pem": KAFKA_CA,
 }
 
 _NO_ANSWER = KafkaError(KafkaError._TIMED_OUT, "no answer")  # noqa: SLF001  # librdkafka's own code

@@ -12,10 +12,10 @@ from feature_events.kafka.authentication import read_client_certificate
 from feature_events.network import to_tls_context
 from feature_events.probe import Probe, to_secret_name
 from feature_events.settings import (
-    KAFKA_CA_SECRET,
-    KAFKA_SECRET,
-    REGISTRY_CA_SECRET,
-    REGISTRY_SECRET,
+    KAFKA_CA,
+    KAFKA_CREDENTIALS,
+    REGISTRY_CA,
+    REGISTRY_CREDENTIALS,
     KafkaAuth,
     Settings,
 )
@@ -25,14 +25,14 @@ def to_secret_probes(settings: Settings) -> Sequence[Probe]:
     """One probe for each secret: it can be read and has its form."""
     probes = []
     if settings.kafka_secret:
-        kafka = Secret(KAFKA_SECRET, settings.kafka_secret)
+        kafka = Secret(KAFKA_CREDENTIALS, settings.kafka_secret)
         probes.append(_to_probe(kafka, _to_kafka_reader(kafka, settings.kafka_auth)))
     if settings.registry_secret:
-        registry = Secret(REGISTRY_SECRET, settings.registry_secret)
+        registry = Secret(REGISTRY_CREDENTIALS, settings.registry_secret)
         probes.append(_to_probe(registry, partial(_read_credentials, registry)))
     for setting, arn in (
-        (KAFKA_CA_SECRET, settings.kafka_ca_secret),
-        (REGISTRY_CA_SECRET, settings.registry_ca_secret),
+        (KAFKA_CA, settings.kafka_ca_secret),
+        (REGISTRY_CA, settings.registry_ca_secret),
     ):
         if arn:
             ca = Secret(setting, arn)

@@ -18,11 +18,11 @@ from requests.auth import HTTPBasicAuth
 
 from feature_events.aws.client_certificate import load_client_certificate
 from feature_events.aws.secret import ClientCertificate, Login, OAuthClient, Secret
-from feature_events.settings import REGISTRY_CA_SECRET, REGISTRY_SECRET
+from feature_events.settings import REGISTRY_CA, REGISTRY_CREDENTIALS
 from feature_events.web.session import Adapter, Session, to_context
 from feature_events.web.tokens import Names, Tokens, open_tokens
 
-NAMES = Names(REGISTRY_SECRET, REGISTRY_CA_SECRET)
+NAMES = Names(REGISTRY_CREDENTIALS, REGISTRY_CA)
 
 
 class Access(NamedTuple):
@@ -45,17 +45,17 @@ def open_access(secret: str | None, ca_secret: str | None) -> Access:
 
     """
     ca = read_ca(ca_secret)
-    credentials = None if secret is None else Secret(REGISTRY_SECRET, secret).read_credentials()
+    credentials = None if secret is None else Secret(REGISTRY_CREDENTIALS, secret).read_credentials()
     session = Session()
     if ca is not None:
-        session.mount("https://", Adapter(to_context(REGISTRY_CA_SECRET, ca)))
+        session.mount("https://", Adapter(to_context(REGISTRY_CA, ca)))
     match credentials:
         case Login(username, password):
             # As bytes, or other letters than Latin ones could not be sent
             session.auth = HTTPBasicAuth(username.encode(), password.encode())
         case ClientCertificate():
-            context = to_context(REGISTRY_CA_SECRET, ca)
-            load_client_certificate(context, credentials, REGISTRY_SECRET)
+            context = to_context(REGISTRY_CA, ca)
+            load_client_certificate(context, credentials, REGISTRY_CREDENTIALS)
             session.mount("https://", Adapter(context))
         case OAuthClient():
             return Access(session, open_tokens(credentials, ca, NAMES))
@@ -64,4 +64,4 @@ def open_access(secret: str | None, ca_secret: str | None) -> Access:
 
 def read_ca(ca_secret: str | None) -> str | None:
     """The CA certificates in this secret, PEM, where there is one; raises the same as `open_access`."""
-    return None if ca_secret is None else Secret(REGISTRY_CA_SECRET, ca_secret).read_ca_certificates()
+    return None if ca_secret is None else Secret(REGISTRY_CA, ca_secret).read_ca_certificates()

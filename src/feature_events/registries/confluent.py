@@ -16,7 +16,7 @@ from feature_events.logs import logger
 from feature_events.registries.registry import Registered, read_all, refuse_too_many
 from feature_events.registries.transport import Transport
 from feature_events.setting_values import MAX_SCHEMA_ID
-from feature_events.settings import LATEST_VERSION, REGISTRY_SECRET, SCHEMA_VERSION, Settings
+from feature_events.settings import LATEST_VERSION, REGISTRY_CREDENTIALS, SCHEMA_VERSION, Settings
 from feature_events.web.exchange import Answer
 
 _ABSENT = (40401, 40402, 40403)
@@ -155,7 +155,7 @@ class ConfluentRegistry:
         if status in (_UNAUTHORIZED, _FORBIDDEN):
             raise Misconfigured(
                 f"the schema registry at {self._url} refuses access to {self.subject} (HTTP {status}): grant it"
-                f"{' and check the secret in ' + REGISTRY_SECRET if self._has_secret else ''}"
+                f"{' and check the secret in ' + REGISTRY_CREDENTIALS if self._has_secret else ''}"
             )
         if status == _TOO_MANY or status >= _SERVER_ERRORS:
             raise Undelivered(

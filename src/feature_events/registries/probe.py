@@ -9,7 +9,7 @@ from feature_events.events.codec import Codec
 from feature_events.probe import Probe, Stages, to_secret_name
 from feature_events.registries.authentication import NAMES, read_ca
 from feature_events.registries.schema import refuse_incompatible, to_registry
-from feature_events.settings import LATEST_VERSION, REGISTRY_CA_SECRET, REGISTRY_SECRET, Settings
+from feature_events.settings import LATEST_VERSION, REGISTRY_CA, REGISTRY_CREDENTIALS, Settings
 from feature_events.web.probe import to_path_stages, to_token_stages
 from feature_events.web.session import to_context
 
@@ -17,7 +17,7 @@ SCHEMA = "schema"
 """The name of the probe."""
 
 _ENDPOINT = "token endpoint"
-_SECRET, _CA = to_secret_name(REGISTRY_SECRET), to_secret_name(REGISTRY_CA_SECRET)
+_SECRET, _CA = to_secret_name(REGISTRY_CREDENTIALS), to_secret_name(REGISTRY_CA)
 
 
 def to_registry_stages(settings: Settings) -> Stages:
@@ -34,14 +34,16 @@ def to_registry_stages(settings: Settings) -> Stages:
 
 
 def _to_tls_context(settings: Settings) -> ssl.SSLContext:
-    return to_context(REGISTRY_CA_SECRET, read_ca(settings.registry_ca_secret))
+    return to_context(REGISTRY_CA, read_ca(settings.registry_ca_secret))
 
 
 def _to_token_stages(settings: Settings) -> Stages:
     """The probes of the token endpoint and of a token from it; none where the registry's secret names no endpoint."""
     try:
         secret = (
-            Secret(REGISTRY_SECRET, settings.registry_secret).read_credentials() if settings.registry_secret else None
+            Secret(REGISTRY_CREDENTIALS, settings.registry_secret).read_credentials()
+            if settings.registry_secret
+            else None
         )
         ca = read_ca(settings.registry_ca_secret)
     except FeatureEventsError:

@@ -5,7 +5,7 @@ What that needs, `requests` above all, is imported and opened when the registry 
 
 from typing import TYPE_CHECKING
 
-from feature_events.settings import REGISTRY_CA_SECRET, REGISTRY_SECRET, Settings
+from feature_events.settings import REGISTRY_CA, REGISTRY_CREDENTIALS, Settings
 from feature_events.web.exchange import Answer, Peer, exchange, refuse_bad_proxy
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ class Transport:
             f"schema registry at {settings.registry}",
             "SchemaRegistry (SCHEMA_REGISTRY)",
             "the base URL of the registry's Confluent-compatible API (Apicurio's ends with /apis/ccompat/v7)",
-            REGISTRY_SECRET,
-            REGISTRY_CA_SECRET,
+            REGISTRY_CREDENTIALS,
+            REGISTRY_CA,
         )
         self._secret = settings.registry_secret
         self._ca_secret = settings.registry_ca_secret
