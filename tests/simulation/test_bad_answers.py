@@ -71,7 +71,7 @@ def run(boundary: str, server: BadServer, ask: Callable[[], object]) -> None:
         ends[end] = ends.get(end, 0) + 1
     assert {"Misconfigured", "Undelivered"} < ends.keys(), ends
     assert "hidden" not in "".join(texts).encode().decode()  # and each can be logged
-    report("input", f"{server.answered:,} answers of {boundary}: {ends}")
+    report("input", f"{server.answered:,} generated answers of {boundary}: no exception but the three")
 
 
 def to_settings(random: Random, registry: str) -> Settings:
