@@ -37,7 +37,7 @@ def to_glue(message: SentMessage) -> SentMessage:
 
 
 def to_avro(message: SentMessage) -> bytes:
-    """What is behind the prefix of a message."""
+    """The bytes after the prefix of a message."""
     return message.value[len(to_confluent_prefix(0)) :]
 
 

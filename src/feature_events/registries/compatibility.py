@@ -32,7 +32,7 @@ def refuse_breaking(file: str, text: str, subject: str, versions: Mapping[int, s
     for number, other in versions.items():
         try:
             older, newer = find_breaks(text, other), find_breaks(other, text)
-        except Exception as error:  # noqa: BLE001  # fastavro accepts what is not Avro, such as a name that is no text
+        except Exception as error:  # noqa: BLE001  # fastavro accepts what is not Avro, such as a name that is not a string
             is_told = isinstance(error, Misconfigured)
             problem = error if is_told else f"it is not valid Avro ({type(error).__name__})"
             raise Misconfigured(
