@@ -165,8 +165,8 @@ class Redrive:
             except Misconfigured as error:
                 if not number:
                     raise
-                # The objects of what was sent are moved first; the next run fails at its start
-                logger.error("redrive ended early", reason=str(error))
+                # The other tables' records are sent and their objects moved; what is left makes the next run fail
+                logger.error("records of a table not redriven", table=group[0].position.table, reason=str(error))
                 for each in group:
                     each.become(End.UNDELIVERED, str(error))
 
