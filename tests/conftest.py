@@ -24,6 +24,14 @@ settings.register_profile("tests", deadline=None, derandomize=not FULL, suppress
 settings.load_profile("tests")
 
 
+@pytest.fixture
+def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unset all proxy variables: the lower-case ones would override those that a test sets."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
 @pytest.fixture(scope="session")
 def artefacts(tmp_path_factory: pytest.TempPathFactory) -> Artefacts:
     """What `sam build` makes of the template: the code and its layer."""

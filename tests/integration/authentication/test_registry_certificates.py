@@ -67,12 +67,12 @@ def test_registration__authenticates_by_certificate(
     assert find_schema(bench.settings, LONG) == Schema(schema_id, SHIPPED_SCHEMA)
 
 
+@pytest.mark.usefixtures("no_proxies")
 def test_find_schema__authenticates_through_a_proxy(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """Behind the proxy that HTTPS_PROXY names, the registry is shown the same certificate, and its own is checked."""
     schema_id = bench.register(SHIPPED_SCHEMA)
     with run_web_proxy() as web_proxy:
         monkeypatch.setenv("HTTPS_PROXY", web_proxy.url)
-        monkeypatch.setenv("NO_PROXY", "")
         assert find_schema(bench.settings, LONG).id == schema_id
         assert web_proxy.asked == [urlsplit(bench.proxy.url).netloc]
         bench.secrets.change(bench.environ["SCHEMA_REGISTRY_CA_SECRET_ARN"], CertificateAuthority("Other").certificate)

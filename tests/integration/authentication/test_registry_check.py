@@ -92,12 +92,11 @@ def test_run_checks__finds_the_token_endpoint(tokens: Bench, endpoint: TokenEndp
     assert found[-2]["detail"] == f"the token endpoint at {endpoint.url} gives a token"
 
 
+@pytest.mark.usefixtures("no_proxies")
 def test_run_checks__takes_the_proxy_that_the_function_takes(
     tokens: Bench, endpoint: TokenEndpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Token endpoint and registry are asked through HTTPS_PROXY, and nothing is connected to directly."""
-    for name in ("no_proxy", "NO_PROXY", "https_proxy"):
-        monkeypatch.delenv(name, raising=False)
     with run_web_proxy() as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
         found = [each for each in tokens.run() if not each["name"].startswith(("secret", "DNS"))]

@@ -54,14 +54,7 @@ def test_probe__asks_nobody_with_a_pinned_id() -> None:
     assert probe.find() == f"id {VERSION} is pinned, so the registry is not asked"
 
 
-@pytest.fixture
-def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-
-
-@pytest.mark.usefixtures("_no_proxy")
+@pytest.mark.usefixtures("no_proxies")
 @pytest.mark.parametrize(
     ("environ", "is_direct"),
     [

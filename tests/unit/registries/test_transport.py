@@ -128,13 +128,11 @@ def test_ask__follows_no_answer_elsewhere(server: ScriptedServer, to_settings: T
     assert (len(server.requests), server.authorizations) == (1, [""])
 
 
-@pytest.mark.usefixtures("netrc")
+@pytest.mark.usefixtures("netrc", "no_proxies")
 def test_ask__goes_through_the_proxy_of_the_environment(
     server: ScriptedServer, to_settings: ToSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """HTTP_PROXY and NO_PROXY count as they do for any program, although .netrc does not."""
-    for name in ("http_proxy", "no_proxy", "NO_PROXY", "ALL_PROXY", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HTTP_PROXY", server.url)
     server.script = [Answer(200, b"{}")]
     Transport(to_settings(SCHEMA_REGISTRY="http://registry.invalid:8081")).ask("GET", "/subjects")
@@ -200,6 +198,7 @@ def test_ask__needs_a_url_that_the_client_can_ask(
         *("http://[::1]x:3128", "http://proxy:", "http://proxy:3128?", "http://proxy#"),
     ],
 )
+@pytest.mark.usefixtures("no_proxies")
 @pytest.mark.parametrize("name", ["HTTPS_PROXY", "all_proxy"])
 def test_ask__names_the_variable_of_a_proxy_that_cannot_be_used(
     to_settings: ToSettings, monkeypatch: pytest.MonkeyPatch, name: str, proxy: str
@@ -212,6 +211,7 @@ def test_ask__names_the_variable_of_a_proxy_that_cannot_be_used(
     assert proxy not in str(raised.value)
 
 
+@pytest.mark.usefixtures("no_proxies")
 def test_ask__needs_no_proxy_for_a_host_in_no_proxy(
     server: ScriptedServer, to_settings: ToSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -170,12 +170,11 @@ def test_to_headers__says_that_nobody_is_there() -> None:
         tokens.to_headers()
 
 
+@pytest.mark.usefixtures("no_proxies")
 def test_fetch__names_the_variable_of_a_proxy_that_cannot_be_used(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A token endpoint is reached through a proxy of the environment, or the error names it."""
-    for name in ("http_proxy", "no_proxy", "NO_PROXY"):
-        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HTTP_PROXY", "socks5://127.0.0.1:1")
     with pytest.raises(Misconfigured, match=r"the token endpoint at .* through the proxy in HTTP_PROXY or ALL_PROXY"):
         bench.tokens.fetch()
