@@ -16,9 +16,9 @@ from benchmarks.growth import Sample, take_sample
 from benchmarks.programs import run_to_end, take_output, to_command
 from benchmarks.stream_events import to_stream_event
 from benchmarks.worker import run_worker, to_settings
-from feature_events.backfills.source_table import Page
 from feature_events.deadline import Deadline
 from feature_events.records.change import Item
+from feature_events.tables.source_table import Page
 
 FEATURES = 20
 PAGE_ITEMS = 1_000

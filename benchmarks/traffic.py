@@ -54,7 +54,7 @@ def _invoke_all() -> list[int]:
             SCHEMA_ID="",
             SCHEMA_REGISTRY=server.url,
             AWS_ENDPOINT_URL=server.url,
-            DEAD_LETTER_BUCKET="letters",
+            FAILURE_BUCKET="letters",
             KAFKA_PROPERTIES=_BROKER,
         )
         function: Any = importlib.import_module("feature_events.handler")

@@ -12,12 +12,11 @@ from typing import NamedTuple
 from benchmarks.contenders import Run
 from benchmarks.stream_events import TABLE_ARN, StreamEvent
 from feature_events.backfills.checkpoints import Plan, Progress
-from feature_events.backfills.pace import Pace
 from feature_events.backfills.request import Request
-from feature_events.backfills.source_table import Page, SourceTable
-from feature_events.backfills.work import Worker
+from feature_events.backfills.work import Pace, Worker
 from feature_events.deadline import Deadline
 from feature_events.records.change import Item
+from feature_events.tables.source_table import Page, SourceTable
 from feature_events.wiring import wire
 
 KEY_NAMES = ("bright_uid", "category")

@@ -16,7 +16,7 @@ from botocore.compat import HTTPHeaders
 from benchmarks.contenders import Run
 from benchmarks.contenders.backfill import to_items, to_run
 from benchmarks.stream_events import TABLE_ARN, StreamEvent
-from feature_events.backfills.source_table import ScannedTable
+from feature_events.tables.source_table import ScannedTable
 
 _KEYS_OF_A_READ = 100
 

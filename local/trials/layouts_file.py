@@ -6,7 +6,7 @@ Their mistakes are told in the function's own words, so that what is accepted he
 from pathlib import Path
 
 from feature_events.errors import Misconfigured
-from feature_events.settings import Settings, read_settings
+from feature_events.settings.settings import Settings, read_settings
 from local.errors import LocalError
 from local.paths import ROOT
 

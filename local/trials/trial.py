@@ -12,7 +12,7 @@ from feature_events.events.schema import SHIPPED_SCHEMA
 from feature_events.layouts.entity_features import EntityFeatures, read_entity_features
 from feature_events.layouts.table_layouts import TableLayouts
 from feature_events.records.change import Change, Skipped, read_change
-from feature_events.settings import Settings
+from feature_events.settings.settings import Settings
 from local.trials.records_file import Record
 
 

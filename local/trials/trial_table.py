@@ -12,7 +12,7 @@ from rich.text import Text
 
 from feature_events.errors import PoisonRecord
 from feature_events.events.event import FeatureAvailabilityEvent
-from feature_events.layout_language.table_layout import TableLayout
+from feature_events.layouts.table_layout import TableLayout
 from local.trials.trial import Trial
 
 COLUMNS = ("record", "layout", "entity", "resource", "features", "timestamp", "compute id")

@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from feature_events.aws.clients import PARALLEL
 from feature_events.backfills.checkpoints import Plan, StoredCheckpoints
-from feature_events.backfills.pace import Pace
 from feature_events.backfills.planning import make_plan
 from feature_events.backfills.report import Report, to_report
 from feature_events.backfills.request import read_request
-from feature_events.backfills.source_table import ScannedTable, describe_table
-from feature_events.backfills.work import WORK_SECONDS, Worker
+from feature_events.backfills.work import WORK_SECONDS, Pace, Worker
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured
 from feature_events.logs import logger
+from feature_events.tables.source_table import ScannedTable, describe_table
 from feature_events.wiring import ANSWER_SECONDS, wire
 
 if TYPE_CHECKING:
@@ -48,17 +47,17 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> Any:  # noqa: AN
     if step not in _STEPS or not _INPUT[step] <= event.keys():
         raise Misconfigured("the function does one step of a backfill: start the state machine, which invokes it")
     settings, pipeline = wire(_CLIENT)
-    if settings.dead_letter_bucket is None:
-        raise Misconfigured("there is nowhere to keep how far a run is: set DEAD_LETTER_BUCKET")
+    if settings.failure_bucket is None:
+        raise Misconfigured("there is nowhere to keep how far a run is: set FAILURE_BUCKET")
     if step == "plan":
         request = read_request(event["request"])
         run = request.run or event["run"]
-        checkpoints = StoredCheckpoints(settings.dead_letter_bucket, run)
+        checkpoints = StoredCheckpoints(settings.failure_bucket, run)
         plan = make_plan(request, event["started"], checkpoints, pipeline.layouts, describe_table)
         logger.info("backfill planned", run=run, table=plan.table_arn, segments=plan.request.segments)
         return {"run": run, "workers": request.workers, "segments": list(range(plan.request.segments))}
     run = event["run"]
-    checkpoints = StoredCheckpoints(settings.dead_letter_bucket, run)
+    checkpoints = StoredCheckpoints(settings.failure_bucket, run)
     plan = _find_plan(checkpoints, run)
     if step == "report":
         return _report(run, plan, checkpoints)

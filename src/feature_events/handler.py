@@ -14,14 +14,14 @@ from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured
 from feature_events.logs import logger
 from feature_events.outcome import measure_arrival
-from feature_events.records.batch import read_table
+from feature_events.records.stream_record import read_table
 from feature_events.wiring import ANSWER_SECONDS, wire
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from feature_events.outcome import BatchResponse
-    from feature_events.preflight.check import Report
+    from feature_events.preflight.run import Report
 
 _ALLOCATIONS_BETWEEN_COLLECTIONS = 50_000
 
@@ -49,9 +49,9 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> "BatchResponse |
 
 def _check(event: dict[str, Any], seconds: float) -> "Report":
     """Run the preflight check, even if the function cannot start."""
-    from feature_events.preflight import check
+    from feature_events.preflight import run
 
-    return check.run_checks(os.environ, Deadline(seconds), event.get("tables"))
+    return run.run_checks(os.environ, Deadline(seconds), event.get("tables"))
 
 
 # Whatever is wrong, also a bug: the import must succeed, so that the preflight check can answer. The first invocation

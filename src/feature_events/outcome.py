@@ -11,9 +11,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TypedDict
 
 from feature_events.events.message import Message
-from feature_events.records.batch import read_oldest_ms, read_table
 from feature_events.records.change import Skipped
-from feature_events.records.position import StreamRecord, read_position
+from feature_events.records.stream_record import StreamRecord, read_identity, read_oldest_ms, read_table
 
 _UNDELIVERED, _SKIPPED, _DEAD_LETTERED, _DELIVERED = 0, 1, 2, 3
 
@@ -154,5 +153,5 @@ class Outcome:
         position = self.first_undelivered
         if position is None:
             return {"batchItemFailures": []}
-        number = read_position(self.records[position]).sequence_number
+        number = read_identity(self.records[position]).sequence_number
         return {"batchItemFailures": [{"itemIdentifier": number or WHOLE_BATCH}]}

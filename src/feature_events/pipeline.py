@@ -13,10 +13,8 @@ from feature_events import metrics
 from feature_events.deadline import Clock, Deadline
 from feature_events.errors import Misconfigured, PoisonRecord, Undelivered
 from feature_events.events.codec import Codec
-from feature_events.events.details import to_details
-from feature_events.events.event import to_event
-from feature_events.events.headers import to_headers
-from feature_events.events.message import Message, to_message
+from feature_events.events.event import to_details, to_event
+from feature_events.events.message import Message, to_headers, to_message
 from feature_events.failures.dead_letter_limit import DeadLetterLimit
 from feature_events.kafka.delivery import Delivery, Refuse
 from feature_events.layouts.entity_features import EntityFeatures, read_entity_features
@@ -24,8 +22,8 @@ from feature_events.layouts.table_layouts import TableLayouts
 from feature_events.logs import logger
 from feature_events.outcome import Outcome
 from feature_events.records.change import Change, Skipped, read_change
-from feature_events.records.position import StreamRecord, read_position
-from feature_events.settings import FeaturesMode
+from feature_events.records.stream_record import StreamRecord, read_identity
+from feature_events.settings.settings import FeaturesMode
 
 # So many records are read and their events published before the next are read, so that messages take no more memory
 # than these need: 9 MiB less at the largest batch that an event can hold
@@ -185,7 +183,7 @@ class Pipeline(NamedTuple):
     def _dead_letter(self, outcome: Outcome, position: int, poison: PoisonRecord, deadline: Deadline) -> bool:
         """Puts a bad record into the dead-letter store; whether that worked."""
         record = outcome.records[position]
-        table, sequence_number, _ = read_position(record)
+        table, sequence_number, _ = read_identity(record)
         about = {"table": table, "sequence_number": sequence_number, "reason": str(poison)}
         if not self.limit.allows(table, sequence_number):
             logger.error("dead-letter limit reached", extra=about)

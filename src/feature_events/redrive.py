@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured
-from feature_events.failures.current_items import CurrentItems
 from feature_events.failures.failure_store import FailureStore
 from feature_events.failures.on_failure_batch import ON_FAILURE_PREFIX
 from feature_events.logs import logger
 from feature_events.redrives.report import Report
 from feature_events.redrives.request import read_request
 from feature_events.redrives.run import Redrive
+from feature_events.tables.current_items import CurrentItems
 from feature_events.wiring import ANSWER_SECONDS, wire
 
 if TYPE_CHECKING:
@@ -30,10 +30,10 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> Report:
 
     """
     settings, pipeline = wire()
-    if settings.dead_letter_bucket is None:
-        raise Misconfigured("there is nothing to redrive from: set DEAD_LETTER_BUCKET")
+    if settings.failure_bucket is None:
+        raise Misconfigured("there is nothing to redrive from: set FAILURE_BUCKET")
     request = read_request(event, (settings.dead_letter_prefix, ON_FAILURE_PREFIX))
-    store = FailureStore(settings.dead_letter_bucket, settings.dead_letter_prefix)
+    store = FailureStore(settings.failure_bucket, settings.dead_letter_prefix)
     run = Redrive(request, pipeline, store, CurrentItems())
     left = context.get_remaining_time_in_millis() / 1000 - ANSWER_SECONDS
     try:

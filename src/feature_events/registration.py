@@ -21,7 +21,7 @@ from feature_events.logs import logger
 from feature_events.registries.confluent import to_subject
 from feature_events.registries.registry import Registered
 from feature_events.registries.schema import register_schema, to_registry
-from feature_events.settings import DEFAULT_TOPIC, read_settings
+from feature_events.settings.settings import DEFAULT_TOPIC, read_settings
 from feature_events.web.exchange import add_no_login
 
 if TYPE_CHECKING:

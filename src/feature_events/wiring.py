@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from feature_events.deadline import Deadline
 from feature_events.errors import Undelivered
 from feature_events.events.codec import Codec
-from feature_events.events.wire_format import to_prefix
+from feature_events.events.message import to_prefix
 from feature_events.failures.dead_letter_limit import DeadLetterLimit
 from feature_events.failures.dead_letters import DeadLetters
 from feature_events.kafka.producer import OPEN_SECONDS
@@ -22,7 +22,7 @@ from feature_events.layouts.table_layouts import TableLayouts
 from feature_events.logs import logger
 from feature_events.pipeline import Pipeline
 from feature_events.registries.schema import find_schema
-from feature_events.settings import Settings, read_settings
+from feature_events.settings.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from feature_events.kafka.authentication import Authentication
@@ -58,7 +58,7 @@ def wire(client: str = "") -> tuple[Settings, Pipeline]:
         to_prefix(schema.id),
         Codec(schema.text),
         publisher,
-        DeadLetters(settings.dead_letter_bucket, settings.dead_letter_prefix),
+        DeadLetters(settings.failure_bucket, settings.dead_letter_prefix),
         DeadLetterLimit(settings.dead_letter_limit),
     )
     with contextlib.suppress(Undelivered):  # a batch waits longer for Kafka than the start does, and says so

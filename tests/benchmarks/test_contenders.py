@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.broker import run_broker
 from benchmarks.worker import SCHEMA_ID, TOPIC, run_worker, to_settings
-from feature_events.events.wire_format import to_confluent_prefix
+from feature_events.events.message import to_confluent_prefix
 from tests.support.topics import read_topic
 
 FEATURES, RECORDS = 20, 25

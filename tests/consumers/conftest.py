@@ -9,10 +9,8 @@ from confluent_kafka.schema_registry import Schema as RegisteredSchema
 from confluent_kafka.schema_registry import SchemaRegistryClient
 
 from feature_events.events.event import to_event
-from feature_events.events.headers import to_headers
-from feature_events.events.message import to_message
+from feature_events.events.message import to_confluent_prefix, to_headers, to_message
 from feature_events.events.schema import SHIPPED_SCHEMA
-from feature_events.events.wire_format import to_confluent_prefix
 from feature_events.layouts.entity_features import EntityFeatures, read_entity_features
 from feature_events.records.change import Change, read_change
 from local.servers.registry import Registry

@@ -2,8 +2,8 @@
 
 from uuid import UUID
 
+from feature_events.events.message import to_confluent_prefix
 from feature_events.events.schema import SHIPPED_SCHEMA
-from feature_events.events.wire_format import to_confluent_prefix
 from local.environment import to_aws_environment
 from tests.support.consumers import SentMessage, SentTopic
 from tests.support.web_server import Answer, ScriptedServer

@@ -16,8 +16,8 @@ from aws_lambda_powertools.utilities.kafka.exceptions import KafkaConsumerDeseri
 from confluent_kafka.schema_registry import Schema as RegisteredSchema
 from confluent_kafka.schema_registry import SchemaRegistryClient
 
+from feature_events.events.message import to_confluent_prefix
 from feature_events.events.schema import SHIPPED_SCHEMA
-from feature_events.events.wire_format import to_confluent_prefix
 from tests.consumers.conftest import to_messages
 from tests.support.consumers import SentMessage, SentTopic, by_key, prepare, run_example
 from tests.support.doubles import FakeContext

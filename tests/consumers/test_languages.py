@@ -13,8 +13,8 @@ from confluent_kafka.schema_registry import Schema as RegisteredSchema
 from confluent_kafka.schema_registry import SchemaRegistryClient
 from fastavro import schemaless_writer
 
+from feature_events.events.message import to_confluent_prefix
 from feature_events.events.schema import SHIPPED_SCHEMA
-from feature_events.events.wire_format import to_confluent_prefix
 from local.application.consumers import CONSUMERS, read_consumers, to_consumer_settings
 from local.servers.stack import Stack
 from tests.consumers.conftest import FIRST_ID, to_messages

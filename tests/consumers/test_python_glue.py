@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from feature_events.events.wire_format import to_confluent_prefix
+from feature_events.events.message import to_confluent_prefix
 from tests.consumers.conftest import FIRST_ID, read_former_messages, to_messages
 from tests.consumers.glue_messages import NOT_FOUND, PREFIX, SECRET, VERSION_ID, to_avro, to_glue, to_settings
 from tests.support.consumer_failures import read_committed, run_to_end

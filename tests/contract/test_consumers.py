@@ -15,9 +15,8 @@ from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
 from feature_events.events.codec import Codec
-from feature_events.events.message import Message
+from feature_events.events.message import Message, to_confluent_prefix
 from feature_events.events.schema import read_shipped_schema
-from feature_events.events.wire_format import to_confluent_prefix
 from local.paths import ROOT
 from tests.support.doubles import FakeContext, FakeDeadLetters, FakePublisher
 from tests.support.pipelines import to_pipeline

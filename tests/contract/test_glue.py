@@ -13,10 +13,10 @@ import pytest
 
 from feature_events.events.codec import Codec
 from feature_events.events.event import FeatureAvailabilityEvent
+from feature_events.events.message import to_prefix
 from feature_events.events.schema import SHIPPED_SCHEMA
-from feature_events.events.wire_format import to_prefix
 from feature_events.registries.schema import register_schema
-from feature_events.settings import DEFAULT_TOPIC, read_settings
+from feature_events.settings.settings import DEFAULT_TOPIC, read_settings
 from local.environment import REGION, bypass_proxies, to_aws_environment
 from local.paths import ROOT
 from local.servers.aws import Aws

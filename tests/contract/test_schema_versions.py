@@ -10,8 +10,7 @@ import avro.schema
 import pytest
 
 from feature_events.events.codec import Codec
-from feature_events.events.details import EventDetails
-from feature_events.events.event import FeatureAvailabilityEvent
+from feature_events.events.event import EventDetails, FeatureAvailabilityEvent
 from feature_events.registries.compatibility import find_breaks
 from tests.contract.schema_versions import (
     DOCUMENT,

@@ -12,7 +12,7 @@ from samcli.yamlhelper import yaml_parse  # type: ignore[import-untyped]
 
 from feature_events.events.backfilled import to_backfilled_headers
 from feature_events.events.event import to_event
-from feature_events.events.headers import to_headers
+from feature_events.events.message import to_headers
 from feature_events.events.schema import SHIPPED_SCHEMA
 from feature_events.layouts.entity_features import EntityFeatures, read_entity_features
 from feature_events.records.change import Change, read_change

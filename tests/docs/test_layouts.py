@@ -11,12 +11,12 @@ import pytest
 from feature_events.epoch import Unit, to_iso
 from feature_events.errors import Misconfigured
 from feature_events.events.schema import SHIPPED_SCHEMA
-from feature_events.layout_language.members import to_features
-from feature_events.layout_language.pattern import to_pattern
-from feature_events.layout_language.reading import DEFAULT, to_table_layouts
-from feature_events.layout_language.table_layout import Features, TableLayout
+from feature_events.layouts.members import to_features
+from feature_events.layouts.pattern import to_pattern
+from feature_events.layouts.reading import DEFAULT, to_table_layouts
+from feature_events.layouts.table_layout import Features, TableLayout
 from feature_events.records.change import Skipped
-from feature_events.settings import read_settings
+from feature_events.settings.settings import read_settings
 from local.paths import ROOT
 from tests.support.avro import read_avro
 from tests.support.captures import Capture, list_stores, read_capture

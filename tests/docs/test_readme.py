@@ -9,7 +9,7 @@ import pytest
 from feature_events.errors import Misconfigured
 from feature_events.metrics import METRICS
 from feature_events.records.change import Skipped
-from feature_events.settings import Settings, read_settings
+from feature_events.settings.settings import Settings, read_settings
 from local.paths import ROOT
 from tests.support.sample_events import read_expected
 

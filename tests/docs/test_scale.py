@@ -5,8 +5,8 @@ import pytest
 from feature_events.deadline import Deadline
 from feature_events.metrics import METRICS, emit
 from feature_events.outcome import measure_arrival
-from feature_events.records.batch import read_table
 from feature_events.records.change import Skipped
+from feature_events.records.stream_record import read_table
 from local.paths import ROOT
 from tests.docs.test_readme import read_table as read_rows
 from tests.support.doubles import FakeDeadLetters, FakePublisher

@@ -17,7 +17,7 @@ import boto3
 import pytest
 
 from feature_events.errors import PoisonRecord
-from feature_events.failures.dead_letter import to_dead_letter
+from feature_events.failures.dead_letters import to_dead_letter
 from local.application.artefacts import Artefacts
 from local.environment import REGION, to_aws_environment
 from local.paths import LAMBDA_RUNTIME
@@ -58,7 +58,7 @@ def invoke(artefacts: Artefacts, stack: Stack, oldest_runtime: Path, topic: Call
         "KAFKA_BROKER_URL": stack.kafka,
         "TOPIC_NAME": topic(),
         "SCHEMA_ID": "7",
-        "DEAD_LETTER_BUCKET": BUCKET,
+        "FAILURE_BUCKET": BUCKET,
     }
 
     def invoke(handler: str, more: Mapping[str, str], event: object) -> Any:  # noqa: ANN401  # JSON

@@ -35,7 +35,7 @@ def function(stack: Stack, topic: Callable[..., str], monkeypatch: pytest.Monkey
         "SCHEMA_REGISTRY": stack.registry,
         "AUTO_REGISTER_SCHEMAS": "true",
         "TOPIC_NAME": topic(partitions=4),
-        "DEAD_LETTER_BUCKET": bucket,
+        "FAILURE_BUCKET": bucket,
         "AWS_ENDPOINT_URL": stack.aws,
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",

@@ -20,8 +20,8 @@ from feature_events.kafka.delivery import Delivery
 from feature_events.kafka.producer_properties import DEFAULTS, to_properties
 from feature_events.kafka.publisher import Publisher
 from feature_events.pipeline import MessagePublisher
-from feature_events.preflight.check import run_checks
-from feature_events.settings import read_settings
+from feature_events.preflight.run import run_checks
+from feature_events.settings.settings import read_settings
 from local.servers.kafka import Kafka
 from local.servers.stack import Stack
 from local.servers.topic import create_topic

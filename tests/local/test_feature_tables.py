@@ -3,7 +3,7 @@
 import boto3
 import pytest
 
-from feature_events.layout_language.reading import to_table_layouts
+from feature_events.layouts.reading import to_table_layouts
 from feature_events.layouts.table_layouts import TableLayouts
 from local.application.feature_tables import APP, KEYS, LAYOUTS, create_app_table
 from tests.support.failures import in_memory

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from feature_events.errors import Misconfigured, PoisonRecord
 from feature_events.events.event import FeatureAvailabilityEvent
-from feature_events.layout_language.reading import to_table_layouts
+from feature_events.layouts.reading import to_table_layouts
 from feature_events.records.change import Skipped
 from local.commands.layout import LAYOUTS, RECORDS, try_layouts
 from local.errors import LocalError

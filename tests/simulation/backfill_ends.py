@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from typing import override
 
 from feature_events.backfills.checkpoints import Progress
-from feature_events.backfills.source_table import Page
 from feature_events.deadline import Deadline
 from feature_events.events.message import Message
 from feature_events.kafka.delivery import Delivery, Refuse
 from feature_events.pipeline import MessagePublisher
 from feature_events.records.change import Item
+from feature_events.tables.source_table import Page
 from tests.support.backfills import MemoryCheckpoints
 
 SEGMENTS = 2

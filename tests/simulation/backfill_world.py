@@ -11,8 +11,7 @@ from typing import Any
 from unittest.mock import patch
 
 from feature_events import metrics
-from feature_events.backfills.pace import Pace
-from feature_events.backfills.work import Worker
+from feature_events.backfills.work import Pace, Worker
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured, Undelivered
 from feature_events.events.schema import SHIPPED_SCHEMA

@@ -11,8 +11,8 @@ from feature_events.failures.dead_letter_limit import DeadLetterLimit
 from feature_events.kafka.producer_properties import to_properties
 from feature_events.kafka.publisher import Publisher
 from feature_events.pipeline import Pipeline
-from feature_events.records.position import StreamRecord
-from feature_events.settings import Settings
+from feature_events.records.stream_record import StreamRecord
+from feature_events.settings.settings import Settings
 from tests.support.doubles import FakeClock, FakeContext, FakeDeadLetters
 from tests.support.layouts import to_layouts
 from tests.support.pipelines import CODEC, PREFIX

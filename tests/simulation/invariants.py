@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from feature_events.records.position import StreamRecord
+from feature_events.records.stream_record import StreamRecord
 from tests.support.modelled_kafka import Written
 from tests.support.records import FIRST_NUMBER
 

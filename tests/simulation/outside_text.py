@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any
 
-from feature_events.events.details import EventDetails
-from feature_events.events.event import FeatureAvailabilityEvent
+from feature_events.events.event import EventDetails, FeatureAvailabilityEvent
 from tests.simulation.garbage import spoil, to_garbage
 
 _TOKENS = (

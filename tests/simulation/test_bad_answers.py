@@ -13,11 +13,11 @@ from botocore.config import Config
 from feature_events.aws.secret import OAuthClient
 from feature_events.errors import FeatureEventsError
 from feature_events.events.schema import Schema
-from feature_events.registries import authentication, glue
-from feature_events.registries.authentication import NAMES, Access
+from feature_events.registries import confluent_client, glue
+from feature_events.registries.confluent_client import NAMES, Access
 from feature_events.registries.registry import Registered
 from feature_events.registries.schema import find_schema, register_schema
-from feature_events.settings import Settings, read_settings
+from feature_events.settings.settings import Settings, read_settings
 from feature_events.web.session import Session
 from feature_events.web.tokens import Tokens
 from tests.simulation.bad_answers import BadServer
@@ -94,7 +94,7 @@ def test_find_schema__survives_whatever_a_registry_answers(monkeypatch: pytest.M
     """It finds a schema with an id that events can carry, or says what to do."""
     session, random = Session(), Random(SEED)  # noqa: S311  # to be repeatable
     session.mount("http://", server)
-    monkeypatch.setattr(authentication, "open_access", lambda *_: Access(session))
+    monkeypatch.setattr(confluent_client, "open_access", lambda *_: Access(session))
     run("a Confluent-compatible registry", server, lambda: find_or_register(random, "http://registry:8081"))
 
 

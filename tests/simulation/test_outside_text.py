@@ -21,18 +21,18 @@ from feature_events.aws.secret import Secret
 from feature_events.backfills.request import read_request as read_backfill_request
 from feature_events.errors import FeatureEventsError, Misconfigured
 from feature_events.events.codec import Codec
-from feature_events.events.details import EventDetails
-from feature_events.events.event import FeatureAvailabilityEvent
+from feature_events.events.event import EventDetails, FeatureAvailabilityEvent
 from feature_events.events.schema import SHIPPED_SCHEMA, read_shipped_schema
-from feature_events.failures.dead_letter import read_record
+from feature_events.failures.dead_letters import read_record
 from feature_events.failures.on_failure_batch import find_obstacle, read_records
 from feature_events.kafka.authentication import read_client_certificate
 from feature_events.kafka.producer_properties import to_properties
 from feature_events.layouts.table_layouts import TableLayouts
-from feature_events.network import to_address, to_tls_context
+from feature_events.preflight.network import to_address
 from feature_events.redrives.request import read_request as read_redrive_request
-from feature_events.registries.authentication import open_access
-from feature_events.settings import read_settings
+from feature_events.registries.confluent_client import open_access
+from feature_events.settings.settings import read_settings
+from feature_events.web.session import to_tls_context
 from tests.simulation.outside_text import damage, to_schema
 from tests.simulation.scale import SEED, report, scaled
 from tests.support.certificates import CertificateAuthority
@@ -61,7 +61,7 @@ ENVIRON: dict[str, str] = {
     "KAFKA_PROPERTIES": '{"client.id": "x", "message.max.bytes": 1000000, "socket.nagle.disable": true, "a.b": 1.5}',
     "TABLE_LAYOUTS": json.dumps(LAYOUTS[0]),
     "OWN_TABLES": "users,orders",
-    "DEAD_LETTER_BUCKET": "bucket",
+    "FAILURE_BUCKET": "bucket",
     "DEAD_LETTER_LIMIT": "10",
     "DELIVERY_TIMEOUT_MS": "20000",
     "KAFKA_AUTH": "scram",

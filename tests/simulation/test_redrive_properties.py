@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from feature_events.deadline import Deadline
 from feature_events.errors import PoisonRecord, Undelivered
 from feature_events.events.message import Message
-from feature_events.failures.dead_letter import read_record, to_dead_letter
-from feature_events.failures.dead_letters import DeadLetters
+from feature_events.failures.dead_letters import DeadLetters, read_record, to_dead_letter
 from feature_events.failures.failure_store import FailureStore
 from feature_events.failures.on_failure_batch import read_records
 from feature_events.records.change import Change, Item

@@ -13,10 +13,9 @@ from hypothesis import strategies as st
 
 from feature_events.errors import PoisonRecord
 from feature_events.events.codec import Codec
-from feature_events.events.details import EventDetails
-from feature_events.events.event import FeatureAvailabilityEvent
+from feature_events.events.event import EventDetails, FeatureAvailabilityEvent
 from feature_events.events.schema import SHIPPED_SCHEMA
-from feature_events.failures.dead_letter import read_record, to_dead_letter
+from feature_events.failures.dead_letters import read_record, to_dead_letter
 from tests.support.avro import read_avro
 from tests.support.doubles import FakeDeadLetters, FakePublisher
 from tests.support.pipelines import PREFIX, to_pipeline

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, Producer
 
-from feature_events.events.headers import Headers
+from feature_events.events.message import Headers
 from tests.simulation.scale import SEED, report, scaled
 from tests.simulation.world import GOOD, HUGE, NOTHING, REMOVED, SETTINGS, UNREADABLE, World
 from tests.support.mock_kafka import PRODUCE, MockKafka, run_mock_kafka

@@ -22,7 +22,7 @@ from feature_events.kafka import producer as producer_module
 from feature_events.kafka import publisher as publisher_module
 from feature_events.logs import logger
 from feature_events.pipeline import Pipeline
-from feature_events.settings import Settings, read_settings
+from feature_events.settings.settings import Settings, read_settings
 from tests.simulation.cluster import Kafka
 from tests.simulation.instances import EVENTS_PER_DEAD_LETTER, Context, Instance, Store
 from tests.simulation.invariants import INVARIANTS, Broken, find_disorder, number_of, position_of
@@ -57,7 +57,7 @@ SETTINGS = read_settings(
         "KAFKA_BROKER_URL": "model:1",
         "SCHEMA_ID": "7",
         "TOPIC_NAME": "events",
-        "DEAD_LETTER_BUCKET": "failures",
+        "FAILURE_BUCKET": "failures",
         "DEAD_LETTER_LIMIT": "5",
         "DELIVERY_TIMEOUT_MS": "12000",
         "KAFKA_PROPERTIES": '{"message.max.bytes": 20000}',

@@ -5,8 +5,8 @@ from typing import Any
 
 from feature_events.backfills.checkpoints import Plan, Progress
 from feature_events.backfills.request import Request
-from feature_events.backfills.source_table import Page
 from feature_events.records.change import Item
+from feature_events.tables.source_table import Page
 from tests.support.records import to_item
 
 TABLE_ARN = "arn:aws:dynamodb:eu-west-1:123456789012:table/user_feature_store"

@@ -6,7 +6,7 @@ from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured, PoisonRecord, Undelivered
 from feature_events.events.message import Message
 from feature_events.kafka.delivery import Delivery, Refuse
-from feature_events.records.position import StreamRecord
+from feature_events.records.stream_record import StreamRecord
 
 
 class FakePublisher:

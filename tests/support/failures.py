@@ -16,15 +16,14 @@ from moto import mock_aws
 
 from feature_events.deadline import Deadline
 from feature_events.errors import PoisonRecord
-from feature_events.failures.current_items import CurrentItems
-from feature_events.failures.dead_letter import to_dead_letter
-from feature_events.failures.dead_letters import DeadLetters
+from feature_events.failures.dead_letters import DeadLetters, to_dead_letter
 from feature_events.failures.failure_store import FailureStore
 from feature_events.pipeline import MessagePublisher, Pipeline
 from feature_events.redrives.report import Report
 from feature_events.redrives.request import Request
 from feature_events.redrives.run import Redrive
-from feature_events.settings import FeaturesMode
+from feature_events.settings.settings import FeaturesMode
+from feature_events.tables.current_items import CurrentItems
 from tests.support.doubles import FakeClock, FakePublisher
 from tests.support.pipelines import to_pipeline
 from tests.support.records import Json, to_item, to_record

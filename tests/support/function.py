@@ -49,6 +49,6 @@ class Function:
 
     def dead_letters(self) -> list[Any]:
         """What was dead-lettered."""
-        s3, bucket = self.stack.clients.s3, self.environ["DEAD_LETTER_BUCKET"]
+        s3, bucket = self.stack.clients.s3, self.environ["FAILURE_BUCKET"]
         found = s3.list_objects_v2(Bucket=bucket).get("Contents", [])
         return [json.loads(s3.get_object(Bucket=bucket, Key=each["Key"])["Body"].read()) for each in found]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from feature_events.settings import Settings, read_settings
+from feature_events.settings.settings import Settings, read_settings
 
 TOPIC = "FEATURE_AVAILABILITY_EVENTS"
 GLUE_ARN = "arn:aws:glue:eu-west-1:123456789012:registry/events.v1"

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from feature_events.layout_language.reading import DEFAULT, to_table_layouts
+from feature_events.layouts.reading import DEFAULT, to_table_layouts
 from feature_events.layouts.table_layouts import TableLayouts
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from confluent_kafka import Message
 
-from feature_events.events.wire_format import to_confluent_prefix
+from feature_events.events.message import to_confluent_prefix
 from local.application.consumers import CONSUMERS
 from local.paths import ROOT
 from local.servers.topic import TOPIC

@@ -1,7 +1,6 @@
 """Messages and what watches over them, for tests of publishers."""
 
-from feature_events.events.headers import Headers
-from feature_events.events.message import Message
+from feature_events.events.message import Headers, Message
 
 
 def to_messages(count: int, *, entities: int = 10, size: int = 100) -> list[Message]:

@@ -16,7 +16,7 @@ from zlib import crc32
 
 from confluent_kafka import KafkaError, KafkaException
 
-from feature_events.events.headers import Headers
+from feature_events.events.message import Headers
 from tests.support.doubles import FakeClock
 
 type OnDelivery = Callable[[KafkaError | None, Any], None]

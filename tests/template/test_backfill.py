@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 from feature_events.backfills.work import WORK_SECONDS
-from feature_events.settings import read_settings
+from feature_events.settings.settings import read_settings
 from feature_events.wiring import ANSWER_SECONDS
 from local.paths import ROOT
 from tests.template.expansion import ACCOUNT, expand_set

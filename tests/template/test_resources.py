@@ -11,7 +11,7 @@ from feature_events import backfill, redrive
 from feature_events.metrics import METRICS
 from feature_events.records.change import Skipped
 from feature_events.redrives.request import MAX_SECONDS
-from feature_events.settings import read_settings
+from feature_events.settings.settings import read_settings
 from feature_events.wiring import ANSWER_SECONDS
 from tests.template.document import EVERYTHING
 from tests.template.expansion import ALL_SETS, SETS, STACK, expand_set

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from samcli.cli.types import CfnParameterOverridesType  # type: ignore[import-untyped]
 
-from feature_events.layout_language.reading import to_table_layouts
+from feature_events.layouts.reading import to_table_layouts
 from local.paths import ROOT
 from tests.template.document import LAYOUTS, PINNED, REGISTRY, Parameters, read_template
 from tests.template.expansion import expand

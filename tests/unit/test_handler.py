@@ -26,7 +26,7 @@ ENVIRON = {
     "KAFKA_PROPERTIES": '{"test.mock.num.brokers": 1}',
 }
 UUID_TEXT = {"type": "string", "logicalType": "uuid"}
-NAMES = ("SCHEMA_REGISTRY", "SCHEMA_VERSION", "TOPIC_NAME", "DEAD_LETTER_BUCKET", *ENVIRON)
+NAMES = ("SCHEMA_REGISTRY", "SCHEMA_VERSION", "TOPIC_NAME", "FAILURE_BUCKET", *ENVIRON)
 
 type Load = Callable[..., ModuleType]
 
@@ -151,7 +151,7 @@ def test_handler__names_a_field_that_readers_could_not_read(load: Load, field: d
 def test_start__imports_nothing_that_it_does_not_need(schema_id: str) -> None:
     """boto3 and requests, the most of a cold start, stay out of one that needs none of them."""
     modules = {"boto3", "botocore.session", "requests", "ssl", "certifi", "aws_msk_iam_sasl_signer"}
-    rooms = ("kafka.authentication", "aws.secret", "preflight.check", "registration", "redrive")
+    rooms = ("kafka.authentication", "aws.secret", "preflight.run", "registration", "redrive")
     modules |= {f"feature_events.{name}" for name in rooms}
     code = f"import sys, feature_events.handler; print(sorted({modules} & set(sys.modules)))"
     environ = {**os.environ, **ENVIRON, "PYTHONPATH": "src", "SCHEMA_REGISTRY": "", "SCHEMA_ID": schema_id}
@@ -200,9 +200,9 @@ def test_handler__checks_after_any_exception_at_the_start(
     ("part", "name"),
     [
         ("read_settings", "settings"),
-        ("to_layout_probes", "table layouts"),
+        ("layout_checks", "table layouts"),
         ("open_probes", "authentication"),
-        ("to_registry_stages", "schema"),
+        ("registry_stages", "schema"),
     ],
 )
 def test_handler__checks_the_other_parts_after_any_exception_in_one(
@@ -214,7 +214,7 @@ def test_handler__checks_the_other_parts_after_any_exception_in_one(
         raise ZeroDivisionError("hidden")
 
     module = load(**ENVIRON)
-    monkeypatch.setattr(f"feature_events.preflight.check.{part}", fail)
+    monkeypatch.setattr(f"feature_events.preflight.run.{part}", fail)
     report = module.handler({"check": True}, FakeContext())
     [finding] = [each for each in report["checks"] if each["name"] == name]
     assert re.fullmatch(
@@ -226,7 +226,7 @@ def test_handler__checks_the_other_parts_after_any_exception_in_one(
 def test_handler__checks_the_tables_that_the_event_names(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each name becomes a check of its own; a mistake is one failed check, and the other checks run."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:1")
-    monkeypatch.setattr("feature_events.layouts.probe._DESCRIBE_SECONDS", 0.1)
+    monkeypatch.setattr("feature_events.preflight.tables._DESCRIBE_SECONDS", 0.1)
     function = load(**ENVIRON)
     named = function.handler({"check": True, "tables": ["orders", "users"]}, FakeContext())["checks"]
     assert [each["name"] for each in named[1:3]] == ["layout of orders", "layout of users"]

@@ -1,5 +1,7 @@
 """The package keeps the order of its rooms: a record goes down the house, and a change reaches only what is above."""
 
+from pathlib import Path
+
 from local.paths import ROOT
 from tests.support.house import find_circles, find_long_functions, find_long_modules, find_unplaced, find_upward_imports
 
@@ -8,19 +10,23 @@ ORDER = (
     "errors",
     "epoch",
     "deadline",
-    "logs",
     "json_text",
-    "setting_values",
+    "settings.values",
     "metrics",
-    "kafka_properties",
-    "layout_language",
+    "logs",
+    "settings.kafka_properties",
+    "layouts.pattern",
+    "layouts.table_layout",
+    "layouts.members",
+    "layouts.reading",
     "settings",
-    "probe",
-    "network",
     "aws",
-    "web",
+    "records.stream_record",
     "records",
+    "tables.comparison",
+    "tables",
     "layouts",
+    "web",
     "events",
     "registries",
     "kafka",
@@ -60,8 +66,13 @@ def test_modules__are_short() -> None:
     assert find_long_functions(PACKAGE) == []
 
 
-def test_unit_tests__stand_as_their_modules_do() -> None:
-    """A module's tests are in one file, which is found by the module's name and room."""
+def test_unit_tests__are_named_after_their_modules() -> None:
+    """The tests of a module are in `test_MODULE.py`, or in several files `test_MODULE_TOPIC.py`."""
     unit = ROOT / "tests" / "unit"
     files = [file.relative_to(unit) for file in unit.rglob("test_*.py") if file != unit / "test_house.py"]
-    assert [file for file in files if not (PACKAGE / file.with_name(file.name.removeprefix("test_"))).is_file()] == []
+    modules = {module.relative_to(PACKAGE) for module in PACKAGE.rglob("*.py")}
+    assert [file for file in files if not any(_is_named_after(file, module) for module in modules)] == []
+
+
+def _is_named_after(file: Path, module: Path) -> bool:
+    return file.parent == module.parent and f"{file.stem}_".startswith(f"test_{module.stem}_")

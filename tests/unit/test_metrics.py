@@ -9,12 +9,11 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies
 
-from feature_events.backfills.pace import Pace
-from feature_events.backfills.work import Worker
+from feature_events.backfills.work import Pace, Worker
 from feature_events.deadline import Deadline
 from feature_events.metrics import METRICS, emit, emit_registry_latency
 from feature_events.outcome import measure_arrival
-from feature_events.records.batch import read_table
+from feature_events.records.stream_record import read_table
 from tests.support.backfills import MemoryCheckpoints, MemoryTable, to_plan
 from tests.support.doubles import FakeClock, FakeDeadLetters, FakePublisher
 from tests.support.pipelines import to_pipeline

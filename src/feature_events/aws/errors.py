@@ -19,7 +19,7 @@ _REQUEST = "check that the function's botocore and this application are of versi
 _BUCKET = (
     "check the settings of the failure bucket: it must be a general purpose bucket that takes plain PutObject requests"
 )
-_REGION = "set DEAD_LETTER_BUCKET to a bucket in the function's region"
+_REGION = "set FAILURE_BUCKET to a bucket in the function's region"
 _ACCOUNT = "check the state of the AWS account, for example its billing, or ask AWS Support"
 _KEY = "check the KMS key that encrypts the bucket or the object"
 _RETRY = ""
@@ -45,7 +45,7 @@ _BY_SERVICE: Mapping[str, Mapping[str, str]] = {
     # https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
     "s3": {
         "403": _GRANT,  # HEAD: its response has no body to name the code
-        **dict.fromkeys(("NoSuchBucket", "InvalidBucketName"), "set DEAD_LETTER_BUCKET to the failure bucket"),
+        **dict.fromkeys(("NoSuchBucket", "InvalidBucketName"), "set FAILURE_BUCKET to the failure bucket"),
         **dict.fromkeys(("301", "PermanentRedirect", "AuthorizationHeaderMalformed"), _REGION),
         **dict.fromkeys(("AccountProblem", "AllAccessDisabled", "NotSignedUp"), _ACCOUNT),
         **dict.fromkeys(("InvalidAccessKeyId", "InvalidToken", "InvalidSecurity"), _ROLE),

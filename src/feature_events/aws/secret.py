@@ -16,7 +16,7 @@ from feature_events.aws.clients import ask_within, make_secrets_client
 from feature_events.aws.errors import Action
 from feature_events.errors import Misconfigured
 from feature_events.json_text import InvalidJson, parse_json
-from feature_events.setting_values import is_plain_text, to_url
+from feature_events.settings.values import is_plain_text, to_url
 
 SECRET_SECONDS = 5.0
 """How long one secret may take, with a second try."""

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from feature_events.backfills.checkpoints import Plan
-from feature_events.backfills.source_table import SourceTable
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured, PoisonRecord, Undelivered
 from feature_events.events.backfilled import to_backfilled_details, to_backfilled_event, to_backfilled_headers
@@ -18,9 +17,9 @@ from feature_events.events.message import Message, to_message
 from feature_events.kafka.delivery import Delivery
 from feature_events.layouts.entity_features import EntityFeatures, read_entity_features
 from feature_events.pipeline import Pipeline
-from feature_events.records.change import Item
-from feature_events.records.comparison import are_equal
-from feature_events.records.scanned_item import to_change
+from feature_events.records.change import Item, to_change
+from feature_events.tables.comparison import are_equal
+from feature_events.tables.source_table import SourceTable
 
 _ROUNDS = 20
 """How often what changed is sent again, before a page is left to a later try."""

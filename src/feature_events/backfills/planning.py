@@ -6,9 +6,9 @@ from datetime import datetime
 from feature_events.aws.arn import to_table_name
 from feature_events.backfills.checkpoints import Checkpoints, Plan
 from feature_events.backfills.request import Request
-from feature_events.backfills.source_table import Description
 from feature_events.errors import Misconfigured
 from feature_events.layouts.table_layouts import TableLayouts
+from feature_events.tables.source_table import Description
 
 
 def make_plan(

@@ -3,19 +3,40 @@
 A checkpoint says that everything before it is acknowledged, so whoever goes on from it leaves nothing out.
 """
 
+import time
 from collections import Counter
+from collections.abc import Callable
 from typing import NamedTuple
 
 from feature_events import metrics
 from feature_events.aws.arn import to_table_name
 from feature_events.backfills.announcement import Announcer
 from feature_events.backfills.checkpoints import Checkpoints, Plan, Progress
-from feature_events.backfills.pace import Pace
-from feature_events.backfills.source_table import SourceTable
 from feature_events.deadline import Clock, Deadline
 from feature_events.errors import Undelivered
 from feature_events.logs import logger
 from feature_events.pipeline import Pipeline
+from feature_events.tables.source_table import SourceTable
+
+
+class Pace:
+    """So many items a second; time in which less was done is not made up for."""
+
+    def __init__(
+        self, per_second: float, clock: Clock = time.monotonic, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._per_second = per_second
+        self._clock = clock
+        self._sleep = sleep
+        self._free_at = clock()
+
+    def wait(self, items: int) -> None:
+        """Waits until these items, which have been done, are within the rate."""
+        now = self._clock()
+        self._free_at = max(self._free_at, now - items / self._per_second) + items / self._per_second
+        if self._free_at > now:
+            self._sleep(self._free_at - now)
+
 
 WORK_SECONDS = 120.0
 """How long one invocation works: then the state machine starts the next. Stopping a run does not end an invocation."""

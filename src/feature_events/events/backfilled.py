@@ -8,9 +8,8 @@ import uuid
 
 from feature_events.aws.arn import to_table_name
 from feature_events.errors import PoisonRecord
-from feature_events.events.details import EventDetails
-from feature_events.events.event import FeatureAvailabilityEvent, to_event
-from feature_events.events.headers import Headers, to_headers
+from feature_events.events.event import EventDetails, FeatureAvailabilityEvent, to_event
+from feature_events.events.message import Headers, to_headers
 from feature_events.layouts.entity_features import EntityFeatures
 from feature_events.records.change import Change
 

@@ -15,9 +15,8 @@ from typing import Any, NamedTuple
 from fastavro import parse_schema, schemaless_writer
 
 from feature_events.errors import PoisonRecord
-from feature_events.events.details import EventDetails
-from feature_events.events.event import FeatureAvailabilityEvent
-from feature_events.events.schema_fields import Field, SchemaFields, read_fields, to_record
+from feature_events.events.event import EventDetails, FeatureAvailabilityEvent
+from feature_events.events.schema import Field, SchemaFields, read_fields, to_record
 
 _FIELDS = (*FeatureAvailabilityEvent._fields, *EventDetails._fields)
 _DIFFERING = ("event_id", "timestamp", "entity_id", "sequence_number")

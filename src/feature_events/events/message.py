@@ -1,11 +1,63 @@
 """Makes the Kafka message of an event: the last pure value before anything leaves the function."""
 
 from typing import NamedTuple
+from uuid import UUID
 
 from feature_events.errors import PoisonRecord
 from feature_events.events.event import FeatureAvailabilityEvent, to_epoch_ms
-from feature_events.events.headers import Headers
 from feature_events.records.change import Change
+from feature_events.settings.values import SchemaId
+
+type Headers = list[tuple[str, bytes]]
+
+_SPECVERSION = ("ce_specversion", b"1.0")
+_TYPE = ("ce_type", b"com.featurestore.events.feature_available")
+_CONTENT_TYPE = ("content-type", b"application/avro")
+
+
+def to_headers(event: FeatureAvailabilityEvent, change: Change) -> Headers:
+    """The headers of this event.
+
+    Raises:
+        PoisonRecord: the table's ARN is not valid Unicode.
+
+    """
+    try:
+        source = change.stream.table_arn.encode()
+    except UnicodeEncodeError:
+        raise PoisonRecord("eventSourceARN is not valid Unicode text") from None
+    return [
+        _SPECVERSION,
+        ("ce_id", event.event_id.encode()),
+        ("ce_source", source),
+        _TYPE,
+        ("ce_time", event.timestamp.encode()),
+        ("ce_subject", f"{event.entity_type}/{event.entity_id}".encode()),
+        ("ce_sequence", change.sequence_number.encode()),
+        _CONTENT_TYPE,
+    ]
+
+
+def to_prefix(schema_id: SchemaId) -> bytes:
+    """The wire-format prefix of the registry that gave this id."""
+    return to_glue_prefix(schema_id) if isinstance(schema_id, UUID) else to_confluent_prefix(schema_id)
+
+
+def to_confluent_prefix(schema_id: int) -> bytes:
+    """One zero byte and the schema's id as four bytes, big-endian.
+
+    https://docs.confluent.io/platform/current/schema-registry/fundamentals/serdes-develop/index.html#wire-format
+    """
+    return b"\0" + schema_id.to_bytes(4, "big")
+
+
+def to_glue_prefix(version_id: UUID) -> bytes:
+    """The format's version 3, one zero byte for no compression, and the 16 bytes of the schema version's UUID.
+
+    https://github.com/awslabs/aws-glue-schema-registry/blob/master/common/src/main/java/com/amazonaws/services/schemaregistry/utils/AWSSchemaRegistryConstants.java
+    """
+    return b"\x03\0" + version_id.bytes
+
 
 # The most that Kafka's record format puts before a record's key, value and headers, and what a header takes beside its
 # value: its name, and what stands before both (https://kafka.apache.org/documentation/#record)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from feature_events.aws.clients import PARALLEL, ask, ask_or_none, make_failure_store_client
 from feature_events.aws.errors import Action, to_refused
 from feature_events.errors import Misconfigured
-from feature_events.failures.dead_letter import read_record
+from feature_events.failures.dead_letters import read_record
 from feature_events.failures.on_failure_batch import find_obstacle, read_records
-from feature_events.records.position import StreamRecord
+from feature_events.records.stream_record import StreamRecord
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import DeleteTypeDef

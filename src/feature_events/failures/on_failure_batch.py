@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from feature_events.json_text import InvalidJson, parse_json
-from feature_events.records.position import StreamRecord
+from feature_events.records.stream_record import StreamRecord
 
 ON_FAILURE_PREFIX = "aws/lambda/"
 """Where Lambda puts on-failure batches."""

@@ -24,8 +24,8 @@ from feature_events.aws.secret import ClientCertificate, Secret
 from feature_events.deadline import Clock, Deadline, run_within
 from feature_events.errors import Undelivered
 from feature_events.kafka.tokens import Token, Tokens
-from feature_events.kafka_properties import CA_PROPERTY
-from feature_events.settings import KAFKA_CA, KAFKA_CREDENTIALS, KafkaAuth, Settings
+from feature_events.settings.kafka_properties import CA_PROPERTY
+from feature_events.settings.settings import KAFKA_CA, KAFKA_CREDENTIALS, KafkaAuth, Settings
 
 CA_TEXT = "ssl.ca.pem"
 """librdkafka's property of CA certificates that are text and not a file."""

@@ -12,7 +12,7 @@ from feature_events.aws.secret import OAuthClient, Secret
 from feature_events.deadline import Clock, run_within
 from feature_events.errors import Misconfigured, Undelivered
 from feature_events.kafka.tokens import Token
-from feature_events.settings import KAFKA_CA, KAFKA_CREDENTIALS
+from feature_events.settings.settings import KAFKA_CA, KAFKA_CREDENTIALS
 from feature_events.web import tokens
 from feature_events.web.tokens import Names, open_tokens
 

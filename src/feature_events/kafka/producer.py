@@ -21,8 +21,8 @@ from feature_events.kafka.client_errors import (
     read_fatal,
     to_authentication_refusal,
 )
-from feature_events.kafka_properties import Properties
-from feature_events.settings import KAFKA_CA, KAFKA_CREDENTIALS
+from feature_events.settings.kafka_properties import Properties
+from feature_events.settings.settings import KAFKA_CA, KAFKA_CREDENTIALS
 
 if TYPE_CHECKING:
     from feature_events.kafka.authentication import Authentication

@@ -4,8 +4,8 @@ Three layers stand in one place, so that it shows who may change what: a deploye
 KAFKA_PROPERTIES, the settings decide their own, and the fixed ones hold whatever anybody asks for.
 """
 
-from feature_events.kafka_properties import Properties
-from feature_events.settings import Settings
+from feature_events.settings.kafka_properties import Properties
+from feature_events.settings.settings import Settings
 
 DEFAULTS: Properties = {
     "client.id": "feature-events",

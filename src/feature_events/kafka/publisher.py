@@ -35,8 +35,8 @@ from feature_events.kafka.delivery import Delivery, Outstanding, OutstandingLogg
 from feature_events.kafka.error_table import find_rule
 from feature_events.kafka.producer import close_in_background, connect
 from feature_events.kafka.producer_properties import FIXED
-from feature_events.kafka_properties import Properties
 from feature_events.logs import logger
+from feature_events.settings.kafka_properties import Properties
 
 if TYPE_CHECKING:
     from feature_events.kafka.authentication import Authentication

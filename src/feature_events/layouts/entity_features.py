@@ -9,14 +9,11 @@ from typing import Any, NamedTuple
 
 from feature_events.epoch import Unit, read_number
 from feature_events.errors import PoisonRecord
-from feature_events.layouts.available_features import Features, read_features
-from feature_events.layouts.feature_changes import find_changed
+from feature_events.layouts.features import Features, find_changed, find_map, is_absent, read_features
 from feature_events.layouts.fitted_layout import About, FittedLayout
-from feature_events.layouts.item_path import find_map, is_absent
 from feature_events.layouts.table_layouts import TableLayouts, choose_layout
-from feature_events.records.change import Change, Item, Skipped
-from feature_events.records.stream import to_old_images_error
-from feature_events.settings import FeaturesMode
+from feature_events.records.change import Change, Item, Skipped, old_images_error
+from feature_events.settings.settings import FeaturesMode
 
 
 class EntityFeatures(NamedTuple):
@@ -98,7 +95,7 @@ def _read_part_by_part(change: Change, fits: Sequence[FittedLayout], mode: Featu
 def _find_changed(change: Change, features: Features, read: Callable[[Item], Features | None]) -> tuple[str, ...]:
     """The features whose stored value is not what the old image has."""
     if change.old_image is None:
-        raise to_old_images_error()
+        raise old_images_error()
     try:
         return find_changed(features, read(change.old_image) or {})
     except PoisonRecord:

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from feature_events.epoch import Unit
 from feature_events.errors import PoisonRecord
-from feature_events.layout_language.pattern import Pattern
-from feature_events.layout_language.table_layout import AttributeNames, JsonNames, MapNames, Path, TableLayout, TimePath
+from feature_events.layouts.pattern import Pattern
+from feature_events.layouts.table_layout import AttributeNames, JsonNames, MapNames, Path, TableLayout, TimePath
 from feature_events.records.change import Item
 
 type Holes = Mapping[str, str]

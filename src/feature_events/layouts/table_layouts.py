@@ -6,10 +6,9 @@ from typing import NamedTuple
 
 from feature_events.aws.arn import to_table_name
 from feature_events.errors import Misconfigured, PoisonRecord
-from feature_events.layout_language.table_layout import TableLayout
 from feature_events.layouts.fitted_layout import FittedLayout, Holes, PlainItem, fit_layout, to_plain
-from feature_events.records.change import Change, Item
-from feature_events.records.stream import Stream
+from feature_events.layouts.table_layout import TableLayout
+from feature_events.records.change import Change, Item, Stream
 
 _STREAMS_KEPT = 64  # one function serves a few tables
 _MOST_KEYS = 2

@@ -9,9 +9,8 @@ from functools import partial
 from feature_events.aws.client_certificate import check_client_certificate
 from feature_events.aws.secret import ClientCertificate, Secret
 from feature_events.kafka.authentication import read_client_certificate
-from feature_events.network import to_tls_context
-from feature_events.probe import Probe, to_secret_name
-from feature_events.settings import (
+from feature_events.preflight.check import Check, to_secret_name
+from feature_events.settings.settings import (
     KAFKA_CA,
     KAFKA_CREDENTIALS,
     REGISTRY_CA,
@@ -19,9 +18,10 @@ from feature_events.settings import (
     KafkaAuth,
     Settings,
 )
+from feature_events.web.session import to_tls_context
 
 
-def to_secret_probes(settings: Settings) -> Sequence[Probe]:
+def secret_checks(settings: Settings) -> Sequence[Check]:
     """One probe for each secret: it can be read and has its form."""
     probes = []
     if settings.kafka_secret:
@@ -50,12 +50,12 @@ def _to_kafka_reader(secret: Secret, auth: KafkaAuth) -> Callable[[], object]:
             return secret.read_login
 
 
-def _to_probe(secret: Secret, read: Callable[[], object]) -> Probe:
+def _to_probe(secret: Secret, read: Callable[[], object]) -> Check:
     def find() -> str:
         read()
         return "read, and of the right form"
 
-    return Probe(to_secret_name(secret.setting), find)
+    return Check(to_secret_name(secret.setting), find)
 
 
 def _read_credentials(secret: Secret) -> None:

@@ -6,7 +6,7 @@ Its object can be moved only when every record in it has come to an end, so each
 from enum import StrEnum
 
 from feature_events.failures.failure_store import Failure
-from feature_events.records.position import Position, StreamRecord, read_position
+from feature_events.records.stream_record import RecordIdentity, StreamRecord, read_identity
 
 
 class End(StrEnum):
@@ -46,9 +46,9 @@ class Candidate:
         self.reason = reason
 
     @property
-    def position(self) -> Position:
+    def position(self) -> RecordIdentity:
         """Which record it is."""
-        return read_position(self.record)
+        return read_identity(self.record)
 
     @property
     def order(self) -> tuple[str, int, str]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from feature_events.errors import Misconfigured
-from feature_events.events.schema_fields import Field, parse_record
+from feature_events.events.schema import Field, parse_record
 
 # https://avro.apache.org/docs/1.12.0/specification/#schema-resolution
 _ALIKE = ({"string", "bytes"},)

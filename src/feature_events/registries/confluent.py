@@ -13,10 +13,10 @@ from urllib.parse import quote
 from feature_events.errors import Misconfigured, Undelivered
 from feature_events.events.schema import Schema, read_shipped_schema
 from feature_events.logs import logger
+from feature_events.registries.confluent_client import Transport
 from feature_events.registries.registry import Registered, read_all, refuse_too_many
-from feature_events.registries.transport import Transport
-from feature_events.setting_values import MAX_SCHEMA_ID
-from feature_events.settings import LATEST_VERSION, REGISTRY_CREDENTIALS, SCHEMA_VERSION, Settings
+from feature_events.settings.settings import LATEST_VERSION, REGISTRY_CREDENTIALS, SCHEMA_VERSION, Settings
+from feature_events.settings.values import MAX_SCHEMA_ID
 from feature_events.web.exchange import Answer
 
 _ABSENT = (40401, 40402, 40403)

@@ -19,8 +19,8 @@ from feature_events.errors import FeatureEventsError, Misconfigured, Undelivered
 from feature_events.events.schema import Schema, read_shipped_schema
 from feature_events.logs import logger
 from feature_events.registries.registry import Registered, read_all, refuse_too_many
-from feature_events.setting_values import GLUE
-from feature_events.settings import LATEST_VERSION, SCHEMA_VERSION, Settings
+from feature_events.settings.settings import LATEST_VERSION, SCHEMA_VERSION, Settings
+from feature_events.settings.values import GLUE
 
 if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient

@@ -14,15 +14,19 @@ from feature_events.deadline import run_within
 from feature_events.events.schema import Schema, read_shipped_schema
 from feature_events.logs import logger
 from feature_events.registries.compatibility import refuse_breaking
-from feature_events.registries.confluent import ConfluentRegistry
-from feature_events.registries.glue import GlueRegistry
 from feature_events.registries.registry import Registered, Registry
-from feature_events.settings import Settings
+from feature_events.settings.settings import Settings
 
 
 def to_registry(settings: Settings) -> Registry:
     """The topic's schema in the registry that the settings name, which is not asked yet."""
-    return GlueRegistry(settings) if settings.is_glue else ConfluentRegistry(settings)
+    if settings.is_glue:
+        from feature_events.registries.glue import GlueRegistry
+
+        return GlueRegistry(settings)
+    from feature_events.registries.confluent import ConfluentRegistry
+
+    return ConfluentRegistry(settings)
 
 
 def find_schema(settings: Settings, seconds: float, clock: Callable[[], float] = time.monotonic) -> Schema:

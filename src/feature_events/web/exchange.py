@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from feature_events.deadline import run_within
 from feature_events.errors import FeatureEventsError, Misconfigured, Undelivered
 from feature_events.json_text import InvalidJson, parse_json
-from feature_events.setting_values import to_url
+from feature_events.settings.values import to_url
 
 if TYPE_CHECKING:
     import requests

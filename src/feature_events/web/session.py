@@ -8,7 +8,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import ProxyManager
 
-from feature_events.network import to_tls_context
+from feature_events.errors import Misconfigured
 from feature_events.web.exchange import add_no_login
 
 
@@ -46,6 +46,27 @@ def to_context(setting: str, ca: str | None) -> ssl.SSLContext:
         return to_tls_context(setting, ca)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(certifi.where())
+    return context
+
+
+def to_tls_context(setting: str, pem: str) -> ssl.SSLContext:
+    """Trusts these CA certificates and no others.
+
+    Args:
+        setting: the setting that names the secret they are from.
+        pem: the certificates.
+
+    Raises:
+        Misconfigured: OpenSSL cannot read them.
+
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        context.load_verify_locations(cadata=pem)
+    except (ssl.SSLError, ValueError):
+        raise Misconfigured(
+            f"the secret in {setting} holds what OpenSSL cannot read as certificates: write PEM"
+        ) from None
     return context
 
 

@@ -18,7 +18,7 @@ from feature_events.kafka.authentication import Authentication
 from feature_events.kafka.producer_properties import to_properties
 from feature_events.kafka.publisher import Publisher
 from feature_events.logs import logger
-from feature_events.settings import KafkaAuth, read_settings
+from feature_events.settings.settings import KafkaAuth, read_settings
 from local.servers.kafka import PLAIN, Kafka, Listener
 from local.servers.registry import Registry
 from local.servers.topic import create_topic

@@ -7,7 +7,7 @@ import pytest
 import requests
 
 from feature_events import registration
-from feature_events.settings import Settings, read_settings
+from feature_events.settings.settings import Settings, read_settings
 from local.servers.registry import Registry
 from tests.support.doubles import FakeContext
 from tests.support.registry_proxy import RegistryProxy

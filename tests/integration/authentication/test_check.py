@@ -20,9 +20,9 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported, i
 )
 
 from feature_events.deadline import Deadline
-from feature_events.preflight.check import Report, run_checks
+from feature_events.preflight.run import Report, run_checks
 from feature_events.registries.schema import register_schema
-from feature_events.settings import read_settings
+from feature_events.settings.settings import read_settings
 from local.servers.ports import take_port
 from tests.integration.authentication.conftest import LIMIT, LOGIN, Cluster, MakeBench
 from tests.support.certificates import CertificateAuthority
@@ -72,7 +72,7 @@ def right(
         "SCHEMA_REGISTRY": proxy.url,
         "SCHEMA_REGISTRY_SECRET_ARN": secrets.put(LOGIN),
         "SCHEMA_REGISTRY_CA_SECRET_ARN": secrets.put(registry_authority.certificate),
-        "DEAD_LETTER_BUCKET": "failures",
+        "FAILURE_BUCKET": "failures",
     }
     register_schema(read_settings(environ))
     return Bench(environ, cluster, proxy, secrets, user)
@@ -114,7 +114,7 @@ def test_run_checks__knows_every_authentication(bench: MakeBench, secrets: Secre
     """A function that authenticates in another way, and has its schema id pinned, is checked as well."""
     assert secrets is not None
     boto3.client("s3").create_bucket(Bucket="failures")
-    environ = {**bench(auth).environ, "DEAD_LETTER_BUCKET": "failures"}
+    environ = {**bench(auth).environ, "FAILURE_BUCKET": "failures"}
     report = run_checks(environ, Deadline(ALL_THE_TIME))
     assert [each for each in report["checks"] if not each["ok"]] == []
 
@@ -134,7 +134,7 @@ def test_run_checks__finds_what_keeps_tokens_away(
     boto3.client("s3").create_bucket(Bucket="failures")
     made = bench("oauth")
     secrets.change(made.secret, secrets.read(made.secret) | parts)
-    report = run_checks({**made.environ, "DEAD_LETTER_BUCKET": "failures"}, Deadline(ALL_THE_TIME))
+    report = run_checks({**made.environ, "FAILURE_BUCKET": "failures"}, Deadline(ALL_THE_TIME))
     red = [each for each in report["checks"] if not each["ok"]]
     assert red[0]["name"] == name
     assert text in red[0]["detail"]
@@ -237,8 +237,8 @@ OTHER = CertificateAuthority("Other").certificate
         (["idempotent producer", "write to the topic"], deny_producer_id, "WriteDataIdempotently"),
         (["schema"], change_registry_password, "HTTP 401"),
         (["schema"], set_wrong("SCHEMA_VERSION", "7"), "no version 7"),
-        (["dead letters"], set_wrong("DEAD_LETTER_BUCKET", "elsewhere"), "into elsewhere (NoSuchBucket): set"),
-        (["dead letters"], set_wrong("DEAD_LETTER_BUCKET", ""), "set DEAD_LETTER_BUCKET"),
+        (["dead letters"], set_wrong("FAILURE_BUCKET", "elsewhere"), "into elsewhere (NoSuchBucket): set"),
+        (["dead letters"], set_wrong("FAILURE_BUCKET", ""), "set FAILURE_BUCKET"),
     ],
 )
 def test_run_checks__finds_each_fault(right: Bench, names: list[str], fault: Fault, text: str) -> None:

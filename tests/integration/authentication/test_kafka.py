@@ -15,7 +15,7 @@ from feature_events.kafka import iam
 from feature_events.kafka.authentication import Authentication
 from feature_events.kafka.producer_properties import to_properties
 from feature_events.kafka.publisher import Publisher
-from feature_events.settings import KafkaAuth, read_settings
+from feature_events.settings.settings import KafkaAuth, read_settings
 from tests.integration.authentication.conftest import Bench, Cluster, MakeBench
 from tests.integration.authentication.publishing import DELIVERED, UNKNOWN, numbers_in, publish
 from tests.support.certificates import CertificateAuthority

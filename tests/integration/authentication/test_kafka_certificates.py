@@ -12,8 +12,8 @@ import pytest
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured
 from feature_events.kafka.delivery import Delivery
-from feature_events.preflight.secrets import to_secret_probes
-from feature_events.settings import read_settings
+from feature_events.preflight.secrets import secret_checks
+from feature_events.settings.settings import read_settings
 from tests.integration.authentication.conftest import Cluster, MakeBench
 from tests.support.certificates import CertificateAuthority
 from tests.support.messages import Refusals, to_messages
@@ -56,7 +56,7 @@ def test_publish__says_what_is_wrong_with_the_client_certificate(
     expected = rf"^the secret in KafkaSecretArn \(KAFKA_SECRET_ARN\) has no usable client certificate: {text}"
     with pytest.raises(Misconfigured, match=expected):
         publisher.publish(to_messages(10), Deadline(LONG), Refusals())
-    probe, _ = to_secret_probes(read_settings(made.environ))
+    probe, _ = secret_checks(read_settings(made.environ))
     with pytest.raises(Misconfigured, match=expected):
         probe.find()
     made.secrets.change(made.secret, right)

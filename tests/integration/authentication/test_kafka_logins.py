@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from feature_events.errors import Misconfigured
-from feature_events.settings import KafkaAuth
+from feature_events.settings.settings import KafkaAuth
 from local.servers.kafka import PLAIN, Kafka, Listener
 from local.servers.topic import create_topic
 from tests.integration.authentication.conftest import SHA_256, Bench, Cluster, MakeBench

@@ -12,7 +12,7 @@ from feature_events.errors import Misconfigured
 from feature_events.kafka.authentication import Authentication
 from feature_events.kafka.producer_properties import to_properties
 from feature_events.kafka.publisher import Publisher
-from feature_events.settings import read_settings
+from feature_events.settings.settings import read_settings
 from feature_events.web import exchange
 from tests.integration.authentication.conftest import Bench, Cluster, MakeBench
 from tests.integration.authentication.publishing import DELIVERED, LONG, UNKNOWN, numbers_in, publish

@@ -12,7 +12,7 @@ import pytest
 
 from feature_events.deadline import Deadline
 from feature_events.kafka.delivery import Delivery
-from feature_events.settings import KafkaAuth
+from feature_events.settings.settings import KafkaAuth
 from tests.integration.authentication.conftest import LISTENERS, Cluster, MakeBench
 from tests.support.kafka_proxy import (
     CLIENT_HELLO,

@@ -9,7 +9,7 @@ from feature_events.errors import Misconfigured
 from feature_events.events.schema import SHIPPED_SCHEMA, Schema
 from feature_events.registries.confluent import ConfluentRegistry
 from feature_events.registries.schema import find_schema, register_schema
-from feature_events.settings import read_settings
+from feature_events.settings.settings import read_settings
 from local.servers.registry import Registry
 from tests.integration.authentication.conftest import LOGIN
 from tests.integration.authentication.registry_bench import Bench, deploy

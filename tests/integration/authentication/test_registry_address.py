@@ -9,7 +9,7 @@ from feature_events.errors import Misconfigured
 from feature_events.events.schema import SHIPPED_SCHEMA
 from feature_events.registries.registry import Registered
 from feature_events.registries.schema import find_schema, register_schema
-from feature_events.settings import Settings, read_settings
+from feature_events.settings.settings import Settings, read_settings
 from local.servers.registry import Registry
 from tests.support.web_client import read_json
 

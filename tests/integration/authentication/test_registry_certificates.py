@@ -12,7 +12,7 @@ from confluent_kafka.schema_registry import SchemaRegistryClient
 from feature_events.errors import Misconfigured
 from feature_events.events.schema import SHIPPED_SCHEMA, Schema
 from feature_events.registries.schema import find_schema, register_schema
-from feature_events.settings import read_settings
+from feature_events.settings.settings import read_settings
 from local.servers.registry import Registry
 from tests.integration.authentication.registry_bench import Bench, deploy
 from tests.support.certificates import CertificateAuthority, Identity

@@ -8,9 +8,9 @@ from uuid import uuid4
 import pytest
 
 from feature_events.deadline import Deadline
-from feature_events.preflight.check import Finding, run_checks
+from feature_events.preflight.run import Finding, run_checks
 from feature_events.registries.schema import register_schema
-from feature_events.settings import read_settings
+from feature_events.settings.settings import read_settings
 from local.servers.ports import take_port
 from local.servers.registry import Registry
 from tests.support.certificates import CertificateAuthority

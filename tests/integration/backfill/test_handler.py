@@ -8,7 +8,7 @@ import pytest
 
 from feature_events.backfill import handler
 from feature_events.errors import Misconfigured, Undelivered
-from feature_events.settings import read_settings
+from feature_events.settings.settings import read_settings
 from tests.support.backfills import STARTED, STARTED_MS, TABLE_ARN, to_scanned
 from tests.support.doubles import FakeContext
 from tests.support.failures import BUCKET, Answers, FakeAccount
@@ -44,7 +44,7 @@ class Machine:
 @pytest.fixture
 def machine(account: FakeAccount, monkeypatch: pytest.MonkeyPatch) -> Machine:
     """A machine over this account's function."""
-    wire_to(account, monkeypatch, DEAD_LETTER_BUCKET=BUCKET)
+    wire_to(account, monkeypatch, FAILURE_BUCKET=BUCKET)
     return Machine()
 
 
@@ -199,7 +199,7 @@ def test_handler__does_nothing_but_a_step(event: dict[str, Any]) -> None:
 def test_handler__needs_a_bucket(account: FakeAccount, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without one there is nowhere to keep how far a run is."""
     wire_to(account, monkeypatch)
-    with pytest.raises(Misconfigured, match="set DEAD_LETTER_BUCKET"):
+    with pytest.raises(Misconfigured, match="set FAILURE_BUCKET"):
         Machine().run()
 
 

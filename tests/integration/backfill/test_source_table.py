@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from botocore.client import BaseClient
 
-from feature_events.backfills.source_table import Description, ScannedTable, describe_table
 from feature_events.errors import FeatureEventsError, Misconfigured, Undelivered
+from feature_events.tables.source_table import Description, ScannedTable, describe_table
 from tests.support.backfills import KEY_NAMES, TABLE_ARN, to_scanned
 from tests.support.failures import Answers, FakeAccount
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from feature_events.deadline import Deadline
-from feature_events.preflight.check import run_checks
+from feature_events.preflight.run import run_checks
 from tests.support.mock_kafka import MockKafka, run_mock_kafka
 from tests.support.resolver import asking_producers
 

@@ -17,7 +17,7 @@ from feature_events.kafka.client_errors import ClientErrors
 from feature_events.kafka.delivery import Delivery
 from feature_events.kafka.producer_properties import DEFAULTS
 from feature_events.kafka.publisher import Publisher
-from feature_events.settings import read_settings
+from feature_events.settings.settings import read_settings
 from tests.integration.faults.publishers import LONG, SHORT, to_publisher
 from tests.support.messages import Refusals, number_of, to_message, to_messages
 from tests.support.mock_kafka import INIT_PRODUCER_ID, METADATA, PRODUCE, MockKafka, run_mock_kafka

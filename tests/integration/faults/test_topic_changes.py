@@ -13,7 +13,7 @@ from feature_events.errors import Misconfigured
 from feature_events.kafka.delivery import Delivery
 from feature_events.kafka.producer_properties import to_properties
 from feature_events.kafka.publisher import Publisher
-from feature_events.settings import read_settings
+from feature_events.settings.settings import read_settings
 from local.servers.stack import Stack
 from local.servers.topic import create_topic, find_leaders
 from tests.support.messages import Refusals, to_messages

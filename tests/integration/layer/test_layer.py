@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
-from feature_events.settings import SCHEMA_FILES
+from feature_events.settings.settings import SCHEMA_FILES
 from local.application.artefacts import Artefacts, build
 from local.paths import LAMBDA_RUNTIME
 from local.servers.processes import Processes
@@ -128,7 +128,7 @@ def test_schema__is_deployed_as_it_is(artefacts: Artefacts, file: str) -> None:
 
 def test_table_layouts__are_deployed_as_they_are(artefacts: Artefacts) -> None:
     """Every file that TABLE_LAYOUTS can name is deployed, as files of their own and no link."""
-    folder = artefacts.code / "feature_events" / "layout_language" / "table_layouts"
+    folder = artefacts.code / "feature_events" / "layouts" / "table_layouts"
     assert not folder.is_symlink()
     deployed = {file.name: file.read_text() for file in folder.iterdir()}
     assert deployed == {file.name: file.read_text() for file in Path("schemas/table_layouts").iterdir()}

@@ -6,7 +6,7 @@ import pytest
 
 from feature_events.errors import Misconfigured, Undelivered
 from feature_events.redrive import handler
-from feature_events.settings import read_settings
+from feature_events.settings.settings import read_settings
 from tests.support.doubles import FakeContext
 from tests.support.failures import BUCKET, PREFIX, Answers, FakeAccount, counts, to_written
 from tests.support.records import to_unreadable_record
@@ -20,7 +20,7 @@ def wire_to(account: FakeAccount, monkeypatch: pytest.MonkeyPatch, **environ: st
 
 def test_handler__reports(account: FakeAccount, monkeypatch: pytest.MonkeyPatch) -> None:
     """Lambda's answer is the report, as JSON."""
-    wire_to(account, monkeypatch, DEAD_LETTER_BUCKET=BUCKET)
+    wire_to(account, monkeypatch, FAILURE_BUCKET=BUCKET)
     account.put_dead_letters(*to_written(account, 1), to_unreadable_record(2))
     answer = json.loads(json.dumps(handler({"prefix": PREFIX}, FakeContext())))  # type: ignore[arg-type]  # all it asks
     [example] = answer.pop("examples")
@@ -49,7 +49,7 @@ def test_handler__reports(account: FakeAccount, monkeypatch: pytest.MonkeyPatch)
 def test_handler__needs_a_bucket(account: FakeAccount, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without one there is nothing to redrive from."""
     wire_to(account, monkeypatch)
-    with pytest.raises(Misconfigured, match="set DEAD_LETTER_BUCKET"):
+    with pytest.raises(Misconfigured, match="set FAILURE_BUCKET"):
         handler({"prefix": PREFIX}, FakeContext())  # type: ignore[arg-type]  # all it asks
 
 
@@ -57,7 +57,7 @@ def test_handler__logs_what_was_done_before_it_failed(
     account: FakeAccount, answers: Answers, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A run that ends by an error has still sent what it has sent, and says so."""
-    wire_to(account, monkeypatch, DEAD_LETTER_BUCKET=BUCKET)
+    wire_to(account, monkeypatch, FAILURE_BUCKET=BUCKET)
     monkeypatch.setattr("feature_events.redrives.chunks.CHUNK_OBJECTS", 1)
     account.put_dead_letters(*to_written(account, 1, 2))
     seen = account.publisher.loses

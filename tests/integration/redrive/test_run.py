@@ -225,7 +225,7 @@ def test_redrive__waits_for_no_request_that_hangs(
             Misconfigured,
             "bucket failures cannot be listed .AccessDenied.: grant the function's role s3:ListBucket",
         ),
-        (("ListObjectsV2", "NoSuchBucket"), Misconfigured, ".NoSuchBucket.: set DEAD_LETTER_BUCKET"),
+        (("ListObjectsV2", "NoSuchBucket"), Misconfigured, ".NoSuchBucket.: set FAILURE_BUCKET"),
         (("GetObject", "SlowDown"), Undelivered, "cannot be read .SlowDown.: try again later"),
         (
             ("PutObject", "AccessDenied"),

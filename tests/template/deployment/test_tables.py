@@ -89,7 +89,7 @@ def test_tables__produce_events_while_they_are_attached(application: Application
     assert {table: find_alarms(application, table) for table in others} == dict.fromkeys(others, ALARMS_OF_A_TABLE)
     application.write("signal", detached, *others)
     assert application.read_entities(7) == sorted([*own, *streams, *others])
-    assert to_stream(account, detached) == streams[detached]
+    assert read_stream(account, detached) == streams[detached]
     assert read_schema_ids(application) == {application.deployed.outputs["RegisteredSchemaId"]}
 
 
@@ -272,7 +272,7 @@ def test_own_tables__are_kept_and_can_be_attached(
     assert account.read_mappings(made) == {}
     variables = account.read_function(made.function)["Environment"]["Variables"]
     assert (variables["POWERTOOLS_LOG_LEVEL"], variables["OWN_TABLES"]) == ("DEBUG", "")
-    assert {to_stream(account, table) for table in tables} == set(former)
+    assert {read_stream(account, table) for table in tables} == set(former)
     for stream in former:
         account.attach("kept", stream)
     for table, key in OWN.items():
@@ -287,6 +287,6 @@ def test_own_tables__are_kept_and_can_be_attached(
     assert read_json(f"{account.stack.registry}/subjects/{name}-value/versions") == [1]
 
 
-def to_stream(account: Account, table: str) -> str:
+def read_stream(account: Account, table: str) -> str:
     """Return the ARN of a table's stream."""
     return account.stack.clients.dynamodb.describe_table(TableName=table)["Table"]["LatestStreamArn"]

@@ -24,7 +24,7 @@ READ = Action("s3:GetObject", "dead-letters/1.json cannot be read")
     [
         ("AccessDenied", 403, "", Misconfigured, "grant the function's role s3:GetObject on it"),
         ("403", 403, "", Misconfigured, "grant the function's role s3:GetObject on it"),
-        ("NoSuchBucket", 404, "", Misconfigured, "set DEAD_LETTER_BUCKET"),
+        ("NoSuchBucket", 404, "", Misconfigured, "set FAILURE_BUCKET"),
         ("NoSuchBucket", 503, "", Undelivered, "try again later"),
         ("SlowDown", 503, "", Undelivered, "try again later"),
         ("SomethingNew", 400, "", Undelivered, "try again later"),

@@ -12,7 +12,7 @@ from feature_events.backfills.checkpoints import Plan
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured, Undelivered
 from feature_events.events.codec import Codec
-from feature_events.events.details import EventDetails
+from feature_events.events.event import EventDetails
 from feature_events.events.message import Message
 from feature_events.events.schema import SHIPPED_SCHEMA, read_shipped_schema
 from tests.support.avro import read_avro

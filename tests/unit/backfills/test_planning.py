@@ -7,8 +7,8 @@ import pytest
 from feature_events.backfills.checkpoints import Plan
 from feature_events.backfills.planning import make_plan
 from feature_events.backfills.request import Request
-from feature_events.backfills.source_table import Description
 from feature_events.errors import Misconfigured
+from feature_events.tables.source_table import Description
 from tests.support.backfills import KEY_NAMES, STARTED, STARTED_MS, TABLE_ARN, MemoryCheckpoints
 from tests.support.layouts import to_layouts
 

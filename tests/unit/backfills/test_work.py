@@ -7,8 +7,7 @@ import pytest
 
 from feature_events import metrics
 from feature_events.backfills.checkpoints import Plan, Progress
-from feature_events.backfills.pace import Pace
-from feature_events.backfills.work import Worker
+from feature_events.backfills.work import Pace, Worker
 from feature_events.deadline import Deadline
 from feature_events.errors import Undelivered
 from tests.support.backfills import MemoryCheckpoints, MemoryTable, to_plan, to_scanned

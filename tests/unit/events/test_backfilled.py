@@ -6,13 +6,10 @@ import pytest
 
 from feature_events.errors import PoisonRecord
 from feature_events.events.backfilled import to_backfilled_details, to_backfilled_event, to_backfilled_headers
-from feature_events.events.details import EventDetails
-from feature_events.events.event import FeatureAvailabilityEvent, to_event
-from feature_events.events.headers import to_headers
-from feature_events.events.message import to_message
+from feature_events.events.event import EventDetails, FeatureAvailabilityEvent, to_event
+from feature_events.events.message import to_headers, to_message
 from feature_events.layouts.entity_features import EntityFeatures
-from feature_events.records.change import Change
-from feature_events.records.scanned_item import to_change
+from feature_events.records.change import Change, to_change
 from tests.support.backfills import KEY_NAMES, STARTED_MS, TABLE_ARN, to_scanned
 from tests.support.records import WRITTEN
 

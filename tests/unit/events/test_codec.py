@@ -10,8 +10,7 @@ import pytest
 
 from feature_events.errors import Misconfigured, PoisonRecord
 from feature_events.events.codec import Codec
-from feature_events.events.details import EventDetails
-from feature_events.events.event import FeatureAvailabilityEvent
+from feature_events.events.event import EventDetails, FeatureAvailabilityEvent
 from feature_events.events.schema import SHIPPED_SCHEMA, read_shipped_schema
 from tests.support.avro import read_avro
 

@@ -59,7 +59,7 @@ def test_put__keeps_a_record_once(bucket: str) -> None:
 
 def test_put__says_what_s3_answered(bucket: str) -> None:
     """A bucket that is not there is no reason to lose the record."""
-    with pytest.raises(Undelivered, match=r"cannot be written \(NoSuchBucket\): set DEAD_LETTER_BUCKET"):
+    with pytest.raises(Undelivered, match=r"cannot be written \(NoSuchBucket\): set FAILURE_BUCKET"):
         DeadLetters(bucket + "-not", "p/").put(to_unreadable_record(), POISON, TIME_LEFT)
 
 
@@ -86,7 +86,7 @@ def test_put__waits_for_no_resolver(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_put__needs_a_bucket_and_time() -> None:
     """Without one of them the record stays in the stream."""
-    with pytest.raises(Undelivered, match="DEAD_LETTER_BUCKET"):
+    with pytest.raises(Undelivered, match="FAILURE_BUCKET"):
         DeadLetters(None, "p/").put(to_unreadable_record(), POISON, TIME_LEFT)
     with pytest.raises(Undelivered, match="no time left"):
         DeadLetters("failures", "p/").put(to_unreadable_record(), POISON, Deadline(0))

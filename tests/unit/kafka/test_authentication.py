@@ -14,7 +14,7 @@ from feature_events.aws import secret
 from feature_events.deadline import Deadline
 from feature_events.errors import Undelivered
 from feature_events.kafka.authentication import Authentication
-from feature_events.settings import read_settings
+from feature_events.settings.settings import read_settings
 from feature_events.web import tokens as web_tokens
 from tests.support.certificates import CertificateAuthority
 from tests.support.iam import TokenProvider
@@ -149,7 +149,7 @@ def test_authentication__imports_nothing_of_oauth(auth: str) -> None:
     code = f"""
 import sys
 from feature_events.kafka.authentication import Authentication
-from feature_events.settings import read_settings
+from feature_events.settings.settings import read_settings
 Authentication(read_settings({environ}))
 print(sorted({{"requests", "feature_events.kafka.oauth"}} & set(sys.modules)))
 """

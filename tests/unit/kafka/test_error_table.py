@@ -12,7 +12,7 @@ from feature_events.kafka.client_errors import (
     to_authentication_refusal,
 )
 from feature_events.kafka.error_table import NEW_CODE, OUTAGE, RULES, Action, find_rule
-from feature_events.settings import read_settings
+from feature_events.settings.settings import read_settings
 
 CODES = {name: code for name in dir(KafkaError) if type(code := getattr(KafkaError, name)) is int}
 ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:s"

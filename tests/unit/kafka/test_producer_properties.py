@@ -3,7 +3,7 @@
 import json
 
 from feature_events.kafka.producer_properties import to_properties
-from feature_events.settings import read_settings
+from feature_events.settings.settings import read_settings
 
 LEAST = {"KAFKA_BROKER_URL": "b:9092", "SCHEMA_ID": "7"}
 

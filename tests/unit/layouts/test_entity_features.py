@@ -7,7 +7,7 @@ import pytest
 from feature_events.errors import Misconfigured, PoisonRecord
 from feature_events.layouts.entity_features import EntityFeatures, read_entity_features
 from feature_events.records.change import Change, Skipped, read_change
-from feature_events.settings import FeaturesMode
+from feature_events.settings.settings import FeaturesMode
 from tests.support.layouts import to_layouts
 from tests.support.records import WRITTEN, Json, to_item, to_record
 

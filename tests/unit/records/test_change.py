@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 
 from feature_events.errors import Misconfigured, PoisonRecord
-from feature_events.records.change import Change, Skipped, read_change
-from feature_events.records.stream import to_stream
+from feature_events.records.change import Change, Skipped, read_change, read_stream
 from tests.support.records import CREATED, STREAM_ARN, Json, to_item, to_record
 
 
@@ -35,7 +34,7 @@ def test_read_change__holds_what_the_record_says() -> None:
     body = record["dynamodb"]
     change = read_change(record)
     assert change == Change(
-        to_stream(STREAM_ARN),
+        read_stream(STREAM_ARN),
         body["SequenceNumber"],
         record["eventID"],
         body["Keys"],

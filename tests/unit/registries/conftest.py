@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from feature_events.settings import Settings, read_settings
+from feature_events.settings.settings import Settings, read_settings
 from tests.support.web_server import ScriptedServer
 
 

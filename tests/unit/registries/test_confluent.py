@@ -11,7 +11,7 @@ from feature_events.events.schema import SHIPPED_SCHEMA, Schema
 from feature_events.registries.confluent import ConfluentRegistry
 from feature_events.registries.registry import MAX_VERSIONS, Registered
 from feature_events.registries.schema import register_schema
-from feature_events.settings import Settings
+from feature_events.settings.settings import Settings
 from tests.support.web_server import ABSENT, Answer, ScriptedServer
 
 type Ask = Callable[[ConfluentRegistry], object]

@@ -7,7 +7,7 @@ import pytest
 from feature_events.registries.confluent import ConfluentRegistry
 from feature_events.registries.glue import GlueRegistry
 from feature_events.registries.registry import read_all
-from feature_events.settings import read_settings
+from feature_events.settings.settings import read_settings
 from tests.support.glue import to_glue_settings
 from tests.support.web_server import Answer, ScriptedServer
 

@@ -11,7 +11,7 @@ from feature_events.errors import Misconfigured, Undelivered
 from feature_events.events.schema import SHIPPED_SCHEMA, Schema, read_shipped_schema
 from feature_events.registries import schema
 from feature_events.registries.schema import find_schema
-from feature_events.settings import Settings, read_settings
+from feature_events.settings.settings import Settings, read_settings
 from tests.support.resolver import hanging_resolver
 from tests.support.web_server import ABSENT, Answer, Request, ScriptedServer
 

@@ -1,1 +1,0 @@
-"""The language in which a table's layout is written down."""

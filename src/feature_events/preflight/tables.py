@@ -1,0 +1,105 @@
+"""Checks which layout each table gets, so that a table without one is noticed before its first record.
+
+The check describes the table, not its stream: a VPC's gateway endpoint serves DynamoDB's tables, but not its streams.
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/privatelink-streams.html
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from feature_events.aws.clients import ask_within, make_tables_client
+from feature_events.aws.errors import Action, read_code
+from feature_events.errors import Misconfigured, Undelivered
+from feature_events.layouts.table_layouts import TableLayouts
+from feature_events.preflight.check import Check
+from feature_events.records.change import WITHOUT_NEW_IMAGES, new_images_error, old_images_error
+from feature_events.settings.settings import FeaturesMode, Settings
+from feature_events.settings.values import is_table_name
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import TableDescriptionTypeDef
+
+TABLE_LAYOUTS = "table layouts"
+"""Name of the check if no table is named. Otherwise there is one check per table."""
+
+_DESCRIBE_SECONDS = 5.0  # less than a check has, so that its own reason is reported
+
+
+def layout_checks(settings: Settings, tables: object = None) -> Sequence[Check]:
+    """Return one check per table: a layout fits the table, and its stream has the necessary images.
+
+    A table that cannot be reached is no failure, since publishing does not need to describe tables. The check then
+    reports the reason and what the layouts expect.
+
+    Args:
+        settings: the function's settings.
+        tables: the event's `tables`, which should be a list of table names. None means the tables in OWN_TABLES.
+
+    """
+    layouts = TableLayouts(settings.table_layouts)
+    names = settings.own_tables if tables is None else _read_names(tables)
+    if names is None:
+        return [Check(TABLE_LAYOUTS, _refuse_names)]
+    if not names:
+        hint = 'name tables in the event to check them, as in {"check": true, "tables": ["orders"]}'
+        return [Check(TABLE_LAYOUTS, lambda: f"no table checked: {hint}; {layouts.describe()}")]
+    return [Check(f"layout of {name}", partial(_find_layout, settings, layouts, name)) for name in names]
+
+
+def _read_names(tables: object) -> Sequence[str] | None:
+    """Return the names in the event's `tables`, or None if it is not a list of table names."""
+    if not isinstance(tables, list) or not tables:
+        return None
+    return tables if all(isinstance(name, str) and is_table_name(name) for name in tables) else None
+
+
+def _refuse_names() -> str:
+    raise Misconfigured('"tables" in the event must be a list of table names, such as ["orders"]')
+
+
+def _find_layout(settings: Settings, layouts: TableLayouts, name: str) -> str:
+    try:
+        table = _describe(name, is_own=name in settings.own_tables)
+    except Undelivered as error:
+        return f"{error}; {layouts.describe()}"
+    if table is None:
+        raise Misconfigured(f"the table {name} does not exist in this account and region: check its name")
+    keys = [key["AttributeName"] for key in table["KeySchema"]]
+    fitted = [each.layout for each in layouts.fit_table(name, keys)]
+    numbers = [f"layout {settings.table_layouts.index(each) + 1} ({each})" for each in fitted]
+    view = table.get("StreamSpecification", {}).get("StreamViewType")
+    if view is None:
+        raise Misconfigured(f"the table {name} has no stream: enable it with view type NEW_AND_OLD_IMAGES")
+    _check_view(view, settings.features_mode)
+    return f"gets {' and '.join(numbers)}; its keys are {' and '.join(keys)}, its stream's view type is {view}"
+
+
+def _describe(name: str, *, is_own: bool) -> "TableDescriptionTypeDef | None":
+    """Return DynamoDB's description of the table, or None if the table does not exist.
+
+    The function's role covers the own tables, and beside them those in TableArns.
+    """
+    action = Action("dynamodb:DescribeTable", f"the table {name} cannot be described")
+
+    def describe() -> "TableDescriptionTypeDef | None":
+        client = make_tables_client()
+        try:
+            return client.describe_table(TableName=name)["Table"]
+        except client.exceptions.ResourceNotFoundException:
+            return None
+        except client.exceptions.ClientError as error:
+            code = read_code(error)
+            if is_own or code != "AccessDeniedException":
+                raise
+            raise Misconfigured(f"{action.failure} ({code}): set TableArns to a list that covers the table") from None
+
+    return ask_within(_DESCRIBE_SECONDS, describe, action)
+
+
+def _check_view(view: str, mode: FeaturesMode) -> None:
+    """Raises the error that the first record would raise."""
+    if view in WITHOUT_NEW_IMAGES:
+        raise new_images_error(view)
+    if mode == "changed" and view != "NEW_AND_OLD_IMAGES":
+        raise old_images_error()

@@ -1,0 +1,1 @@
+"""Read the function's settings from its environment."""

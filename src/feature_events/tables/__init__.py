@@ -1,0 +1,1 @@
+"""Read DynamoDB tables and compare their items."""

@@ -1,0 +1,198 @@
+"""The preflight check of the tables: the layout that each gets, or what the layouts expect if that is unknown."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from feature_events.errors import FeatureEventsError
+from feature_events.preflight.tables import layout_checks
+from feature_events.settings.settings import read_settings
+from tests.support.web_server import Answer, run_scripted_server
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.literals import StreamViewTypeType
+    from mypy_boto3_dynamodb.type_defs import StreamSpecificationTypeDef
+
+ARN = "arn:aws:dynamodb:us-east-1:123456789012:table/app"
+IMAGES: Literal["NEW_AND_OLD_IMAGES"] = "NEW_AND_OLD_IMAGES"
+LAYOUTS = [
+    {"table": "users", "keys": {"{entity_type}": "{entity_id}", "category": "{resource_name}"}, "features": "data"},
+    {"table": "app", "keys": {"pk": "USER#{entity_id}", "sk": "{resource_name}"}, "entity_type": "user"}
+    | {"features": "data"},
+    {"table": "app", "keys": {"pk": "SHOP#{entity_id}", "sk": "{resource_name}"}, "entity_type": "shop"}
+    | {"features": "data"},
+]
+EXPECTED = (
+    "layout 1 is for tables users with the keys {entity_type} and category; layout 2 is for tables app with the keys"
+)
+
+
+@pytest.fixture(autouse=True)
+def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+
+
+@pytest.fixture
+def dynamodb() -> Iterator["DynamoDBClient"]:
+    """An account without tables."""
+    with mock_aws():
+        yield boto3.client("dynamodb")
+
+
+def make_table(
+    dynamodb: "DynamoDBClient", name: str, keys: tuple[str, ...], view: "StreamViewTypeType | None" = IMAGES
+) -> None:
+    """Create a table with these keys and a stream with this view type; without a stream if it is None."""
+    kinds: Mapping[int, Literal["HASH", "RANGE"]] = {0: "HASH", 1: "RANGE"}
+    stream: StreamSpecificationTypeDef = {"StreamEnabled": False}
+    dynamodb.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+        KeySchema=[{"AttributeName": key, "KeyType": kinds[number]} for number, key in enumerate(keys)],
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": view} if view else stream,
+    )
+
+
+def find(tables: object = None, **settings: str) -> dict[str, str]:
+    """Return what each check finds, by its name; an error's type and text if it fails."""
+    environ: dict[str, Any] = {"KAFKA_BROKER_URL": "b-1:9092", "SCHEMA_ID": "7", "TABLE_LAYOUTS": json.dumps(LAYOUTS)}
+    found = {}
+    for probe in layout_checks(read_settings({**environ, **settings}), tables):
+        try:
+            found[probe.name] = probe.find()
+        except FeatureEventsError as error:
+            found[probe.name] = f"{type(error).__name__}: {error}"
+    return found
+
+
+def test_probes__say_which_layouts_each_table_gets(dynamodb: "DynamoDBClient") -> None:
+    """Each named table is described: its layouts by their numbers, its keys, and the stream's view type."""
+    make_table(dynamodb, "users", ("user_id", "category"), "NEW_IMAGE")
+    make_table(dynamodb, "app", ("pk", "sk"))
+    assert find(["users", "app"]) == {
+        "layout of users": "gets layout 1 (tables users with the keys {entity_type} and category); "
+        "its keys are user_id and category, its stream's view type is NEW_IMAGE",
+        "layout of app": "gets layout 2 (tables app with the keys pk and sk) and "
+        "layout 3 (tables app with the keys pk and sk); "
+        "its keys are pk and sk, its stream's view type is NEW_AND_OLD_IMAGES",
+    }
+
+
+def test_probes__are_of_the_own_tables_unless_the_event_names_others(dynamodb: "DynamoDBClient") -> None:
+    """OWN_TABLES is the default, and named tables replace it."""
+    make_table(dynamodb, "users", ("user_id", "category"))
+    make_table(dynamodb, "app", ("pk", "sk"))
+    assert list(find(OWN_TABLES="users,app")) == ["layout of users", "layout of app"]
+    assert list(find(["app"], OWN_TABLES="users")) == ["layout of app"]
+
+
+@pytest.mark.parametrize(
+    "tables",
+    [
+        "app",
+        "",
+        1,
+        True,
+        [],
+        {},
+        {"app": "app"},
+        [1],
+        [None],
+        ["app", 1],
+        [["app"]],
+        ["us"],
+        ["a b"],
+        ["app,users"],
+        [ARN],
+    ],
+)
+def test_probes__refuse_anything_but_a_list_of_table_names(tables: object) -> None:
+    """A mistake in the event's tables is one failed check that shows the form, and the own tables do not hide it."""
+    assert find(tables, OWN_TABLES="users") == {
+        "table layouts": 'Misconfigured: "tables" in the event must be a list of table names, such as ["orders"]'
+    }
+
+
+def test_probes__say_what_the_first_record_would(dynamodb: "DynamoDBClient") -> None:
+    """A table that no layout fits is an error which names both sides."""
+    make_table(dynamodb, "app", ("id",))
+    (text,) = find(["app"]).values()
+    assert text.startswith("Misconfigured: no layout fits the table app with the key attributes id: add one")
+    assert EXPECTED in text
+
+
+@pytest.mark.parametrize(
+    ("view", "mode", "expected"),
+    [
+        ("KEYS_ONLY", "all", "has view type KEYS_ONLY, which carries no new images: set StreamViewType"),
+        ("OLD_IMAGE", "all", "has view type OLD_IMAGE, which carries no new images: set StreamViewType"),
+        ("NEW_IMAGE", "changed", "FEATURES_MODE is changed, which needs the old image"),
+        (None, "all", "the table app has no stream: enable it with view type NEW_AND_OLD_IMAGES"),
+        ("NEW_AND_OLD_IMAGES", "changed", "gets layout 2"),
+    ],
+)
+def test_probes__compare_the_stream_with_what_is_needed(
+    dynamodb: "DynamoDBClient", view: "StreamViewTypeType | None", mode: str, expected: str
+) -> None:
+    """New images are always needed, and old ones if only changed features are named."""
+    make_table(dynamodb, "app", ("pk", "sk"), view)
+    (text,) = find(["app"], FEATURES_MODE=mode).values()
+    assert expected in text
+    assert text.startswith("Misconfigured: ") is not expected.startswith("gets")
+
+
+def test_probes__find_a_table_that_does_not_exist(dynamodb: "DynamoDBClient") -> None:
+    """A misspelled or deleted table is an error."""
+    assert dynamodb.list_tables()["TableNames"] == []
+    assert find(["app"]) == {
+        "layout of app": "Misconfigured: the table app does not exist in this account and region: check its name"
+    }
+
+
+@pytest.mark.parametrize(
+    ("code", "own_tables", "remedy"),
+    [
+        ("AccessDeniedException", "", "set TableArns to a list that covers the table"),
+        ("AccessDeniedException", "users", "set TableArns to a list that covers the table"),
+        ("AccessDeniedException", "users,app", "grant the function's role dynamodb:DescribeTable on it, and the use "),
+        ("UnrecognizedClientException", "", "check that the function's role exists"),
+        ("ValidationException", "users", "check the table and its keys"),
+    ],
+)
+def test_probes__say_what_to_change_if_the_table_cannot_be_described(
+    monkeypatch: pytest.MonkeyPatch, code: str, own_tables: str, remedy: str
+) -> None:
+    """Without access to a table, TableArns does not cover it, unless it is one of the own tables."""
+    with run_scripted_server() as server:
+        server.script = [Answer.of(400, {"__type": f"com.amazon.coral.service#{code}", "Message": "no"})]
+        monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", server.url)
+        (text,) = find(["app"], OWN_TABLES=own_tables).values()
+    assert text.startswith(f"Misconfigured: the table app cannot be described ({code}): {remedy}")
+    assert text.count("TableArns") == remedy.count("TableArns")
+
+
+def test_probes__pass_without_a_network_path_to_dynamodb(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Publishing describes no table, so a VPC without an endpoint is no failure: the check reports what is expected."""
+    monkeypatch.setattr("feature_events.preflight.tables._DESCRIBE_SECONDS", 1.0)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:1")
+    (text,) = find(["app"]).values()
+    assert text.startswith(
+        "the table app cannot be described (no answer within 1 s): check the network path to dynamodb"
+    )
+    assert EXPECTED in text
+
+
+def test_probes__say_what_is_expected_if_no_table_is_known() -> None:
+    """Without own tables and names there is one check, which passes and says how to name tables."""
+    ((name, text),) = find().items()
+    assert name == "table layouts"
+    hint = 'name tables in the event to check them, as in {"check": true, "tables": ["orders"]}'
+    assert text.startswith(f"no table checked: {hint}; {EXPECTED}")

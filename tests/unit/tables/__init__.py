@@ -1,0 +1,1 @@
+"""Tables and the comparison of their items."""
