@@ -215,6 +215,6 @@ def test_alarms__do_not_point_at_each_other(name: str) -> None:
     """*Not read* and *not invoked* can both be on: only the latter points at others."""
     for alarm in read_resources(name, ALARM).values():
         if "not read" in alarm["AlarmName"]:
-            assert "follow that one" not in alarm["AlarmDescription"]
+            assert "follow that alarm" not in alarm["AlarmDescription"]
         if "not invoked" in alarm["AlarmName"]:
-            assert "If another alarm is on, follow that one." in alarm["AlarmDescription"]
+            assert "If another alarm is on, follow that alarm first." in alarm["AlarmDescription"]

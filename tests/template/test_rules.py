@@ -27,7 +27,7 @@ class Case(NamedTuple):
 
 
 AUTHENTICATION_NEEDS = "This KafkaAuth needs KafkaSecretArn."
-TOGETHER = "SubnetIds and SecurityGroupIds need each other."
+TOGETHER = "Set both SubnetIds and SecurityGroupIds, or neither."
 REGISTRY_NEEDED = "This Schema needs SchemaRegistry. Without a registry, pin the schema id with Schema=id:NUMBER."
 SUBNETS = {"SubnetIds": "subnet-0a1b2c3d,subnet-1a1b2c3d"}
 GROUPS = {"SecurityGroupIds": "sg-0a1b2c3d"}
@@ -42,7 +42,7 @@ CASES = [
         for method in ("plain", "scram", "scram-256", "oauth", "mtls")
     ),
     Case(
-        "KafkaAuth iam needs KafkaClusterArn, for the policy.",
+        "KafkaAuth iam needs KafkaClusterArn for the roles' policies.",
         PINNED | {"KafkaAuth": "iam"},
         PINNED | {"KafkaAuth": "iam", "KafkaClusterArn": CLUSTER},
     ),
