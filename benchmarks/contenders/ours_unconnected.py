@@ -5,8 +5,8 @@ No broker here can check a token of IAM, and none is asked to.
 
 from feature_events.kafka import producer
 
-producer._find = lambda *_: None  # noqa: SLF001  # what waits for a broker
-producer._wait_until_quick = lambda *_: None  # noqa: SLF001  # the same
+producer._find_topic = lambda *_: None  # noqa: SLF001  # what waits for a broker
+producer._warm_up = lambda *_: None  # noqa: SLF001  # the same
 
 from feature_events.handler import handler  # noqa: E402  # its import is the start
 

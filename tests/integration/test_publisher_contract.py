@@ -17,7 +17,7 @@ from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured
 from feature_events.events.message import Message
 from feature_events.kafka.delivery import Delivery
-from feature_events.kafka.producer_properties import DEFAULTS, to_properties
+from feature_events.kafka.producer import DEFAULTS, to_producer_properties
 from feature_events.kafka.publisher import Publisher
 from feature_events.pipeline import MessagePublisher
 from feature_events.preflight.run import run_checks
@@ -205,7 +205,7 @@ def test_publish__makes_no_topic(tmp_path: Path) -> None:
     """A mistyped topic stays an error where brokers make what is asked for, and the preflight check makes none."""
     with Kafka(tmp_path, settings={"auto.create.topics.enable": "true"}) as kafka:
         environ = {"KAFKA_BROKER_URL": kafka.bootstrap, "SCHEMA_ID": "7", "TOPIC_NAME": "mistyped"}
-        publisher = Publisher("mistyped", to_properties(read_settings(environ)))
+        publisher = Publisher("mistyped", to_producer_properties(read_settings(environ)))
         for _ in range(2):
             with pytest.raises(Misconfigured, match="create the topic, or set TopicName"):
                 publisher.publish(to_messages(3), Deadline(LONG), Refusals())

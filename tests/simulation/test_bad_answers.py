@@ -14,12 +14,12 @@ from feature_events.aws.secret import OAuthClient
 from feature_events.errors import FeatureEventsError
 from feature_events.events.schema import Schema
 from feature_events.registries import confluent_client, glue
-from feature_events.registries.confluent_client import NAMES, Access
+from feature_events.registries.confluent_client import REGISTRY_SETTINGS, Access
 from feature_events.registries.registry import Registered
-from feature_events.registries.schema import find_schema, register_schema
+from feature_events.registries.schema import find_schema, make_registry
 from feature_events.settings.settings import Settings, read_settings
 from feature_events.web.session import Session
-from feature_events.web.tokens import Tokens
+from feature_events.web.tokens import TokenClient
 from tests.simulation.bad_answers import BadServer
 from tests.simulation.scale import SEED, report, scaled
 
@@ -82,7 +82,7 @@ def to_settings(random: Random, registry: str) -> Settings:
 def find_or_register(random: Random, registry: str) -> Schema | Registered:
     """What the start finds, or the deployment registers."""
     settings = to_settings(random, registry)
-    found = register_schema(settings) if random.random() < 0.3 else find_schema(settings, LONG)
+    found = make_registry(settings).ensure_registered() if random.random() < 0.3 else find_schema(settings, LONG)
     kind = UUID if registry == "glue" else int
     assert type(found.id) is kind
     assert registry == "glue" or 0 < int(found.id) < 2**31
@@ -107,21 +107,21 @@ def test_find_schema__survives_whatever_glue_answers(monkeypatch: pytest.MonkeyP
     client = boto3.client("glue", "eu-west-1", config=config)
     client.meta.events.register("before-send.glue", server.send_to_glue)  # type: ignore[arg-type]  # it may answer
     monkeypatch.setattr(glue, "make_glue_client", lambda _: client)
-    monkeypatch.setattr(glue, "CHECK_SECONDS", 0.0)
+    monkeypatch.setattr(glue, "VALIDATION_SECONDS", 0.0)
     monkeypatch.setattr(glue, "PAUSE_SECONDS", 0.0)
     run("AWS Glue", server, lambda: find_or_register(random, "glue"))
 
 
-def test_to_headers__survive_whatever_a_token_endpoint_answers(server: BadServer) -> None:
+def test_make_headers__survive_whatever_a_token_endpoint_answers(server: BadServer) -> None:
     """There is a header that can be sent, or an error that shows neither secret nor token."""
     session, now = Session(), iter(range(10**9))
     session.mount("https://", server)
     client = OAuthClient("me", "hidden", "https://idp.example.com/token")
-    tokens = Tokens(client, session, NAMES, lambda: 60.0 * next(now))
+    tokens = TokenClient(client, session, REGISTRY_SETTINGS, lambda: 60.0 * next(now))
 
     def ask() -> dict[str, str]:
         tokens.forget()
-        headers = [tokens.to_headers() for _ in range(2)]
+        headers = [tokens.make_headers() for _ in range(2)]
         assert all(re.fullmatch(r"Bearer [!-~]+", each["Authorization"]) for each in headers)
         assert requests.Request("GET", "https://registry", headers=headers[1]).prepare()
         return headers[1]

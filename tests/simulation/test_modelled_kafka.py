@@ -9,7 +9,7 @@ from feature_events.deadline import Deadline
 from feature_events.events.message import Message
 from feature_events.kafka import producer as producer_module
 from feature_events.kafka.delivery import Delivery
-from feature_events.kafka.producer_properties import DEFAULTS
+from feature_events.kafka.producer import DEFAULTS
 from feature_events.kafka.publisher import Publisher
 from feature_events.pipeline import MessagePublisher
 from tests.integration import test_publisher_contract as contract

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from feature_events.aws.clients import ask_within, make_tables_client
+from feature_events.aws.clients import call_within, make_tables_client
 from feature_events.aws.errors import Action, read_code
 from feature_events.errors import Misconfigured, Undelivered
 from feature_events.layouts.table_layouts import TableLayouts
@@ -94,7 +94,7 @@ def _describe(name: str, *, is_own: bool) -> "TableDescriptionTypeDef | None":
                 raise
             raise Misconfigured(f"{action.failure} ({code}): set TableArns to a list that covers the table") from None
 
-    return ask_within(_DESCRIBE_SECONDS, describe, action)
+    return call_within(_DESCRIBE_SECONDS, describe, action)
 
 
 def _check_view(view: str, mode: FeaturesMode) -> None:

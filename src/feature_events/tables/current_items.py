@@ -10,7 +10,7 @@ from typing import Any
 
 from botocore.exceptions import ParamValidationError
 
-from feature_events.aws.clients import ask_or_none, make_tables_client
+from feature_events.aws.clients import call_or_none, make_tables_client
 from feature_events.aws.errors import Action
 from feature_events.records.change import Change, Item
 
@@ -34,7 +34,7 @@ class CurrentItems:
         """
         table = change.stream.table_arn
         action = Action("dynamodb:GetItem", f"the table {table} cannot be read")
-        return ask_or_none(partial(self._get, table, change.keys), action, _ABSENT)
+        return call_or_none(partial(self._get, table, change.keys), action, _ABSENT)
 
     def _get(self, table: str, keys: Item) -> Item | None:
         try:

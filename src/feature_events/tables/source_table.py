@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
-from feature_events.aws.clients import ask_or_none, make_tables_client
+from feature_events.aws.clients import call_or_none, make_tables_client
 from feature_events.aws.errors import Action
 from feature_events.errors import Misconfigured, Undelivered
 from feature_events.records.change import Item
@@ -56,7 +56,7 @@ def describe_table(table: str) -> Description:
 
     """
     describe = partial(make_tables_client().describe_table, TableName=table)
-    answer = ask_or_none(describe, Action("dynamodb:DescribeTable", f"the table {table} cannot be described"), _ABSENT)
+    answer = call_or_none(describe, Action("dynamodb:DescribeTable", f"the table {table} cannot be described"), _ABSENT)
     if answer is None:
         raise Misconfigured(f"there is no table {table} in this account and region: correct the request's table")
     found = answer["Table"]
@@ -110,7 +110,7 @@ class ScannedTable:
 
 def _ask[T](request: Callable[[], T], action: Action) -> T:
     """What the table answers, which was there when the run began."""
-    answer = ask_or_none(request, action, _ABSENT)
+    answer = call_or_none(request, action, _ABSENT)
     if answer is None:
         raise Misconfigured(f"{action.failure}: it was deleted meanwhile; begin a run for a table that exists")
     return answer

@@ -15,7 +15,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported, i
 )
 
 from feature_events.kafka.authentication import Authentication
-from feature_events.kafka.producer_properties import to_properties
+from feature_events.kafka.producer import to_producer_properties
 from feature_events.kafka.publisher import Publisher
 from feature_events.logs import logger
 from feature_events.settings.settings import KafkaAuth, read_settings
@@ -179,7 +179,7 @@ class Bench(NamedTuple):
     def to_publisher(self, **environ: str) -> Publisher:
         """The real publisher, as the function wires it."""
         settings = read_settings({**self.environ, **environ})
-        return Publisher(settings.topic, to_properties(settings), Authentication(settings))
+        return Publisher(settings.topic, to_producer_properties(settings), Authentication(settings))
 
 
 type MakeBench = Callable[[KafkaAuth], Bench]

@@ -11,9 +11,9 @@ from confluent_kafka import Producer
 
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured
-from feature_events.kafka import iam
+from feature_events.kafka import tokens
 from feature_events.kafka.authentication import Authentication
-from feature_events.kafka.producer_properties import to_properties
+from feature_events.kafka.producer import to_producer_properties
 from feature_events.kafka.publisher import Publisher
 from feature_events.settings.settings import KafkaAuth, read_settings
 from tests.integration.authentication.conftest import Bench, Cluster, MakeBench
@@ -206,7 +206,7 @@ def test_publish__authenticates_again_after_a_freeze(bench: MakeBench, provider:
     """An environment that wakes up with a token that has ended signs another before it sends."""
     settings = read_settings(bench("iam").environ)
     clock = FakeClock(time.time())
-    publisher = Publisher(settings.topic, to_properties(settings), Authentication(settings, clock))
+    publisher = Publisher(settings.topic, to_producer_properties(settings), Authentication(settings, clock))
     assert publish(publisher) == DELIVERED
     clock.seconds += 800
     assert publish(publisher) == DELIVERED
@@ -221,7 +221,7 @@ def test_tokens__renew_a_token_before_it_ends(
     bench: MakeBench, provider: TokenProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between batches the client asks for the next token by itself, and a provider that fails then costs nothing."""
-    monkeypatch.setattr(iam, "TOKEN_MARGIN_SECONDS", 0.0)
+    monkeypatch.setattr(tokens, "IAM_MARGIN_SECONDS", 0.0)
     provider.life = 5.0
     publisher = bench("iam").to_publisher()
     assert publish(publisher) == DELIVERED
@@ -246,7 +246,7 @@ def test_publish__reports_a_token_that_cannot_be_signed(
     fault: dict[str, object],
 ) -> None:
     """Without a token nothing is sent and the batch goes back; when there is one, the same environment goes on."""
-    monkeypatch.setattr(iam, "SIGNING_SECONDS", 0.2)
+    monkeypatch.setattr(tokens, "IAM_SECONDS", 0.2)
     publisher = bench("iam").to_publisher()
     right = {name: getattr(provider, name) for name in fault}
     vars(provider).update(fault)
@@ -272,7 +272,7 @@ def test_tokens__do_not_make_a_client_sleep(bench: MakeBench) -> None:
     authentication = Authentication(read_settings(bench("iam").environ))
     taken = []
     for _ in range(3):
-        properties = {"bootstrap.servers": "127.0.0.1:1", "log_level": 0, **authentication.to_properties(TIME_LEFT)}
+        properties = {"bootstrap.servers": "127.0.0.1:1", "log_level": 0, **authentication.read_properties(TIME_LEFT)}
         started = time.monotonic()
         Producer(properties)
         taken.append(time.monotonic() - started)

@@ -10,7 +10,7 @@ import pytest
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured
 from feature_events.kafka.authentication import Authentication
-from feature_events.kafka.producer_properties import to_properties
+from feature_events.kafka.producer import to_producer_properties
 from feature_events.kafka.publisher import Publisher
 from feature_events.settings.settings import read_settings
 from feature_events.web import exchange
@@ -69,7 +69,7 @@ def test_publish__says_what_the_token_endpoint_refuses(
     right = oauth.secrets.read(oauth.secret)
     change(oauth, **parts)
     publisher = oauth.to_publisher()
-    with pytest.raises(Misconfigured, match=rf"the token endpoint at {idp.url} gives no token \({text}") as raised:
+    with pytest.raises(Misconfigured, match=rf"the token endpoint at {idp.url} returned no token \({text}") as raised:
         publish(publisher)
     change(oauth, **right)
     assert publish(publisher) == DELIVERED
@@ -140,7 +140,7 @@ def test_publish__survives_a_rotated_client_secret(
 ) -> None:
     """The next token is fetched with the secret of that moment; while it is behind, each retry is one clear error."""
     settings, clock = read_settings(oauth.environ), FakeClock(time.time())
-    publisher = Publisher(settings.topic, to_properties(settings), Authentication(settings, clock))
+    publisher = Publisher(settings.topic, to_producer_properties(settings), Authentication(settings, clock))
     assert publish(publisher) == DELIVERED
     idp.client = (idp.client[0], "rotated-secret")
     assert publish(publisher, 10) == DELIVERED
@@ -159,8 +159,8 @@ def test_publish__survives_a_rotated_client_secret(
 @pytest.mark.parametrize(
     ("answer", "text"),
     [
-        (Answer(503, b""), "answers HTTP 503: check the identity provider"),
-        (Answer(200, b"{}", delay=1.0), "was not reached (ReadTimeout): check token_url"),
+        (Answer(503, b""), "returned HTTP 503: check the identity provider"),
+        (Answer(200, b"{}", delay=1.0), "could not be reached (ReadTimeout): check token_url"),
     ],
 )
 def test_publish__waits_out_an_outage_of_the_token_endpoint(

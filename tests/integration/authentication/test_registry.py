@@ -8,7 +8,7 @@ import pytest
 from feature_events.errors import Misconfigured
 from feature_events.events.schema import SHIPPED_SCHEMA, Schema
 from feature_events.registries.confluent import ConfluentRegistry
-from feature_events.registries.schema import find_schema, register_schema
+from feature_events.registries.schema import find_schema, make_registry
 from feature_events.settings.settings import read_settings
 from local.servers.registry import Registry
 from tests.integration.authentication.conftest import LOGIN
@@ -94,34 +94,34 @@ def test_find_schema__says_that_the_secret_is_no_certificate(bench: Bench) -> No
         find_schema(bench.settings, LONG)
 
 
-def test_register_schema__gives_the_same_id_again(bench: Bench) -> None:
+def test_ensure_registered__gives_the_same_id_again(bench: Bench) -> None:
     """Deploying the same schema twice registers one version."""
-    first = register_schema(bench.settings)
-    assert register_schema(bench.settings) == first
+    first = make_registry(bench.settings).ensure_registered()
+    assert make_registry(bench.settings).ensure_registered() == first
     assert bench.versions() == [1]
 
 
-def test_register_schema__adds_a_version_to_a_compatible_one(bench: Bench) -> None:
+def test_ensure_registered__adds_a_version_to_a_compatible_one(bench: Bench) -> None:
     """A schema that the former one's readers can read is the next version, with another id."""
     older = bench.register(OPTIONAL)
-    registered = register_schema(bench.settings)
+    registered = make_registry(bench.settings).ensure_registered()
     assert registered.version == 2
     assert registered.id != older
     assert find_schema(bench.settings, LONG).id == registered.id
 
 
-def test_register_schema__finds_a_former_version(bench: Bench) -> None:
+def test_ensure_registered__finds_a_former_version(bench: Bench) -> None:
     """A deployment that is rolled back finds its schema, although there is a later one."""
-    first = register_schema(bench.settings)
+    first = make_registry(bench.settings).ensure_registered()
     bench.register(OPTIONAL)
-    assert register_schema(bench.settings) == first
+    assert make_registry(bench.settings).ensure_registered() == first
 
 
-def test_register_schema__says_which_field_breaks_a_reader(bench: Bench) -> None:
+def test_ensure_registered__says_which_field_breaks_a_reader(bench: Bench) -> None:
     """An incompatible schema is not registered; a registry that gives no reason before it is asked to is not asked."""
     bench.register(INCOMPATIBLE)
     with pytest.raises(Misconfigured, match="events of version 1 cannot be read: event_id is written as long"):
-        register_schema(bench.settings)
+        make_registry(bench.settings).ensure_registered()
     assert bench.versions() == [1]
 
 
@@ -129,7 +129,7 @@ def test_register__repeats_why_the_registry_refuses(bench: Bench) -> None:
     """Where only the registry has an objection, its own reason is told."""
     bench.register(INCOMPATIBLE)
     with pytest.raises(
-        Misconfigured, match=r"refuses feature_trigger.avsc .*; it says: .*STRING not compatible .* LONG"
+        Misconfigured, match=r"rejected feature_trigger.avsc .*; reason: .*STRING not compatible .* LONG"
     ):
         ConfluentRegistry(bench.settings).register()
     assert bench.versions() == [1]
@@ -140,7 +140,7 @@ def test_registration__hands_the_id_to_the_stack(
 ) -> None:
     """Create registers and answers with id and version; an update with the same schema answers the same."""
     created = deploy(cloudformation, bench.environ, monkeypatch)
-    registered = register_schema(bench.settings)
+    registered = make_registry(bench.settings).ensure_registered()
     assert created == {
         "Status": "SUCCESS",
         "Reason": "The schema is registered.",

@@ -8,7 +8,7 @@ import pytest
 from feature_events.errors import Misconfigured
 from feature_events.events.schema import SHIPPED_SCHEMA
 from feature_events.registries.registry import Registered
-from feature_events.registries.schema import find_schema, register_schema
+from feature_events.registries.schema import find_schema, make_registry
 from feature_events.settings.settings import Settings, read_settings
 from local.servers.registry import Registry
 from tests.support.web_client import read_json
@@ -55,7 +55,7 @@ def test_find_schema__says_that_the_address_is_wrong(registry: Registry, path: s
         with pytest.raises(Misconfigured, match=text):
             find_schema(to_settings(registry, path, topic, **environ), LONG)
     with pytest.raises(Misconfigured, match=text):
-        register_schema(to_settings(registry, path, topic))
+        make_registry(to_settings(registry, path, topic)).ensure_registered()
     assert read_json(f"{registry.url}/subjects") == before
 
 
@@ -66,7 +66,7 @@ def test_find_schema__knows_what_is_absent_at_the_right_address(registry: Regist
         find_schema(to_settings(registry, RIGHT, topic), LONG)
     with pytest.raises(Misconfigured, match="no version latest of subject"):
         find_schema(to_settings(registry, RIGHT, topic, SCHEMA_VERSION="latest"), LONG)
-    registered = register_schema(to_settings(registry, RIGHT, topic))
+    registered = make_registry(to_settings(registry, RIGHT, topic)).ensure_registered()
     assert registered.version == 1
     with pytest.raises(Misconfigured, match="no version 7 of subject"):
         find_schema(to_settings(registry, RIGHT, topic, SCHEMA_VERSION="7"), LONG)

@@ -11,7 +11,7 @@ from confluent_kafka.schema_registry import SchemaRegistryClient
 
 from feature_events.errors import Misconfigured
 from feature_events.events.schema import SHIPPED_SCHEMA, Schema
-from feature_events.registries.schema import find_schema, register_schema
+from feature_events.registries.schema import find_schema, make_registry
 from feature_events.settings.settings import read_settings
 from local.servers.registry import Registry
 from tests.integration.authentication.registry_bench import Bench, deploy
@@ -27,7 +27,7 @@ from tests.support.web_server import ScriptedServer
 LONG = 20.0
 SECRET = "SCHEMA_REGISTRY_SECRET_ARN"  # noqa: S105  # a setting's name
 CLIENTS = CertificateAuthority("Clients")
-REFUSED = r"refuses the TLS connection \(ALERT_\w+\): .* wants a client certificate; .*SCHEMA_REGISTRY_SECRET_ARN"
+REFUSED = r"rejected the TLS connection \(ALERT_\w+\): .* requires a client certificate; .*SCHEMA_REGISTRY_SECRET_ARN"
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_find_schema__authenticates_through_a_proxy(bench: Bench, monkeypatch: p
 )
 def test_find_schema__takes_each_form_of_a_certificate(bench: Bench, secret: dict[str, str]) -> None:
     """A key may be encrypted, and a certificate be followed by those between it and the CA."""
-    registered = register_schema(bench.settings)
+    registered = make_registry(bench.settings).ensure_registered()
     bench.secrets.change(bench.environ[SECRET], secret)
     assert find_schema(bench.settings, LONG).id == registered.id
 
@@ -98,7 +98,7 @@ def test_find_schema__takes_each_form_of_a_certificate(bench: Bench, secret: dic
 def test_find_schema__leaves_no_key_on_disk(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What ssl reads the key from is gone when the registry is asked."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    register_schema(bench.settings)
+    make_registry(bench.settings).ensure_registered()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -129,13 +129,13 @@ def test_registration__reports_a_refused_certificate(
     bench.proxy.client_ca = CertificateAuthority("Other").certificate
     answer = deploy(cloudformation, bench.environ, monkeypatch)
     assert answer["Status"] == "FAILED"
-    assert "refuses the TLS connection" in str(answer["Reason"])
+    assert "rejected the TLS connection" in str(answer["Reason"])
     assert "-----BEGIN" not in str(answer)
 
 
 def test_function__survives_a_rotated_certificate(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """While the secret is behind the registry each invocation fails; with it changed the next succeeds."""
-    register_schema(bench.settings)
+    make_registry(bench.settings).ensure_registered()
     second = CertificateAuthority("Second")
     bench.proxy.client_ca = second.certificate
     kafka = {"KAFKA_BROKER_URL": "b:9092", "KAFKA_PROPERTIES": '{"test.mock.num.brokers": 1}'}
@@ -175,7 +175,7 @@ def test_secret__has_what_confluents_own_client_takes(
     bench: Bench, registry_authority: CertificateAuthority, tmp_path: Path
 ) -> None:
     """The same PEM texts, as the files that it wants, let Confluent's Python client read the same schema."""
-    registered = register_schema(bench.settings)
+    registered = make_registry(bench.settings).ensure_registered()
     secret = bench.secrets.read(bench.environ[SECRET])
     files = {
         "ssl.ca.location": registry_authority.certificate,

@@ -9,7 +9,7 @@ from confluent_kafka.schema_registry import SchemaRegistryClient
 
 from feature_events.errors import Misconfigured, Undelivered
 from feature_events.events.schema import SHIPPED_SCHEMA, Schema
-from feature_events.registries.schema import find_schema, register_schema
+from feature_events.registries.schema import find_schema, make_registry
 from feature_events.web import exchange
 from tests.integration.authentication.registry_bench import Bench, deploy
 from tests.support.certificates import CertificateAuthority
@@ -71,14 +71,14 @@ def test_registration__authenticates_by_token(
 def test_find_schema__shows_no_token_that_has_ended(bench: Bench, endpoint: TokenEndpoint) -> None:
     """Where a token ends at once, each request has one of its own."""
     endpoint.told_life = 0
-    register_schema(bench.settings)
+    make_registry(bench.settings).ensure_registered()
     assert endpoint.asked == bench.proxy.asked == 5
     assert len({each["Authorization"] for each in bench.proxy.requests}) == 5
 
 
 def test_find_schema__takes_one_new_token_where_one_ended_early(bench: Bench, endpoint: TokenEndpoint) -> None:
     """A token that the registry calls expired, against what the endpoint had said, is replaced once."""
-    registered = register_schema(bench.settings)
+    registered = make_registry(bench.settings).ensure_registered()
     endpoint.lives, endpoint.asked, bench.proxy.requests[:] = [-60.0], 0, []
     assert find_schema(bench.settings, LONG).id == registered.id
     assert (endpoint.asked, bench.proxy.asked) == (2, 2)
@@ -96,13 +96,13 @@ def test_function__survives_a_rotated_client_secret(
     bench: Bench, endpoint: TokenEndpoint, client: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While the secret is behind the identity provider each invocation fails; with it changed the next succeeds."""
-    register_schema(bench.settings)
+    make_registry(bench.settings).ensure_registered()
     endpoint.client = ("client", "secønd/secret+")
     kafka = {"KAFKA_BROKER_URL": "b:9092", "KAFKA_PROPERTIES": '{"test.mock.num.brokers": 1}'}
     for name, value in (bench.environ | kafka).items():
         monkeypatch.setenv(name, value)
     function = start_environment()
-    with pytest.raises(Misconfigured, match=r"token endpoint at .* gives no token \(HTTP 401, invalid_client\)"):
+    with pytest.raises(Misconfigured, match=r"token endpoint at .* returned no token \(HTTP 401, invalid_client\)"):
         function.handler({"Records": [to_record()]}, FakeContext())
     bench.secrets.change(bench.environ[SECRET], {**client, "client_secret": endpoint.client[1]})
     assert function.handler({"Records": [to_record()]}, FakeContext()) == {"batchItemFailures": []}
@@ -114,8 +114,8 @@ def test_function__survives_a_rotated_client_secret(
         ({"client_id": "other"}, r"HTTP 401, invalid_client\): check client_id, client_secret and scope"),
         ({"client_secret": "hidden"}, r"HTTP 401, invalid_client\): check client_id, client_secret and scope"),
         ({"scope": "hidden"}, r"HTTP 400, invalid_scope\): check client_id, client_secret and scope"),
-        ({"logical_cluster": "lsrc-hidden"}, r"refuses access to .* \(HTTP 401\): grant it and check the secret"),
-        ({"identity_pool": ""}, r"refuses access to .* \(HTTP 401\): grant it and check the secret"),
+        ({"logical_cluster": "lsrc-hidden"}, r"denied access to .* \(HTTP 401\): grant it, and check the secret"),
+        ({"identity_pool": ""}, r"denied access to .* \(HTTP 401\): grant it, and check the secret"),
     ],
 )
 def test_find_schema__says_what_is_refused(
@@ -141,15 +141,15 @@ def test_registration__reports_a_refused_client(
     bench.secrets.change(bench.environ[SECRET], client | {"client_secret": "hidden"})
     answer = deploy(cloudformation, bench.environ, monkeypatch)
     assert answer["Status"] == "FAILED"
-    assert "gives no token (HTTP 401, invalid_client)" in str(answer["Reason"])
+    assert "returned no token (HTTP 401, invalid_client)" in str(answer["Reason"])
     assert "hidden" not in str(answer)
 
 
 @pytest.mark.parametrize(
     ("answer", "text"),
     [
-        (Answer(200, b"{}", delay=1.0), r"was not reached \(ReadTimeout\): check token_url"),
-        (Answer(503, b""), r"answers HTTP 503: check the identity provider; Lambda retries"),
+        (Answer(200, b"{}", delay=1.0), r"could not be reached \(ReadTimeout\): check token_url"),
+        (Answer(503, b""), r"returned HTTP 503: check the identity provider; Lambda retries"),
     ],
 )
 def test_find_schema__waits_for_no_token_endpoint(
@@ -181,7 +181,7 @@ def test_secret__has_what_confluents_own_client_takes(
     tmp_path: Path,
 ) -> None:
     """The same values, under its names for them, let Confluent's Python client read the same schema."""
-    registered = register_schema(bench.settings)
+    registered = make_registry(bench.settings).ensure_registered()
     ca = tmp_path / "ca.pem"
     ca.write_text(registry_authority.certificate)
     monkeypatch.setenv("SSL_CERT_FILE", str(ca))  # it takes no other for the token endpoint

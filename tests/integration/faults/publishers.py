@@ -1,6 +1,6 @@
 """The real publisher to a mock cluster, and how long its tests wait."""
 
-from feature_events.kafka.producer_properties import DEFAULTS
+from feature_events.kafka.producer import DEFAULTS
 from feature_events.kafka.publisher import Publisher
 from tests.support.mock_kafka import MockKafka
 

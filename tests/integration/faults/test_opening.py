@@ -10,7 +10,7 @@ from confluent_kafka import KafkaError, KafkaException
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured, Undelivered
 from feature_events.kafka.delivery import Delivery
-from feature_events.kafka.producer_properties import DEFAULTS
+from feature_events.kafka.producer import DEFAULTS
 from feature_events.kafka.publisher import Publisher
 from tests.integration.faults.publishers import LONG, SHORT, to_publisher
 from tests.support.messages import Refusals, to_message
@@ -35,15 +35,15 @@ def test_open__says_what_is_wrong_with_the_topic(kafka: MockKafka, code: int, re
 def test_open__says_that_no_broker_answers(kafka: MockKafka) -> None:
     """Brokers out of reach may come back: undelivered, with where to look."""
     kafka.stop()
-    with pytest.raises(Undelivered, match=r"no broker answered .* check KafkaBrokerUrl"):
+    with pytest.raises(Undelivered, match=r"no broker responded .* check KafkaBrokerUrl"):
         to_publisher(kafka).open(Deadline(SHORT))
 
 
 def test_open__waits_for_no_question_that_hangs(kafka: MockKafka, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the client does not come back from a question at its time, the deadline holds all the same."""
     ended = threading.Event()
-    monkeypatch.setattr("feature_events.kafka.producer._ask", lambda *_: ended.wait(LONG))
-    with pytest.raises(Undelivered, match="no broker answered"):
+    monkeypatch.setattr("feature_events.kafka.producer._read_metadata", lambda *_: ended.wait(LONG))
+    with pytest.raises(Undelivered, match="no broker responded"):
         to_publisher(kafka).open(Deadline(0.2))
     ended.set()
 
@@ -87,7 +87,7 @@ def test_open__says_why_the_client_has_ended(monkeypatch: pytest.MonkeyPatch) ->
 def test_open__names_a_property_that_librdkafka_refuses(kafka: MockKafka, properties: dict[str, str]) -> None:
     """A wrong property is a misconfiguration by its name; its value, which may be a secret, is not repeated."""
     publisher = Publisher(kafka.topic, {**DEFAULTS, "bootstrap.servers": kafka.bootstrap, **properties})
-    with pytest.raises(Misconfigured, match=f"librdkafka refuses {next(iter(properties))}") as raised:
+    with pytest.raises(Misconfigured, match=f"librdkafka rejects {next(iter(properties))}") as raised:
         publisher.open(Deadline(LONG))
     assert "secret" not in str(raised.value)
 

@@ -15,7 +15,7 @@ from feature_events.errors import Misconfigured
 from feature_events.kafka.authentication import Authentication
 from feature_events.kafka.client_errors import ClientErrors
 from feature_events.kafka.delivery import Delivery
-from feature_events.kafka.producer_properties import DEFAULTS
+from feature_events.kafka.producer import DEFAULTS
 from feature_events.kafka.publisher import Publisher
 from feature_events.settings.settings import read_settings
 from tests.integration.faults.publishers import LONG, SHORT, to_publisher
@@ -174,7 +174,7 @@ class NoSecrets(Authentication):
         super().__init__(read_settings({"KAFKA_BROKER_URL": "b:1", "SCHEMA_ID": "7", "KAFKA_AUTH": "tls"}))
 
     @override
-    def to_properties(self, deadline: Deadline) -> dict[str, Any]:
+    def read_properties(self, deadline: Deadline) -> dict[str, Any]:
         """No properties, since the mock cluster speaks no TLS."""
         return {}
 

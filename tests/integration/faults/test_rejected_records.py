@@ -14,7 +14,7 @@ from uuid import uuid4
 import pytest
 
 from feature_events.deadline import Deadline
-from feature_events.kafka.producer_properties import DEFAULTS
+from feature_events.kafka.producer import DEFAULTS
 from feature_events.kafka.publisher import Publisher
 from local.servers.stack import Stack
 from local.servers.topic import create_topic

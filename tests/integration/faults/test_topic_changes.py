@@ -11,7 +11,7 @@ from confluent_kafka.cimpl import NewPartitions
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured
 from feature_events.kafka.delivery import Delivery
-from feature_events.kafka.producer_properties import to_properties
+from feature_events.kafka.producer import to_producer_properties
 from feature_events.kafka.publisher import Publisher
 from feature_events.settings.settings import read_settings
 from local.servers.stack import Stack
@@ -36,7 +36,7 @@ class Topic:
         """A publisher, as the settings make it, that has delivered."""
         environ = {"KAFKA_BROKER_URL": self.bootstrap, "SCHEMA_ID": "7", "TOPIC_NAME": self.name}
         publisher = Publisher(
-            self.name, to_properties(read_settings({**environ, "KAFKA_PROPERTIES": kafka_properties}))
+            self.name, to_producer_properties(read_settings({**environ, "KAFKA_PROPERTIES": kafka_properties}))
         )
         assert set(publisher.publish(to_messages(10), Deadline(LONG), Refusals())) == DELIVERED
         return publisher
