@@ -22,7 +22,7 @@ class Kafka(Protocol):
     """What the world needs of a cluster: the model, or a real producer on sockets."""
 
     acknowledged: list[Written]
-    handed: list[Written]
+    produced: list[Written]
     reachable: bool
 
     @property
@@ -36,7 +36,7 @@ class Kafka(Protocol):
         ...
 
     @property
-    def held(self) -> Sequence[object]:
+    def pending(self) -> Sequence[object]:
         """What living producers hold and would send some time."""
         ...
 

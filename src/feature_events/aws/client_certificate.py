@@ -54,7 +54,7 @@ def load_client_certificate(context: ssl.SSLContext, client: ClientCertificate, 
 
 def _load(context: ssl.SSLContext, certificate: str, client: ClientCertificate) -> None:
     with _write_file(certificate) as certificate_file, _write_file(client.private_key) as key_file:
-        # Without a password OpenSSL would ask for one on the terminal
+        # Without a password, OpenSSL would prompt on the terminal
         context.load_cert_chain(certificate_file, key_file, client.password or "")
 
 

@@ -20,7 +20,7 @@ _BUCKET = (
     "check the settings of the failure bucket: it must be a general purpose bucket that accepts plain PutObject calls"
 )
 _REGION = "set FAILURE_BUCKET to a bucket in the function's region"
-_ACCOUNT = "check the state of the AWS account, for example its billing, or ask AWS Support"
+_ACCOUNT = "check the state of the AWS account, for example its billing, or contact AWS Support"
 _KEY = "check the KMS key that encrypts the bucket or the object"
 _RETRY = ""
 """The remedy of errors after which the same call may succeed later."""

@@ -10,7 +10,7 @@
 | oauth | SASL_SSL | a token from an OAuth 2.0 token endpoint (OAUTHBEARER) |
 | mtls | SSL | a client certificate, which is never written to disk, nor is its key |
 
-Secrets can rotate while an execution environment is running. After Kafka rejects a secret, it is read again.
+Secrets can rotate while an execution environment is running. After Kafka rejects a secret, the next client re-reads it.
 With KAFKA_AUTH=none this module is not imported.
 """
 

@@ -67,10 +67,10 @@ FIXED: Properties = {
 OPEN_SECONDS = 5.0
 """How long the start of an execution environment waits for Kafka. A batch waits until its own deadline."""
 
-# How long to wait for one metadata response. librdkafka drops a later one (socket.timeout.ms).
+# The time limit for one metadata response. librdkafka drops a later one (socket.timeout.ms).
 _METADATA_SECONDS = 10.0
 
-# How long a new producer may take to speed up its first batch
+# The time limit for warming up a new producer
 _WARM_UP_SECONDS = 0.5
 
 # librdkafka's names for values from secrets in its error texts, with the settings of those secrets
@@ -84,10 +84,10 @@ _FROM_SECRETS = {
 
 _NO_RESPONSE = KafkaError(KafkaError._TIMED_OUT, "no response")  # noqa: SLF001  # librdkafka's own code
 
-# How much longer than its timeout a metadata request may take
+# The grace period of a metadata request after its timeout
 _GRACE_SECONDS = 1.0
 
-# How long the caller may keep a reference to a client after closing it
+# The time within which the caller drops its reference to a closed client
 _IN_USE_SECONDS = 1.0
 
 

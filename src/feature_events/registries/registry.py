@@ -44,7 +44,7 @@ class Registry(ABC):
         self.text = read_shipped_schema(file)
         """The shipped schema."""
         self.step = "the schema was being looked up"
-        """What was being done if time runs out."""
+        """The current step, for the error if time runs out."""
 
     @abstractmethod
     def read_version(self, version: int | str) -> Schema:

@@ -56,7 +56,7 @@ class Peer(NamedTuple):
     setting: str
     """The setting that contains the URL."""
     kind: str
-    """What the URL must be."""
+    """The required kind of URL."""
     settings: SettingNames
 
     @property

@@ -32,7 +32,7 @@ def open_session(context: ssl.SSLContext) -> Session:
 
 
 def make_tls_context(setting: str, ca: str | None) -> ssl.SSLContext:
-    """Return a context that trusts only these CA certificates, or the public ones if there are none.
+    """Return a context that trusts only these CA certificates, or the public ones if `ca` is None.
 
     Args:
         setting: the setting of the secret with the CA certificates.

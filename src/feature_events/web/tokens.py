@@ -109,7 +109,7 @@ class TokenClient:
         """Fetch a new token.
 
         Raises:
-            Misconfigured: the token endpoint rejects the client, its certificate is not trusted, its tokens are of
+            Misconfigured: the token endpoint rejects the client, its certificate is not trusted, its tokens have
                 another type, or another server responds at its URL.
             Undelivered: it did not respond in time, or it is overloaded.
 

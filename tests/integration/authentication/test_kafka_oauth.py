@@ -83,7 +83,7 @@ def test_publish__says_that_the_token_endpoint_is_not_trusted(oauth: Bench, idp:
         publisher = oauth.to_publisher()
         with pytest.raises(Misconfigured, match=r"is not trusted: .* KafkaCaSecretArn \(KAFKA_CA_SECRET_ARN\)"):
             publish(publisher)
-        assert other.asked == 0
+        assert other.request_count == 0
     change(oauth, token_url=idp.url)
     assert publish(publisher) == DELIVERED
 
@@ -116,7 +116,7 @@ def test_publish__says_that_kafka_refuses_the_token(
     finally:
         idp.signer, signer.audience = signer, "kafka"
     assert publish(publisher) == DELIVERED
-    assert idp.asked == 2
+    assert idp.request_count == 2
 
 
 def test_publish__replaces_a_token_that_ended_early(
@@ -144,9 +144,9 @@ def test_publish__survives_a_rotated_client_secret(
     assert publish(publisher) == DELIVERED
     idp.client = (idp.client[0], "rotated-secret")
     assert publish(publisher, 10) == DELIVERED
-    assert idp.asked == 1
+    assert idp.request_count == 1
     clock.seconds += 55  # a freeze, after which the token is about to end
-    idp.told_life += 55
+    idp.reported_life += 55
     if not is_told:
         for _ in range(2):
             with pytest.raises(Misconfigured, match=REFUSED):
@@ -168,11 +168,11 @@ def test_publish__waits_out_an_outage_of_the_token_endpoint(
 ) -> None:
     """The batch goes back to the stream with a log line that names the endpoint, and is delivered afterwards."""
     publisher = oauth.to_publisher()
-    idp.instead = answer
+    idp.override = answer
     with patch.object(exchange, "READ_SECONDS", 0.3):
         assert publish(publisher) == UNKNOWN
     assert f"the token endpoint at {idp.url} {text}" in log.getvalue()
-    idp.instead = None
+    idp.override = None
     assert publish(publisher) == DELIVERED
 
 
@@ -181,15 +181,15 @@ def test_tokens__renew_a_token_before_it_ends(oauth: Bench, idp: TokenEndpoint, 
 
     https://github.com/confluentinc/confluent-kafka-python/issues/1485
     """
-    idp.told_life = 5.0
+    idp.reported_life = 5.0
     publisher = oauth.to_publisher()
     assert publish(publisher) == DELIVERED
-    idp.instead = Answer(503, b"")
+    idp.override = Answer(503, b"")
     wait_for(lambda: "token not renewed" in log.getvalue())
-    idp.instead = None
+    idp.override = None
     assert publish(publisher) == DELIVERED
-    asked = idp.asked
-    wait_for(lambda: idp.asked > asked)
+    asked = idp.request_count
+    wait_for(lambda: idp.request_count > asked)
     assert publish(publisher) == DELIVERED
 
 
@@ -198,11 +198,11 @@ def test_tokens__report_why_a_token_is_not_renewed(oauth: Bench, idp: TokenEndpo
 
     https://github.com/confluentinc/confluent-kafka-python/issues/2191
     """
-    idp.told_life = 3.0
+    idp.reported_life = 3.0
     publisher = oauth.to_publisher()
     assert publish(publisher) == DELIVERED
     idp.client = (idp.client[0], "rotated-secret")
     wait_for(lambda: "token not renewed" in log.getvalue())
-    time.sleep(idp.told_life)
+    time.sleep(idp.reported_life)
     with pytest.raises(Misconfigured, match=REFUSED):
         publish(publisher)

@@ -54,7 +54,7 @@ def proxy(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[KafkaPro
     ("proxy", "fault"),
     [(auth, fault) for auth in ("scram", "iam") for fault in FAULTS],
     indirect=["proxy"],
-    ids=lambda value: value if type(value) is str else f"{value.happens.__name__} {value.step}",
+    ids=lambda value: value if type(value) is str else f"{value.apply.__name__} {value.step}",
 )
 def test_publish__waits_out_an_outage_of_authentication(
     bench: MakeBench, proxy: KafkaProxy, fault: Fault, request: pytest.FixtureRequest
@@ -66,6 +66,6 @@ def test_publish__waits_out_an_outage_of_authentication(
     proxy.fault = fault
     messages = to_messages(10)
     assert set(publisher.publish(messages, Deadline(SHORT), Refusals())) == {Delivery.UNKNOWN}
-    assert proxy.seen
+    assert proxy.hits
     proxy.fault = None
     assert set(publisher.publish(messages, Deadline(LONG), Refusals())) == {Delivery.DELIVERED}

@@ -58,7 +58,7 @@ def test_find_schema__says_that_the_password_is_wrong(bench: Bench) -> None:
         Misconfigured, match=r"HTTP 401.* check the secret in \w+ \(SCHEMA_REGISTRY_SECRET_ARN\)"
     ) as raised:
         find_schema(bench.settings, LONG)
-    assert bench.proxy.asked == 1
+    assert bench.proxy.request_count == 1
     assert "registry-secret" not in str(raised.value)
 
 
@@ -83,7 +83,7 @@ def test_find_schema__trusts_no_other_ca(bench: Bench, ca: str) -> None:
         del environ["SCHEMA_REGISTRY_CA_SECRET_ARN"]
     with pytest.raises(Misconfigured, match="is not trusted: check it, and the CA certificates"):
         find_schema(read_settings(environ), LONG)
-    assert bench.proxy.asked == 0
+    assert bench.proxy.request_count == 0
 
 
 def test_find_schema__says_that_the_secret_is_no_certificate(bench: Bench) -> None:
@@ -167,7 +167,7 @@ def test_registration__leaves_the_registry_alone_on_delete(
 ) -> None:
     """What was written under the schema outlives the stack."""
     deploy(cloudformation, bench.environ, monkeypatch)
-    asked = bench.proxy.asked
+    asked = bench.proxy.request_count
     answer = deploy(cloudformation, bench.environ, monkeypatch, RequestType="Delete", PhysicalResourceId=bench.subject)
     assert (answer["Status"], answer["PhysicalResourceId"]) == ("SUCCESS", bench.subject)
-    assert (bench.proxy.asked, bench.versions()) == (asked, [1])
+    assert (bench.proxy.request_count, bench.versions()) == (asked, [1])

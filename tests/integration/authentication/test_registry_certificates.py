@@ -74,7 +74,7 @@ def test_find_schema__authenticates_through_a_proxy(bench: Bench, monkeypatch: p
     with run_web_proxy() as web_proxy:
         monkeypatch.setenv("HTTPS_PROXY", web_proxy.url)
         assert find_schema(bench.settings, LONG).id == schema_id
-        assert web_proxy.asked == [urlsplit(bench.proxy.url).netloc]
+        assert web_proxy.targets == [urlsplit(bench.proxy.url).netloc]
         bench.secrets.change(bench.environ["SCHEMA_REGISTRY_CA_SECRET_ARN"], CertificateAuthority("Other").certificate)
         with pytest.raises(Misconfigured, match="is not trusted: check it, and the CA certificates"):
             find_schema(bench.settings, LONG)
@@ -112,7 +112,7 @@ def test_find_schema__says_that_the_certificate_is_refused(bench: Bench, identit
     bench.secrets.change(bench.environ[SECRET], to_secret(identity))
     with pytest.raises(Misconfigured, match=REFUSED):
         find_schema(bench.settings, LONG)
-    assert bench.proxy.asked == 0
+    assert bench.proxy.request_count == 0
 
 
 def test_find_schema__says_that_a_certificate_is_wanted(bench: Bench) -> None:
@@ -167,7 +167,7 @@ def test_find_schema__says_that_the_secret_is_no_certificate(bench: Bench, secre
     bench.secrets.change(bench.environ[SECRET], secret)
     with pytest.raises(Misconfigured, match=rf"the secret in \w+ .{SECRET}. has no usable client") as raised:
         find_schema(bench.settings, LONG)
-    assert bench.proxy.asked == 0
+    assert bench.proxy.request_count == 0
     assert not any(each in str(raised.value) for each in ("hidden", "-----BEGIN"))
 
 

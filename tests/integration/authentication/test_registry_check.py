@@ -102,7 +102,7 @@ def test_run_checks__takes_the_proxy_that_the_function_takes(
         found = [each for each in tokens.run() if not each["name"].startswith(("secret", "DNS"))]
         assert [(each["name"], each["ok"]) for each in found] == [("token endpoint", True), ("schema", True)]
         addresses = {urlsplit(url).netloc for url in (endpoint.url, tokens.environ["SCHEMA_REGISTRY"])}
-        assert set(proxy.asked) == addresses
+        assert set(proxy.targets) == addresses
 
 
 def test_run_checks__knows_client_certificates(certificates: Bench) -> None:

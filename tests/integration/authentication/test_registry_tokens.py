@@ -62,26 +62,26 @@ def test_registration__authenticates_by_token(
     """One token serves the whole registration, and the function finds what was registered with one of its own."""
     created = deploy(cloudformation, bench.environ, monkeypatch)
     assert created["Status"] == "SUCCESS"
-    assert (endpoint.asked, bench.proxy.asked) == (1, 5)
+    assert (endpoint.request_count, bench.proxy.request_count) == (1, 5)
     schema_id = int(dict(created["Data"])["SchemaId"])  # type: ignore[call-overload]  # an answer's data is an object
     assert find_schema(bench.settings, LONG) == Schema(schema_id, SHIPPED_SCHEMA)
-    assert endpoint.asked == 2
+    assert endpoint.request_count == 2
 
 
 def test_find_schema__shows_no_token_that_has_ended(bench: Bench, endpoint: TokenEndpoint) -> None:
     """Where a token ends at once, each request has one of its own."""
-    endpoint.told_life = 0
+    endpoint.reported_life = 0
     make_registry(bench.settings).ensure_registered()
-    assert endpoint.asked == bench.proxy.asked == 5
+    assert endpoint.request_count == bench.proxy.request_count == 5
     assert len({each["Authorization"] for each in bench.proxy.requests}) == 5
 
 
 def test_find_schema__takes_one_new_token_where_one_ended_early(bench: Bench, endpoint: TokenEndpoint) -> None:
     """A token that the registry calls expired, against what the endpoint had said, is replaced once."""
     registered = make_registry(bench.settings).ensure_registered()
-    endpoint.lives, endpoint.asked, bench.proxy.requests[:] = [-60.0], 0, []
+    endpoint.lives, endpoint.request_count, bench.proxy.requests[:] = [-60.0], 0, []
     assert find_schema(bench.settings, LONG).id == registered.id
-    assert (endpoint.asked, bench.proxy.asked) == (2, 2)
+    assert (endpoint.request_count, bench.proxy.request_count) == (2, 2)
 
 
 def test_find_schema__does_not_ask_for_tokens_for_ever(bench: Bench, endpoint: TokenEndpoint) -> None:
@@ -89,7 +89,7 @@ def test_find_schema__does_not_ask_for_tokens_for_ever(bench: Bench, endpoint: T
     endpoint.lives = [-60.0] * 9
     with pytest.raises(Misconfigured, match=rf"HTTP 401.* check the secret in \w+ \({SECRET}\)"):
         find_schema(bench.settings, LONG)
-    assert (endpoint.asked, bench.proxy.asked) == (2, 2)
+    assert (endpoint.request_count, bench.proxy.request_count) == (2, 2)
 
 
 def test_function__survives_a_rotated_client_secret(
@@ -127,7 +127,7 @@ def test_find_schema__says_what_is_refused(
         find_schema(bench.settings, LONG)
     if "invalid" in text:
         assert f"token endpoint at {endpoint.url} gives" in str(raised.value)
-        assert bench.proxy.asked == 0
+        assert bench.proxy.request_count == 0
     assert not any(each in str(raised.value) for each in ("hidden", "client-secret", "Basic"))
 
 
@@ -157,10 +157,10 @@ def test_find_schema__waits_for_no_token_endpoint(
 ) -> None:
     """An endpoint that answers late or not at all may do so later, and is what the error names."""
     monkeypatch.setattr(exchange, "READ_SECONDS", 0.3)
-    endpoint.instead = answer
+    endpoint.override = answer
     with pytest.raises(Undelivered, match=rf"the token endpoint at {endpoint.url} {text}"):
         find_schema(bench.settings, LONG)
-    assert bench.proxy.asked == 0
+    assert bench.proxy.request_count == 0
 
 
 def test_find_schema__shows_the_client_secret_to_no_stranger(bench: Bench, endpoint: TokenEndpoint) -> None:
@@ -169,7 +169,7 @@ def test_find_schema__shows_the_client_secret_to_no_stranger(bench: Bench, endpo
     bench.secrets.change(bench.environ["SCHEMA_REGISTRY_CA_SECRET_ARN"], ca)
     with pytest.raises(Misconfigured, match=r"certificate of the token endpoint at .* is not trusted: check it"):
         find_schema(bench.settings, LONG)
-    assert (endpoint.asked, bench.proxy.asked) == (0, 0)
+    assert (endpoint.request_count, bench.proxy.request_count) == (0, 0)
 
 
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")

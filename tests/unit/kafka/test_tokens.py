@@ -79,7 +79,7 @@ def test_callback__reuses_the_latest_token_for_the_next_client(source: Source, t
 
 
 def test_is_current__returns_false_when_the_token_is_about_to_expire(source: Source, tokens: TokenCache) -> None:
-    """Without a token there is nothing to replace."""
+    """A client without a token is current."""
     assert tokens.is_current()
     tokens.make_callback(TIME_LEFT)
     source.clock.seconds += GOOD - 1
