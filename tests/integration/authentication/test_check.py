@@ -124,7 +124,7 @@ def test_run_checks__knows_every_authentication(bench: MakeBench, secrets: Secre
     [
         ("token endpoint of Kafka", {"client_secret": "kafka-secret"}, "returned no token (HTTP 401, invalid_client)"),
         ("DNS name.invalid", {"token_url": "https://name.invalid/token"}, "the name does not resolve"),
-        ("secret KAFKA_SECRET_ARN", {"token_url": ""}, 'not of the form {"client_id": "..."'),
+        ("secret KAFKA_SECRET_ARN", {"token_url": ""}, 'must have the form {"client_id": "..."'),
     ],
 )
 def test_run_checks__finds_what_keeps_tokens_away(
@@ -215,7 +215,7 @@ OTHER = CertificateAuthority("Other").certificate
     ("names", "fault", "text"),
     [
         (["settings"], set_wrong("TOPIC_NAME", "a topic"), "TOPIC_NAME must be a topic's name"),
-        (["secret KAFKA_SECRET_ARN"], change("KAFKA_SECRET_ARN", "{}"), 'not of the form {"username": "..."'),
+        (["secret KAFKA_SECRET_ARN"], change("KAFKA_SECRET_ARN", "{}"), 'must have the form {"username": "..."'),
         (["secret SCHEMA_REGISTRY_SECRET_ARN"], lose("SCHEMA_REGISTRY_SECRET_ARN"), "cannot be read"),
         (
             ["secret KAFKA_CA_SECRET_ARN"],
