@@ -1,6 +1,6 @@
 """Create AWS clients with suitable timeouts and retries, and limit the time of each call.
 
-The stream function has seconds and is retried by Lambda. A run has minutes, and should succeed.
+The stream function has seconds, and Lambda retries it. A run (a redrive or backfill) has minutes, and should succeed.
 Importing boto3 takes longer than all other imports together, so it is imported when the first client is created.
 """
 
@@ -109,7 +109,7 @@ def _call[T](request: Callable[[], T], action: Action, default_remedy: str) -> T
         raise classify_error(error, action, default_remedy) from None
     except UnicodeError as error:  # a response that is not AWS's
         raise make_unreached_error(type(error).__name__, action) from None
-    except ValueError:  # botocore raises it as it is for AWS_ENDPOINT_URL=nonsense
+    except ValueError:  # from botocore, for AWS_ENDPOINT_URL=nonsense
         raise Misconfigured(f"{action.failure}: check the environment variables that begin with AWS_") from None
 
 
@@ -144,5 +144,5 @@ def _make_patient_config() -> "Config":
         max_pool_connections=PARALLEL,
         # Slows down if a table or bucket is throttled
         retries={"mode": "adaptive", "total_max_attempts": 8},
-        **one_host_name,  # type: ignore[arg-type]  # one text by its name
+        **one_host_name,  # type: ignore[arg-type]  # it has this one key
     )

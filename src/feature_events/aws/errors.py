@@ -124,7 +124,7 @@ def read_code(error: "ClientError") -> str:
 
 
 def classify_error(error: AwsError, action: Action, default_remedy: str = "") -> Misconfigured | Undelivered:
-    """Return our error for an error from botocore.
+    """Convert an error from botocore to Misconfigured or Undelivered.
 
     Args:
         error: botocore's error.
@@ -145,7 +145,7 @@ def classify_error(error: AwsError, action: Action, default_remedy: str = "") ->
 def classify_refusal(
     code: str, action: Action, default_remedy: str = "", reason: str = "", *, is_server_error: bool = False
 ) -> Misconfigured | Undelivered:
-    """Return our error for an error response, by its code; see `classify_error`."""
+    """Convert an error response to Misconfigured or Undelivered, by its code; see `classify_error`."""
     remedy = _find_remedy(code, action, default_remedy).format(action=action.name)
     problem = f"{action.failure} ({code or 'an error without a code'}{reason and f': {reason}'})"
     if is_server_error or not remedy:

@@ -124,10 +124,10 @@ class Secret(NamedTuple):
             _OAUTH_CLIENT: self._to_oauth_client,
             _CLIENT_CERTIFICATE: self._to_client_certificate,
         }
-        begun = [names for names in forms if not found.keys().isdisjoint(names)]
-        if len(begun) != 1 or not _has_texts(found, begun[0]):
+        matching = [names for names in forms if not found.keys().isdisjoint(names)]
+        if len(matching) != 1 or not _has_texts(found, matching[0]):
             raise self._make_form_error(*forms)
-        return forms[begun[0]](found)
+        return forms[matching[0]](found)
 
     def read_ca_certificates(self) -> str:
         """Read CA certificates from `{"certificate": PEM}` or from plain PEM.
@@ -219,7 +219,7 @@ class Secret(NamedTuple):
 
 
 def _parse(text: str) -> dict[str, Any]:
-    """Parse a JSON object. Empty if the text is not one."""
+    """Parse a JSON object. Return an empty one for any other text."""
     try:
         found = parse_json(text)
     except InvalidJson:

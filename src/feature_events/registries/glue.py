@@ -60,7 +60,7 @@ class GlueRegistry(Registry):
         self._schema_id: SchemaIdTypeDef = {"RegistryName": _DEFAULT_REGISTRY, "SchemaName": settings.topic}
         name = _DEFAULT_REGISTRY
         if settings.registry is not None and settings.registry != GLUE:
-            # An ARN of another account is then rejected. By name, Glue would use this account's registry.
+            # With an ARN, Glue rejects a registry of another account. By name, it would use this account's registry.
             name, self._region = to_glue_registry_name(settings.registry), to_region(settings.registry)
             self._registry = {"RegistryId": {"RegistryArn": settings.registry}}
             self._schema_id = {"SchemaArn": to_glue_schema_arn(settings.registry, settings.topic)}
@@ -74,7 +74,7 @@ class GlueRegistry(Registry):
                 f"there is no version {version} of {self._place}: register a schema there, or set "
                 f"{SCHEMA_VERSION} to an existing version"
             )
-        status = self._take_word(found, "Status")
+        status = self._get_word(found, "Status")
         if status == _PENDING:
             raise Undelivered(f"Glue is still validating version {version} of {self._place}: try again later")
         if status != _AVAILABLE:
@@ -82,8 +82,8 @@ class GlueRegistry(Registry):
                 f"version {version} of {self._place} has the status {status}: set "
                 f"{SCHEMA_VERSION} to an AVAILABLE version"
             )
-        schema = Schema(self._take_id(found), self._take(found, "SchemaDefinition", str))
-        number = self._take(found, "VersionNumber", int)
+        schema = Schema(self._get_id(found), self._get(found, "SchemaDefinition", str))
+        number = self._get(found, "VersionNumber", int)
         logger.info("schema found", subject=self.subject, schema_id=str(schema.id), version=number)
         return schema
 
@@ -93,19 +93,19 @@ class GlueRegistry(Registry):
         if latest is None:
             return {}
         # Numbers are consecutive, except for deleted versions
-        last = self._take(latest, "VersionNumber", int)
+        last = self._get(latest, "VersionNumber", int)
         self._refuse_too_many(f"{self._place} has {last:,} versions, including deleted ones", last, "UUID")
         found = [*read_all(self._read, range(1, last)), latest]
         return {
-            self._take(each, "VersionNumber", int): self._take(each, "SchemaDefinition", str)
+            self._get(each, "VersionNumber", int): self._get(each, "SchemaDefinition", str)
             for each in found
-            if each and self._take_word(each, "Status") == _AVAILABLE
+            if each and self._get_word(each, "Status") == _AVAILABLE
         }
 
     @override
     def look_up(self) -> Schema:
         found = self._find()
-        status = None if found is None else self._take_word(found, "Status")
+        status = None if found is None else self._get_word(found, "Status")
         if found is None or status not in (_AVAILABLE, _PENDING):
             raise Misconfigured(
                 f"{self.file} is not an AVAILABLE version of {self._place}: check SchemaRegistry (SCHEMA_REGISTRY), "
@@ -118,7 +118,7 @@ class GlueRegistry(Registry):
     @override
     def find_registered(self) -> Registered | None:
         found = self._find()
-        if found is None or self._take_word(found, "Status") != _AVAILABLE:
+        if found is None or self._get_word(found, "Status") != _AVAILABLE:
             return None
         return self._to_registered(found)
 
@@ -137,7 +137,7 @@ class GlueRegistry(Registry):
         """
         number = self._add()
         added = self._wait(number)
-        status = self._take_word(added, "Status")
+        status = self._get_word(added, "Status")
         if status != _AVAILABLE:
             raise Misconfigured(
                 f"Glue rejected {self.file} as version {number} of {self._place} (status {status}), probably because "
@@ -164,7 +164,7 @@ class GlueRegistry(Registry):
             ),
         )
         if found is not None:
-            self._refuse_other_format(self._take_word(found, "DataFormat"))
+            self._refuse_other_format(self._get_word(found, "DataFormat"))
         return found
 
     def _find(self) -> "GetSchemaByDefinitionResponseTypeDef | None":
@@ -174,7 +174,7 @@ class GlueRegistry(Registry):
             lambda client: client.get_schema_by_definition(SchemaId=self._schema_id, SchemaDefinition=self.text),
         )
         if found is not None:
-            self._refuse_other_format(self._take_word(found, "DataFormat"))
+            self._refuse_other_format(self._get_word(found, "DataFormat"))
         return found
 
     def _wait(self, number: int) -> "GetSchemaVersionResponseTypeDef":
@@ -182,7 +182,7 @@ class GlueRegistry(Registry):
         end = Deadline(VALIDATION_SECONDS)
         while True:
             found = self._read(number)
-            if found is not None and self._take_word(found, "Status") != _PENDING:
+            if found is not None and self._get_word(found, "Status") != _PENDING:
                 return found
             if not end.remaining():
                 raise self._make_pending_error()
@@ -202,12 +202,12 @@ class GlueRegistry(Registry):
                 (_NOT_FOUND, _CHANGED),
             )
             if added is not None:
-                return self._take(added, "VersionNumber", int)
+                return self._get(added, "VersionNumber", int)
             created = self._call(
                 Action("glue:CreateSchema", f"{self._place} cannot be created"), self._create, (_EXISTS, _CHANGED)
             )
             if created is not None:
-                return self._take(created, "LatestSchemaVersion", int)
+                return self._get(created, "LatestSchemaVersion", int)
             self._sleep(PAUSE_SECONDS)
         raise Undelivered(f"{self._place} was changed concurrently: try again later")
 
@@ -215,7 +215,7 @@ class GlueRegistry(Registry):
         return Undelivered(f"Glue is still validating {self.file} as a version of {self._place}: try again later")
 
     def _to_registered(self, found: Mapping[str, object]) -> Registered:
-        version_id = self._take_id(found)
+        version_id = self._get_id(found)
         logger.info("schema found", subject=self.subject, schema_id=str(version_id))
         return Registered(version_id, None)
 
@@ -235,18 +235,18 @@ class GlueRegistry(Registry):
                 "(SCHEMA_REGISTRY) to another registry"
             )
 
-    def _take_id(self, found: Mapping[str, object]) -> UUID:
-        """Return the version's id in a response, as `_take` does."""
+    def _get_id(self, found: Mapping[str, object]) -> UUID:
+        """Return the version's id in a response, as `_get` does."""
         try:
-            return UUID(self._take(found, "SchemaVersionId", str))
+            return UUID(self._get(found, "SchemaVersionId", str))
         except ValueError:
             raise self._make_invalid_error("SchemaVersionId") from None
 
-    def _take_word(self, found: Mapping[str, object], name: str) -> str:
-        """Return a word in a response, as `_take` does, shortened for messages."""
-        return self._take(found, name, str).encode("ascii", "replace").decode()[:_WORD_LENGTH]
+    def _get_word(self, found: Mapping[str, object], name: str) -> str:
+        """Return a word in a response, as `_get` does, shortened for messages."""
+        return self._get(found, name, str).encode("ascii", "replace").decode()[:_WORD_LENGTH]
 
-    def _take[T](self, found: Mapping[str, object], name: str, kind: type[T]) -> T:
+    def _get[T](self, found: Mapping[str, object], name: str, kind: type[T]) -> T:
         """Return a member of a response; raise Undelivered if it is missing or has another type."""
         value = found.get(name)
         if not isinstance(value, kind) or isinstance(value, bool):
