@@ -36,7 +36,7 @@ import time
 from feature_events.kafka.tokens import sign_iam_token
 
 def handler(event, context):
-    return sign_token(time.time, 3.0)[:2]
+    return sign_iam_token(time.time, 3.0)[:2]
 """
 
 type Json = dict[str, Any]
