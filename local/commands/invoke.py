@@ -1,6 +1,6 @@
-"""`make invoke`: one event through the real function, without Docker, and what it gives as a table.
+"""`make invoke`: run the real function on one event, without Docker, and show the events that it produces.
 
-README's table of sample events is written by the same, so it cannot say what is not so.
+`make events` writes the table of all sample events to docs/events.md in the same way.
 """
 
 import contextlib
@@ -24,8 +24,8 @@ from local.servers.topic import TOPIC
 
 EVENTS = ROOT / "events"
 ANSWERS = EVENTS / "answers.json"
-README = ROOT / "README.md"
-BEGIN, END = "<!-- events: written by `make invoke README=1` -->\n", "<!-- end of events -->\n"
+PAGE = ROOT / "docs" / "events.md"
+BEGIN, END = "<!-- events: written by `make events` -->\n", "<!-- end of events -->\n"
 
 
 def invoke(console: Console, event: Path) -> int:
@@ -75,15 +75,15 @@ def to_text(value: bytes) -> str:
 
 
 def to_markdown() -> str:
-    """README's table: each sample event, what it is about, what the function answers and the events that it gives."""
+    """Return the page's table: each sample event, its meaning, the function's answer and the events."""
     about: Mapping[str, Mapping[str, Any]] = json.loads(ANSWERS.read_text())
-    lines = ["| event | what it is | answer | events given |", "|---|---|---|---|"]
+    lines = ["| sample | what it is | answer | events |", "|---|---|---|---|"]
     with EmbeddedKafka(TOPIC) as kafka, contextlib.redirect_stdout(io.StringIO()):
         function = Function(kafka)
         for name, row in about.items():
             invocation = function.invoke(read_event(EVENTS / name))
             given = "<br>".join(map(to_cell, invocation.given)) or "none"
-            lines.append(f"| [{name}](events/{name}) | {row['what']} | {to_answer(invocation.answer)} | {given} |")
+            lines.append(f"| [{name}](../events/{name}) | {row['what']} | {to_answer(invocation.answer)} | {given} |")
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -92,7 +92,7 @@ def to_answer(answer: Mapping[str, Any]) -> str:
     if "errorType" in answer:
         return f"fails: `{answer['errorType']}`"
     failures = [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
-    return f"again from `{failures[0]}`" if failures else "done"
+    return f"retries from `{failures[0]}`" if failures else "done"
 
 
 def to_cell(given: Given) -> str:
@@ -103,17 +103,17 @@ def to_cell(given: Given) -> str:
     return f"`{text.replace('`', chr(39)).replace('|', chr(92) + '|')}`"
 
 
-def write_readme(console: Console) -> int:
-    """Writes the table into README."""
-    before, _, rest = README.read_text().partition(BEGIN)
+def write_page(console: Console) -> int:
+    """Write the table to docs/events.md."""
+    before, _, rest = PAGE.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
-    README.write_text(before + BEGIN + to_markdown() + END + after)
-    console.print("README.md has the table of events/")
+    PAGE.write_text(before + BEGIN + to_markdown() + END + after)
+    console.print(f"wrote {PAGE.relative_to(ROOT)}")
     return 0
 
 
 def print_markdown(_: Console) -> int:
-    """Prints the table as it is in README."""
+    """Print the table of docs/events.md."""
     print(to_markdown(), end="")
     return 0
 
@@ -122,11 +122,11 @@ def main() -> None:
     """Reads the command line and does what it asks for."""
     parser = command.to_parser(__doc__)
     parser.add_argument("event", type=Path, nargs="?", default=EVENTS / "insert.json", help="a file of events/")
-    parser.add_argument("--readme", action="store_true", help="write README's table of all sample events")
+    parser.add_argument("--page", action="store_true", help="write the table of all sample events to docs/events.md")
     parser.add_argument("--table", action="store_true", help="print that table")
     given = parser.parse_args()
-    if given.readme:
-        command.run(write_readme)
+    if given.page:
+        command.run(write_page)
     elif given.table:
         command.run(print_markdown)
     else:

@@ -18,7 +18,7 @@ from feature_events.layouts.entity_features import EntityFeatures, read_entity_f
 from feature_events.records.change import Change, read_change
 from local.application.consumers import CONSUMERS, read_consumers
 from local.paths import ROOT
-from tests.docs.test_readme import read_table
+from tests.docs.pages import read_table
 from tests.support.layouts import to_layouts
 from tests.support.records import to_record
 

@@ -8,7 +8,7 @@ from feature_events.outcome import measure_arrival
 from feature_events.records.change import Skipped
 from feature_events.records.stream_record import read_table
 from local.paths import ROOT
-from tests.docs.test_readme import read_table as read_rows
+from tests.docs.pages import read_table as read_rows
 from tests.support.doubles import FakeDeadLetters, FakePublisher
 from tests.support.pipelines import to_pipeline
 from tests.support.records import CREATED, to_record

@@ -1,10 +1,10 @@
-"""`make invoke` runs the real function in its own process, and README says what it gives."""
+"""`make invoke` runs the real function in its own process, and docs/events.md shows the results."""
 
 import os
 import subprocess
 import sys
 
-from local.commands.invoke import BEGIN, END
+from local.commands.invoke import BEGIN, END, PAGE
 from local.paths import ROOT
 
 STOP = """
@@ -80,9 +80,9 @@ def test_invoke__says_which_file_is_missing() -> None:
     assert (done.stdout, done.returncode) == (told, 1)
 
 
-def test_readme__has_the_table_that_the_function_gives() -> None:
-    """Every sample event, its answer and the events that it gives are as the function does it now."""
-    _, _, rest = (ROOT / "README.md").read_text().partition(BEGIN)
+def test_page__has_the_current_table() -> None:
+    """docs/events.md shows each sample event with the answer and the events that the function produces now."""
+    _, _, rest = PAGE.read_text().partition(BEGIN)
     table, _, _ = rest.partition(END)
     done = run("-S", "local", "invoke", "--table")
-    assert table == done.stdout, f"{done.stderr}: write it by `make invoke README=1`"
+    assert table == done.stdout, f"{done.stderr}: run `make events`"
