@@ -1,4 +1,4 @@
-"""`make invoke`: run the real function on one event, without Docker, and show the events that it produces.
+"""`make invoke`: one event through the real function, without Docker, and what it gives as a table.
 
 `make events` writes the table of all sample events to docs/events.md in the same way.
 """
@@ -75,9 +75,9 @@ def to_text(value: bytes) -> str:
 
 
 def to_markdown() -> str:
-    """Return the page's table: each sample event, its meaning, the function's answer and the events."""
+    """The page's table: each sample event, what it is about, what the function answers and the events that it gives."""
     about: Mapping[str, Mapping[str, Any]] = json.loads(ANSWERS.read_text())
-    lines = ["| sample | what it is | answer | events |", "|---|---|---|---|"]
+    lines = ["| sample | what it is | answer | events given |", "|---|---|---|---|"]
     with EmbeddedKafka(TOPIC) as kafka, contextlib.redirect_stdout(io.StringIO()):
         function = Function(kafka)
         for name, row in about.items():
@@ -92,7 +92,7 @@ def to_answer(answer: Mapping[str, Any]) -> str:
     if "errorType" in answer:
         return f"fails: `{answer['errorType']}`"
     failures = [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
-    return f"retries from `{failures[0]}`" if failures else "done"
+    return f"again from `{failures[0]}`" if failures else "done"
 
 
 def to_cell(given: Given) -> str:
@@ -104,16 +104,16 @@ def to_cell(given: Given) -> str:
 
 
 def write_page(console: Console) -> int:
-    """Write the table to docs/events.md."""
+    """Writes the table into docs/events.md."""
     before, _, rest = PAGE.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
     PAGE.write_text(before + BEGIN + to_markdown() + END + after)
-    console.print(f"wrote {PAGE.relative_to(ROOT)}")
+    console.print("wrote the table of sample events to docs/events.md")
     return 0
 
 
 def print_markdown(_: Console) -> int:
-    """Print the table of docs/events.md."""
+    """Prints the table of docs/events.md."""
     print(to_markdown(), end="")
     return 0
 
