@@ -26,7 +26,7 @@ def test_modules__are_all_listed() -> None:
 
 
 def test_path__has_functions_that_exist() -> None:
-    """The path of a record has at most ten numbered steps, each a function in a file of its own."""
+    """The path of a record has at most ten numbered steps, each a function in another file."""
     steps = STEP.findall(TEXT)
     assert [int(number) for number, _, _ in steps] == list(range(1, len(steps) + 1))
     assert 8 <= len(steps) <= 10
