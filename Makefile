@@ -4,9 +4,9 @@ SHELL := /bin/bash
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export SAM_CLI_TELEMETRY := 0
-ACTIONLINT := $(CURDIR)/.local/actionlint/actionlint
 
 LAYOUTS ?= default,single_table
+ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 # True if an option is set to anything but a negative value: KEEP=1, but not KEEP=0
 is-on = $(filter-out 0 no off false,$(1))
@@ -100,9 +100,9 @@ lint: setup ## check style, types, templates, workflows, spelling, samconfig.tom
 	@.local/lint/bin/bandit --quiet --configfile .bandit.yaml --recursive local
 	@.local/lint/bin/codespell
 	@.local/lint/bin/zizmor --offline --quiet .github
-	@if command -v go >/dev/null; then test -x $(ACTIONLINT) || GOBIN=$(dir $(ACTIONLINT)) \
-	  go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 && $(ACTIONLINT) -shellcheck= -pyflakes=; \
-	else echo "actionlint: skipped, because Go is not installed"; fi
+	@if ! command -v go >/dev/null; then echo "actionlint: skipped, because Go is not installed"; else \
+	  test -x .local/actionlint/actionlint || GOBIN="$(CURDIR)/.local/actionlint" go install $(ACTIONLINT) && \
+	  .local/actionlint/actionlint -shellcheck= -pyflakes=; fi
 
 check-config: setup ## find parameter names in samconfig.toml that sam would ignore (CONFIG=FILE checks another file)
 	@python -m local.check_config $(if $(CONFIG),'$(CONFIG)')
