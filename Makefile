@@ -25,7 +25,7 @@ up: setup ## start the local stack and deploy the application to it (REGISTRY=gl
 	@python -S local up $(if $(REGISTRY),--registry '$(REGISTRY)')
 
 down: ## stop the local stack
-	@if [ -e .local/stack ]; then python3 -S local/bootstrap.py && python -S local down; else echo "no local stack is up"; fi
+	@if [ -e .local/stack ]; then python3 -S local/bootstrap.py && python -S local down; else echo "no local stack is running"; fi
 
 tail: setup ## show events of the local stack as they come
 	@python -S local tail

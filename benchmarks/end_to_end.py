@@ -13,9 +13,9 @@ from benchmarks.stream_events import NAMES
 from benchmarks.worker import run_worker, to_settings
 from local.application.deployment import build, set_up
 from local.application.feature_tables import USERS
+from local.demo.comparison import find_percentile
 from local.demo.events import EventReader, ReceivedEvent
-from local.demo.feature_writes import to_item
-from local.demo.verdict import to_percentile
+from local.demo.feature_writes import make_item
 from local.servers.stack import Stack
 from local.servers.topic import TOPIC, create_topic
 
@@ -62,8 +62,8 @@ def measure_end_to_end(progress: Callable[[str], None]) -> EndToEnd:
         batch_ms=measured.wall * 1e3,
         cpu_ms=measured.cpu * 1e3,
         writes=len(waits) + 1,
-        p50_ms=to_percentile(waits, 50),
-        p99_ms=to_percentile(waits, 99),
+        p50_ms=find_percentile(waits, 50),
+        p99_ms=find_percentile(waits, 99),
         first_ms=first,
     )
 
@@ -78,7 +78,7 @@ def _write_and_read(stack: Stack) -> list[float]:
         for number in range(WRITES):
             entity = f"u-{number}"
             metadata = {"created_at": "2026-01-01T00:00:00.000Z", "updated_at": "2026-01-01T00:00:00.000Z"}
-            item = to_item(USERS, entity, "spending", {"data": dict.fromkeys(NAMES[:FEATURES], 1), "meta": metadata})
+            item = make_item(USERS, entity, "spending", {"data": dict.fromkeys(NAMES[:FEATURES], 1), "meta": metadata})
             sent[entity] = time.time()
             table.put_item(Item=item)
             if number == 0:

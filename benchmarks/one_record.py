@@ -17,7 +17,7 @@ from benchmarks.contenders import Context
 from benchmarks.programs import run_to_end, silence, to_command
 from benchmarks.stream_events import to_stream_event
 from benchmarks.worker import TOPIC, to_settings
-from local.demo.verdict import to_percentile
+from local.demo.comparison import find_percentile
 from tests.support.topics import read_topic
 
 FEATURES = 20
@@ -72,7 +72,7 @@ def _measure(times: int) -> OneRecord:
 
     taken = [(_time_ms(invoke), _time_ms(produce)) for _ in range(_WARM + times)][_WARM:]
     handler, bare = zip(*taken, strict=True)
-    return OneRecord(*(to_percentile(each, percent) for each in (handler, bare) for percent in (50, 99)))
+    return OneRecord(*(find_percentile(each, percent) for each in (handler, bare) for percent in (50, 99)))
 
 
 def main() -> None:

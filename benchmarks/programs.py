@@ -10,7 +10,7 @@ from tempfile import gettempdir
 from types import MappingProxyType
 from typing import NamedTuple, TextIO
 
-from local.environment import to_server_environment
+from local.environment import make_server_environment
 from local.paths import ROOT
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -102,4 +102,4 @@ def to_command(module: str, *arguments: str) -> list[str]:
 
 def _to_environment(settings: Mapping[str, str]) -> dict[str, str]:
     """Nothing of the caller's shell, which may hold settings of the function."""
-    return to_server_environment(Path(gettempdir()), {"PYTHONPATH": "src", **settings})
+    return make_server_environment(Path(gettempdir()), {"PYTHONPATH": "src", **settings})

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from feature_events.events.message import to_confluent_prefix
 from feature_events.events.schema import SHIPPED_SCHEMA
-from local.environment import to_aws_environment
+from local.environment import make_aws_environment
 from tests.support.consumers import SentMessage, SentTopic
 from tests.support.web_server import Answer, ScriptedServer
 
@@ -43,4 +43,4 @@ def to_avro(message: SentMessage) -> bytes:
 
 def to_settings(sent: SentTopic, glue: ScriptedServer) -> dict[str, str]:
     """The environment variables of an example."""
-    return {**sent.settings, **to_aws_environment(glue.url)}
+    return {**sent.settings, **make_aws_environment(glue.url)}

@@ -25,7 +25,7 @@ from examples.consumers.airflow.plugins.feature_event_payload import PREFIX_BYTE
 from examples.consumers.airflow.run import to_environment
 from feature_events.events.schema import SHIPPED_SCHEMA
 from local.application.consumers import read_consumers
-from local.environment import to_tool_environment
+from local.environment import make_tool_environment
 from local.servers.stack import Stack
 from tests.consumers.conftest import FIRST_ID, read_former_messages, to_messages
 from tests.support.consumers import SentMessage, SentTopic, by_key, prepare, run_example, send
@@ -155,7 +155,7 @@ def run_in_airflow(airflow: Path, program: str, home: Path) -> dict[str, Any]:
     paths = os.pathsep.join(str(airflow / each) for each in ("plugins", "dags"))
     done = subprocess.run(  # noqa: S603  # the example's own Python
         [airflow / ".venv" / "bin" / "python", Path(__file__).with_name(program)],
-        env=to_tool_environment({"PYTHONPATH": paths, "AIRFLOW_HOME": str(home)}),
+        env=make_tool_environment({"PYTHONPATH": paths, "AIRFLOW_HOME": str(home)}),
         capture_output=True,
         text=True,
         check=False,
@@ -226,6 +226,6 @@ def test_airflow__names_a_missing_setting(missing: str) -> None:
     settings = {"KAFKA_BROKER_URL": "127.0.0.1:1", "SCHEMA_REGISTRY": "http://127.0.0.1:1", missing: ""}
     program = read_consumers()["airflow"].directory / "run.py"
     done = subprocess.run(  # noqa: S603  # the example's own program
-        [sys.executable, program], env=to_tool_environment(settings), capture_output=True, text=True, check=False
+        [sys.executable, program], env=make_tool_environment(settings), capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (1, "", f"{missing} must be set\n")

@@ -10,7 +10,7 @@ from unittest.mock import Mock
 import pytest
 from confluent_kafka import TopicPartition
 
-from local.application.consumers import to_consumer_settings
+from local.application.consumers import make_consumer_settings
 from local.servers.stack import Stack
 from tests.consumers.conftest import to_sent
 from tests.support.consumer_failures import read_committed, run_to_end
@@ -54,7 +54,7 @@ def test_await_features__tells_what_is_complete_and_what_is_not(
     unasked = make("u-4", "other", written=LONG_AGO + 100)
     late = [make("u-2", feature, written=LONG_AGO + 101) for feature in "CAB"]
     send(stack.kafka, name, [*first, *first, *second, *third, unasked, *second, *late])
-    settings = to_consumer_settings(stack.kafka, registry, name) | {"FEATURES": "A, B,C", "TIME_LIMIT": "60"}
+    settings = make_consumer_settings(stack.kafka, registry, name) | {"FEATURES": "A, B,C", "TIME_LIMIT": "60"}
     assert run_example(NAME, settings, 4, tmp_path / "log") == [
         told("complete", "u-1", "ABC", *first),
         told("incomplete", "u-2", "AB", *second),
@@ -70,7 +70,7 @@ def test_await_features__tells_by_the_clock_where_nothing_more_comes(
     name = topic()
     only = Events().make("u-1", "A", written=time.time())
     send(stack.kafka, name, [only])
-    settings = to_consumer_settings(stack.kafka, registry, name) | {"FEATURES": "A,B", "TIME_LIMIT": "1"}
+    settings = make_consumer_settings(stack.kafka, registry, name) | {"FEATURES": "A,B", "TIME_LIMIT": "1"}
     assert run_example(NAME, settings, 1, tmp_path / "log") == [told("incomplete", "u-1", "A", only)]
     assert read_committed(stack.kafka, f"example-{NAME}", name) == 1
 
@@ -82,7 +82,7 @@ def test_await_features__goes_on_after_a_restart(
     name, make, now = topic(), Events().make, time.time()
     waits, whole = make("u-1", "A", written=now), make("u-2", "A", "B", written=now)
     send(stack.kafka, name, [waits, whole])
-    settings = to_consumer_settings(stack.kafka, registry, name) | {"FEATURES": "A,B"}
+    settings = make_consumer_settings(stack.kafka, registry, name) | {"FEATURES": "A,B"}
     assert run_example(NAME, settings, 1, tmp_path / "log") == [told("complete", "u-2", "AB", whole)]
     assert read_committed(stack.kafka, f"example-{NAME}", name) == 0
     last = make("u-1", "B", written=now)
@@ -159,6 +159,6 @@ def test_waiting__reads_again_what_it_gave_away(
 
 def test_await_features__refuses_a_limit_that_is_no_number(tmp_path: Path) -> None:
     """One line says what it must be."""
-    settings = to_consumer_settings("127.0.0.1:1", "http://127.0.0.1:1", "events")
+    settings = make_consumer_settings("127.0.0.1:1", "http://127.0.0.1:1", "events")
     ended = run_to_end(NAME, {**settings, "FEATURES": "A", "TIME_LIMIT": "1h"}, tmp_path / "log")
     assert (ended.status, ended.log.splitlines()) == (1, ["TIME_LIMIT must be a number of seconds"])

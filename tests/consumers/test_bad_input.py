@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from feature_events.events.schema import SHIPPED_SCHEMA
-from local.application.consumers import to_consumer_settings
-from local.environment import to_aws_environment
+from local.application.consumers import make_consumer_settings
+from local.environment import make_aws_environment
 from local.servers.stack import Stack
 from tests.consumers.conftest import FIRST_ID, to_messages
 from tests.support.consumer_failures import read_committed, run_to_end
@@ -42,7 +42,7 @@ def test_program__ends_at_what_it_cannot_read(  # noqa: PLR0913  # five are fixt
     name = topic()
     good, bad, behind = to_messages(3)
     send(stack.kafka, name, [good, bad._replace(value=value), behind])
-    settings = to_consumer_settings(stack.kafka, registry, name) | to_aws_environment(stack.aws)
+    settings = make_consumer_settings(stack.kafka, registry, name) | make_aws_environment(stack.aws)
     ended = run_to_end(program, {**settings, "FEATURES": "one,two", "JOBS_TABLE": name}, tmp_path / "log")
     assert ended.status == 1
     assert "offset 1 cannot be read: " in ended.log
@@ -66,7 +66,7 @@ def test_program__blames_no_message_for_the_registry(
         answer, reason = NO_REGISTRY.get(case, (None, "ConnectError"))
         server.script = [answer] if answer else []
         url = server.url if answer else "http://127.0.0.1:1"
-        settings = to_consumer_settings(stack.kafka, url, name) | to_aws_environment(stack.aws)
+        settings = make_consumer_settings(stack.kafka, url, name) | make_aws_environment(stack.aws)
         ended = run_to_end(program, {**settings, "FEATURES": "one,two", "JOBS_TABLE": name}, tmp_path / "log")
     told = f"the schema registry did not answer ({reason}); nothing is wrong with the message"
     assert (ended.status, ended.log.splitlines()) == (1, [told])
@@ -80,7 +80,7 @@ def test_programs__ask_the_registry_for_schemas_alone(stack: Stack, topic: Calla
     for program in CONSUMERS_OF_KAFKA:
         with run_scripted_server() as server:
             server.script = [Answer.of(200, {"schema": SHIPPED_SCHEMA})]
-            settings = to_consumer_settings(stack.kafka, server.url, name) | to_aws_environment(stack.aws)
+            settings = make_consumer_settings(stack.kafka, server.url, name) | make_aws_environment(stack.aws)
             settings |= {"FEATURES": "age", "JOBS_TABLE": name, "QUIET_MINUTES": "0.02"}
             run_example(program, settings, 1, tmp_path / program)
         assert {urlsplit(each.path).path for each in server.requests} == {f"/schemas/ids/{FIRST_ID}"}
@@ -90,7 +90,7 @@ def test_programs__ask_the_registry_for_schemas_alone(stack: Stack, topic: Calla
 @pytest.mark.parametrize("missing", ["KAFKA_BROKER_URL", "SCHEMA_REGISTRY"])
 def test_program__names_a_missing_setting(tmp_path: Path, program: str, missing: str) -> None:
     """One line says which setting is missing."""
-    settings = {**to_consumer_settings("127.0.0.1:1", "http://127.0.0.1:1", "events"), "FEATURES": "one", missing: ""}
+    settings = {**make_consumer_settings("127.0.0.1:1", "http://127.0.0.1:1", "events"), "FEATURES": "one", missing: ""}
     ended = run_to_end(program, settings, tmp_path / "log")
     assert (ended.status, ended.printed) == (1, [])
     assert ended.log.splitlines() == [f"{missing} must be set"]

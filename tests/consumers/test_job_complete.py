@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from local.application.consumers import read_consumers, to_consumer_settings
+from local.application.consumers import make_consumer_settings, read_consumers
 from local.servers.stack import Stack
 from tests.consumers.conftest import to_sent
 from tests.support.consumer_failures import read_committed, run_to_end
@@ -182,7 +182,7 @@ def test_job_complete__tells_each_job_of_a_topic(  # noqa: PLR0913  # four are f
     old = old._replace(headers={**old.headers, "ce_backfill": "true"})
     messages = [old, *(to_event(number, "c-1", number) for number in range(2, 10)), to_event(20, "c-2", 50)]
     send(stack.kafka, name, messages)
-    settings = to_consumer_settings(stack.kafka, registry, name)
+    settings = make_consumer_settings(stack.kafka, registry, name)
     settings |= {"QUIET_MINUTES": "10", "START_BACKFILLED": setting}
     expected = [*first, ("c-1", 8)]
     printed = run_example(NAME, settings, len(expected), tmp_path / "log")
@@ -197,7 +197,7 @@ def test_job_complete__needs_no_further_message(
     """The topic is silent: the last job is told by the clock, and committed."""
     name = topic(partitions=2)
     send(stack.kafka, name, [to_event(1, "c-1", 0)])
-    settings = to_consumer_settings(stack.kafka, registry, name) | {"QUIET_MINUTES": "0.05"}
+    settings = make_consumer_settings(stack.kafka, registry, name) | {"QUIET_MINUTES": "0.05"}
     printed = run_example(NAME, settings, 1, tmp_path / "log")
     assert to_told(printed) == [("c-1", 1)]
     assert sum(max(read_committed(stack.kafka, f"example-{NAME}", name, each), 0) for each in range(2)) == 1
@@ -209,7 +209,7 @@ def test_job_complete__ends_if_it_reads_a_part_of_the_topic(
     """A second process would be given partitions with events of the same jobs: both say so."""
     name = topic(partitions=2)
     send(stack.kafka, name, [to_event(1, "c-1", 0)])
-    settings = to_consumer_settings(stack.kafka, registry, name) | {"QUIET_MINUTES": "0.05"}
+    settings = make_consumer_settings(stack.kafka, registry, name) | {"QUIET_MINUTES": "0.05"}
     example = read_consumers()[NAME]
     with (tmp_path / "one").open("w") as errors, start(example.run, example.directory, settings, errors) as one:
         assert one.stdout is not None
@@ -239,6 +239,6 @@ def test_job_complete__ends_if_it_reads_a_part_of_the_topic(
 )
 def test_job_complete__refuses_a_setting(tmp_path: Path, setting: str, value: str, told: str) -> None:
     """One line says what it must be."""
-    settings = to_consumer_settings("127.0.0.1:1", "http://127.0.0.1:1", "events")
+    settings = make_consumer_settings("127.0.0.1:1", "http://127.0.0.1:1", "events")
     ended = run_to_end(NAME, {**settings, setting: value}, tmp_path / "log")
     assert (ended.status, ended.log.splitlines()) == (1, [told])

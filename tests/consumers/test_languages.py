@@ -15,7 +15,7 @@ from fastavro import schemaless_writer
 
 from feature_events.events.message import to_confluent_prefix
 from feature_events.events.schema import SHIPPED_SCHEMA
-from local.application.consumers import CONSUMERS, read_consumers, to_consumer_settings
+from local.application.consumers import CONSUMERS, make_consumer_settings, read_consumers
 from local.servers.stack import Stack
 from tests.consumers.conftest import FIRST_ID, to_messages
 from tests.support.consumer_failures import read_committed, run_to_end
@@ -118,7 +118,7 @@ def test_example__ends_at_what_it_cannot_read(  # noqa: PLR0913  # five are fixt
     first, second, third = to_messages(3)
     bad = third._replace(value=value)  # type: ignore[arg-type]  # no message of ours is without a value
     send(stack.kafka, name, [first, second, bad, third])
-    ended = run_to_end(example, to_consumer_settings(stack.kafka, registry, name), tmp_path / "log")
+    ended = run_to_end(example, make_consumer_settings(stack.kafka, registry, name), tmp_path / "log")
     assert ended.status == 1
     assert ended.printed == [first.printed, second.printed]
     assert f"{name} [0] offset 2 cannot be read: " in ended.log
@@ -130,7 +130,7 @@ def test_example__ends_at_what_it_cannot_read(  # noqa: PLR0913  # five are fixt
 @pytest.mark.parametrize("missing", ["KAFKA_BROKER_URL", "SCHEMA_REGISTRY"])
 def test_example__names_a_missing_setting(missing: str, example: str, tmp_path: Path) -> None:
     """One line says which setting is missing."""
-    settings = {**to_consumer_settings("127.0.0.1:1", "http://127.0.0.1:1", "events"), missing: ""}
+    settings = {**make_consumer_settings("127.0.0.1:1", "http://127.0.0.1:1", "events"), missing: ""}
     ended = run_to_end(example, settings, tmp_path / "log")
     assert (ended.status, ended.printed) == (1, [])
     [line] = ended.log.splitlines()
@@ -146,7 +146,7 @@ def test_example__asks_for_a_schema_by_its_id(
     send(stack.kafka, name, messages)
     with run_scripted_server() as server:
         server.script = [Answer.of(200, {"schema": SHIPPED_SCHEMA})]
-        settings = to_consumer_settings(stack.kafka, f"{server.url}/apis/ccompat/v7/", name)
+        settings = make_consumer_settings(stack.kafka, f"{server.url}/apis/ccompat/v7/", name)
         printed = run_example(example, settings, len(messages), tmp_path / "log")
     assert printed == [each.printed for each in messages]
     assert [each.path for each in server.requests] == [f"/apis/ccompat/v7/schemas/ids/{FIRST_ID}"]
@@ -181,7 +181,7 @@ def test_node__calls_work_that_failed_again(
     send(stack.kafka, name, messages)
     preloaded = tmp_path / "fail.mjs"
     preloaded.write_text(FAIL_TWICE)
-    settings = {**to_consumer_settings(stack.kafka, registry, name), "NODE_OPTIONS": f"--import={preloaded}"}
+    settings = {**make_consumer_settings(stack.kafka, registry, name), "NODE_OPTIONS": f"--import={preloaded}"}
     assert run_example("node", settings, len(messages), tmp_path / "log") == [each.printed for each in messages]
     log = (tmp_path / "log").read_text()
     assert "ECONNREFUSED" in log
@@ -197,7 +197,7 @@ def test_go__commits_before_a_fetch_is_processed(
     messages = to_messages(1000)
     send(stack.kafka, name, messages)
     example = read_consumers()["go"]
-    settings = to_consumer_settings(stack.kafka, registry, name)
+    settings = make_consumer_settings(stack.kafka, registry, name)
     with (tmp_path / "log").open("w") as errors, start(example.run, example.directory, settings, errors) as running:
         assert running.stdout is not None
         end = threading.Timer(LIMIT, running.kill)

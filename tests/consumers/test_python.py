@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from local.application.consumers import to_consumer_settings
+from local.application.consumers import make_consumer_settings
 from local.servers.stack import Stack
 from tests.consumers.conftest import to_messages
 from tests.support.consumer_failures import read_committed
@@ -22,7 +22,7 @@ def test_python__prints_a_repeated_event_once(
 ) -> None:
     """What Kafka has twice is printed once; and started again, it goes on behind what it has printed."""
     name = topic()
-    settings = to_consumer_settings(stack.kafka, registry, name)
+    settings = make_consumer_settings(stack.kafka, registry, name)
     first, second, third, fourth = to_messages(4)
     send(stack.kafka, name, [first, second, first, second, third, third, fourth])
     printed = run_example("python", settings, 4, tmp_path / "log")

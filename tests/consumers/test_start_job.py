@@ -9,8 +9,8 @@ from unittest.mock import Mock
 import pytest
 from botocore.exceptions import ClientError
 
-from local.application.consumers import to_consumer_settings
-from local.environment import to_aws_environment
+from local.application.consumers import make_consumer_settings
+from local.environment import make_aws_environment
 from local.servers.stack import Stack
 from tests.consumers.conftest import to_sent
 from tests.support.consumer_failures import run_to_end
@@ -42,8 +42,8 @@ def test_start_job__starts_each_job_once(
     one, same, none, two = to_event(1, "c-1"), to_event(2, "c-1", "user-2"), to_event(3, None), to_event(4, "c-2")
     send(stack.kafka, name, [one, same, one, none, two])
     settings = {
-        **to_consumer_settings(stack.kafka, registry, name),
-        **to_aws_environment(stack.aws),
+        **make_consumer_settings(stack.kafka, registry, name),
+        **make_aws_environment(stack.aws),
         "JOBS_TABLE": name,
     }
     printed = run_example(NAME, settings, 2, tmp_path / "log")
@@ -72,8 +72,8 @@ def test_start_job__starts_no_job_of_a_backfill_unless_told(  # noqa: PLR0913  #
     old, live = to_backfilled(to_event(1, "c-1")), to_event(3, "c-2")
     send(stack.kafka, name, [old, to_backfilled(to_event(2, "c-2")), live])
     settings = {
-        **to_consumer_settings(stack.kafka, registry, name),
-        **to_aws_environment(stack.aws),
+        **make_consumer_settings(stack.kafka, registry, name),
+        **make_aws_environment(stack.aws),
         "JOBS_TABLE": name,
         "START_BACKFILLED": setting,
     }
@@ -83,7 +83,7 @@ def test_start_job__starts_no_job_of_a_backfill_unless_told(  # noqa: PLR0913  #
 
 def test_start_job__refuses_a_setting_that_is_neither(tmp_path: Path) -> None:
     """One line says what it must be."""
-    settings = to_consumer_settings("127.0.0.1:1", "http://127.0.0.1:1", "events")
+    settings = make_consumer_settings("127.0.0.1:1", "http://127.0.0.1:1", "events")
     ended = run_to_end(NAME, {**settings, "START_BACKFILLED": "yes"}, tmp_path / "log")
     assert (ended.status, ended.log.splitlines()) == (1, ["START_BACKFILLED must be true or false"])
 
@@ -91,7 +91,7 @@ def test_start_job__refuses_a_setting_that_is_neither(tmp_path: Path) -> None:
 @pytest.fixture
 def program(stack: Stack, topic: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The recipe's module, with a table of its own."""
-    for name, value in {**to_aws_environment(stack.aws), "JOBS_TABLE": topic()}.items():
+    for name, value in {**make_aws_environment(stack.aws), "JOBS_TABLE": topic()}.items():
         monkeypatch.setenv(name, value)
     return load(monkeypatch, NAME, "start_job")
 
@@ -110,7 +110,7 @@ def test_main__tells_of_the_works_own_aws_as_aws(program: ModuleType, monkeypatc
     """What start asks of AWS is no table's error."""
     refused = ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "StartExecution")
     monkeypatch.setattr(program, "consume", Mock(side_effect=refused))
-    for name, value in to_consumer_settings("127.0.0.1:1", "http://127.0.0.1:1", "events").items():
+    for name, value in make_consumer_settings("127.0.0.1:1", "http://127.0.0.1:1", "events").items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(program.signal, "signal", Mock())
     with pytest.raises(SystemExit) as ended:
