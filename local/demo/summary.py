@@ -56,8 +56,7 @@ def show_summary(console: Console, writes: Sequence[FeatureWrite], arrivals: Arr
         "events expected": str(expected),
         "events received": f"{len(arrivals.events)}, plus {len(arrivals.duplicates)} duplicates",
         "records skipped": "\n".join(
-            f"{reason} {count} (function's metrics: {skipped[reason]})"
-            for reason, count in without_event.items()
+            f"{reason} {count} (function's metrics: {skipped[reason]})" for reason, count in without_event.items()
         ),
     }
     if arrivals.latencies[1:]:
