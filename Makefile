@@ -26,7 +26,7 @@ up: setup ## start the local stack and deploy the application to it (REGISTRY=gl
 	@python -S local up $(if $(REGISTRY),--registry '$(REGISTRY)')
 
 down: ## stop the local stack and remove its data
-	@if [ -e .local/stack ]; then python3 -S local/bootstrap.py && python -S local down; else echo "no local stack is up"; fi
+	@if [ -e .local/stack ]; then python3 -S local/bootstrap.py && python -S local down; else echo "no local stack is running"; fi
 
 tail: setup ## show events of the local stack as they arrive
 	@python -S local tail
