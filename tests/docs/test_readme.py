@@ -41,3 +41,13 @@ def test_commands__deploy_with_names_that_exist() -> None:
             assert (ROOT / words[words.index("--template-file") + 1]).is_file()
             overrides = words[words.index("--parameter-overrides") + 1 :]
             assert {each.partition("=")[0] for each in overrides} <= set(read_template("table.yaml")["Parameters"])
+
+
+def test_demo__prints_what_the_page_shows() -> None:
+    """The labels of the sample output are those of the demo."""
+    (sample,) = [block for block in re.findall(r"```text\n(.*?)```", TEXT, re.DOTALL) if "events received" in block]
+    labels = re.findall(r"^((?:items|events) \w+)  ", sample, re.MULTILINE)
+    labels += re.findall(r"(produce no event by design|plus|success: [a-z ]+)(?: |\n)", sample)
+    code = "\n".join(path.read_text() for path in (ROOT / "local").rglob("*.py"))
+    assert len(labels) == 6  # three rows, two phrases, the result
+    assert [label for label in labels if label.removesuffix(" (") not in code] == []
