@@ -1,4 +1,4 @@
-"""The pipeline between doubles."""
+"""A pipeline between fakes."""
 
 from feature_events.events.codec import Codec
 from feature_events.events.message import to_confluent_prefix
@@ -20,7 +20,7 @@ def to_pipeline(
     features_mode: FeaturesMode = "all",
     limit: int = 100,
 ) -> Pipeline:
-    """The pipeline under the default layout, with a clock that stands."""
+    """Return a pipeline with the default layout and a stopped clock."""
     clock = FakeClock(1760100000.0)
-    letters_left = DeadLetterLimit(limit)
-    return Pipeline(to_layouts(), features_mode, PREFIX, CODEC, publisher, dead_letters, letters_left, clock)
+    dead_letter_limit = DeadLetterLimit(limit)
+    return Pipeline(to_layouts(), features_mode, PREFIX, CODEC, publisher, dead_letters, dead_letter_limit, clock)

@@ -1,9 +1,11 @@
-"""Says whether a table still has what a change left in it.
+"""Compare a change with its table's current item.
 
-An old event behind a newer one would announce what is no longer there, so what is stale is sent only when forced.
+An older event after a newer one would announce features that no longer exist, so stale records are sent only if the
+request forces them. A stream record contains the whole item after its write. If the table's item differs, it was
+written again, and that write has a record of its own.
 """
 
-from typing import Protocol, cast
+from typing import cast
 
 from feature_events.errors import PoisonRecord
 from feature_events.layouts.entity_features import EntityFeatures, read_entity_features
@@ -12,35 +14,28 @@ from feature_events.layouts.table_layouts import ChosenLayout, TableLayouts
 from feature_events.records.change import Change, Item
 from feature_events.settings.settings import FeaturesMode
 from feature_events.tables.comparison import are_equal
-
-
-class Tables(Protocol):
-    """What a run needs of the tables; `current_items.CurrentItems` is the one in DynamoDB."""
-
-    def find_item(self, change: Change) -> Item | None:
-        """See `current_items.CurrentItems.find_item`."""
-        ...
+from feature_events.tables.table import Tables
 
 
 def find_staleness(change: Change, tables: Tables, layouts: TableLayouts, mode: FeaturesMode) -> str | None:
-    """Why this change is stale; None where its table still has what it left.
+    """Return why this change is stale, or None if its item is still current.
 
     Raises:
-        Misconfigured: the function is not allowed to read the table.
-        Undelivered: DynamoDB did not answer.
+        Misconfigured: the role is not allowed to read the table.
+        Undelivered: DynamoDB did not respond.
 
     """
-    item = tables.find_item(change)
+    item = tables.get_item(change)
     if item is None:
-        return "its item is no longer there"
+        return "its item no longer exists"
     is_current = are_equal(item, change.new_image) if mode == "all" else _has_features(item, change, layouts)
-    return None if is_current else "its item was written since"
+    return None if is_current else "its item was written again"
 
 
 def _has_features(item: Item, change: Change, layouts: TableLayouts) -> bool:
-    """Whether the item still has the features that the change's event names, with their values.
+    """Return whether the item still has the features of the change's event, with the same values.
 
-    A later write that left them as they were has announced none of them.
+    A later write that did not change any of them has no event that names them.
     """
     # Its message was made, so it has a layout and features
     entity = cast("EntityFeatures", read_entity_features(change, layouts, "changed"))

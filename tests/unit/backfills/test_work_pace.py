@@ -1,24 +1,24 @@
-"""A worker keeps to its part of the rate, on average, and does not catch up on a pause."""
+"""Test the rate limit of a worker."""
 
 from feature_events.backfills.work import Pace
 from tests.support.doubles import FakeClock
 
 
 class Sleeps:
-    """A clock, and the sleeps by which it goes."""
+    """A fake sleep that advances a clock."""
 
     def __init__(self) -> None:
         self.clock = FakeClock(100.0)
         self.seconds: list[float] = []
 
     def __call__(self, seconds: float) -> None:
-        """Sleeps."""
+        """Sleep."""
         self.seconds.append(seconds)
         self.clock.seconds += seconds
 
 
 def test_wait__keeps_to_the_rate() -> None:
-    """So many items take so many seconds, whatever each page has."""
+    """The total time depends on the total number of items, not on the pages."""
     sleep = Sleeps()
     pace = Pace(50.0, sleep.clock, sleep)
     for items in (100, 50, 0, 25):
@@ -27,7 +27,7 @@ def test_wait__keeps_to_the_rate() -> None:
 
 
 def test_wait__counts_the_time_that_the_items_took() -> None:
-    """What took as long as the rate allows needs no sleep, and what took half as long sleeps as long again."""
+    """A page that took as long as the rate requires needs no sleep. One that took half as long sleeps that long."""
     sleep = Sleeps()
     pace = Pace(50.0, sleep.clock, sleep)
     sleep.clock.seconds += 2
@@ -39,7 +39,7 @@ def test_wait__counts_the_time_that_the_items_took() -> None:
 
 
 def test_wait__does_not_catch_up_on_a_pause() -> None:
-    """Kafka was away for an hour: the table is not asked for an hour's items at once."""
+    """After an hour without Kafka, the worker does not process an hour's items at once."""
     sleep = Sleeps()
     pace = Pace(50.0, sleep.clock, sleep)
     sleep.clock.seconds += 3600

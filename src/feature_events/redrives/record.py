@@ -1,0 +1,68 @@
+"""The records that a run is redriving.
+
+A record knows its object, since an object is archived only once all its records are settled.
+"""
+
+from enum import StrEnum
+
+from feature_events.failures.failure_store import Failure
+from feature_events.records.stream_record import RecordIdentity, StreamRecord, read_identity
+
+
+class RecordOutcome(StrEnum):
+    """The outcome of a record."""
+
+    DELIVERED = "delivered"
+    """Kafka acknowledged its event."""
+    SKIPPED = "skipped"
+    """It produces no event by design."""
+    STALE = "stale"
+    """Its item has changed, and the request does not force stale records."""
+    POISON = "poison"
+    """It still cannot become an event."""
+    UNCHECKED = "unchecked"
+    """Its item could not be read, so it may be stale."""
+    UNDELIVERED = "undelivered"
+    """It failed this time and can be retried."""
+    DELIVERABLE = "deliverable"
+    """In a dry run: a run would send its event."""
+
+
+_LEFT = (RecordOutcome.STALE, RecordOutcome.POISON, RecordOutcome.UNCHECKED)
+
+
+class RedrivenRecord:
+    """A record of an object, and its outcome."""
+
+    def __init__(self, record: StreamRecord, failure: Failure) -> None:
+        self.record = record
+        self.failure = failure
+        self.outcome = RecordOutcome.DELIVERABLE
+        self.reason = ""
+        """The reason why the record was not delivered."""
+
+    def set_outcome(self, outcome: RecordOutcome, reason: str = "") -> None:
+        """Set the outcome, and the reason if the record was not delivered."""
+        self.outcome = outcome
+        self.reason = reason
+
+    @property
+    def identity(self) -> RecordIdentity:
+        """The record's table and number."""
+        return read_identity(self.record)
+
+    @property
+    def order(self) -> tuple[str, int, str]:
+        """The position in the table's stream, across all objects."""
+        number = self.identity.sequence_number or ""
+        return self.identity.table or "", len(number), number
+
+    @property
+    def needs_dead_letter(self) -> bool:
+        """Whether the record cannot be sent and must be kept when its on-failure batch is archived."""
+        return self.outcome in _LEFT and not self.failure.is_dead_letter
+
+    @property
+    def blocks_object(self) -> bool:
+        """Whether its object must stay because of this record."""
+        return self.outcome is RecordOutcome.UNDELIVERED or (self.outcome in _LEFT and self.failure.is_dead_letter)
