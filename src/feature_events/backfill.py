@@ -51,7 +51,7 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> Any:  # noqa: AN
     if settings.failure_bucket is None:
         raise Misconfigured("no bucket for checkpoints: set FAILURE_BUCKET")
     if step == "plan":
-        return _plan(event, settings.failure_bucket, pipeline.layouts)
+        return _plan(event, settings.failure_bucket, pipeline.encoder.layouts)
     run = event["run"]
     checkpoints = Checkpoints(settings.failure_bucket, run)
     plan = _read_plan(checkpoints, run)

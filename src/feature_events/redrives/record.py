@@ -5,8 +5,9 @@ A record knows its object, since an object is archived only once all its records
 
 from enum import StrEnum
 
+from feature_events.encoder import Encoded
 from feature_events.failures.failure_store import Failure
-from feature_events.records.stream_record import RecordIdentity, StreamRecord, read_identity
+from feature_events.records.stream_record import StreamRecord, read_identity
 
 
 class RecordOutcome(StrEnum):
@@ -34,22 +35,22 @@ _LEFT = (RecordOutcome.STALE, RecordOutcome.POISON, RecordOutcome.UNCHECKED)
 class RedrivenRecord:
     """A record of an object, and its outcome."""
 
+    encoded: Encoded | None = None
+    """None if the record is skipped or cannot become an event."""
+    encoding_seconds = 0.0
+    reason = ""
+    """The reason why the record was not delivered."""
+
     def __init__(self, record: StreamRecord, failure: Failure) -> None:
         self.record = record
         self.failure = failure
+        self.identity = read_identity(record)
         self.outcome = RecordOutcome.DELIVERABLE
-        self.reason = ""
-        """The reason why the record was not delivered."""
 
     def set_outcome(self, outcome: RecordOutcome, reason: str = "") -> None:
         """Set the outcome, and the reason if the record was not delivered."""
         self.outcome = outcome
         self.reason = reason
-
-    @property
-    def identity(self) -> RecordIdentity:
-        """The record's table and number."""
-        return read_identity(self.record)
 
     @property
     def order(self) -> tuple[str, int, str]:
@@ -65,4 +66,5 @@ class RedrivenRecord:
     @property
     def blocks_object(self) -> bool:
         """Whether its object must stay because of this record."""
-        return self.outcome is RecordOutcome.UNDELIVERED or (self.outcome in _LEFT and self.failure.is_dead_letter)
+        is_left = self.outcome in _LEFT and self.failure.is_dead_letter
+        return is_left or self.outcome is RecordOutcome.UNDELIVERED

@@ -4,19 +4,20 @@ A run can be repeated safely: it continues with what is left, and sends nothing 
 """
 
 import sys
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import groupby
-from typing import NamedTuple, cast
 
 from feature_events.aws.clients import PARALLEL
 from feature_events.deadline import Deadline
-from feature_events.errors import FeatureEventsError, Misconfigured
+from feature_events.errors import FeatureEventsError, Misconfigured, PoisonRecord
 from feature_events.failures.dead_letter_limit import DeadLetterLimit
 from feature_events.failures.failure_store import Failure, FailureStore, StoredObject
 from feature_events.logs import logger
 from feature_events.pipeline import Pipeline
-from feature_events.records.change import Change, read_change
+from feature_events.records.change import Change, Skipped, read_change
 from feature_events.redrives.batch_split import split_batches
 from feature_events.redrives.chunks import MOST_OBJECTS, is_after, sort_objects, to_chunks
 from feature_events.redrives.record import RecordOutcome, RedrivenRecord
@@ -27,14 +28,6 @@ from feature_events.tables.table import Tables
 
 # If less time than this is left, no further chunk is started. A chunk usually takes far less
 _CHUNK_SECONDS = 10.0
-
-
-class _Fresh(NamedTuple):
-    """A record that the pipeline makes a message of."""
-
-    candidate: RedrivenRecord
-    change: Change
-    timestamp_ms: int
 
 
 class Redrive:
@@ -101,51 +94,52 @@ class Redrive:
         failures = self._store.read(chunk)
         self._tally.missing += len(chunk) - len(failures)
         self._tally.count_objects(failures)
-        candidates = [RedrivenRecord(record, failure) for failure in failures for record in failure.records or ()]
+        records = [RedrivenRecord(record, failure) for failure in failures for record in failure.records or ()]
         seconds = max(_CHUNK_SECONDS, deadline.remaining())
-        self._look(candidates, Deadline(seconds))
+        self._classify(records, Deadline(seconds))
         if self._request.dry_run:
-            self._tally.count_outcomes(candidates)
-            return candidates
-        split_batches(candidates, self._pipeline.dead_letters)
-        self._send(candidates, min(delivery_seconds, seconds))
-        self._tally.count_outcomes(candidates)
-        self._move(failures, candidates)
-        return candidates
+            self._tally.count_outcomes(records)
+            return records
+        split_batches(records, self._pipeline.dead_letters)
+        self._send(records, min(delivery_seconds, seconds))
+        self._tally.count_outcomes(records)
+        self._archive(failures, records)
+        return records
 
-    def _look(self, candidates: Sequence[RedrivenRecord], deadline: Deadline) -> None:
-        """Finds what cannot or should not be sent."""
-        fresh = [found for each in candidates if (found := self._prepare(each)) is not None]
+    def _classify(self, records: Sequence[RedrivenRecord], deadline: Deadline) -> None:
+        """Find the records that cannot or should not be sent."""
+        for each in records:
+            self._encode(each)
         if not self._request.force:
             with ThreadPoolExecutor(PARALLEL) as pool:
-                list(pool.map(lambda each: self._check(each.candidate, each.change, deadline), fresh))
-        for each in fresh:
-            if each.candidate.outcome is RecordOutcome.DELIVERABLE:
-                self._tally.count_time(each.timestamp_ms)
+                list(pool.map(partial(self._check_staleness, deadline=deadline), records))
+        for each in records:
+            if each.encoded and each.outcome is RecordOutcome.DELIVERABLE:
+                self._tally.count_time(each.encoded.message.timestamp_ms)
 
-    def _prepare(self, candidate: RedrivenRecord) -> _Fresh | None:
-        """The change and the time of a record that can be sent; None where it has come to another end."""
+    def _encode(self, record: RedrivenRecord) -> None:
+        """Encode a record. The same message is checked and sent."""
+        started = time.perf_counter()
         try:
-            prepared = self._pipeline.prepare([candidate.record], range(1))
-        except Misconfigured as error:
-            candidate.set_outcome(RecordOutcome.POISON, str(error))
-            return None
-        if prepared.bad:
-            candidate.set_outcome(RecordOutcome.POISON, str(prepared.bad[0]))
-            return None
-        if prepared.skipped:
-            candidate.set_outcome(RecordOutcome.SKIPPED)
-            return None
-        change = cast("Change", read_change(candidate.record))  # its message was made
-        return _Fresh(candidate, change, prepared.messages[0].timestamp_ms)
+            change = read_change(record.record)
+            encoded = self._pipeline.encoder.encode(change) if isinstance(change, Change) else change
+        except (PoisonRecord, Misconfigured) as error:
+            record.set_outcome(RecordOutcome.POISON, str(error))
+            return
+        record.encoding_seconds = time.perf_counter() - started
+        if isinstance(encoded, Skipped):
+            record.set_outcome(RecordOutcome.SKIPPED)
+        else:
+            record.encoded = encoded
 
-    def _check(self, record: RedrivenRecord, change: Change, deadline: Deadline) -> None:
-        """Check whether a record is stale."""
+    def _check_staleness(self, record: RedrivenRecord, deadline: Deadline) -> None:
+        if record.encoded is None:
+            return
         if not deadline.remaining():
             record.set_outcome(RecordOutcome.UNCHECKED, "no time left to read its item")
             return
         try:
-            reason = find_staleness(change, self._tables, self._pipeline.layouts, self._pipeline.features_mode)
+            reason = find_staleness(record.encoded, self._tables, self._pipeline.encoder)
         except FeatureEventsError as error:
             record.set_outcome(RecordOutcome.UNCHECKED, str(error))
             return
@@ -171,8 +165,10 @@ class Redrive:
                     each.set_outcome(RecordOutcome.UNDELIVERED, str(error))
 
     def _send_batch(self, batch: Sequence[RedrivenRecord], deadline: Deadline) -> None:
-        """Run the pipeline on records of one table."""
-        outcome = self._pipeline.run([each.record for each in batch], deadline)
+        """Publish records of one table."""
+        messages = [each.encoded.message for each in batch if each.encoded]
+        seconds = sum(each.encoding_seconds for each in batch)
+        outcome = self._pipeline.publish([each.record for each in batch], messages, deadline, seconds)
         for position, each in enumerate(batch):
             if outcome.is_dead_lettered(position):
                 each.set_outcome(RecordOutcome.POISON, "Kafka rejected its event: see the reason in its dead letter")
@@ -181,7 +177,7 @@ class Redrive:
             else:
                 each.set_outcome(RecordOutcome.DELIVERED)
 
-    def _move(self, failures: Sequence[Failure], records: Sequence[RedrivenRecord]) -> None:
+    def _archive(self, failures: Sequence[Failure], records: Sequence[RedrivenRecord]) -> None:
         """Archive the objects whose records are all settled."""
         blocked = {each.failure.key for each in records if each.blocks_object}
         finished = [each for each in failures if each.records is not None and each.key not in blocked]

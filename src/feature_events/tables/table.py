@@ -89,7 +89,7 @@ class Tables:
 
     def get_item(self, change: Change) -> Item | None:
         """Return the item that has this change's keys now, or None if there is no such item, table or key schema."""
-        table = change.stream.table_arn
+        table = change.table_arn
         action = Action("dynamodb:GetItem", f"the table {table} cannot be read")
         return ask_or_none(partial(self._get_item, table, change.keys), action, (*_ABSENT, _KEYS_MISMATCH))
 

@@ -4,10 +4,12 @@ from typing import Any, override
 
 import pytest
 
-from feature_events.records.change import Change, Item, read_change
+from feature_events.encoder import Encoder
+from feature_events.records.change import Change, Item
 from feature_events.redrives.staleness import find_staleness
 from feature_events.tables.table import Tables
 from tests.support.layouts import to_layouts
+from tests.support.pipelines import CODEC, PREFIX, encode
 from tests.support.records import Json, to_record
 
 KEYS = {"pk": {"S": "u-1"}}
@@ -31,9 +33,9 @@ def is_stale(layout: dict[str, Any], then: Json, now: Json) -> bool:
     """Return whether a change to the item `then` is stale if the current item is `now`, with mode `changed`."""
     record = to_record()
     record["dynamodb"] |= {"Keys": KEYS, "NewImage": KEYS | then}
-    change = read_change(record)
-    assert isinstance(change, Change)
-    return find_staleness(change, OneItem(KEYS | now), to_layouts(LAYOUT | layout), "changed") is not None
+    encoder = Encoder(to_layouts(LAYOUT | layout), "changed", PREFIX, CODEC)
+    encoded = encode(record, layouts=encoder.layouts, features_mode="changed")
+    return find_staleness(encoded, OneItem(KEYS | now), encoder) is not None
 
 
 @pytest.mark.parametrize(
