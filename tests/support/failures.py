@@ -27,6 +27,7 @@ from feature_events.tables.table import Tables
 from tests.support.doubles import FakeClock, FakePublisher
 from tests.support.pipelines import to_pipeline
 from tests.support.records import Json, to_item, to_record
+from tests.support.tables import create_table
 
 BUCKET = "failures"
 PREFIX = "dead-letters/"
@@ -54,13 +55,7 @@ class Account[P: MessagePublisher]:
         self.s3 = boto3.client("s3")
         self.s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
         self.dynamodb = boto3.client("dynamodb")
-        keys = {"bright_uid": "HASH", "category": "RANGE"}
-        self.dynamodb.create_table(
-            TableName="user_feature_store",
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in keys],
-            KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in keys.items()],  # type: ignore[typeddict-item]  # HASH and RANGE
-        )
+        create_table(self.dynamodb, "user_feature_store")
         self.publisher = publisher
         self.letters = DeadLetters(BUCKET, PREFIX)
         self.features_mode: FeaturesMode = "all"
