@@ -17,7 +17,7 @@ from feature_events.events.message import Message
 from feature_events.failures.dead_letter_limit import DeadLetterLimit
 from feature_events.kafka.delivery import Delivery, Refuse
 from feature_events.logs import logger
-from feature_events.outcome import Outcome
+from feature_events.outcome import BatchOutcome
 from feature_events.records.change import Change, Skipped, read_change
 from feature_events.records.stream_record import StreamRecord, read_identity
 
@@ -47,7 +47,7 @@ class Prepared(NamedTuple):
 
     messages: dict[int, Message]
     skipped: dict[int, Skipped]
-    bad: dict[int, PoisonRecord]
+    poison: dict[int, PoisonRecord]
 
 
 class Pipeline(NamedTuple):
@@ -59,7 +59,7 @@ class Pipeline(NamedTuple):
     limit: DeadLetterLimit
     now: Clock = time.time
 
-    def run(self, records: Sequence[StreamRecord], deadline: Deadline) -> Outcome:
+    def run(self, records: Sequence[StreamRecord], deadline: Deadline) -> BatchOutcome:
         """Encode and publish a batch, and return the outcome of each record.
 
         Raises:
@@ -67,7 +67,7 @@ class Pipeline(NamedTuple):
                 to be dead-lettered above the limit.
 
         """
-        return self._settle(Outcome(records), partial(self.prepare, records), deadline)
+        return self._settle(BatchOutcome(records), partial(self.prepare, records), deadline)
 
     def publish(
         self,
@@ -75,7 +75,7 @@ class Pipeline(NamedTuple):
         messages: Sequence[Message],
         deadline: Deadline,
         encoding_seconds: float = 0.0,
-    ) -> Outcome:
+    ) -> BatchOutcome:
         """Publish messages that are already encoded, as `run` does.
 
         Args:
@@ -92,7 +92,7 @@ class Pipeline(NamedTuple):
         def take(positions: range) -> Prepared:
             return Prepared({position: messages[position] for position in positions}, {}, {})
 
-        outcome = Outcome(records)
+        outcome = BatchOutcome(records)
         outcome.serialization_seconds = encoding_seconds
         return self._settle(outcome, take, deadline)
 
@@ -103,7 +103,7 @@ class Pipeline(NamedTuple):
             Misconfigured: no record has a message until an operator changes a setting.
 
         """
-        prepared = messages, skipped, bad = Prepared({}, {}, {})
+        prepared = messages, skipped, poison = Prepared({}, {}, {})
         encode = self.encoder.encode
         for position in positions:
             try:
@@ -113,12 +113,12 @@ class Pipeline(NamedTuple):
                     skipped[position] = encoded
                 else:
                     messages[position] = encoded.message
-            except PoisonRecord as poison:
+            except PoisonRecord as error:
                 # Its frames would be kept otherwise, and refer to this one
-                bad[position] = poison.with_traceback(None)
+                poison[position] = error.with_traceback(None)
         return prepared
 
-    def _settle(self, outcome: Outcome, prepare: Callable[[range], Prepared], deadline: Deadline) -> Outcome:
+    def _settle(self, outcome: BatchOutcome, prepare: Callable[[range], Prepared], deadline: Deadline) -> BatchOutcome:
         """Publish a batch, emit its metrics, and raise an error if the dead-letter limit blocks its first record."""
         try:
             self._publish_chunks(outcome, prepare, deadline)
@@ -135,7 +135,7 @@ class Pipeline(NamedTuple):
         self.limit.give_back(table, outcome.settled)
         return outcome
 
-    def _publish_chunks(self, outcome: Outcome, prepare: Callable[[range], Prepared], deadline: Deadline) -> None:
+    def _publish_chunks(self, outcome: BatchOutcome, prepare: Callable[[range], Prepared], deadline: Deadline) -> None:
         """Publish chunks until one is left unfinished."""
         positions = range(len(outcome.records))
         for start in positions[::_CHUNK]:
@@ -152,7 +152,7 @@ class Pipeline(NamedTuple):
                 return  # Lambda retries the later records with it
 
     def _publish_chunk(
-        self, outcome: Outcome, chunk: range, prepare: Callable[[range], Prepared], deadline: Deadline
+        self, outcome: BatchOutcome, chunk: range, prepare: Callable[[range], Prepared], deadline: Deadline
     ) -> None:
         """Publish the events of these records, and dead-letter a bad record once every earlier record is settled.
 
@@ -160,16 +160,16 @@ class Pipeline(NamedTuple):
         are sent only after that: if the bad record stays in the stream, they come again with it and must not overtake.
         """
         started = self.now()
-        messages, skipped, bad = prepare(chunk)
+        messages, skipped, poison = prepare(chunk)
         outcome.skip(skipped)
         outcome.count_messages(messages.values(), self.now() - started)
         positions, begin = list(messages), 0
-        for position in (*bad, chunk.stop):
+        for position in (*poison, chunk.stop):
             end = bisect_left(positions, position)
             self._send(outcome, positions[begin:end], messages, deadline)
             if position == chunk.stop or outcome.first_undelivered != position:
                 return
-            if not self._dead_letter(outcome, position, bad[position], deadline):
+            if not self._dead_letter(outcome, position, poison[position], deadline):
                 return
             if not deadline.remaining():
                 logger.error("deadline passed while records were dead-lettered", hint="see how long S3 takes")
@@ -177,7 +177,7 @@ class Pipeline(NamedTuple):
             begin = end
 
     def _send(
-        self, outcome: Outcome, positions: Sequence[int], messages: Mapping[int, Message], deadline: Deadline
+        self, outcome: BatchOutcome, positions: Sequence[int], messages: Mapping[int, Message], deadline: Deadline
     ) -> None:
         """Publishes the messages at these positions."""
 
@@ -199,7 +199,7 @@ class Pipeline(NamedTuple):
             ]
         )
 
-    def _dead_letter(self, outcome: Outcome, position: int, poison: PoisonRecord, deadline: Deadline) -> bool:
+    def _dead_letter(self, outcome: BatchOutcome, position: int, poison: PoisonRecord, deadline: Deadline) -> bool:
         """Puts a bad record into the dead-letter store; whether that worked."""
         record = outcome.records[position]
         table, sequence_number, _ = read_identity(record)

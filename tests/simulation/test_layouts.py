@@ -70,8 +70,8 @@ def test_prepare__brings_every_record_of_every_layout_to_an_end(store: str) -> N
         except Exception as error:
             raise AssertionError(f"seed {SEED}: {json.dumps(record)}") from error
         else:
-            assert len(prepared.messages) + len(prepared.skipped) + len(prepared.bad) == 1
-            assert all(type(poison) is PoisonRecord for poison in prepared.bad.values())
+            assert len(prepared.messages) + len(prepared.skipped) + len(prepared.poison) == 1
+            assert all(type(poison) is PoisonRecord for poison in prepared.poison.values())
             ends["event" if prepared.messages else "skip" if prepared.skipped else "poison"] += 1
     assert ends["event"] > RECORDS // 10
     assert ends["poison"] > RECORDS // 20

@@ -9,8 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from feature_events.deadline import Deadline
 from feature_events.errors import PoisonRecord, Undelivered
+from feature_events.outcome import RecordOutcome
 from feature_events.pipeline import DeadLetterStore
-from feature_events.redrives.record import RecordOutcome, RedrivenRecord
+from feature_events.redrives.record import RedrivenRecord
 
 # The limits for writing the dead letters of a chunk
 _SECONDS = 60.0

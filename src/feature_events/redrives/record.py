@@ -3,33 +3,13 @@
 A record knows its object, since an object is archived only once all its records are settled.
 """
 
-from enum import StrEnum
-
 from feature_events.encoder import Encoded
 from feature_events.failures.failure_store import Failure
+from feature_events.outcome import RecordOutcome
 from feature_events.records.stream_record import StreamRecord, read_identity
 
-
-class RecordOutcome(StrEnum):
-    """The outcome of a record."""
-
-    DELIVERED = "delivered"
-    """Kafka acknowledged its event."""
-    SKIPPED = "skipped"
-    """It produces no event by design."""
-    STALE = "stale"
-    """Its item has changed, and the request does not force stale records."""
-    POISON = "poison"
-    """It still cannot become an event."""
-    UNCHECKED = "unchecked"
-    """Its item could not be read, so it may be stale."""
-    UNDELIVERED = "undelivered"
-    """It failed this time and can be retried."""
-    DELIVERABLE = "deliverable"
-    """In a dry run: a run would send its event."""
-
-
 _LEFT = (RecordOutcome.STALE, RecordOutcome.POISON, RecordOutcome.UNCHECKED)
+"""The outcomes of records that must not be sent. They are kept in dead letters."""
 
 
 class RedrivenRecord:

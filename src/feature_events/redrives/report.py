@@ -10,7 +10,8 @@ from typing import Any, NotRequired, TypedDict
 
 from feature_events.failures.failure_store import Failure
 from feature_events.logs import logger
-from feature_events.redrives.record import RecordOutcome, RedrivenRecord
+from feature_events.outcome import RecordOutcome
+from feature_events.redrives.record import RedrivenRecord
 from feature_events.redrives.request import RedriveRequest
 
 _EXAMPLES = 20

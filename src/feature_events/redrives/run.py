@@ -16,11 +16,12 @@ from feature_events.errors import FeatureEventsError, Misconfigured, PoisonRecor
 from feature_events.failures.dead_letter_limit import DeadLetterLimit
 from feature_events.failures.failure_store import Failure, FailureStore, StoredObject
 from feature_events.logs import logger
+from feature_events.outcome import RecordOutcome
 from feature_events.pipeline import Pipeline
 from feature_events.records.change import Change, Skipped, read_change
 from feature_events.redrives.batch_split import split_batches
 from feature_events.redrives.chunks import MOST_OBJECTS, is_after, sort_objects, to_chunks
-from feature_events.redrives.record import RecordOutcome, RedrivenRecord
+from feature_events.redrives.record import RedrivenRecord
 from feature_events.redrives.report import RedriveReport, Tally
 from feature_events.redrives.request import RedriveRequest
 from feature_events.redrives.staleness import find_staleness
@@ -169,13 +170,15 @@ class Redrive:
         messages = [each.encoded.message for each in batch if each.encoded]
         seconds = sum(each.encoding_seconds for each in batch)
         outcome = self._pipeline.publish([each.record for each in batch], messages, deadline, seconds)
-        for position, each in enumerate(batch):
-            if outcome.is_dead_lettered(position):
-                each.set_outcome(RecordOutcome.POISON, "Kafka rejected its event: see the reason in its dead letter")
-            elif outcome.is_undelivered(position):
-                each.set_outcome(RecordOutcome.UNDELIVERED, "Kafka did not acknowledge its event: see the log")
-            else:
-                each.set_outcome(RecordOutcome.DELIVERED)
+        for each, result in zip(batch, outcome.outcomes, strict=True):
+            match result:
+                case RecordOutcome.DEAD_LETTERED:
+                    reason = "Kafka rejected its event: see the reason in its dead letter"
+                    each.set_outcome(RecordOutcome.POISON, reason)
+                case RecordOutcome.UNDELIVERED:
+                    each.set_outcome(RecordOutcome.UNDELIVERED, "Kafka did not acknowledge its event: see the log")
+                case _:
+                    each.set_outcome(RecordOutcome.DELIVERED)
 
     def _archive(self, failures: Sequence[Failure], records: Sequence[RedrivenRecord]) -> None:
         """Archive the objects whose records are all settled."""
