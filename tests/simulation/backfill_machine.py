@@ -70,29 +70,29 @@ class BackfillMachine(RuleBasedStateMachine):
 
     @rule(changes=st.lists(st.tuples(st.sampled_from((WRITE, WRITE, EMPTY, DELETE)), WRITTEN_ENTITIES), max_size=4))
     def write(self, changes: list[Move]) -> None:
-        """Feature teams write and delete items."""
+        """Write and delete items."""
         for change in changes:
             self.world.move(change)
 
     @rule(lane=st.integers(0, 1), fate=st.sampled_from((*FATES, Fate.WRITTEN, Fate.WRITTEN)))
     def deliver(self, lane: int, fate: Fate) -> None:
-        """The event source mapping delivers waiting records."""
+        """Deliver waiting records to the live function."""
         self.world.deliver(lane, fate)
 
     @rule(segment=st.integers(0, 1), between=BETWEEN, fates=WORKER_FATES)
     def work(self, segment: int, between: list[Move], fates: list[Fate]) -> None:
-        """A worker processes a segment. Writes, deliveries and its death happen between its steps."""
+        """Run a worker on a segment, with writes, deliveries and kills between its steps."""
         self.world.work(segment, between, fates)
 
     @rule(entity=WRITTEN_ENTITIES, gaps=st.lists(st.integers(0, 5), min_size=1, max_size=4), fates=WORKER_FATES)
     def race(self, entity: int, gaps: list[int], fates: list[Fate]) -> None:
-        """An item is written between a worker's steps, and its live event is delivered immediately."""
+        """Write an item between a worker's steps, and deliver its live event immediately."""
         written = [[*[(NOTHING, 0)] * gap, (WRITE, entity), (DELIVER, 0), (DELIVER, 0)] for gap in gaps]
         self.world.work(entity % 2, [move for moves in written for move in moves], fates)
 
     @rule(segment=st.integers(0, 1), steps=st.integers(0, 10))
     def kill(self, segment: int, steps: int) -> None:
-        """A worker is killed after this number of steps."""
+        """Kill a worker after this number of steps."""
         self.world.work(segment, [*[(NOTHING, 0)] * steps, (KILL, 0)], [])
 
     @override

@@ -1,8 +1,8 @@
-"""Announce the items of a page, and those that change meanwhile once more.
+"""Announce the items of a page, and resend those that change during the send.
 
-An item that is written between the scan and the send has a newer live event, which may precede the older backfilled
-one. So every sent item is read again, consistently, and sent again if it differs, until none does. Each item is then
-unchanged after its last event was acknowledged, and the live event of any later write follows that event.
+If an item is written between its scan and its send, the backfilled event is stale and may follow the newer live event.
+So every sent item is re-read consistently, and resent if it differs, until none differs. Each item is then unchanged
+after its last event was acknowledged, and the live event of any later write follows that event.
 """
 
 from collections import Counter
@@ -21,14 +21,14 @@ from feature_events.tables.comparison import are_equal
 from feature_events.tables.table import Tables
 
 _ROUNDS = 20
-"""The maximum number of times that changed items are sent again before the page is retried later."""
+"""The maximum number of resends before the page is left to a later retry."""
 _MANY = 10
-"""If Kafka rejects all of at least so many events, their content is not the cause."""
+"""If Kafka rejects every one of at least this many events, the cause is not their content."""
 _FILTERED = "filtered"
 
 
-class Announced(NamedTuple):
-    """A page's items by outcome."""
+class PageCounts(NamedTuple):
+    """The outcome counts of a page."""
 
     delivered: int
     again: int
@@ -42,7 +42,7 @@ class Announcer:
     Args:
         plan: the run's plan.
         pipeline: converts items to messages and publishes them.
-        tables: reads items again.
+        tables: re-reads items.
         delivery_seconds: the maximum time to wait for Kafka.
 
     """
@@ -53,7 +53,7 @@ class Announcer:
         self._tables = tables
         self._delivery_seconds = delivery_seconds
 
-    def announce(self, items: Sequence[Item], deadline: Deadline) -> Announced:
+    def announce(self, items: Sequence[Item], deadline: Deadline) -> PageCounts:
         """Announce these items.
 
         On return, all events are acknowledged, and each item is unchanged since its last event.
@@ -67,7 +67,7 @@ class Announcer:
             Undelivered: Kafka or DynamoDB did not respond in time.
 
         """
-        announced = Announced(0, 0, Counter(), Counter())
+        announced = PageCounts(0, 0, Counter(), Counter())
         sent = self._send(items, deadline, announced)
         delivered, again, rounds = len(sent), 0, 0
         while sent and not self._plan.request.dry_run:
@@ -78,7 +78,7 @@ class Announcer:
             again, rounds = again + len(sent), rounds + 1
         return announced._replace(delivered=delivered + again, again=again)
 
-    def _send(self, items: Sequence[Item], deadline: Deadline, counts: Announced) -> Sequence[Item]:
+    def _send(self, items: Sequence[Item], deadline: Deadline, counts: PageCounts) -> Sequence[Item]:
         """Publish the events of these items, and return the items whose events were acknowledged."""
         messages: list[Message] = []
         sources: list[Item] = []
@@ -92,12 +92,12 @@ class Announcer:
         deliveries = self._publish(messages, deadline, counts)
         return [item for item, each in zip(sources, deliveries, strict=True) if each is Delivery.DELIVERED]
 
-    def _publish(self, messages: Sequence[Message], deadline: Deadline, counts: Announced) -> Sequence[Delivery]:
+    def _publish(self, messages: Sequence[Message], deadline: Deadline, counts: PageCounts) -> Sequence[Delivery]:
         """Publish messages, each of which Kafka acknowledges or rejects."""
         reasons: set[str] = set()
 
         def refuse(_: int, reason: str) -> bool:
-            counts.poison[f"Kafka refuses it: {reason}"] += 1
+            counts.poison[f"Kafka rejected the event: {reason}"] += 1
             reasons.add(reason)
             return True
 
@@ -112,7 +112,7 @@ class Announcer:
             )
         return deliveries
 
-    def _encode(self, item: Item, counts: Announced) -> Message | None:
+    def _encode(self, item: Item, counts: PageCounts) -> Message | None:
         plan = self._plan
         try:
             change = read_scanned_item(item, plan.table_arn, plan.key_names, plan.as_of_ms)

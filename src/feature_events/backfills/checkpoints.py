@@ -1,7 +1,7 @@
 """Store the progress of a run in the failure bucket.
 
-A segment's position can identify a person, so it must not appear in an execution's history, which many may read. The
-history contains only the numbers of segments.
+A segment's position is a key, which can identify a user. Many people may read an execution's history, so it contains
+only the numbers of segments.
 """
 
 import base64

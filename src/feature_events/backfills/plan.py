@@ -15,7 +15,7 @@ _FIXED = ("table", "dry_run", "segments", "filter")
 
 
 class Plan(NamedTuple):
-    """What a run does."""
+    """The plan of a run."""
 
     request: BackfillRequest
     table_arn: str

@@ -29,7 +29,7 @@ class BackfillReport(TypedDict):
     table: str
     dry_run: bool
     complete: bool
-    """Whether every segment has been read to its end."""
+    """True if every segment was read to its end."""
     items: int
     delivered: int
     """Events that Kafka acknowledged."""

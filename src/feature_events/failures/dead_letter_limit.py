@@ -1,6 +1,6 @@
 """Limit how many records are dead-lettered, so that a bad deployment cannot empty a stream into the failure bucket.
 
-A record with a defect of its own is an exception among good records. If most records are bad, the cause is the function
+An individual bad record is an exception among good ones. If most records are bad, the cause is the function
 or a writer. An operator must act then, and until then the records are safer in the stream.
 """
 

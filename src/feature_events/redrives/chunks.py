@@ -27,7 +27,7 @@ def sort_objects(stored: Iterable[StoredObject]) -> Sequence[StoredObject]:
 
 
 def to_chunks(stored: Iterable[StoredObject]) -> Iterator[Sequence[StoredObject]]:
-    """Divide objects into chunks of limited size. A larger object is a chunk of its own."""
+    """Divide objects into chunks of limited size. A larger object has its own chunk."""
     chunk: list[StoredObject] = []
     size = 0
     for each in stored:

@@ -40,11 +40,11 @@ class RedrivenRecord:
 
     @property
     def needs_dead_letter(self) -> bool:
-        """Whether the record cannot be sent and must be kept when its on-failure batch is archived."""
+        """True if the record must be kept as a dead letter before its on-failure batch is archived."""
         return self.outcome in _LEFT and not self.failure.is_dead_letter
 
     @property
     def blocks_object(self) -> bool:
-        """Whether its object must stay because of this record."""
+        """True if the object must stay because of this record."""
         is_left = self.outcome in _LEFT and self.failure.is_dead_letter
         return is_left or self.outcome is RecordOutcome.UNDELIVERED

@@ -31,7 +31,7 @@ class RedriveReport(TypedDict):
 
     dry_run: bool
     complete: bool
-    """Whether all requested objects were processed without an error that stopped the run."""
+    """True if the run processed all requested objects."""
     objects: int
     records: int
     delivered: int
@@ -46,7 +46,7 @@ class RedriveReport(TypedDict):
     moved: int
     """Objects that were moved to `redriven/`."""
     missing: int
-    """Objects that do not exist: they were redriven before, or meanwhile by another run."""
+    """Objects that do not exist: an earlier or concurrent run has redriven them."""
     unreadable: int
     """Objects without records, or that the role is not allowed to read. They stay."""
     examples: Sequence[RedriveExample]

@@ -1,8 +1,8 @@
 """Compare a change with its table's current item.
 
 An older event after a newer one would announce features that no longer exist, so stale records are sent only if the
-request forces them. A stream record contains the whole item after its write. If the table's item differs, it was
-written again, and that write has a record of its own.
+request forces them. A stream record contains the whole item after its write. If the table's item differs, a later write
+has changed it, and that write has its own record.
 """
 
 from feature_events.encoder import Encoded, Encoder
@@ -28,7 +28,7 @@ def find_staleness(encoded: Encoded, tables: Tables, encoder: Encoder) -> str | 
         is_current = are_equal(item, encoded.change.new_image)
     else:
         is_current = _has_features(item, encoded, encoder.layouts)
-    return None if is_current else "its item was written again"
+    return None if is_current else "its item has changed since"
 
 
 def _has_features(item: Item, encoded: Encoded, layouts: TableLayouts) -> bool:

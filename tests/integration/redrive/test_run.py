@@ -98,7 +98,7 @@ def test_redrive__leaves_messages_that_kafka_rejects(account: FakeAccount) -> No
     assert counts(report) == {"poison": 5, "delivered": 1, "moved": 1}
     assert account.keys == [*keys[:-1], f"redriven/{keys[-1]}"]
     assert report["examples"][0]["reason"] == "Kafka rejected its event: see the reason in its dead letter"
-    assert account.read(keys[0])["reason"] == "Kafka refuses it: MSG_SIZE_TOO_LARGE"
+    assert account.read(keys[0])["reason"] == "Kafka rejected the event: MSG_SIZE_TOO_LARGE"
 
 
 @pytest.mark.parametrize("record", [None, 7, "text", [], {}, {"eventName": "INSERT"}])

@@ -1,4 +1,4 @@
-"""Test which records are stale, and tables that cannot be read."""
+"""Test which records are stale, and that unreadable tables do not stop a run."""
 
 import base64
 
@@ -10,14 +10,14 @@ from tests.support.records import Json, number_of, to_item, to_record
 
 @pytest.mark.parametrize("since", ["written", "deleted"])
 def test_redrive__sends_stale_records_only_if_forced(account: FakeAccount, since: str) -> None:
-    """If the item was written again or deleted, the features of the record may no longer exist."""
+    """If the item has changed or was deleted, the features of the record may no longer exist."""
     record = to_record(1)
     if since == "written":
         account.write(to_record(2, item=to_item(value=2)))
     keys = account.put_dead_letters(record)
     report = account.redrive(prefix=PREFIX)
     assert (report["complete"], counts(report), account.keys, sent(account)) == (True, {"stale": 1}, keys, [])
-    reasons = {"written": "its item was written again", "deleted": "its item no longer exists"}
+    reasons = {"written": "its item has changed since", "deleted": "its item no longer exists"}
     assert report["examples"][0]["reason"] == reasons[since]
     assert counts(account.redrive(prefix=PREFIX, force=True)) == {"delivered": 1, "moved": 1}
     assert sent(account) == [number_of(record)]
@@ -82,7 +82,7 @@ def test_redrive__recognizes_an_unchanged_item(account: FakeAccount) -> None:
     ids=["new time", "added feature", "removed feature", "changed values", "other layout", "no features"],
 )
 def test_redrive__compares_features_in_mode_changed(account: FakeAccount, item: Json, outcome: str) -> None:
-    """If only changed features are announced, a later write of other attributes has no event of its own."""
+    """If only changed features are announced, a later write of other attributes has no event."""
     account.features_mode = "changed"
     account.put_dead_letters(to_record(1))
     account.write(to_record(2, item=item))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from feature_events.backfills.announcement import Announced, Announcer
+from feature_events.backfills.announcement import Announcer, PageCounts
 from feature_events.backfills.plan import Plan
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured, Undelivered
@@ -41,7 +41,7 @@ class Announcement:
         pipeline = with_encoder(to_pipeline(self.publisher, self.letters), codec=codec)
         self.announcer = Announcer(plan or to_plan(), pipeline, self.table, 20.0)
 
-    def announce(self) -> Announced:
+    def announce(self) -> PageCounts:
         """Announce all current items."""
         announced = self.announcer.announce(list(self.table.items.values()), Deadline(60.0, self.clock))
         assert self.letters.letters == []
@@ -64,9 +64,9 @@ def read_event(message: Message) -> Any:  # noqa: ANN401  # the fields of the sc
     return AVRO.read(message.value[len(PREFIX) :])
 
 
-def announced(delivered: int, again: int = 0, **skipped: int) -> Announced:
+def announced(delivered: int, again: int = 0, **skipped: int) -> PageCounts:
     """Return the counts of a page without poison."""
-    return Announced(delivered, again, Counter(skipped), Counter())
+    return PageCounts(delivered, again, Counter(skipped), Counter())
 
 
 def test_announce__sends_an_event_for_each_item() -> None:
@@ -150,8 +150,8 @@ def test_announce__raises_if_items_keep_changing() -> None:
 def test_announce__counts_events_that_kafka_rejects() -> None:
     """They are not dead-lettered, since the table still contains their items. Other items are sent and read again."""
     run = Announcement(to_scanned("user-1"), to_scanned("user-2", features=LARGE), to_scanned("user-3"))
-    expected = Counter({"Kafka refuses it: MSG_SIZE_TOO_LARGE": 1})
-    assert run.announce() == Announced(2, 0, Counter(), expected)
+    expected = Counter({"Kafka rejected the event: MSG_SIZE_TOO_LARGE": 1})
+    assert run.announce() == PageCounts(2, 0, Counter(), expected)
     assert run.table.requested == [2]
 
 
@@ -165,7 +165,7 @@ def test_announce__counts_events_that_kafka_rejects() -> None:
 def test_announce__counts_items_that_cannot_become_an_event(item: Any, reason: str) -> None:  # noqa: ANN401  # an item
     """An item that does not fit the layout or is not valid Unicode does not block the others."""
     run = Announcement(to_scanned("user-1"), to_scanned("user-2", item=item))
-    assert run.announce() == Announced(1, 0, Counter(), Counter({reason: 1}))
+    assert run.announce() == PageCounts(1, 0, Counter(), Counter({reason: 1}))
 
 
 def test_announce__skips_items_without_features() -> None:
@@ -237,7 +237,7 @@ def test_announce__only_counts_in_a_dry_run() -> None:
     )
     run.publisher.reachable = False
     poison = Counter({"features.data: features is not a map": 1})
-    assert run.announce() == Announced(1, 0, Counter({"no_features": 1}), poison)
+    assert run.announce() == PageCounts(1, 0, Counter({"no_features": 1}), poison)
     assert (run.publisher.log, run.table.requested) == ([], [])
 
 

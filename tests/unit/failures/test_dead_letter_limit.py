@@ -71,7 +71,7 @@ def bad(count: int, first: int = 0) -> list[Record]:
 
 @pytest.mark.parametrize("batch_size", [1, 16])
 def test_limit__allows_a_single_bad_record(batch_size: int) -> None:
-    """A bad record at the start of a stream blocks nothing, even if it is a batch of its own."""
+    """A bad record at the start of a stream blocks nothing, even if it is the only record of its batch."""
     deployment = Deployment(MappingSettings(batch_size=batch_size, report_batch_item_failures=True))
     deployment.put([*bad(1), to_record(1)])
     assert deployment.run(10) == []
