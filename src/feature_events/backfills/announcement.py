@@ -37,7 +37,7 @@ class PageCounts(NamedTuple):
 
 
 class Announcer:
-    """An announcer of pages.
+    """The announcer of a run's pages.
 
     Args:
         plan: the run's plan.
@@ -56,7 +56,7 @@ class Announcer:
     def announce(self, items: Sequence[Item], deadline: Deadline) -> PageCounts:
         """Announce these items.
 
-        On return, all events are acknowledged, and each item is unchanged since its last event.
+        On return, Kafka has acknowledged or rejected every event, and no item has changed since its last event.
 
         Args:
             items: the items as scanned.

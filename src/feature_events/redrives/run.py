@@ -1,6 +1,6 @@
 """Resend records that are still current, and archive their objects under `redriven/`.
 
-A run can be repeated safely: it continues with what is left, and sends nothing twice.
+A run can be repeated safely: it continues with the objects that are left.
 """
 
 import sys
@@ -27,16 +27,16 @@ from feature_events.redrives.request import RedriveRequest
 from feature_events.redrives.staleness import find_staleness
 from feature_events.tables.table import Tables
 
-# If less time than this is left, no further chunk is started. A chunk usually takes far less
+# No chunk is started if less time than this is left. A chunk usually takes far less
 _CHUNK_SECONDS = 10.0
 
 
 class Redrive:
-    """A run.
+    """A run of the redrive.
 
     Args:
         request: the request.
-        pipeline: sends records. Its dead-letter store receives those records of on-failure batches that cannot be sent.
+        pipeline: encodes and sends records. Records of on-failure batches that cannot be sent go to its dead letters.
         store: the failure bucket.
         tables: reads current items.
 
