@@ -75,7 +75,7 @@ EVENT = FeatureAvailabilityEvent(
 )  # fmt: skip
 KNOWN = EventDetails("INSERT", "t", "7", 1_760_099_696_789, ("a",), (), backfill=False)
 UNKNOWN = EventDetails(None, "t", None, None, None, None, backfill=True)
-NO_RECORDS = ("it is no dead letter", "it holds no records", "its records are no list")
+NO_RECORDS = ("not a dead letter", "no records", "records are not a list")
 
 INPUTS = scaled(1_000, 100_000)
 """For each boundary."""

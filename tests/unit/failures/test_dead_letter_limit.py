@@ -134,8 +134,8 @@ def test_limit__never_stops_if_few_records_are_bad(batch_size: int) -> None:
     )
 
 
-def test_limit__ignores_events_that_are_delivered_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """If Kafka rejects part of a batch, each retry delivers the rest again, without raising the limit."""
+def test_limit__ignores_retried_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If Kafka rejects part of a batch, retries of the rest do not raise the limit."""
     deployment = Deployment(DEPLOYED)
 
     def publish_mates(messages: Sequence[Message], _: Deadline, refuse: Refuse) -> Sequence[Delivery]:
