@@ -182,7 +182,9 @@ class Pipeline(NamedTuple):
         """Publishes the messages at these positions."""
 
         def refuse(index: int, reason: str) -> bool:
-            return self._dead_letter(outcome, positions[index], PoisonRecord(f"Kafka refuses it: {reason}"), deadline)
+            return self._dead_letter(
+                outcome, positions[index], PoisonRecord(f"Kafka rejected the event: {reason}"), deadline
+            )
 
         if not positions:
             return
