@@ -20,19 +20,18 @@ LAST_RUN = ROOT / "docs" / "promises.json"
 BEGIN, END = "<!-- promises: written by `make prove` -->\n", "<!-- end of promises -->\n"
 
 type Figures = dict[str, list[str]]
-"""What the parts of the proof reported, by part, as the table says it."""
+"""The figures of each part of the proof, as texts for the table."""
 
 
 class Run(NamedTuple):
-    """A full run, as the file keeps it."""
+    """A full run, as stored in the file."""
 
     commit: str
     day: str
-    """In UTC, as ISO 8601 has it."""
+    """The date in UTC, in ISO 8601."""
     minutes: int
-    """How long it took."""
     seed: int
-    """What its generated input follows from: `make prove PROVE_SEED=...` repeats it."""
+    """The seed of the generated input; `make prove PROVE_SEED=...` repeats the run."""
     figures: Figures
 
 
@@ -42,7 +41,7 @@ class Promise(NamedTuple):
     promise: str
     test: str
     parts: tuple[str, ...]
-    """The parts of the proof whose figures stand in the row."""
+    """The parts of the proof whose figures are in the row."""
 
 
 PROMISES = (
@@ -84,7 +83,7 @@ PROMISES = (
     ),
 )
 
-# How to say figures of which every run of a test reports one
+# Texts for parts in which every test reports one figure
 _COUNTED = {
     "mutants": "{number} mutants, each found by its own of {distinct} invariants",
     "sockets": "{number} histories with the real producer on sockets",
@@ -93,7 +92,7 @@ _COUNTED = {
 
 
 def to_section(run: Run) -> str:
-    """The table of a run, and the sentences above it."""
+    """Return the table of a run, with its introduction."""
     rows = [f"| {each.promise} | {each.test} | {_to_cell(each.parts, run.figures)} |" for each in PROMISES]
     head = (
         f"`make prove` wrote this table on {run.day}, from commit {run.commit}, in {run.minutes} minutes; `make test` "
@@ -116,7 +115,7 @@ def replace_section(text: str, section: str) -> str:
 
 
 def read_figures(file: Path) -> Figures:
-    """What the parts reported, in their order: a JSON object with `promise` and `figures` on each line."""
+    """Read the reported figures: one JSON object with `promise` and `figures` per line."""
     reported: Figures = defaultdict(list)
     for line in file.read_text().splitlines():
         row = json.loads(line)
@@ -132,12 +131,12 @@ def _say(part: str, found: list[str]) -> list[str]:
 
 
 def read_run() -> Run:
-    """The last full run."""
+    """Read the last full run."""
     return Run(**json.loads(LAST_RUN.read_text()))
 
 
 def main() -> int:
-    """Runs everything; writes the table and the file only if all of it holds."""
+    """Run everything; write the table and the file only if all tests pass."""
     begun = time.monotonic()
     seed = int(os.environ.get("PROVE_SEED") or time.time())
     with TemporaryDirectory() as directory:
