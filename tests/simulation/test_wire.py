@@ -24,7 +24,7 @@ from tests.support.messages import Refusals, to_message, to_messages
 from tests.support.mock_kafka import PRODUCE, MockKafka, run_mock_kafka
 from tests.support.records import Json, to_item, to_record
 from tests.support.records import number_of as number_of_record
-from tests.support.resolver import asking_producers
+from tests.support.resolver import blocking_producers
 from tests.support.topics import read_topic
 from tests.support.web_server import Answer, run_scripted_server
 
@@ -132,10 +132,10 @@ def test_publish__reports_names_that_do_not_resolve() -> None:
 
 def test_publish__does_not_wait_for_the_resolver() -> None:
     """A producer whose threads still resolve an address is closed after `publish` has returned."""
-    with asking_producers(LONG) as end:
+    with blocking_producers(LONG) as closing:
         publisher = Publisher("events", {**DEFAULTS, "bootstrap.servers": "broker.invalid:9092"})
         assert set(publisher.publish(to_messages(3), Deadline(SHORT), Refusals())) == {Delivery.UNKNOWN}
-        assert end.came_after_the_return(LONG)
+        assert closing.happened_after_return(LONG)
 
 
 def test_publish__does_not_wait_for_the_resolver_of_a_connected_producer() -> None:

@@ -30,28 +30,28 @@ def hanging_resolver() -> Iterator[threading.Event]:
             released.set()
 
 
-class End(NamedTuple):
+class Closing(NamedTuple):
     """The closing of a producer, which blocks until the test has marked the return of the call under test."""
 
     returned: threading.Event
     ended: threading.Event
     in_time: list[bool]
 
-    def came_after_the_return(self, seconds: float) -> bool:
+    def happened_after_return(self, seconds: float) -> bool:
         """Mark the return, and return True if the producer closed only after it."""
         self.returned.set()
         return self.ended.wait(seconds) and self.in_time == [True]
 
 
 @contextmanager
-def asking_producers(seconds: float) -> Iterator[End]:
-    """Replace producers by those whose closing waits for the return, at most so many seconds."""
-    end = End(threading.Event(), threading.Event(), [])
+def blocking_producers(seconds: float) -> Iterator[Closing]:
+    """Replace producers by ones whose closing blocks until the return, for at most `seconds`."""
+    closing = Closing(threading.Event(), threading.Event(), [])
 
-    class Asking(Producer):
+    class BlockingProducer(Producer):
         def __del__(self) -> None:
-            end.in_time.append(end.returned.wait(seconds))
-            end.ended.set()
+            closing.in_time.append(closing.returned.wait(seconds))
+            closing.ended.set()
 
-    with patch("feature_events.kafka.producer.Producer", Asking):
-        yield end
+    with patch("feature_events.kafka.producer.Producer", BlockingProducer):
+        yield closing
