@@ -118,7 +118,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(hours=st.sampled_from([1, 12, 24]))
     def wait(self, hours: int) -> None:
-        """Let time pass; messages on the wire arrive first."""
+        """Deliver the messages that are on the wire, and advance the clock."""
         self.world.kafka.catch_up()
         self.world.mapping.advance(hours * 3600)
         self.world.check()

@@ -11,7 +11,7 @@ from tests.simulation.mutants import MUTANTS, Mutant
 from tests.simulation.scale import report
 
 RUNS = 2000
-"""Four times as many as the mutant needs that is found last."""
+"""Four times the runs that the longest-surviving mutant needs."""
 
 
 CASES: tuple[tuple[Mutant, type[RuleBasedStateMachine]], ...] = (

@@ -190,7 +190,7 @@ class World:
         self.check()
 
     def check(self) -> None:
-        """Check the invariants that hold at any time.
+        """Check the invariants that apply at any time.
 
         Raises:
             Broken: an invariant was broken, now or in an invocation.
