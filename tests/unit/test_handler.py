@@ -175,7 +175,7 @@ def test_handler__checks_an_embedded_broker(load: Load) -> None:
     assert [each["name"] for each in report["checks"] if not each["ok"]] == ["dead letters"]
 
 
-@pytest.mark.parametrize("part", ["Codec", "TableLayouts", "find_schema", "to_properties", "read_settings"])
+@pytest.mark.parametrize("part", ["Codec", "TableLayouts", "find_schema", "to_producer_properties", "read_settings"])
 def test_handler__checks_after_any_exception_at_the_start(
     load: Load, monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:

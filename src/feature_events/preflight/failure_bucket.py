@@ -1,6 +1,6 @@
 """Asks the failure bucket to take an object: nothing less proves what policies, key and endpoint allow together."""
 
-from feature_events.aws.clients import ask_within, make_dead_letter_client
+from feature_events.aws.clients import call_within, make_dead_letter_client
 from feature_events.aws.errors import Action
 from feature_events.errors import Misconfigured
 from feature_events.preflight.check import Check
@@ -26,5 +26,5 @@ def _put(settings: Settings) -> str:
         make_dead_letter_client().put_object(Bucket=bucket, Key=key, Body=b"")
 
     action = Action("s3:PutObject", f"{key} cannot be written into {bucket}")
-    ask_within(_PUT_SECONDS, put, action, otherwise="check FAILURE_BUCKET")
+    call_within(_PUT_SECONDS, put, action, default_remedy="check FAILURE_BUCKET")
     return f"put {key} into {bucket}"

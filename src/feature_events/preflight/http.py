@@ -7,8 +7,8 @@ from functools import partial
 from feature_events.aws.secret import OAuthClient
 from feature_events.preflight.check import Check, Stages
 from feature_events.preflight.network import network_stages, to_address
-from feature_events.web.exchange import find_proxy
-from feature_events.web.tokens import Names, open_tokens, to_token_context
+from feature_events.web.exchange import SettingNames, find_proxy
+from feature_events.web.tokens import make_token_context, open_token_client
 
 
 def path_stages(url: str, to_context: Callable[[], ssl.SSLContext] | None, ca_probe: str) -> Stages:
@@ -25,7 +25,7 @@ def path_stages(url: str, to_context: Callable[[], ssl.SSLContext] | None, ca_pr
     return [] if find_proxy(url) else network_stages([to_address(url)], to_context, ca_probe)
 
 
-def token_stages(name: str, client: OAuthClient, ca: str | None, names: Names, ca_probe: str) -> Stages:
+def token_stages(name: str, client: OAuthClient, ca: str | None, names: SettingNames, ca_probe: str) -> Stages:
     """Return the probes of a token endpoint and of a token from it.
 
     Args:
@@ -36,13 +36,13 @@ def token_stages(name: str, client: OAuthClient, ca: str | None, names: Names, c
         ca_probe: the name of the probe of the CA certificates.
 
     """
-    context = partial(to_token_context, ca, names)
+    context = partial(make_token_context, ca, names)
     path = path_stages(client.token_url, context, ca_probe)
     reached = [probe.name for stage in path[-1:] for probe in stage]
     return [*path, [Check(name, partial(_fetch, client, ca, names), needs_one=reached)]]
 
 
-def _fetch(client: OAuthClient, ca: str | None, names: Names) -> str:
-    tokens = open_tokens(client, ca, names)
+def _fetch(client: OAuthClient, ca: str | None, names: SettingNames) -> str:
+    tokens = open_token_client(client, ca, names)
     tokens.fetch()
     return f"the {tokens.peer.name} gives a token"

@@ -8,10 +8,10 @@ from feature_events.errors import FeatureEventsError, Misconfigured
 from feature_events.events.codec import Codec
 from feature_events.preflight.check import Check, Stages, to_secret_name
 from feature_events.preflight.http import path_stages, token_stages
-from feature_events.registries.confluent_client import NAMES, read_ca
-from feature_events.registries.schema import refuse_incompatible, to_registry
+from feature_events.registries.confluent_client import REGISTRY_SETTINGS, read_ca
+from feature_events.registries.schema import make_registry
 from feature_events.settings.settings import LATEST_VERSION, REGISTRY_CA, REGISTRY_CREDENTIALS, Settings
-from feature_events.web.session import to_context
+from feature_events.web.session import make_tls_context
 
 SCHEMA = "schema"
 """The name of the probe."""
@@ -34,7 +34,7 @@ def registry_stages(settings: Settings) -> Stages:
 
 
 def _to_tls_context(settings: Settings) -> ssl.SSLContext:
-    return to_context(REGISTRY_CA, read_ca(settings.registry_ca_secret))
+    return make_tls_context(REGISTRY_CA, read_ca(settings.registry_ca_secret))
 
 
 def _token_stages(settings: Settings) -> Stages:
@@ -50,15 +50,15 @@ def _token_stages(settings: Settings) -> Stages:
         return []  # the probe of the secret says why
     if not isinstance(secret, OAuthClient):
         return []
-    return token_stages(_ENDPOINT, secret, ca, NAMES, _CA)
+    return token_stages(_ENDPOINT, secret, ca, REGISTRY_SETTINGS, _CA)
 
 
 def _find_schema(settings: Settings) -> str:
-    registry = to_registry(settings)
+    registry = make_registry(settings)
     if settings.schema_version is not None:
         schema = registry.read_version(settings.schema_version)
     elif settings.auto_register and registry.find_registered() is None:
-        if not refuse_incompatible(registry, settings):
+        if not registry.check():
             raise Misconfigured(
                 f"the registry calls {settings.schema_file} incompatible with the latest version under "
                 f"{registry.subject}: compare the two, or set {LATEST_VERSION}"

@@ -18,7 +18,7 @@ from feature_events.settings.settings import (
     KafkaAuth,
     Settings,
 )
-from feature_events.web.session import to_tls_context
+from feature_events.web.session import make_tls_context
 
 
 def secret_checks(settings: Settings) -> Sequence[Check]:
@@ -65,4 +65,4 @@ def _read_credentials(secret: Secret) -> None:
 
 
 def _read_ca(secret: Secret) -> None:
-    to_tls_context(secret.setting, secret.read_ca_certificates())
+    make_tls_context(secret.setting, secret.read_ca_certificates())

@@ -10,7 +10,7 @@ from feature_events.errors import Misconfigured
 from feature_events.events.schema import SHIPPED_SCHEMA
 from feature_events.preflight.http import token_stages
 from feature_events.preflight.registry import registry_stages
-from feature_events.registries.confluent_client import NAMES
+from feature_events.registries.confluent_client import REGISTRY_SETTINGS
 from feature_events.registries.schema import find_schema
 from feature_events.settings.settings import Settings, read_settings
 from tests.support.failures import in_memory
@@ -44,7 +44,7 @@ def test_probe__finds_a_schema_that_would_break_a_reader() -> None:
         boto3.client("glue").create_schema(
             SchemaName=TOPIC, DataFormat="AVRO", Compatibility="NONE", SchemaDefinition=json.dumps(former)
         )
-        with pytest.raises(Misconfigured, match="With version 1, its events cannot be read: note is not written"):
+        with pytest.raises(Misconfigured, match="Consumers with version 1 cannot read its events: note is not written"):
             probe.find()
 
 
@@ -75,7 +75,7 @@ def test_probes__of_the_network_are_for_a_direct_connection(
     client = OAuthClient("c", "s", "https://idp.internal/token")
     for stages, host, last in (
         (registry_stages(settings), "registry.internal", "schema"),
-        (token_stages("token", client, None, NAMES, "CA"), "idp.internal", "token"),
+        (token_stages("token", client, None, REGISTRY_SETTINGS, "CA"), "idp.internal", "token"),
     ):
         path = [f"DNS {host}", f"TCP {host}:443", f"TLS {host}:443"] if is_direct else []
         assert [probe.name for stage in stages for probe in stage] == [*path, last]
