@@ -57,7 +57,7 @@ LINKS = (
     "layers/dependencies/x86_64/requirements.txt",
     "src/feature_events/events/feature_trigger.avsc",
     "src/feature_events/events/feature_trigger_v2.avsc",
-    "src/feature_events/layout_language/table_layouts",
+    "src/feature_events/layouts/table_layouts",
 )
 """The repository's symbolic links, which some archives turn into text files that hold where the link led."""
 

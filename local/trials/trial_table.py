@@ -47,7 +47,7 @@ def to_printable(text: str) -> str:
 
 def describe(layout: TableLayout) -> str:
     """What a layout takes, in a line: the table's name and its keys."""
-    table = "any table" if layout.table.takes_all else layout.table.text
+    table = "any table" if layout.table.matches_all else layout.table.text
     return f"{table}: " + ", ".join(f"{key.name.text} = {key.value.text}" for key in layout.keys)
 
 

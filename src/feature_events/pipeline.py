@@ -17,13 +17,12 @@ from feature_events.events.event import to_details, to_event
 from feature_events.events.message import Message, to_headers, to_message
 from feature_events.failures.dead_letter_limit import DeadLetterLimit
 from feature_events.kafka.delivery import Delivery, Refuse
-from feature_events.layouts.entity_features import EntityFeatures, read_entity_features
+from feature_events.layouts.entity_features import EntityFeatures, FeaturesMode, read_entity_features
 from feature_events.layouts.table_layouts import TableLayouts
 from feature_events.logs import logger
 from feature_events.outcome import Outcome
 from feature_events.records.change import Change, Skipped, read_change
 from feature_events.records.stream_record import StreamRecord, read_identity
-from feature_events.settings.settings import FeaturesMode
 
 # So many records are read and their events published before the next are read, so that messages take no more memory
 # than these need: 9 MiB less at the largest batch that an event can hold

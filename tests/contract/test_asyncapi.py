@@ -17,11 +17,11 @@ from samcli.yamlhelper import yaml_parse  # type: ignore[import-untyped]
 from feature_events.errors import Misconfigured
 from feature_events.events.backfilled import to_backfilled_event, to_backfilled_headers
 from feature_events.events.message import Headers
-from feature_events.events.schema import SHIPPED_SCHEMA, read_shipped_schema
+from feature_events.events.schema import DEFAULT_SCHEMA_FILE, SCHEMA_FILES, SHIPPED_SCHEMA, read_shipped_schema
 from feature_events.layouts.entity_features import EntityFeatures
 from feature_events.pipeline import Prepared
 from feature_events.records.change import to_change
-from feature_events.settings.settings import DEFAULT_SCHEMA_FILE, DEFAULT_TOPIC, SCHEMA_FILES
+from feature_events.settings.settings import DEFAULT_TOPIC
 from local.paths import ROOT
 from tests.support.avro import read_avro
 from tests.support.backfills import KEY_NAMES, STARTED_MS, TABLE_ARN, to_scanned

@@ -11,10 +11,10 @@ import pytest
 from feature_events.epoch import Unit, to_iso
 from feature_events.errors import Misconfigured
 from feature_events.events.schema import SHIPPED_SCHEMA
-from feature_events.layouts.members import to_features
-from feature_events.layouts.pattern import to_pattern
-from feature_events.layouts.reading import DEFAULT, to_table_layouts
-from feature_events.layouts.table_layout import Features, TableLayout
+from feature_events.layouts.members import parse_features
+from feature_events.layouts.parser import DEFAULT, parse_table_layouts
+from feature_events.layouts.pattern import parse_pattern
+from feature_events.layouts.table_layout import FeatureNames, TableLayout
 from feature_events.records.change import Skipped
 from feature_events.settings.settings import read_settings
 from local.paths import ROOT
@@ -169,7 +169,7 @@ def test_recipes__have_code_for_mlforge_that_prints_the_hash() -> None:
 def test_recipes__have_the_default_layout() -> None:
     """What the page has for this project's own tables is what is taken where nothing is given."""
     layouts = BY_STORE["former-service"].layouts
-    assert to_table_layouts(json.dumps(layouts)) == to_table_layouts(DEFAULT)
+    assert parse_table_layouts(json.dumps(layouts)) == parse_table_layouts(DEFAULT)
 
 
 def test_members__are_the_languages() -> None:
@@ -179,8 +179,8 @@ def test_members__are_the_languages() -> None:
 
 def test_features__have_each_form() -> None:
     """Every form in the table is read, and every form that is read is in it."""
-    forms = {type(to_features(json.loads(form.strip("`")))) for form, *_ in read_table("form")}
-    assert forms == set(get_args(Features.__value__))
+    forms = {type(parse_features(json.loads(form.strip("`")))) for form, *_ in read_table("form")}
+    assert forms == set(get_args(FeatureNames.__value__))
 
 
 def test_texts__catch_what_the_page_says() -> None:
@@ -188,7 +188,7 @@ def test_texts__catch_what_the_page_says() -> None:
     for text, taken, caught in read_table("text"):
         parts = find_code(caught)
         expected = dict(zip(parts[::2], parts[1::2], strict=True))
-        assert to_pattern(text.strip("`")).catch(taken.strip("`")) == expected
+        assert parse_pattern(text.strip("`")).match(taken.strip("`")) == expected
 
 
 def test_units__are_the_languages() -> None:
@@ -209,7 +209,7 @@ def test_examples__are_accepted_but_for_those_that_are_refused() -> None:
     blocks = find_blocks(accepted, "json")
     assert blocks
     for block in blocks:
-        assert to_table_layouts(block)
+        assert parse_table_layouts(block)
     [layouts], [message] = find_blocks(refused, "json"), find_blocks(refused, "text")
     with pytest.raises(Misconfigured) as caught:
         read_settings({"KAFKA_BROKER_URL": "k:1", "SCHEMA_ID": "7", "TABLE_LAYOUTS": layouts})

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from feature_events.errors import Misconfigured, PoisonRecord
 from feature_events.events.event import FeatureAvailabilityEvent
-from feature_events.layouts.reading import to_table_layouts
+from feature_events.layouts.parser import parse_table_layouts
 from feature_events.records.change import Skipped
 from local.commands.layout import LAYOUTS, RECORDS, try_layouts
 from local.errors import LocalError
@@ -140,7 +140,7 @@ records 6: events 3, skipped 1, errors 2""",
 def test_table__looks_as_it_should(width: int) -> None:
     """All is shown on a terminal of this width, and nothing of an item is taken for a command of the terminal."""
     console = Console(file=io.StringIO(), width=width)
-    show_trials(console, TRIALS, to_table_layouts(LAYOUTS)[:2])
+    show_trials(console, TRIALS, parse_table_layouts(LAYOUTS)[:2])
     assert "\n".join(read(console)) == SCREENS[width]
 
 
@@ -154,7 +154,7 @@ def test_table__counts_the_layouts_that_took_nothing(console: Console) -> None:
 
 def test_describe__names_table_and_keys() -> None:
     """What makes a layout another one than its neighbour is in its line."""
-    assert [describe(layout) for layout in to_table_layouts(LAYOUTS)] == [
+    assert [describe(layout) for layout in parse_table_layouts(LAYOUTS)] == [
         "any table: {entity_type} = {entity_id}, category = {resource_name}",
         "app: pk = USER#{entity_id}, sk = FEATURES#{resource_name}",
         "app: pk = MERCHANT#{entity_id}, sk = FEATURES#{resource_name}",
@@ -207,12 +207,12 @@ ENDS = {
     "bad layouts": (
         "layouts.json",
         BAD,
-        "6 of the function's settings are invalid:\n- TABLE_LAYOUTS layout 1, colour: ",
+        "the function's settings are invalid:\n- TableLayouts (TABLE_LAYOUTS) layout 1, colour: ",
     ),
     "layouts are no JSON": (
         "layouts.json",
         "[{",
-        "- TABLE_LAYOUTS must be a JSON list of layouts: invalid JSON (line 1, column 3: Expecting property name",
+        "- TableLayouts (TABLE_LAYOUTS) must be a JSON list of layouts: invalid JSON (line 1, column 3: Expecting",
     ),
     "layouts are a word": ("layouts.json", "default", "layouts.json must hold a JSON list of layouts"),
     "layouts are empty": ("layouts.json", "", "layouts.json must hold a JSON list of layouts"),

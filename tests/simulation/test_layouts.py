@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from feature_events.errors import Misconfigured, PoisonRecord
-from feature_events.settings.settings import FeaturesMode
+from feature_events.layouts.entity_features import FeaturesMode
 from tests.simulation.garbage import spoil, to_garbage
 from tests.simulation.scale import SEED, report, scaled
 from tests.support.captures import list_stores, read_capture

@@ -31,7 +31,7 @@ from feature_events.layouts.table_layouts import TableLayouts
 from feature_events.preflight.network import to_address
 from feature_events.redrives.request import read_request as read_redrive_request
 from feature_events.registries.confluent_client import open_access
-from feature_events.settings.settings import read_settings
+from feature_events.settings.settings import read_settings, to_label
 from feature_events.web.session import to_tls_context
 from tests.simulation.outside_text import damage, to_schema
 from tests.simulation.scale import SEED, report, scaled
@@ -198,7 +198,7 @@ def read_environment(environ: dict[str, str]) -> None:
     except Misconfigured as error:
         _, *mistakes = str(error).split("\n- ")
         assert mistakes
-        assert all(mistake.split()[0] in ENVIRON for mistake in mistakes)
+        assert all(mistake.startswith(tuple(to_label(name) for name in ENVIRON)) for mistake in mistakes)
         raise
     TableLayouts(settings.table_layouts)
     texts = "".join(f"{name}{value}" for name, value in to_properties(settings).items())

@@ -4,8 +4,8 @@ from feature_events.events.codec import Codec
 from feature_events.events.message import to_confluent_prefix
 from feature_events.events.schema import SHIPPED_SCHEMA
 from feature_events.failures.dead_letter_limit import DeadLetterLimit
+from feature_events.layouts.entity_features import FeaturesMode
 from feature_events.pipeline import DeadLetterStore, MessagePublisher, Pipeline
-from feature_events.settings.settings import FeaturesMode
 from tests.support.doubles import FakeClock
 from tests.support.layouts import to_layouts
 

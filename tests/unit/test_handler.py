@@ -165,7 +165,7 @@ def test_handler__checks_what_cannot_start(load: Load) -> None:
     """Asked for a check the function answers with what is wrong, also where that keeps it from anything else."""
     report = load(KAFKA_BROKER_URL="nowhere").handler({"check": True}, FakeContext())
     assert not report["ok"]
-    assert "KAFKA_BROKER_URL must be host:port" in report["checks"][0]["detail"]
+    assert "(KAFKA_BROKER_URL) must be host:port" in report["checks"][0]["detail"]
     assert {each["detail"] for each in report["checks"][1:]} == {"not tried: first fix settings"}
 
 

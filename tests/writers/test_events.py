@@ -6,10 +6,9 @@ import pytest
 
 from feature_events.epoch import to_iso
 from feature_events.events.event import to_event
-from feature_events.layouts.entity_features import EntityFeatures, read_entity_features
+from feature_events.layouts.entity_features import EntityFeatures, FeaturesMode, read_entity_features
 from feature_events.layouts.table_layouts import TableLayouts
 from feature_events.records.change import Change, read_change
-from feature_events.settings.settings import FeaturesMode
 from tests.support.captures import list_stores, read_capture
 from tests.support.layouts import to_layouts
 

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 from feature_events.aws.clients import ask_within, make_tables_client
 from feature_events.aws.errors import Action, read_code
 from feature_events.errors import Misconfigured, Undelivered
+from feature_events.layouts.entity_features import FeaturesMode
 from feature_events.layouts.table_layouts import TableLayouts
 from feature_events.preflight.check import Check
 from feature_events.records.change import WITHOUT_NEW_IMAGES, new_images_error, old_images_error
-from feature_events.settings.settings import FeaturesMode, Settings
-from feature_events.settings.values import is_table_name
+from feature_events.settings.settings import Settings
+from feature_events.syntax import is_table_name
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TableDescriptionTypeDef

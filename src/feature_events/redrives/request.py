@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from feature_events.errors import Misconfigured
-from feature_events.settings.values import is_plain_text
+from feature_events.syntax import is_plain_text
 
 DEFAULT_SECONDS = 45
 """How long a run goes on where the request does not say: `sam remote invoke` waits a minute, then it asks again."""

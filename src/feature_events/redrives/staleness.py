@@ -6,11 +6,10 @@ An old event behind a newer one would announce what is no longer there, so what 
 from typing import Protocol, cast
 
 from feature_events.errors import PoisonRecord
-from feature_events.layouts.entity_features import EntityFeatures, read_entity_features
+from feature_events.layouts.entity_features import EntityFeatures, FeaturesMode, read_entity_features
 from feature_events.layouts.features import read_features
 from feature_events.layouts.table_layouts import ChosenLayout, TableLayouts
 from feature_events.records.change import Change, Item
-from feature_events.settings.settings import FeaturesMode
 from feature_events.tables.comparison import are_equal
 
 

@@ -214,7 +214,7 @@ OTHER = CertificateAuthority("Other").certificate
 @pytest.mark.parametrize(
     ("names", "fault", "text"),
     [
-        (["settings"], set_wrong("TOPIC_NAME", "a topic"), "TOPIC_NAME must be a topic's name"),
+        (["settings"], set_wrong("TOPIC_NAME", "a topic"), "(TOPIC_NAME) must be a topic name"),
         (["secret KAFKA_SECRET_ARN"], change("KAFKA_SECRET_ARN", "{}"), 'not of the form {"username": "..."'),
         (["secret SCHEMA_REGISTRY_SECRET_ARN"], lose("SCHEMA_REGISTRY_SECRET_ARN"), "cannot be read"),
         (
