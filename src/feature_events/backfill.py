@@ -53,7 +53,7 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> Any:  # noqa: AN
         request = read_request(event["request"])
         run = request.run or event["run"]
         checkpoints = StoredCheckpoints(settings.failure_bucket, run)
-        plan = make_plan(request, event["started"], checkpoints, pipeline.layouts, describe_table)
+        plan = make_plan(request, event["started"], checkpoints, pipeline.encoder.layouts, describe_table)
         logger.info("backfill planned", run=run, table=plan.table_arn, segments=plan.request.segments)
         return {"run": run, "workers": request.workers, "segments": list(range(plan.request.segments))}
     run = event["run"]

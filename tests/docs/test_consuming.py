@@ -10,16 +10,12 @@ from samcli.lib.providers.sam_function_provider import SamFunctionProvider  # ty
 from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider  # type: ignore[import-untyped]
 from samcli.yamlhelper import yaml_parse  # type: ignore[import-untyped]
 
-from feature_events.events.backfilled import to_backfilled_headers
-from feature_events.events.event import to_event
-from feature_events.events.message import to_headers
 from feature_events.events.schema import SHIPPED_SCHEMA
-from feature_events.layouts.entity_features import EntityFeatures, read_entity_features
-from feature_events.records.change import Change, read_change
 from local.application.consumers import CONSUMERS, read_consumers
 from local.paths import ROOT
 from tests.docs.test_readme import read_table
-from tests.support.layouts import to_layouts
+from tests.support.backfills import to_scanned
+from tests.support.pipelines import encode, encode_scanned
 from tests.support.records import to_record
 
 PAGE = ROOT / "docs" / "consuming.md"
@@ -38,12 +34,7 @@ def test_fields__are_the_schemas() -> None:
 
 def test_headers__are_the_codes() -> None:
     """Every header of a live or backfilled event is in the table, and no other."""
-    change = read_change(to_record())
-    assert isinstance(change, Change)
-    entity = read_entity_features(change, to_layouts(), "all")
-    assert isinstance(entity, EntityFeatures)
-    event = to_event(entity, change)
-    made = [*to_headers(event, change), *to_backfilled_headers(event, change)]
+    made = [*encode(to_record()).message.headers, *encode_scanned(to_scanned()).message.headers]
     told = {name for cell in read_table("header", TEXT) for name in re.findall(r"[\w-]+", cell)}
     assert told == {name for name, _ in made}
 

@@ -14,7 +14,7 @@ from feature_events.events.schema import read_shipped_schema
 from feature_events.kafka.producer_properties import DEFAULTS
 from local.paths import ROOT
 from tests.support.doubles import FakeDeadLetters, FakePublisher
-from tests.support.pipelines import to_pipeline
+from tests.support.pipelines import to_pipeline, with_encoder
 from tests.support.records import to_item, to_record
 
 PAGE = (ROOT / "docs" / "runbook.md").read_text()
@@ -56,7 +56,7 @@ FILES = ("feature_trigger.avsc", "feature_trigger_v2.avsc")
 def measure(change: str) -> list[int]:
     """Return the size of this change's message under each schema."""
     doubles = FakePublisher(), FakeDeadLetters()
-    pipelines = [to_pipeline(*doubles)._replace(codec=Codec(read_shipped_schema(file))) for file in FILES]
+    pipelines = [with_encoder(to_pipeline(*doubles), codec=Codec(read_shipped_schema(file))) for file in FILES]
     return [pipeline.prepare([CHANGES[change]], range(1)).messages[0].size for pipeline in pipelines]
 
 

@@ -41,9 +41,9 @@ BACKFILL_MUTANTS = (
         (
             edit(
                 Announcer,
-                "_to_message",
-                "to_message(event, change,",
-                "to_message(event, change._replace(created_ms=None),",
+                "_encode",
+                "encoder.encode(change)",
+                "encoder.encode(change._replace(created_ms=None))",
             ),
         ),
     ),

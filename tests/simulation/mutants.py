@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
-from feature_events import handler, pipeline
+from feature_events import encoder, handler
 from feature_events.deadline import Deadline
 from feature_events.events.codec import Codec
 from feature_events.events.event import FeatureAvailabilityEvent, to_event
@@ -142,14 +142,14 @@ MUTANTS = (
     Mutant(
         "goes on with the next chunk behind an undelivered record",
         "I2",
-        (edit(Pipeline, "_run_chunks", "if outcome.first_undelivered in chunk:", "if not chunk:"),),
+        (edit(Pipeline, "_publish_chunks", "if outcome.first_undelivered in chunk:", "if not chunk:"),),
     ),
     Mutant(
         "each message is a record batch and expires by itself",
         "I2",
         (put_item(producer_properties.FIXED, linger_ms=5, message_timeout_ms=5000),),
     ),
-    Mutant("an id is another at each delivery", "I3", (put(pipeline, "to_event", _to_event_with_new_id),)),
+    Mutant("an id is another at each delivery", "I3", (put(encoder, "to_event", _to_event_with_new_id),)),
     Mutant(
         "the bytes depend on what was encoded before",
         "I3",
@@ -192,14 +192,14 @@ MUTANTS = (
             edit(
                 Pipeline,
                 "run",
-                "outcome = Outcome(records)",
-                "outcome = Outcome(records); self.limit._accounts.clear()",
+                "return self._settle(",
+                "self.limit._accounts.clear(); return self._settle(",
             ),
         ),
     ),
     Mutant(
         "a bad record behind an undelivered one is dead-lettered",
         "I10",
-        (edit(Pipeline, "_publish", " or outcome.first_undelivered != position", ""),),
+        (edit(Pipeline, "_publish_chunk", " or outcome.first_undelivered != position", ""),),
     ),
 )

@@ -20,6 +20,7 @@ ORDER = (
     "layouts",
     "web",
     "events",
+    "encoder",
     "settings",
     "registries",
     "kafka",

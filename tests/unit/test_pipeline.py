@@ -15,7 +15,7 @@ from feature_events.events.message import Message
 from feature_events.kafka.delivery import Delivery, Refuse
 from tests.support.doubles import FakeClock, FakeDeadLetters, FakePublisher
 from tests.support.layouts import to_layouts
-from tests.support.pipelines import to_pipeline
+from tests.support.pipelines import to_pipeline, with_encoder
 from tests.support.records import Json, number_of, to_item, to_record, to_unreadable_record
 
 TIME_LEFT = Deadline(1e9)
@@ -264,7 +264,7 @@ def test_run__sends_skips_and_dead_letters_nothing_of_a_table_without_a_layout(l
     publisher, letters, counts = FakePublisher(), FakeDeadLetters(), Counter[str]()
     records = [to_record(0, kind="REMOVE"), {**to_record(1), "eventName": "?"}, to_record(2), to_record(3, item={})]
     layouts = to_layouts(layout | {"entity_type": "user", "features": "features.data"})
-    pipeline = to_pipeline(publisher, letters)._replace(layouts=layouts)
+    pipeline = with_encoder(to_pipeline(publisher, letters), layouts=layouts)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("feature_events.metrics.emit", lambda measured, _, skipped: counts.update(measured | skipped))
         with pytest.raises(Misconfigured) as caught:

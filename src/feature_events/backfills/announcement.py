@@ -12,12 +12,11 @@ from typing import NamedTuple
 from feature_events.backfills.checkpoints import Plan
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured, PoisonRecord, Undelivered
-from feature_events.events.backfilled import to_backfilled_details, to_backfilled_event, to_backfilled_headers
-from feature_events.events.message import Message, to_message
+from feature_events.events.message import Message
 from feature_events.kafka.delivery import Delivery
-from feature_events.layouts.entity_features import EntityFeatures, read_entity_features
+from feature_events.layouts.entity_features import EntityFeatures
 from feature_events.pipeline import Pipeline
-from feature_events.records.change import Item, to_change
+from feature_events.records.change import Item, Skipped, read_scanned_item
 from feature_events.tables.comparison import are_equal
 from feature_events.tables.source_table import SourceTable
 
@@ -82,7 +81,7 @@ class Announcer:
         messages: list[Message] = []
         sources: list[Item] = []
         for item in items:
-            message = self._to_message(item, counts)
+            message = self._encode(item, counts)
             if message is not None:
                 messages.append(message)
                 sources.append(item)
@@ -111,23 +110,21 @@ class Announcer:
             )
         return deliveries
 
-    def _to_message(self, item: Item, counts: Announced) -> Message | None:
-        plan, pipeline = self._plan, self._pipeline
+    def _encode(self, item: Item, counts: Announced) -> Message | None:
+        plan = self._plan
         try:
-            change = to_change(item, plan.table_arn, plan.key_names, plan.as_of_ms)
-            entity = read_entity_features(change, pipeline.layouts, "all")
-            if not isinstance(entity, EntityFeatures):
-                counts.skipped[entity] += 1
-                return None
-            if not _is_wanted(entity, plan.request.filter):
-                counts.skipped[_FILTERED] += 1
-                return None
-            event = to_backfilled_event(entity, change)
-            value = pipeline.prefix + pipeline.codec.encode(event + to_backfilled_details(change))
-            return to_message(event, change, value, to_backfilled_headers(event, change))
+            change = read_scanned_item(item, plan.table_arn, plan.key_names, plan.as_of_ms)
+            encoded = self._pipeline.encoder.encode(change)
         except PoisonRecord as poison:
             counts.poison[str(poison)] += 1
             return None
+        if isinstance(encoded, Skipped):
+            counts.skipped[encoded] += 1
+            return None
+        if not _is_wanted(encoded.entity, plan.request.filter):
+            counts.skipped[_FILTERED] += 1
+            return None
+        return encoded.message
 
     def _find_changed(self, sent: Sequence[Item]) -> Sequence[Item]:
         """The items that are others now than when they were sent, as they are now."""

@@ -5,6 +5,7 @@ give the same event.
 """
 
 import contextlib
+import json
 import re
 import uuid
 from collections.abc import Set as AbstractSet
@@ -49,17 +50,17 @@ class FeatureAvailabilityEvent(NamedTuple):
 
 
 def to_event(entity: EntityFeatures, change: Change) -> FeatureAvailabilityEvent:
-    """The event of this change.
+    """Return the event of this Change.
 
     Raises:
-        PoisonRecord: neither the item nor the record has a time, or the stream's ARN is no text.
+        PoisonRecord: neither the item nor the record has a time, or a text in them is not valid Unicode.
 
     """
     entity_type, entity_id, resource_name, features, updated_at, compute_id = entity
     own = change.event_id
-    return FeatureAvailabilityEvent(
+    event = FeatureAvailabilityEvent(
         # DynamoDB's own ids are 32 hexadecimal digits
-        f"{own[:8]}-{own[8:12]}-{own[12:16]}-{own[16:20]}-{own[20:]}" if _is_hex(own) else to_event_id(change),
+        f"{own[:8]}-{own[8:12]}-{own[12:16]}-{own[16:20]}-{own[20:]}" if _is_hex(own) else _to_event_id(change),
         EVENT_TYPE,
         to_timestamp(updated_at, change.created_ms),
         entity_type,
@@ -69,24 +70,43 @@ def to_event(entity: EntityFeatures, change: Change) -> FeatureAvailabilityEvent
         compute_id,
         features,
     )
+    return event if event.event_id else event._replace(event_id=_to_state_id(event, change.table_arn))
 
 
-def to_event_id(change: Change) -> str:
-    """The record's own id as UUID text; where it is none, a UUID made from the record's place in the stream.
+def _to_event_id(change: Change) -> str:
+    """Return the record's own id as UUID text, or else a UUID made from the record's position in the stream.
+
+    Return an empty text for a scanned item.
 
     Raises:
-        PoisonRecord: there is no id, and the stream's ARN is no text.
+        PoisonRecord: there is no id, and the stream's ARN is not valid Unicode.
 
     """
+    if change.sequence_number is None:
+        return ""
     own = change.event_id.lower()
     if _is_uuid(own):
         return own
     if _is_hex(own):
         return str(uuid.UUID(own))
     try:
-        return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{change.stream.arn}/{change.sequence_number}"))
+        return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{change.source_arn}/{change.sequence_number}"))
     except UnicodeEncodeError:
         raise PoisonRecord("eventSourceARN is not valid Unicode text") from None
+
+
+def _to_state_id(event: FeatureAvailabilityEvent, table_arn: str) -> str:
+    """Return a UUID made from the event's other fields: the same state of an item has the same id in every backfill.
+
+    Raises:
+        PoisonRecord: a text in the item is not valid Unicode.
+
+    """
+    state = json.dumps([table_arn, *event[1:]], ensure_ascii=False)
+    try:
+        return str(uuid.uuid5(uuid.NAMESPACE_URL, state))
+    except UnicodeEncodeError:
+        raise PoisonRecord("the item is not valid Unicode text") from None
 
 
 def to_timestamp(updated_at: str, created_ms: int | None) -> str:
@@ -146,20 +166,25 @@ ALWAYS_KNOWN = frozenset({"table", "backfill"})
 """The details that are never None."""
 
 
-def to_details(change: Change, entity: EntityFeatures, layouts: TableLayouts, asked: AbstractSet[str]) -> EventDetails:
-    """The details of an event from a stream.
+def to_details(
+    change: Change, entity: EntityFeatures, layouts: TableLayouts, requested: AbstractSet[str]
+) -> EventDetails:
+    """Return the details of an event.
 
     Args:
-        change: what the event is of.
+        change: the event's Change.
         entity: what its item means.
-        layouts: what its item meant before.
-        asked: the details that are wanted. Images are compared only for those that need it.
+        layouts: these say what its item meant before.
+        requested: the names of the details that the schema has. Images are compared only if one of these needs it.
 
     """
-    changes = read_feature_changes(change, entity.features, layouts) if asked & _OF_IMAGES else None
+    table = to_table_name(change.table_arn)
+    if change.sequence_number is None:
+        return EventDetails(None, table, None, None, None, None, backfill=True)
+    changes = read_feature_changes(change, entity.features, layouts) if requested & _OF_IMAGES else None
     return EventDetails(
-        "INSERT" if change.is_insert else "MODIFY",
-        to_table_name(change.stream.table_arn),
+        change.kind,
+        table,
         change.sequence_number,
         change.created_ms,
         changes and changes.changed,

@@ -13,29 +13,7 @@ type Headers = list[tuple[str, bytes]]
 _SPECVERSION = ("ce_specversion", b"1.0")
 _TYPE = ("ce_type", b"com.featurestore.events.feature_available")
 _CONTENT_TYPE = ("content-type", b"application/avro")
-
-
-def to_headers(event: FeatureAvailabilityEvent, change: Change) -> Headers:
-    """The headers of this event.
-
-    Raises:
-        PoisonRecord: the table's ARN is not valid Unicode.
-
-    """
-    try:
-        source = change.stream.table_arn.encode()
-    except UnicodeEncodeError:
-        raise PoisonRecord("eventSourceARN is not valid Unicode text") from None
-    return [
-        _SPECVERSION,
-        ("ce_id", event.event_id.encode()),
-        ("ce_source", source),
-        _TYPE,
-        ("ce_time", event.timestamp.encode()),
-        ("ce_subject", f"{event.entity_type}/{event.entity_id}".encode()),
-        ("ce_sequence", change.sequence_number.encode()),
-        _CONTENT_TYPE,
-    ]
+_BACKFILL = ("ce_backfill", b"true")
 
 
 def to_prefix(schema_id: SchemaId) -> bytes:
@@ -78,13 +56,19 @@ class Message(NamedTuple):
     """The most bytes that it takes in a record batch, before compression."""
 
 
-def to_message(event: FeatureAvailabilityEvent, change: Change, value: bytes, headers: Headers) -> Message:
-    """The message of this event.
+def to_message(event: FeatureAvailabilityEvent, change: Change, value: bytes) -> Message:
+    """Return the message of this event.
+
+    Args:
+        event: the event.
+        change: its Change.
+        value: the event in Avro, after the wire-format prefix.
 
     Raises:
-        PoisonRecord: its time is one that Kafka cannot hold.
+        PoisonRecord: the table's ARN is not valid Unicode, or the only time is one that Kafka cannot store.
 
     """
+    headers = _to_headers(event, change)
     timestamp_ms = change.created_ms
     if not timestamp_ms:  # none, or so early that it is rounded to 0
         timestamp_ms = to_epoch_ms(event.timestamp)
@@ -93,3 +77,21 @@ def to_message(event: FeatureAvailabilityEvent, change: Change, value: bytes, he
     key = event.entity_id.encode()
     headers_size = sum([_HEADER_OVERHEAD + len(text) for _, text in headers])
     return Message(key, value, headers, timestamp_ms, len(key) + len(value) + headers_size + _MESSAGE_OVERHEAD)
+
+
+def _to_headers(event: FeatureAvailabilityEvent, change: Change) -> Headers:
+    try:
+        source = change.table_arn.encode()
+    except UnicodeEncodeError:
+        raise PoisonRecord("eventSourceARN is not valid Unicode text") from None
+    number = change.sequence_number
+    last = (_CONTENT_TYPE, _BACKFILL) if number is None else (("ce_sequence", number.encode()), _CONTENT_TYPE)
+    return [
+        _SPECVERSION,
+        ("ce_id", event.event_id.encode()),
+        ("ce_source", source),
+        _TYPE,
+        ("ce_time", event.timestamp.encode()),
+        ("ce_subject", f"{event.entity_type}/{event.entity_id}".encode()),
+        *last,
+    ]

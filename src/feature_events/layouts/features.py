@@ -134,7 +134,7 @@ def read_feature_changes(change: Change, features: tuple[str, ...], layouts: Tab
         layouts: the function's layouts.
 
     """
-    if change.is_insert:
+    if change.kind == "INSERT":
         return FeatureChanges(features, ())
     if change.old_image is None:
         return None

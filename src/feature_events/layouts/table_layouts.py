@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from feature_events.aws.arn import to_table_name
+from feature_events.aws.arn import to_table_arn, to_table_name
 from feature_events.errors import Misconfigured, PoisonRecord
 from feature_events.layouts.fitted_layout import FittedLayout, SimpleLayout, fit_layout, simplify_layout
 from feature_events.layouts.pattern import Captures
 from feature_events.layouts.table_layout import TableLayout
-from feature_events.records.change import Change, Item, Stream
+from feature_events.records.change import Change, Item
 
 _STREAMS_CACHED = 64  # one function serves a few tables
 _MAX_KEYS = 2
@@ -49,7 +49,7 @@ class TableLayouts:
             Misconfigured: no layout fits the table.
 
         """
-        return choose_layout(self.fit(change.stream, tuple(change.keys)).layouts, change.keys)
+        return choose_layout(self.fit(change.source_arn, tuple(change.keys)).layouts, change.keys)
 
     def fit_table(self, table: str, key_names: Sequence[str]) -> tuple[FittedLayout, ...]:
         """Return the layouts that fit a table with this name and these key attributes.
@@ -71,23 +71,23 @@ class TableLayouts:
         """Describe which tables the layouts are for."""
         return "; ".join(f"layout {number} is for {layout}" for number, layout in enumerate(self._layouts, 1))
 
-    def _fit(self, stream: Stream, key_names: tuple[str, ...]) -> Fit:
-        """Return the layouts for a stream whose records have keys of these names."""
+    def _fit(self, source_arn: str, key_names: tuple[str, ...]) -> Fit:
+        """Return the layouts for a stream's or a table's ARN, and keys of these names."""
         if not 0 < len(key_names) <= _MAX_KEYS:
             raise PoisonRecord(_OTHER_KEYS)
-        table = to_table_name(stream.table_arn)
+        table = to_table_name(to_table_arn(source_arn))
         if not table:
             raise PoisonRecord("eventSourceARN is not the ARN of a table's stream")
         try:
             layouts = self.fit_table(table, key_names)
         except Misconfigured:
-            if stream.arn in self._fitted:
+            if source_arn in self._fitted:
                 # The keys of a table never change, and a new table of the same name has another stream
                 raise PoisonRecord(_OTHER_KEYS) from None
             raise
         if len(self._fitted) >= _STREAMS_CACHED:
             self._fitted.clear()
-        self._fitted.add(stream.arn)
+        self._fitted.add(source_arn)
         return Fit(simplify_layout(layouts[0]), layouts)
 
 

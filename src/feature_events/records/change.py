@@ -10,30 +10,15 @@ import base64
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from feature_events.aws.arn import to_table_arn
 from feature_events.epoch import LATEST_MS
 from feature_events.errors import Misconfigured, PoisonRecord
 from feature_events.records.stream_record import StreamRecord, read_identity
 
-_STREAMS_KEPT = 64  # one function serves a few tables
-
 WITHOUT_NEW_IMAGES = ("KEYS_ONLY", "OLD_IMAGE")
 """View types of streams that no event can be made from."""
-
-
-class Stream(NamedTuple):
-    """A DynamoDB stream, by its ARN."""
-
-    arn: str
-    table_arn: str
-
-
-@lru_cache(_STREAMS_KEPT)
-def read_stream(arn: str) -> Stream:
-    """The stream of this ARN."""
-    return Stream(arn, to_table_arn(arn))
 
 
 def new_images_error(view: str) -> Misconfigured:
@@ -55,9 +40,12 @@ def old_images_error() -> Misconfigured:
 type Item = Mapping[str, Any]
 """Attributes by name, each in DynamoDB's JSON: `{"S": "text"}`, `{"N": "1"}`, `{"M": {...}}` and so on."""
 
+type Kind = Literal["INSERT", "MODIFY"]
+
 _KINDS = ("INSERT", "MODIFY")
 _NUMBERS = (int, float)
 _LATEST = LATEST_MS / 1000
+_find_table_arn = lru_cache(64)(to_table_arn)  # one function serves a few tables
 
 
 class Skipped(StrEnum):
@@ -70,30 +58,26 @@ class Skipped(StrEnum):
 
 
 class Change(NamedTuple):
-    """One INSERT or MODIFY of one item."""
+    """One write of an item, from a stream record; or the item's state, from a backfill's scan."""
 
-    stream: Stream
-    sequence_number: str
-    """A string of digits."""
+    source_arn: str
+    """The ARN of the stream, or of the table that was scanned."""
+    table_arn: str
+    sequence_number: str | None
+    """The write's position in the stream, a string of digits; None if the item was scanned."""
     event_id: str
-    """As it came; empty where it is absent or no text."""
+    """The record's own id, in any form; empty if there is none."""
+    kind: Kind | None
+    """None if the item was scanned: any number of writes may have led to its state."""
     keys: Item
     new_image: Item
+    old_image: Item | None
+    """The item before the write; None if there was none, or if the stream does not carry it."""
     created_ms: int | None
-    """When the stream saw the change, in milliseconds since the epoch; None where it does not say."""
-    raw: StreamRecord
-    """What it was read from, for what is seldom asked for."""
+    """When the stream received the write, or when the backfill started, in milliseconds since the epoch.
 
-    @property
-    def is_insert(self) -> bool:
-        """Whether the item is a new one."""
-        return bool(self.raw["eventName"] == "INSERT")
-
-    @property
-    def old_image(self) -> Item | None:
-        """The item as it was before; None where there was none, or the stream does not carry it."""
-        image = self.raw["dynamodb"].get("OldImage")
-        return image if type(image) is dict else None
+    None if the record does not contain a time.
+    """
 
 
 def read_change(record: StreamRecord) -> Change | Skipped:
@@ -124,8 +108,11 @@ def read_change(record: StreamRecord) -> Change | Skipped:
     event_id, created = record.get("eventID"), body.get("ApproximateCreationDateTime")
     is_time = type(created) in _NUMBERS and 0 < created <= _LATEST  # NaN fails both comparisons
     created_ms = round(created * 1000) if is_time else None
-    text = event_id if type(event_id) is str else ""
-    return Change(read_stream(stream_arn), number, text, keys, new_image, created_ms, record)
+    own_id = event_id if type(event_id) is str else ""
+    old_image = body.get("OldImage")
+    old_image = old_image if type(old_image) is dict else None
+    table_arn = _find_table_arn(stream_arn)
+    return Change(stream_arn, table_arn, number, own_id, kind, keys, new_image, old_image, created_ms)
 
 
 def _explain(record: StreamRecord) -> Exception:  # noqa: PLR0911  # one for each defect
@@ -148,23 +135,20 @@ def _explain(record: StreamRecord) -> Exception:  # noqa: PLR0911  # one for eac
     return PoisonRecord("eventSourceARN is not an ARN")
 
 
-_INSERTED = {"eventName": "INSERT", "dynamodb": {}}
-
-
-def to_change(item: Item, table_arn: str, key_names: Sequence[str], as_of_ms: int) -> Change:
-    """The change that an item stands for.
+def read_scanned_item(item: Item, table_arn: str, key_names: Sequence[str], started_ms: int) -> Change:
+    """Convert a scanned item to a Change.
 
     Args:
-        item: as boto3 gives it, with bytes where a record has base64.
-        table_arn: of its table.
-        key_names: of its table's key attributes.
-        as_of_ms: what its time is where it has none of its own, in milliseconds since the epoch.
+        item: the item from boto3, with bytes where a stream record has base64.
+        table_arn: the ARN of its table.
+        key_names: the names of the table's key attributes.
+        started_ms: when the backfill started, in milliseconds since the epoch.
 
     """
     keys = {name: _to_key(item[name]) for name in key_names}
-    return Change(Stream(table_arn, table_arn), "", "", keys, {**item, **keys}, as_of_ms, _INSERTED)
+    return Change(table_arn, table_arn, None, "", None, keys, {**item, **keys}, None, started_ms)
 
 
 def _to_key(value: Item) -> Item:
-    """A key as a record has it: binary is base64 there."""
+    """Convert a key to its form in a stream record, where binary is base64."""
     return {"B": base64.b64encode(value["B"]).decode()} if "B" in value else value

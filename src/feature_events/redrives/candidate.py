@@ -5,6 +5,7 @@ Its object can be moved only when every record in it has come to an end, so each
 
 from enum import StrEnum
 
+from feature_events.encoder import Encoded
 from feature_events.failures.failure_store import Failure
 from feature_events.records.stream_record import RecordIdentity, StreamRecord, read_identity
 
@@ -33,6 +34,10 @@ _LEFT = (End.STALE, End.POISON, End.UNCHECKED)
 
 class Candidate:
     """A record in an object, and what becomes of it."""
+
+    encoded: Encoded | None = None
+    """None if the record is skipped or cannot become an event."""
+    encoding_seconds = 0.0
 
     def __init__(self, record: StreamRecord, failure: Failure) -> None:
         self.record = record

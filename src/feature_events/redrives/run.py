@@ -4,19 +4,20 @@ So it can be run as often as one likes: a second run does what the first could n
 """
 
 import sys
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import groupby
-from typing import NamedTuple, cast
 
 from feature_events.aws.clients import PARALLEL
 from feature_events.deadline import Deadline
-from feature_events.errors import FeatureEventsError, Misconfigured
+from feature_events.errors import FeatureEventsError, Misconfigured, PoisonRecord
 from feature_events.failures.dead_letter_limit import DeadLetterLimit
 from feature_events.failures.failure_store import Failure, FailureStore, StoredObject
 from feature_events.logs import logger
 from feature_events.pipeline import Pipeline
-from feature_events.records.change import Change, read_change
+from feature_events.records.change import Change, Skipped, read_change
 from feature_events.redrives.batch_split import split_batches
 from feature_events.redrives.candidate import Candidate, End
 from feature_events.redrives.chunks import MOST_OBJECTS, is_behind, sort_objects, to_chunks
@@ -26,14 +27,6 @@ from feature_events.redrives.staleness import Tables, find_staleness
 
 # With less than this to go no further chunk is begun; it is many times what one takes where all is well
 _CHUNK_SECONDS = 10.0
-
-
-class _Fresh(NamedTuple):
-    """A record that the pipeline makes a message of."""
-
-    candidate: Candidate
-    change: Change
-    timestamp_ms: int
 
 
 class Redrive:
@@ -114,38 +107,40 @@ class Redrive:
         return candidates
 
     def _look(self, candidates: Sequence[Candidate], deadline: Deadline) -> None:
-        """Finds what cannot or should not be sent."""
-        fresh = [found for each in candidates if (found := self._prepare(each)) is not None]
+        """Find the records that cannot or should not be sent."""
+        for each in candidates:
+            self._encode(each)
         if not self._request.force:
             with ThreadPoolExecutor(PARALLEL) as pool:
-                list(pool.map(lambda each: self._check(each.candidate, each.change, deadline), fresh))
-        for each in fresh:
-            if each.candidate.end is End.DELIVERABLE:
-                self._tally.count_time(each.timestamp_ms)
+                list(pool.map(partial(self._check, deadline=deadline), candidates))
+        for each in candidates:
+            if each.encoded is not None and each.end is End.DELIVERABLE:
+                self._tally.count_time(each.encoded.message.timestamp_ms)
 
-    def _prepare(self, candidate: Candidate) -> _Fresh | None:
-        """The change and the time of a record that can be sent; None where it has come to another end."""
+    def _encode(self, candidate: Candidate) -> None:
+        """Encode a record, once: the message that is checked here is the one that is sent."""
+        started = time.perf_counter()
         try:
-            prepared = self._pipeline.prepare([candidate.record], range(1))
-        except Misconfigured as error:
+            change = read_change(candidate.record)
+            encoded = self._pipeline.encoder.encode(change) if isinstance(change, Change) else change
+        except (PoisonRecord, Misconfigured) as error:
             candidate.become(End.POISON, str(error))
-            return None
-        if prepared.bad:
-            candidate.become(End.POISON, str(prepared.bad[0]))
-            return None
-        if prepared.skipped:
+            return
+        candidate.encoding_seconds = time.perf_counter() - started
+        if isinstance(encoded, Skipped):
             candidate.become(End.SKIPPED)
-            return None
-        change = cast("Change", read_change(candidate.record))  # its message was made
-        return _Fresh(candidate, change, prepared.messages[0].timestamp_ms)
+        else:
+            candidate.encoded = encoded
 
-    def _check(self, candidate: Candidate, change: Change, deadline: Deadline) -> None:
-        """Finds whether the table still has what this change left."""
+    def _check(self, candidate: Candidate, deadline: Deadline) -> None:
+        """Check whether the table still has what this change left."""
+        if candidate.encoded is None:
+            return
         if not deadline.remaining():
             candidate.become(End.UNCHECKED, "there was no time left to ask its table")
             return
         try:
-            reason = find_staleness(change, self._tables, self._pipeline.layouts, self._pipeline.features_mode)
+            reason = find_staleness(candidate.encoded, self._tables, self._pipeline.encoder)
         except FeatureEventsError as error:
             candidate.become(End.UNCHECKED, str(error))
             return
@@ -172,7 +167,10 @@ class Redrive:
 
     def _send_table(self, ready: Sequence[Candidate], deadline: Deadline) -> None:
         """Run the pipeline on these records of one table."""
-        outcome = self._pipeline.run([each.record for each in ready], deadline)
+        records = [each.record for each in ready]
+        messages = [each.encoded.message for each in ready if each.encoded is not None]
+        seconds = sum(each.encoding_seconds for each in ready)
+        outcome = self._pipeline.publish(records, messages, deadline, seconds)
         for position, each in enumerate(ready):
             if outcome.is_dead_lettered(position):
                 each.become(End.POISON, "Kafka refuses it; its dead letter says why")

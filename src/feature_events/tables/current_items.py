@@ -32,7 +32,7 @@ class CurrentItems:
             Undelivered: DynamoDB did not answer.
 
         """
-        table = change.stream.table_arn
+        table = change.table_arn
         action = Action("dynamodb:GetItem", f"the table {table} cannot be read")
         return ask_or_none(partial(self._get, table, change.keys), action, _ABSENT)
 

@@ -18,7 +18,7 @@ from feature_events.events.schema import SHIPPED_SCHEMA, read_shipped_schema
 from tests.support.avro import read_avro
 from tests.support.backfills import STARTED_MS, MemoryTable, to_plan, to_scanned
 from tests.support.doubles import FakeClock, FakeDeadLetters, FakePublisher
-from tests.support.pipelines import CODEC, PREFIX, to_pipeline
+from tests.support.pipelines import CODEC, PREFIX, to_pipeline, with_encoder
 from tests.support.records import WRITTEN, to_item
 
 AVRO = read_avro(SHIPPED_SCHEMA)
@@ -38,7 +38,7 @@ class Announcement:
         self.publisher = FakePublisher(message_max_bytes=1000)
         self.letters = FakeDeadLetters()
         self.clock = FakeClock()
-        pipeline = to_pipeline(self.publisher, self.letters)._replace(codec=codec)
+        pipeline = with_encoder(to_pipeline(self.publisher, self.letters), codec=codec)
         self.announcer = Announcer(plan or to_plan(), pipeline, self.table, 20.0)
 
     def announce(self) -> Announced:

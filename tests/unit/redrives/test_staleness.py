@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
-from feature_events.records.change import Change, Item, read_change
+from feature_events.encoder import Encoder
+from feature_events.records.change import Change, Item
 from feature_events.redrives.staleness import find_staleness
 from tests.support.layouts import to_layouts
+from tests.support.pipelines import CODEC, PREFIX, encode
 from tests.support.records import Json, to_record
 
 KEYS = {"pk": {"S": "u-1"}}
@@ -30,9 +32,9 @@ def is_stale(layout: dict[str, Any], then: Json, now: Json) -> bool:
     """Whether a change that left one item is stale where another is there, under `changed`."""
     record = to_record()
     record["dynamodb"] |= {"Keys": KEYS, "NewImage": KEYS | then}
-    change = read_change(record)
-    assert isinstance(change, Change)
-    return find_staleness(change, OneItem(KEYS | now), to_layouts(LAYOUT | layout), "changed") is not None
+    encoder = Encoder(to_layouts(LAYOUT | layout), "changed", PREFIX, CODEC)
+    encoded = encode(record, layouts=encoder.layouts, features_mode="changed")
+    return find_staleness(encoded, OneItem(KEYS | now), encoder) is not None
 
 
 @pytest.mark.parametrize(
