@@ -138,7 +138,7 @@ class _Kafka:
         if not allowed:
             return "the broker did not report permissions"
         if AclOperation.WRITE not in allowed:
-            raise Misconfigured(f"the function may not write to {topic}: grant it WriteData on the topic")
+            raise Misconfigured(f"the function may not write to {topic}: grant the function WriteData on it")
         return "allowed, as reported by the broker; nothing was written"
 
     def get_producer_id(self) -> str:
