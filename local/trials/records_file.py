@@ -55,7 +55,7 @@ def _find_records(value: Any) -> Sequence[Record]:  # noqa: ANN401  # any JSON
 
 
 def _refuse_item(path: Path, number: int, record: Record) -> None:
-    """Refuse a plain item: only a record says which attributes are keys."""
+    """Refuse a plain item: only records distinguish keys from other attributes."""
     if isinstance(record, dict) and record and record.keys().isdisjoint(_RECORD_MEMBERS):
         raise LocalError(
             f"{path}, record {number} is a plain item, not a stream record: RECORDS needs stream records (eventName, "

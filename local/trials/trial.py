@@ -20,7 +20,7 @@ class Trial(NamedTuple):
     layout: int | None
     """The number of the record's layout, counted from 1; None if no layout matches."""
     has_own_time: bool = True
-    """Whether the event's time is the item's, not the change's."""
+    """True if the event's time is the item's, False if it is the change's."""
 
 
 class Trials:

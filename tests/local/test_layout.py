@@ -41,7 +41,7 @@ def to_expected(trial: Trial) -> dict[str, Any]:
 
 @pytest.fixture
 def console() -> Console:
-    """A console whose output can be read."""
+    """Return a console whose output can be read."""
     return Console(file=io.StringIO(), width=150)
 
 

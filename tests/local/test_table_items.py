@@ -34,7 +34,7 @@ NOWHERE = {
 
 @pytest.fixture
 def shell(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """An environment without AWS variables, and a boto3 without a session."""
+    """Remove the AWS variables from the environment, and the session from boto3."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     for name, value in NOWHERE.items():
@@ -45,7 +45,7 @@ def shell(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 @pytest.fixture
 def dynamodb(shell: pytest.MonkeyPatch) -> Iterator["DynamoDBClient"]:
-    """An account in memory with the table `app`."""
+    """Create an account in memory with the table `app`."""
     for name, value in CREDENTIALS.items():
         shell.setenv(name, value)
     with mock_aws():

@@ -1,4 +1,4 @@
-"""Layouts as a function has them."""
+"""Layouts for tests."""
 
 import json
 from typing import Any
@@ -8,5 +8,5 @@ from feature_events.layouts.table_layouts import TableLayouts
 
 
 def to_layouts(*layouts: dict[str, Any]) -> TableLayouts:
-    """These layouts, or the default; they know no stream yet."""
+    """Return these layouts, or the default, with an empty cache of streams."""
     return TableLayouts(parse_table_layouts(json.dumps(layouts) if layouts else DEFAULT))

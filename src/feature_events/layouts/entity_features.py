@@ -15,7 +15,7 @@ from feature_events.layouts.table_layouts import TableLayouts, choose_layout
 from feature_events.records.change import Change, Item, Skipped, old_images_error
 
 type FeaturesMode = Literal["all", "changed"]
-"""Which features of a written item its event names: all, or those whose value changed."""
+"""The features that an event names: all features of the item, or those whose value changed."""
 
 
 class EntityFeatures(NamedTuple):
@@ -27,7 +27,7 @@ class EntityFeatures(NamedTuple):
     features: tuple[str, ...]
     """Their names, in the item's order."""
     updated_at: str
-    """The item's time: text as it is stored, a number as ISO-8601, empty if there is none."""
+    """The item's time: text as it is stored, a number as ISO-8601, empty if absent."""
     compute_id: str
     """Empty if the item has none."""
 
@@ -105,7 +105,7 @@ def _find_changed(change: Change, features: Features, read: Callable[[Item], Fea
 
 
 def _read_metadata(item: Item, paths: Sequence[MetadataPath]) -> tuple[str | None, str | None]:
-    """Return the first time and the first compute id that the paths lead to, each None if there is none.
+    """Return the first time and the first compute id that the paths lead to, each None if absent.
 
     Raises:
         PoisonRecord: a step of a path is not a map, or the compute id is neither a string nor a number.

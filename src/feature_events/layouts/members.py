@@ -66,7 +66,7 @@ def parse_path(value: Json) -> Path:
 def parse_time_paths(value: Json) -> tuple[TimePath, ...]:
     """Parse one path of a time, or a list of them."""
     if value == []:
-        raise InvalidValue("must contain a path; omit the member if there is none")
+        raise InvalidValue("must contain a path; omit the member if the items have no such value")
     return tuple([_parse_time_path(each) for each in (value if type(value) is list else [value])])
 
 

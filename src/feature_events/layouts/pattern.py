@@ -31,12 +31,12 @@ class Pattern(NamedTuple):
 
     @property
     def matches_all(self) -> bool:
-        """Whether the pattern matches any text."""
+        """True if the pattern matches any text."""
         return self.shape == "{}"
 
     @property
     def is_constant(self) -> bool:
-        """Whether the pattern has no placeholder."""
+        """True if the pattern has no placeholder."""
         return "{" not in self.text
 
     def format(self, captures: Captures) -> str:
@@ -83,8 +83,8 @@ def parse_pattern(text: str) -> Pattern:
 def _make_regex(literals: list[str], names: list[str]) -> re.Pattern[str]:
     """Return the regular expression of a pattern.
 
-    A placeholder before the last is an atomic group: the first place where the text after it matches is as good as any
-    later one. Matching therefore reads each character at most once per placeholder, without backtracking.
+    Each placeholder but the last is an atomic group, which prevents backtracking. No match is lost: if the rest of the
+    text does not match after the shortest capture, it does not match after a longer one either.
     """
     regex = re.escape(literals[0])
     for position, name in enumerate(names):

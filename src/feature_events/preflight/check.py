@@ -79,7 +79,7 @@ class CheckRunner:
 
 
 def _describe(error: Exception) -> str:
-    """Return the text of an error, or where an unexpected one was raised: its text may contain secrets."""
+    """Return the text of an error, or the place of an unexpected one, whose text may contain secrets."""
     if isinstance(error, FeatureEventsError):
         return str(error).replace("\n- ", " ")
     place = traceback.extract_tb(error.__traceback__)[-1]

@@ -26,7 +26,7 @@ _BATCHING = "the publisher decides when a batch is complete"
 _ORDER = "the publisher keeps the order"
 _IN_FLIGHT = "the publisher waits for each batch to be acknowledged"
 _REPORTS = "the publisher needs every delivery report"
-_VERSIONS = "an idempotent producer asks the brokers which versions they support"
+_VERSIONS = "an idempotent producer must detect the brokers' versions"
 _VERIFICATION = "certificates are always verified"
 _CODE = "its value is code"
 

@@ -111,12 +111,12 @@ class Settings(NamedTuple):
 
     @property
     def is_glue(self) -> bool:
-        """Whether the registry is AWS Glue, not one with Confluent's interface."""
+        """True for AWS Glue, False for a registry with Confluent's interface or without a registry."""
         return self.registry is not None and (self.registry == GLUE or self.registry.startswith("arn:"))
 
     @property
     def is_embedded(self) -> bool:
-        """Whether librdkafka's embedded broker replaces Kafka."""
+        """True if librdkafka's embedded broker replaces Kafka."""
         return any(name.startswith("test.mock.") for name in self.kafka_properties)
 
 

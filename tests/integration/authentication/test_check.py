@@ -60,7 +60,7 @@ def right(
     registry_authority: CertificateAuthority,
     proxy: RegistryProxy,
 ) -> Bench:
-    """A bench with a registered schema and a failure bucket."""
+    """Return a bench with a registered schema and a failure bucket."""
     user = f"user-{uuid4().hex}"
     cluster.change_password(user, "kafka-secret")
     kafka = bench("scram")

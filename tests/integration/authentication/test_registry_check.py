@@ -57,7 +57,7 @@ class Bench:
 def tokens(
     token_proxy: RegistryProxy, endpoint: TokenEndpoint, registry_authority: CertificateAuthority, secrets: Secrets
 ) -> Bench:
-    """A registry that accepts tokens."""
+    """Return a bench whose registry accepts tokens."""
     identity, secret = endpoint.client
     client = {"client_id": identity, "client_secret": secret, "token_url": endpoint.url}
     cloud = {"logical_cluster": "lsrc-1", "identity_pool": "pool-1"}
@@ -66,7 +66,7 @@ def tokens(
 
 @pytest.fixture
 def certificates(registry: Registry, registry_authority: CertificateAuthority, secrets: Secrets) -> Iterator[Bench]:
-    """A registry that requires a client certificate."""
+    """Start a registry that requires a client certificate."""
     with run_registry_proxy(registry.url, registry_authority.issue("registry")) as running:
         running.client_ca = CLIENTS.certificate
         yield Bench(running.url, registry_authority.certificate, to_parts(CLIENTS), secrets)

@@ -33,7 +33,7 @@ def test_check__passes_if_the_function_will_register_the_schema() -> None:
 
 
 def test_check__fails_if_the_schema_would_break_a_reader() -> None:
-    """The error names the field because of which the function would not register the schema."""
+    """The error names the field, as when the function refuses to register the schema."""
     former = json.loads(SHIPPED_SCHEMA)
     former["fields"].append({"name": "note", "type": "string"})
     [[check]] = make_registry_stages(to_settings(AUTO_REGISTER_SCHEMAS="true"))

@@ -41,7 +41,7 @@ def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def dynamodb() -> Iterator["DynamoDBClient"]:
-    """An account without tables."""
+    """Create an account without tables."""
     with mock_aws():
         yield boto3.client("dynamodb")
 

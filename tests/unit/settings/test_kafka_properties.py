@@ -58,7 +58,7 @@ def start(text: str) -> None:
     ],
 )
 def test_start__names_a_refused_property_but_not_its_value(name: str, value: object) -> None:
-    """This holds for properties that the settings refuse and those that the real producer refuses."""
+    """Some properties are refused by the settings, others by the real producer."""
     with pytest.raises(Misconfigured, match=rf"KAFKA_PROPERTIES.*\b{name}\b") as raised:
         start(json.dumps({name: value}))
     assert "hidden" not in str(raised.value)
