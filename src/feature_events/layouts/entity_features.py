@@ -63,7 +63,7 @@ def read_entity_features(change: Change, layouts: TableLayouts, mode: FeaturesMo
         return _read_part_by_part(change, fits, mode)
     names = tuple(data)
     if mode == "changed" and change.kind == "MODIFY":
-        names = _find_changed(change, data, partial(find_map, path=(outer, features)))
+        names = _compare_with_old_image(change, data, partial(find_map, path=(outer, features)))
         if not names:
             return Skipped.UNCHANGED
     return EntityFeatures(entity_type, entity_id, resource_name, names, updated_at, compute_id)
@@ -79,7 +79,7 @@ def _read_part_by_part(change: Change, fits: Sequence[FittedLayout], mode: Featu
         return Skipped.NO_FEATURES
     names = tuple(features)
     if mode == "changed" and change.kind == "MODIFY":
-        names = _find_changed(change, features, partial(read_features, chosen=chosen))
+        names = _compare_with_old_image(change, features, partial(read_features, chosen=chosen))
         if not names:
             return Skipped.UNCHANGED
     fitted, captures = chosen
@@ -94,7 +94,9 @@ def _read_part_by_part(change: Change, fits: Sequence[FittedLayout], mode: Featu
     )
 
 
-def _find_changed(change: Change, features: Features, read: Callable[[Item], Features | None]) -> tuple[str, ...]:
+def _compare_with_old_image(
+    change: Change, features: Features, read: Callable[[Item], Features | None]
+) -> tuple[str, ...]:
     """Return the features whose stored value is another than in the old image."""
     if change.old_image is None:
         raise old_images_error()
