@@ -3,9 +3,10 @@
 from typing import NamedTuple
 
 from feature_events.encoder import Encoder
-from feature_events.errors import FeatureEventsError, PoisonRecord
+from feature_events.epoch import read_iso
+from feature_events.errors import FeatureEventsError
 from feature_events.events.codec import Codec
-from feature_events.events.event import FeatureAvailabilityEvent, to_timestamp
+from feature_events.events.event import FeatureAvailabilityEvent
 from feature_events.events.schema import SHIPPED_SCHEMA
 from feature_events.layouts.table_layouts import TableLayouts
 from feature_events.records.change import Change, Skipped, read_change
@@ -45,11 +46,4 @@ class Trials:
             return Trial(error, layout)
         if isinstance(encoded, Skipped):
             return Trial(encoded, layout)
-        return Trial(encoded.event, layout, _is_time(encoded.entity.updated_at))
-
-
-def _is_time(updated_at: str) -> bool:
-    try:
-        return bool(to_timestamp(updated_at, None))
-    except PoisonRecord:
-        return False
+        return Trial(encoded.event, layout, bool(read_iso(encoded.entity.updated_at)))

@@ -43,7 +43,7 @@ class Encoder(NamedTuple):
         if not isinstance(entity, EntityFeatures):
             return entity
         event = to_event(entity, change)
-        requested = self.codec.asks_for
+        requested = self.codec.details
         values = event + to_details(change, entity, self.layouts, requested) if requested else event
         message = to_message(event, change, self.prefix + self.codec.encode(values))
         return Encoded(change, entity, event, message)

@@ -20,7 +20,7 @@ from feature_events.failures.dead_letter_limit import DeadLetterLimit
 from feature_events.kafka import delivery, producer_properties, publisher
 from feature_events.kafka.publisher import Publisher
 from feature_events.layouts.entity_features import EntityFeatures
-from feature_events.outcome import Outcome
+from feature_events.outcome import BatchOutcome
 from feature_events.pipeline import Pipeline
 from feature_events.records.change import Change
 
@@ -158,14 +158,24 @@ MUTANTS = (
     Mutant(
         "the last undelivered record is reported",
         "I4",
-        (edit(Outcome, "first_undelivered", "self._states.find(", "self._states.rfind("),),
+        (
+            edit(
+                BatchOutcome,
+                "first_undelivered",
+                "return self._first_unsettled",
+                "return len(self.outcomes) - 1 - self.outcomes[::-1].index(RecordOutcome.UNDELIVERED)",
+            ),
+        ),
     ),
     Mutant(
         "the record behind the right one is reported",
         "I4",
         (
             edit(
-                Outcome, "response", "self.records[position]", "self.records[min(position + 1, len(self.records) - 1)]"
+                BatchOutcome,
+                "response",
+                "self.records[position]",
+                "self.records[min(position + 1, len(self.records) - 1)]",
             ),
         ),
     ),

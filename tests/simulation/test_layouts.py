@@ -70,8 +70,8 @@ def test_prepare__classifies_every_record(store: str) -> None:
         except Exception as error:
             raise AssertionError(f"seed {SEED}: {json.dumps(record)}") from error
         else:
-            assert len(prepared.messages) + len(prepared.skipped) + len(prepared.bad) == 1
-            assert all(type(poison) is PoisonRecord for poison in prepared.bad.values())
+            assert len(prepared.messages) + len(prepared.skipped) + len(prepared.poison) == 1
+            assert all(type(poison) is PoisonRecord for poison in prepared.poison.values())
             outcomes["event" if prepared.messages else "skip" if prepared.skipped else "poison"] += 1
     assert outcomes["event"] > RECORDS // 10
     assert outcomes["poison"] > RECORDS // 20

@@ -33,7 +33,7 @@ PREFIX = "dead-letters/"
 MAPPING = "3e21fe9d-9d2f-4f2a-8e5e-2f1d6e1a7b10"
 SHARD = "shardId-00000001767225600000-0a1b2c3d"
 BATCH = f"aws/lambda/{MAPPING}/{SHARD}/2026/01/01/2026-01-01T00.00.00-5b0a1f62-6c0f-4d44-9a0b-6b0d8c1f2a3e"
-POISON = PoisonRecord("Kafka refuses it: INVALID_TIMESTAMP")
+POISON = PoisonRecord("Kafka rejected the event: INVALID_TIMESTAMP")
 LARGE = to_item(tuple(f"feature_{number}" for number in range(200)))
 """An item whose event is larger than `FakePublisher` takes where it takes 1,000 bytes."""
 

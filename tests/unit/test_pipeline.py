@@ -64,7 +64,7 @@ def test_run__dead_letters_what_kafka_refuses() -> None:
     large = to_record(1, item=to_item(tuple(f"feature_{number}" for number in range(200))))
     outcome = to_pipeline(publisher, letters).run([to_record(0), large, to_record(2)], TIME_LEFT)
     assert outcome.response() == failures()
-    assert letters.letters == [(large, "Kafka refuses it: MSG_SIZE_TOO_LARGE")]
+    assert letters.letters == [(large, "Kafka rejected the event: MSG_SIZE_TOO_LARGE")]
 
 
 @pytest.mark.parametrize("kind", ["unreadable", "too large"])
@@ -153,7 +153,7 @@ def test_run__troubles_no_producer_when_dead_letters_took_all_the_time(caplog: p
     records = [to_record(0), to_unreadable_record(1), to_record(2)]
     outcome = to_pipeline(publisher, letters).run(records, Deadline(20, clock))
     assert (outcome.response(), asked) == (failures(records[2]), [1])
-    assert "deadline passed while records were dead-lettered" in caplog.messages
+    assert "deadline exceeded while dead-lettering records" in caplog.messages
 
 
 @pytest.fixture

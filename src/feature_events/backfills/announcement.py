@@ -95,7 +95,7 @@ class Announcer:
         reasons: set[str] = set()
 
         def refuse(_: int, reason: str) -> bool:
-            counts.poison[f"Kafka refuses it: {reason}"] += 1
+            counts.poison[f"Kafka rejected the event: {reason}"] += 1
             reasons.add(reason)
             return True
 

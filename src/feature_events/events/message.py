@@ -1,10 +1,11 @@
-"""Makes the Kafka message of an event: the last pure value before anything leaves the function."""
+"""Convert an event to a Kafka message."""
 
 from typing import NamedTuple
 from uuid import UUID
 
+from feature_events.epoch import to_epoch_ms
 from feature_events.errors import PoisonRecord
-from feature_events.events.event import FeatureAvailabilityEvent, to_epoch_ms
+from feature_events.events.event import FeatureAvailabilityEvent
 from feature_events.events.schema import SchemaId
 from feature_events.records.change import Change
 
@@ -17,12 +18,12 @@ _BACKFILL = ("ce_backfill", b"true")
 
 
 def to_prefix(schema_id: SchemaId) -> bytes:
-    """The wire-format prefix of the registry that gave this id."""
+    """Return the wire-format prefix of the registry that this id is from."""
     return to_glue_prefix(schema_id) if isinstance(schema_id, UUID) else to_confluent_prefix(schema_id)
 
 
 def to_confluent_prefix(schema_id: int) -> bytes:
-    """One zero byte and the schema's id as four bytes, big-endian.
+    """Return one zero byte and the schema's id as four bytes, big-endian.
 
     https://docs.confluent.io/platform/current/schema-registry/fundamentals/serdes-develop/index.html#wire-format
     """
@@ -30,34 +31,34 @@ def to_confluent_prefix(schema_id: int) -> bytes:
 
 
 def to_glue_prefix(version_id: UUID) -> bytes:
-    """The format's version 3, one zero byte for no compression, and the 16 bytes of the schema version's UUID.
+    """Return the format's version 3, a zero byte for no compression, and the 16 bytes of the schema version's UUID.
 
     https://github.com/awslabs/aws-glue-schema-registry/blob/master/common/src/main/java/com/amazonaws/services/schemaregistry/utils/AWSSchemaRegistryConstants.java
     """
     return b"\x03\0" + version_id.bytes
 
 
-# The most that Kafka's record format puts before a record's key, value and headers, and what a header takes beside its
-# value: its name, and what stands before both (https://kafka.apache.org/documentation/#record)
+# The maximum overhead in Kafka's record format of a record, and of a header including its name
+# https://kafka.apache.org/documentation/#record
 _MESSAGE_OVERHEAD = 80
 _HEADER_OVERHEAD = 24
 
 
 class Message(NamedTuple):
-    """One message, ready to be produced."""
+    """A message that is ready to be produced."""
 
     key: bytes
-    """The entity's id in UTF-8: all events of an entity are in one partition, in order."""
+    """The entity's id in UTF-8. It keeps all events of an entity in one partition, in order."""
     value: bytes
     headers: Headers
     timestamp_ms: int
-    """When the change was made, in milliseconds since the epoch."""
+    """The time of the Change, in milliseconds since the epoch."""
     size: int
-    """The most bytes that it takes in a record batch, before compression."""
+    """The maximum number of bytes that it takes in a record batch, before compression."""
 
 
 def to_message(event: FeatureAvailabilityEvent, change: Change, value: bytes) -> Message:
-    """Return the message of this event.
+    """Convert an event to its message.
 
     Args:
         event: the event.
@@ -65,15 +66,15 @@ def to_message(event: FeatureAvailabilityEvent, change: Change, value: bytes) ->
         value: the event in Avro, after the wire-format prefix.
 
     Raises:
-        PoisonRecord: the table's ARN is not valid Unicode, or the only time is one that Kafka cannot store.
+        PoisonRecord: the table's ARN is not valid Unicode, or the only time is before 1970, which Kafka cannot store.
 
     """
     headers = _to_headers(event, change)
     timestamp_ms = change.created_ms
-    if not timestamp_ms:  # none, or so early that it is rounded to 0
+    if not timestamp_ms:  # None, or rounded to 0
         timestamp_ms = to_epoch_ms(event.timestamp)
         if timestamp_ms <= 0:
-            raise PoisonRecord("its only time is before 1970")
+            raise PoisonRecord("timestamp is before 1970")
     key = event.entity_id.encode()
     headers_size = sum([_HEADER_OVERHEAD + len(text) for _, text in headers])
     return Message(key, value, headers, timestamp_ms, len(key) + len(value) + headers_size + _MESSAGE_OVERHEAD)

@@ -1,9 +1,7 @@
-"""Reads a DynamoDB stream record into a Change.
+"""Convert stream records and scanned items to Changes.
 
-A stream record is somebody else's JSON: everything that can be wrong with its envelope is found here, once, so that
-the rest of the pipeline works on values it can trust.
-
-The record's shape: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_Record.html
+The envelope of a stream record is validated here, once. The rest of the pipeline can rely on a Change.
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_Record.html
 """
 
 import base64
@@ -18,27 +16,27 @@ from feature_events.errors import Misconfigured, PoisonRecord
 from feature_events.records.stream_record import StreamRecord, read_identity
 
 WITHOUT_NEW_IMAGES = ("KEYS_ONLY", "OLD_IMAGE")
-"""View types of streams that no event can be made from."""
+"""The view types whose records contain no new image, so that they produce no events."""
 
 
 def new_images_error(view: str) -> Misconfigured:
-    """What to change where a stream has one of the view types without new images."""
+    """Return the error of a stream with one of these view types."""
     return Misconfigured(
-        f"the table's stream has view type {view}, which carries no new images: "
-        "set StreamViewType to NEW_IMAGE or NEW_AND_OLD_IMAGES"
+        f"the table's stream has view type {view}, which contains no new images: "
+        "set StreamViewType to NEW_AND_OLD_IMAGES or NEW_IMAGE"
     )
 
 
 def old_images_error() -> Misconfigured:
-    """What to change where a stream carries no old images and only changed features are to be named."""
+    """Return the error of a stream without old images under `FEATURES_MODE=changed`."""
     return Misconfigured(
-        "FEATURES_MODE is changed, which needs the old image of each MODIFY: "
-        "set the stream's StreamViewType to NEW_AND_OLD_IMAGES, or FEATURES_MODE to all"
+        "FeaturesMode (FEATURES_MODE) is changed, which needs the old image of each MODIFY: "
+        "set StreamViewType to NEW_AND_OLD_IMAGES, or FeaturesMode to all"
     )
 
 
 type Item = Mapping[str, Any]
-"""Attributes by name, each in DynamoDB's JSON: `{"S": "text"}`, `{"N": "1"}`, `{"M": {...}}` and so on."""
+"""Attributes by name, in DynamoDB's JSON: `{"S": "text"}`, `{"N": "1"}`, `{"M": {...}}` and so on."""
 
 type Kind = Literal["INSERT", "MODIFY"]
 
@@ -49,7 +47,7 @@ _find_table_arn = lru_cache(64)(to_table_arn)  # one function serves a few table
 
 
 class Skipped(StrEnum):
-    """Why a record rightly gives no event."""
+    """The reason why a record produces no event."""
 
     REMOVE = "remove"
     NO_FEATURES = "no_features"
@@ -81,11 +79,11 @@ class Change(NamedTuple):
 
 
 def read_change(record: StreamRecord) -> Change | Skipped:
-    """Reads one stream record.
+    """Convert a stream record to a Change.
 
     Raises:
-        PoisonRecord: the record is not what DynamoDB Streams documents.
-        Misconfigured: the stream carries no new images.
+        PoisonRecord: the record does not have the form that DynamoDB Streams documents.
+        Misconfigured: the stream's records contain no new images.
 
     """
     try:
@@ -115,8 +113,8 @@ def read_change(record: StreamRecord) -> Change | Skipped:
     return Change(stream_arn, table_arn, number, own_id, kind, keys, new_image, old_image, created_ms)
 
 
-def _explain(record: StreamRecord) -> Exception:  # noqa: PLR0911  # one for each defect
-    """Why this record is no Change: the stream's setting, or the record's own defect, the first from outside in."""
+def _explain(record: StreamRecord) -> Exception:  # noqa: PLR0911  # one return for each defect
+    """Return why a record is not a Change: the stream's view type, or the first defect from the outside in."""
     if type(record) is not dict:
         return PoisonRecord("the record is not an object")
     if record.get("eventName") not in _KINDS:

@@ -9,8 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from feature_events.deadline import Deadline
 from feature_events.errors import PoisonRecord, Undelivered
+from feature_events.outcome import RecordOutcome
 from feature_events.pipeline import DeadLetterStore
-from feature_events.redrives.candidate import Candidate, End
+from feature_events.redrives.candidate import Candidate
 
 # How long and how often a record is tried to be put
 _SECONDS = 60.0
@@ -35,7 +36,7 @@ def split_batches(candidates: Sequence[Candidate], dead_letters: DeadLetterStore
     unsplit = {each.failure.key for each in waiting}
     for each in candidates:
         if each.failure.key in unsplit:
-            each.become(End.UNDELIVERED, "its batch could not be split: the failure bucket does not take it")
+            each.become(RecordOutcome.UNDELIVERED, "its batch could not be split: the failure bucket does not take it")
 
 
 def _put(candidates: Sequence[Candidate], dead_letters: DeadLetterStore, deadline: Deadline) -> Sequence[bool]:

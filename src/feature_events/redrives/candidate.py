@@ -3,33 +3,12 @@
 Its object can be moved only when every record in it has come to an end, so each knows where it is from.
 """
 
-from enum import StrEnum
-
 from feature_events.encoder import Encoded
 from feature_events.failures.failure_store import Failure
+from feature_events.outcome import RecordOutcome
 from feature_events.records.stream_record import RecordIdentity, StreamRecord, read_identity
 
-
-class End(StrEnum):
-    """What became of a record."""
-
-    DELIVERED = "delivered"
-    """Kafka acknowledged its event."""
-    SKIPPED = "skipped"
-    """It rightly gives no event."""
-    STALE = "stale"
-    """Its table has another item now, and `force` was not asked for."""
-    POISON = "poison"
-    """It still cannot become an event."""
-    UNCHECKED = "unchecked"
-    """Its table could not be asked whether it is stale."""
-    UNDELIVERED = "undelivered"
-    """It did not work now; another run may do it."""
-    DELIVERABLE = "deliverable"
-    """In a dry run: a run would send its event."""
-
-
-_LEFT = (End.STALE, End.POISON, End.UNCHECKED)
+_LEFT = (RecordOutcome.STALE, RecordOutcome.POISON, RecordOutcome.UNCHECKED)
 
 
 class Candidate:
@@ -42,10 +21,10 @@ class Candidate:
     def __init__(self, record: StreamRecord, failure: Failure) -> None:
         self.record = record
         self.failure = failure
-        self.end = End.DELIVERABLE
+        self.end = RecordOutcome.DELIVERABLE
         self.reason = ""
 
-    def become(self, end: End, reason: str = "") -> None:
+    def become(self, end: RecordOutcome, reason: str = "") -> None:
         """This is what became of it, and why it was not delivered."""
         self.end = end
         self.reason = reason
@@ -69,4 +48,4 @@ class Candidate:
     @property
     def holds_object(self) -> bool:
         """Whether its object has to stay for it."""
-        return self.end is End.UNDELIVERED or (self.end in _LEFT and self.failure.is_dead_letter)
+        return self.end is RecordOutcome.UNDELIVERED or (self.end in _LEFT and self.failure.is_dead_letter)

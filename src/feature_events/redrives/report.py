@@ -10,7 +10,8 @@ from typing import Any, NotRequired, TypedDict
 
 from feature_events.failures.failure_store import Failure
 from feature_events.logs import logger
-from feature_events.redrives.candidate import Candidate, End
+from feature_events.outcome import RecordOutcome
+from feature_events.redrives.candidate import Candidate
 from feature_events.redrives.request import Request
 
 _EXAMPLES = 20
@@ -21,7 +22,7 @@ class Example(TypedDict):
 
     object: str
     sequence_number: str | None
-    end: End
+    end: RecordOutcome
     reason: str
 
 
@@ -64,7 +65,7 @@ class Tally:
         """The key of the last object that need not be looked at again."""
         self.is_complete = False
         self._request = request
-        self._ends: Counter[End] = Counter()
+        self._ends: Counter[RecordOutcome] = Counter()
         self._objects = self._unreadable = 0
         self._oldest_ms: int | None = None
         self._examples: list[Example] = []
@@ -100,13 +101,13 @@ class Tally:
             complete=self.is_complete,
             objects=self._objects,
             records=ends.total(),
-            delivered=ends[End.DELIVERED],
-            skipped=ends[End.SKIPPED],
-            stale=ends[End.STALE],
-            poison=ends[End.POISON],
-            unchecked=ends[End.UNCHECKED],
-            undelivered=ends[End.UNDELIVERED],
-            deliverable=ends[End.DELIVERABLE],
+            delivered=ends[RecordOutcome.DELIVERED],
+            skipped=ends[RecordOutcome.SKIPPED],
+            stale=ends[RecordOutcome.STALE],
+            poison=ends[RecordOutcome.POISON],
+            unchecked=ends[RecordOutcome.UNCHECKED],
+            undelivered=ends[RecordOutcome.UNDELIVERED],
+            deliverable=ends[RecordOutcome.DELIVERABLE],
             oldest=_to_iso(self._oldest_ms),
             moved=self.moved,
             missing=self.missing,

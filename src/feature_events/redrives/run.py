@@ -16,10 +16,11 @@ from feature_events.errors import FeatureEventsError, Misconfigured, PoisonRecor
 from feature_events.failures.dead_letter_limit import DeadLetterLimit
 from feature_events.failures.failure_store import Failure, FailureStore, StoredObject
 from feature_events.logs import logger
+from feature_events.outcome import RecordOutcome
 from feature_events.pipeline import Pipeline
 from feature_events.records.change import Change, Skipped, read_change
 from feature_events.redrives.batch_split import split_batches
-from feature_events.redrives.candidate import Candidate, End
+from feature_events.redrives.candidate import Candidate
 from feature_events.redrives.chunks import MOST_OBJECTS, is_behind, sort_objects, to_chunks
 from feature_events.redrives.report import Report, Tally
 from feature_events.redrives.request import Request
@@ -66,7 +67,7 @@ class Redrive:
             if number and deadline.remaining() < _CHUNK_SECONDS:
                 return
             candidates = self._redrive_chunk(chunk, deadline, delivery_seconds)
-            undelivered = {each.failure.key for each in candidates if each.end is End.UNDELIVERED}
+            undelivered = {each.failure.key for each in candidates if each.end is RecordOutcome.UNDELIVERED}
             for stored in chunk:
                 if stored.key in undelivered:
                     return
@@ -114,7 +115,7 @@ class Redrive:
             with ThreadPoolExecutor(PARALLEL) as pool:
                 list(pool.map(partial(self._check, deadline=deadline), candidates))
         for each in candidates:
-            if each.encoded is not None and each.end is End.DELIVERABLE:
+            if each.encoded is not None and each.end is RecordOutcome.DELIVERABLE:
                 self._tally.count_time(each.encoded.message.timestamp_ms)
 
     def _encode(self, candidate: Candidate) -> None:
@@ -124,11 +125,11 @@ class Redrive:
             change = read_change(candidate.record)
             encoded = self._pipeline.encoder.encode(change) if isinstance(change, Change) else change
         except (PoisonRecord, Misconfigured) as error:
-            candidate.become(End.POISON, str(error))
+            candidate.become(RecordOutcome.POISON, str(error))
             return
         candidate.encoding_seconds = time.perf_counter() - started
         if isinstance(encoded, Skipped):
-            candidate.become(End.SKIPPED)
+            candidate.become(RecordOutcome.SKIPPED)
         else:
             candidate.encoded = encoded
 
@@ -137,20 +138,21 @@ class Redrive:
         if candidate.encoded is None:
             return
         if not deadline.remaining():
-            candidate.become(End.UNCHECKED, "there was no time left to ask its table")
+            candidate.become(RecordOutcome.UNCHECKED, "there was no time left to ask its table")
             return
         try:
             reason = find_staleness(candidate.encoded, self._tables, self._pipeline.encoder)
         except FeatureEventsError as error:
-            candidate.become(End.UNCHECKED, str(error))
+            candidate.become(RecordOutcome.UNCHECKED, str(error))
             return
         if reason is not None:
-            candidate.become(End.STALE, reason)
+            candidate.become(RecordOutcome.STALE, reason)
 
     def _send(self, candidates: Sequence[Candidate], seconds: float) -> None:
         """Runs the pipeline on what can be sent, once for each table, as a batch is of one table."""
         ready = sorted(
-            [each for each in candidates if each.end is End.DELIVERABLE], key=lambda candidate: candidate.order
+            [each for each in candidates if each.end is RecordOutcome.DELIVERABLE],
+            key=lambda candidate: candidate.order,
         )
         deadline = Deadline(seconds)
         for number, (_, of_table) in enumerate(groupby(ready, key=lambda candidate: candidate.position.table)):
@@ -163,7 +165,7 @@ class Redrive:
                 # The other tables' records are sent and their objects moved; what is left makes the next run fail
                 logger.error("records of a table not redriven", table=group[0].position.table, reason=str(error))
                 for each in group:
-                    each.become(End.UNDELIVERED, str(error))
+                    each.become(RecordOutcome.UNDELIVERED, str(error))
 
     def _send_table(self, ready: Sequence[Candidate], deadline: Deadline) -> None:
         """Run the pipeline on these records of one table."""
@@ -171,13 +173,14 @@ class Redrive:
         messages = [each.encoded.message for each in ready if each.encoded is not None]
         seconds = sum(each.encoding_seconds for each in ready)
         outcome = self._pipeline.publish(records, messages, deadline, seconds)
-        for position, each in enumerate(ready):
-            if outcome.is_dead_lettered(position):
-                each.become(End.POISON, "Kafka refuses it; its dead letter says why")
-            elif outcome.is_undelivered(position):
-                each.become(End.UNDELIVERED, "Kafka did not acknowledge it; the log says why")
-            else:
-                each.become(End.DELIVERED)
+        for each, result in zip(ready, outcome.outcomes, strict=True):
+            match result:
+                case RecordOutcome.DEAD_LETTERED:
+                    each.become(RecordOutcome.POISON, "Kafka refuses it; its dead letter says why")
+                case RecordOutcome.UNDELIVERED:
+                    each.become(RecordOutcome.UNDELIVERED, "Kafka did not acknowledge it; the log says why")
+                case _:
+                    each.become(RecordOutcome.DELIVERED)
 
     def _move(self, failures: Sequence[Failure], candidates: Sequence[Candidate]) -> None:
         """Moves the objects of which every record has come to an end."""

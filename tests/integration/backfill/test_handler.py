@@ -85,7 +85,7 @@ def test_handler__announces_a_table(account: FakeAccount, machine: Machine) -> N
     assert {message.timestamp_ms for message in account.publisher.log} == {STARTED_MS}
     assert report.pop("seconds") >= 0
     assert sorted(report.pop("examples"), key=str) == [
-        {"reason": "Kafka refuses it: MSG_SIZE_TOO_LARGE", "items": 1},
+        {"reason": "Kafka rejected the event: MSG_SIZE_TOO_LARGE", "items": 1},
         {"reason": "features.data: features is not a map", "items": 1},
     ]
     assert report == {

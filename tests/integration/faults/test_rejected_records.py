@@ -91,7 +91,7 @@ def test_run__dead_letters_two_rejected_records(rejecting: Rejecting, bad: tuple
         left = [] if first is None else left[first:]
     messages, numbers = rejecting.read_numbers()
     assert [record for record, _ in letters.letters] == [records[number] for number in bad]
-    assert {reason for _, reason in letters.letters} == {"Kafka refuses it: INVALID_TIMESTAMP"}
+    assert {reason for _, reason in letters.letters} == {"Kafka rejected the event: INVALID_TIMESTAMP"}
     assert numbers == [number for number in range(COUNT) if number not in bad]
     assert (invocations <= MOST_INVOCATIONS, messages <= MOST_MESSAGES) == (True, True), (invocations, messages)
 

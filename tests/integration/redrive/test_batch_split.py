@@ -18,7 +18,7 @@ def test_redrive__takes_what_lambda_sent_to_the_on_failure_destination(account: 
     assert account.keys == [*letters, f"redriven/{batch}"]
     assert [account.read(key)["reason"] for key in letters] == [
         "its item is no longer there",
-        "Kafka refuses it: MSG_SIZE_TOO_LARGE",
+        "Kafka rejected the event: MSG_SIZE_TOO_LARGE",
         "features.data: features is not a map",
     ]
     assert [account.read(key)["record"] for key in letters] == [stale, *large, unreadable]

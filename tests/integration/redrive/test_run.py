@@ -98,7 +98,7 @@ def test_redrive__leaves_what_kafka_refuses_still(account: FakeAccount) -> None:
     assert counts(report) == {"poison": 5, "delivered": 1, "moved": 1}
     assert account.keys == [*keys[:-1], f"redriven/{keys[-1]}"]
     assert report["examples"][0]["reason"] == "Kafka refuses it; its dead letter says why"
-    assert account.read(keys[0])["reason"] == "Kafka refuses it: MSG_SIZE_TOO_LARGE"
+    assert account.read(keys[0])["reason"] == "Kafka rejected the event: MSG_SIZE_TOO_LARGE"
 
 
 @pytest.mark.parametrize("record", [None, 7, "text", [], {}, {"eventName": "INSERT"}])

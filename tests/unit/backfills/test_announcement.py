@@ -150,7 +150,7 @@ def test_announce__stops_where_items_are_written_faster_than_it_sends() -> None:
 def test_announce__counts_what_kafka_refuses() -> None:
     """It is not dead-lettered, since the table still has it, and what is around it is sent and read again."""
     run = Announcement(to_scanned("user-1"), to_scanned("user-2", features=LARGE), to_scanned("user-3"))
-    expected = Counter({"Kafka refuses it: MSG_SIZE_TOO_LARGE": 1})
+    expected = Counter({"Kafka rejected the event: MSG_SIZE_TOO_LARGE": 1})
     assert run.announce() == Announced(2, 0, Counter(), expected)
     assert run.table.asked == [2]
 
