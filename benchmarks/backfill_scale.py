@@ -17,11 +17,11 @@ from benchmarks.scale import (
     to_head,
     to_row,
 )
-from feature_events.backfills.request import Request
+from feature_events.backfills.request import BackfillRequest
 from feature_events.backfills.work import WORK_SECONDS
 
 ITEMS = (1_000_000, 10_000_000, 100_000_000)
-DEFAULT = Request("table")
+DEFAULT = BackfillRequest("table")
 MEMORY_MB = 512
 """What template.yaml gives the function."""
 RATES = ((2_000, 10), (2_000, 5), (10_000, 25), (25_000, 60))
@@ -68,7 +68,7 @@ def to_limit(item_us: float, memory_mb: int) -> float:
     return PAGE_ITEMS / (item_us * PAGE_ITEMS / 1e6 / share + PAGE_WAIT_MS / 1e3)
 
 
-def to_run(items: int, request: Request, limit: float) -> Run:
+def to_run(items: int, request: BackfillRequest, limit: float) -> Run:
     """A backfill of so many items, whose workers keep to the request's rate and cannot exceed the limit."""
     of_a_worker = min(request.events_per_second / request.workers, limit)
     of_a_segment = items / request.segments

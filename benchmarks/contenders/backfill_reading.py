@@ -16,7 +16,7 @@ from botocore.compat import HTTPHeaders
 from benchmarks.contenders import Run
 from benchmarks.contenders.backfill import to_items, to_run
 from benchmarks.stream_events import TABLE_ARN, StreamEvent
-from feature_events.tables.source_table import ScannedTable
+from feature_events.tables.table import Tables
 
 _KEYS_OF_A_READ = 100
 
@@ -39,7 +39,7 @@ def prepare(event: StreamEvent) -> Run:
     _answer("Scan", [{"Items": items, "Count": len(items), "ScannedCount": len(items)}])
     reads = batched(items, _KEYS_OF_A_READ, strict=False)
     _answer("BatchGetItem", [{"Responses": {TABLE_ARN: read}, "UnprocessedKeys": {}} for read in reads])
-    return to_run(ScannedTable(TABLE_ARN), event.records)
+    return to_run(Tables(), event.records)
 
 
 def _answer(operation: str, answers: Sequence[object]) -> None:
