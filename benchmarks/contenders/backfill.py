@@ -1,7 +1,7 @@
-"""The backfill's worker, with the items of an event's records as the one page of a segment.
+"""The backfill's worker, with the items of an event's records as one page.
 
-Each item is read twice, as from DynamoDB: by the scan, and to see whether it is still so. The reads are values that are
-there already, so that what is measured is the worker's own; `backfill_reading` has boto3 make them.
+The worker gets each item twice, as from DynamoDB: from the scan, and from the second read that checks for changes. The
+items are parsed in advance, so only the worker is measured. In `backfill_reading`, boto3 parses them.
 """
 
 import json
@@ -27,11 +27,11 @@ _SECONDS = 60.0
 
 
 class ReadItems(Tables):
-    """A table whose items were read before."""
+    """A table with prepared responses."""
 
-    def __init__(self, scanned: Sequence[Item], read_again: Sequence[Item]) -> None:
+    def __init__(self, scanned: Sequence[Item], reread: Sequence[Item]) -> None:
         self._scanned = scanned
-        self._read_again = read_again
+        self._reread = reread
 
     @override
     def scan(self, table: str, segment: int, segments: int, after: Item | None, limit: int) -> Page:
@@ -39,11 +39,11 @@ class ReadItems(Tables):
 
     @override
     def get_items(self, table: str, keys: Sequence[Item]) -> Sequence[Item]:
-        return self._read_again
+        return self._reread
 
 
 class LastCheckpoint(Checkpoints):
-    """The last checkpoint, in memory."""
+    """Stores the last checkpoint in memory."""
 
     def __init__(self) -> None:
         self.last = Progress()
@@ -58,17 +58,17 @@ class LastCheckpoint(Checkpoints):
 
 
 def prepare(event: StreamEvent) -> Run:
-    """The worker on a table that holds the event's items."""
-    return to_run(ReadItems(to_items(event), to_items(event)), event.records)
+    """Prepare the worker with a table that contains the event's items."""
+    return make_run(ReadItems(read_items(event), read_items(event)), event.records)
 
 
-def to_items(event: StreamEvent) -> list[Item]:
-    """The items that the event's records hold, each time made of its text."""
+def read_items(event: StreamEvent) -> list[Item]:
+    """Parse the items of the event's records."""
     return [record["dynamodb"]["NewImage"] for record in json.loads(event.text)["Records"]]
 
 
-def to_run(table: Tables, items: int) -> Run:
-    """The worker on the one segment of this table; it fails unless so many events are delivered, none of them twice."""
+def make_run(table: Tables, items: int) -> Run:
+    """Make a function that runs the worker. It fails unless it delivers this number of events, each once."""
     checkpoint = LastCheckpoint()
     worker = make_worker(table, checkpoint)
 
@@ -77,13 +77,13 @@ def to_run(table: Tables, items: int) -> Run:
         is_complete = worker.work(0, Deadline(_SECONDS), Deadline(_SECONDS))
         done = checkpoint.last
         if not is_complete or (done.delivered, done.again) != (items, 0):
-            raise RuntimeError(f"not every item was announced once: {done}")
+            raise RuntimeError(f"some items were not announced exactly once: {done}")
 
     return run
 
 
 def make_worker(table: Tables, checkpoint: LastCheckpoint) -> Worker:
-    """A worker under the settings of the environment, which never waits to keep to a rate."""
+    """Make a worker with the settings of the environment and without a rate limit."""
     plan = Plan(_REQUEST, TABLE_ARN, KEY_NAMES, _STARTED_MS)
     pace = Pace(_REQUEST.events_per_second, sleep=lambda _: None)
     return Worker(plan, wire("-backfill")[1], table, checkpoint, pace, time.monotonic, _SECONDS)

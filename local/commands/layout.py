@@ -35,7 +35,7 @@ def try_layouts(console: Console, layouts: str, features_mode: str, source: Path
 
 def main() -> None:
     """Parse the command line and try the layouts."""
-    parser = command.to_parser(__doc__)
+    parser = command.make_parser(__doc__)
     parser.prog = "python -m local.layout"
     parser.epilog = "exit status: 0 if every record produces an event or is skipped, else 1"
     parser.add_argument(

@@ -23,7 +23,7 @@ from feature_events.deadline import Deadline
 from feature_events.preflight.run import PreflightReport, run_checks
 from feature_events.registries.schema import register_schema
 from feature_events.settings.settings import read_settings
-from local.servers.ports import take_port
+from local.servers.loopback import reserve_port
 from tests.integration.authentication.conftest import LIMIT, LOGIN, Cluster, MakeBench
 from tests.support.certificates import CertificateAuthority
 from tests.support.registry_proxy import RegistryProxy, to_basic
@@ -225,7 +225,11 @@ OTHER = CertificateAuthority("Other").certificate
         (["secret SCHEMA_REGISTRY_CA_SECRET_ARN"], delete("SCHEMA_REGISTRY_CA_SECRET_ARN"), "cannot be read"),
         ([f"DNS {NOWHERE}"], set_value("KAFKA_BROKER_URL", f"{NOWHERE}:9096"), "the name does not resolve"),
         ([f"DNS {NOWHERE}"], set_value("SCHEMA_REGISTRY", f"https://{NOWHERE}"), "the name does not resolve"),
-        (["TCP"], lambda right: right.environ.update(KAFKA_BROKER_URL=f"127.0.0.1:{take_port()}"), "connection failed"),
+        (
+            ["TCP"],
+            lambda right: right.environ.update(KAFKA_BROKER_URL=f"127.0.0.1:{reserve_port()}"),
+            "connection failed",
+        ),
         (["TLS"], change("KAFKA_CA_SECRET_ARN", OTHER), "certificate not trusted"),
         (["TLS"], change("SCHEMA_REGISTRY_CA_SECRET_ARN", OTHER), "certificate not trusted"),
         (["TLS"], listen_elsewhere("EXPIRED"), "certificate has expired"),
