@@ -16,7 +16,7 @@ from local.application import artefacts, cloudformation
 from local.application.artefacts import ARCHITECTURE, CONFIG, SAM
 from local.application.attachment import attach
 from local.application.feature_tables import APP, LAYOUTS, create_app_table
-from local.environment import REGION, to_aws_environment, to_tool_environment
+from local.environment import REGION, make_aws_environment, make_tool_environment
 from local.errors import LocalError
 from local.paths import ROOT, TOOLS
 from local.servers.registry import CONFLUENT, GLUE
@@ -139,8 +139,8 @@ def _sam_deploy(stack: Stack | RunningStack, template: Path, overrides: list[str
         *(TOOLS / "sam", "deploy", "--config-file", CONFIG, "--template-file", template, "--stack-name", name),
         *("--region", REGION, "--no-progressbar", "--parameter-overrides", *overrides),
     ]
-    settings = {**to_aws_environment(stack.aws), "SAM_CLI_POLL_DELAY": POLL_SECONDS, "__SAM_CLI_APP_DIR": str(SAM)}
+    settings = {**make_aws_environment(stack.aws), "SAM_CLI_POLL_DELAY": POLL_SECONDS, "__SAM_CLI_APP_DIR": str(SAM)}
     with artefacts.scratch(stack.directory) as temporary:
-        environment = to_tool_environment({**settings, "TMPDIR": str(temporary)})
+        environment = make_tool_environment({**settings, "TMPDIR": str(temporary)})
         start = partial(stack.processes.start, "sam-deploy", command, environment, ROOT)
         cloudformation.deploy(stack, name, start, DEPLOY_LIMIT)

@@ -35,7 +35,7 @@ def try_layouts(console: Console, layouts: str, features_mode: str, source: Path
 
 def main() -> None:
     """Reads the command line and tries the layouts."""
-    parser = command.to_parser(__doc__)
+    parser = command.make_parser(__doc__)
     parser.prog = "python -m local.layout"
     parser.epilog = "exits with 0 if every record gives an event or is skipped, else with 1"
     parser.add_argument(

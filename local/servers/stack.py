@@ -24,7 +24,7 @@ from local.servers.aws_clients import AwsClients
 from local.servers.downloads import KAFKA_LOCK, REGISTRY_LOCK, Progress, fetch, read_lock, unpack
 from local.servers.kafka import Kafka
 from local.servers.processes import Processes, ProcessIdentity
-from local.servers.reaper import read_birth
+from local.servers.reaper import read_start_time
 from local.servers.registry import Registry
 from local.steps import Step, Steps
 
@@ -168,7 +168,7 @@ class Stack:
         artifacts = read_lock(KAFKA_LOCK)
         with self.steps.step("Kafka") as step:
             fetch(artifacts, self._to_progress(step))
-            step.go_on("starts")
+            step.begin_phase("starting")
             self.kafka_server.start()
             step.detail = self.kafka
 
@@ -176,7 +176,7 @@ class Stack:
         (archive,) = read_lock(REGISTRY_LOCK)
         with self.steps.step("schema registry") as step:
             unpack(archive, self._to_progress(step))
-            step.go_on("starts")
+            step.begin_phase("starting")
             self.registry_server.start()
             step.detail = self.registry.removesuffix(urlsplit(self.registry).path)
 
@@ -266,5 +266,5 @@ def _name_ephemeral_directory() -> Path:
 
 def _to_owner(pid: int) -> str:
     """How the directories of this process begin; another process of the same id has others."""
-    birth = hashlib.sha256(str(read_birth(pid)).encode()).hexdigest()[:8]
+    birth = hashlib.sha256(str(read_start_time(pid)).encode()).hexdigest()[:8]
     return f"{pid}-{birth}-"

@@ -17,7 +17,7 @@ from feature_events.events.message import to_prefix
 from feature_events.events.schema import SHIPPED_SCHEMA
 from feature_events.registries.schema import register_schema
 from feature_events.settings.settings import DEFAULT_TOPIC, read_settings
-from local.environment import REGION, bypass_proxies, to_aws_environment
+from local.environment import REGION, bypass_proxies, make_aws_environment
 from local.paths import ROOT
 from local.servers.aws import Aws
 from local.servers.downloads import fetch, read_lock
@@ -46,7 +46,7 @@ def glue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The endpoint of a local Glue, which this process uses too."""
     bypass_proxies()
     with Aws(tmp_path) as aws:
-        for name, value in to_aws_environment(aws.url).items():
+        for name, value in make_aws_environment(aws.url).items():
             monkeypatch.setenv(name, value)
         yield aws.url
 

@@ -8,7 +8,7 @@ from feature_events.encoder import Encoded, Encoder
 from feature_events.records.change import Change, Skipped
 from tests.support.backfills import MemoryTable, to_plan, to_scanned
 from tests.support.doubles import FakeDeadLetters, FakePublisher
-from tests.support.failures import PREFIX, Account, counts, in_memory, to_written
+from tests.support.failures import PREFIX, Account, counts, in_memory, write_records
 from tests.support.pipelines import to_pipeline
 from tests.support.records import to_record, to_unreadable_record
 
@@ -48,7 +48,7 @@ def test_redrive__encodes_each_record_once(encoded: list[str]) -> None:
     """The message that the staleness check has seen is the one that is sent."""
     with in_memory():
         account = Account(FakePublisher())
-        account.put_dead_letters(*to_written(account, 1, 2), to_record(3, entity="stale"))
+        account.put_dead_letters(*write_records(account, 1, 2), to_record(3, entity="stale"))
         report = account.redrive(prefix=PREFIX)
     assert counts(report) == {"delivered": 2, "stale": 1, "moved": 2}
     assert encoded == ["user-1", "user-2", "stale"]

@@ -19,7 +19,7 @@ import pytest
 from feature_events.errors import PoisonRecord
 from feature_events.failures.dead_letters import to_dead_letter
 from local.application.artefacts import Artefacts
-from local.environment import REGION, to_aws_environment
+from local.environment import REGION, make_aws_environment
 from local.paths import LAMBDA_RUNTIME
 from local.servers.stack import Stack
 from tests.support.records import to_record, to_unreadable_record
@@ -54,7 +54,7 @@ def account(stack: Stack) -> None:
 def invoke(artefacts: Artefacts, stack: Stack, oldest_runtime: Path, topic: Callable[..., str]) -> Invoke:
     """Invokes a handler of what was built, behind the runtime interface, on the oldest packages."""
     settings = {
-        **to_aws_environment(stack.aws),
+        **make_aws_environment(stack.aws),
         "KAFKA_BROKER_URL": stack.kafka,
         "TOPIC_NAME": topic(),
         "SCHEMA_ID": "7",
@@ -121,7 +121,7 @@ def test_function__signs_tokens(artefacts: Artefacts, stack: Stack, oldest_runti
     """Where the function authenticates by IAM, the token is signed by the runtime's botocore."""
     (tmp_path / "feature_events").symlink_to(artefacts.code / "feature_events")
     (tmp_path / "probe.py").write_text(SIGNING)
-    settings = to_aws_environment(stack.aws)
+    settings = make_aws_environment(stack.aws)
     with RuntimeInterface(tmp_path, artefacts.layer, "probe.handler", settings, runtime=oldest_runtime) as environment:
         token, expires = environment.invoke({})
     assert b"kafka-cluster%3AConnect" in base64.urlsafe_b64decode(token + "==")

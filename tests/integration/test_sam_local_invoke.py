@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from local.application.artefacts import ARCHITECTURE, FUNCTION, Artefacts
-from local.environment import REGION, to_tool_environment
+from local.environment import REGION, make_tool_environment
 from local.paths import TOOLS
 from tests.support import lambda_image
 from tests.support.sample_events import SAMPLES, SETTINGS, to_expected_outcome, to_outcome
@@ -50,7 +50,7 @@ def invoke(artefacts: Artefacts, event: Path, sam_home: Path) -> tuple[object, s
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        env=to_tool_environment({**NO_CREDENTIALS, "__SAM_CLI_APP_DIR": str(sam_home)}),
+        env=make_tool_environment({**NO_CREDENTIALS, "__SAM_CLI_APP_DIR": str(sam_home)}),
         cwd=artefacts.template.parent,
         timeout=INVOKE_SECONDS,
         check=False,

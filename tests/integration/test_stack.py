@@ -147,12 +147,12 @@ def test_processes__end_with_an_owner_that_is_killed(tmp_path: Path) -> None:
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as owner:  # noqa: S603 -- the code above
         assert owner.stdout is not None
         pid = int(owner.stdout.readline())
-        assert reaper.read_birth(pid) is not None
+        assert reaper.read_start_time(pid) is not None
         owner.kill()
     processes = Processes(tmp_path)
     try:
         waiting = processes.start("wait", ["/bin/sleep", "60"], {})
-        waiting.wait_until(lambda: reaper.read_birth(pid) is None, limit=10)
+        waiting.wait_until(lambda: reaper.read_start_time(pid) is None, limit=10)
     finally:
         processes.end()
 
@@ -181,7 +181,7 @@ def test_end_recorded__spares_a_process_that_took_over_the_id(tmp_path: Path) ->
     processes = Processes(tmp_path)
     try:
         innocent = processes.start("innocent", ["/bin/sleep", "60"], {})
-        stale = innocent.identity._replace(birth="another-boot:1")
+        stale = innocent.identity._replace(started_at="another-boot:1")
         StackRecord("", "", "", (stale,)).write(tmp_path)
         assert end_recorded(tmp_path)
         assert innocent.is_running()

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import pytest
 from confluent_kafka import Producer
 
-from local.application.consumers import read_consumers, to_consumer_settings
-from local.environment import to_tool_environment
+from local.application.consumers import make_consumer_settings, read_consumers
+from local.environment import make_tool_environment
 
 LIMIT = 180.0
 """Seconds for a program to read its topic: an end to a test that would wait for ever, and no measure of speed."""
@@ -51,7 +51,7 @@ class SentTopic(NamedTuple):
     @property
     def settings(self) -> dict[str, str]:
         """The environment variables by which an example finds it."""
-        return to_consumer_settings(self.kafka, self.registry, self.name)
+        return make_consumer_settings(self.kafka, self.registry, self.name)
 
 
 def send(kafka: str, topic: str, messages: Iterable[SentMessage]) -> None:
@@ -81,7 +81,7 @@ def prepare(name: str) -> None:
         pytest.skip(reason)
     for each in example.prepare:
         subprocess.run(  # noqa: S603  # the example's own command
-            each, cwd=example.directory, env=to_tool_environment({}), check=True, timeout=PREPARE_LIMIT
+            each, cwd=example.directory, env=make_tool_environment({}), check=True, timeout=PREPARE_LIMIT
         )
 
 
@@ -142,7 +142,7 @@ def start(
 ) -> subprocess.Popen[str]:
     """Starts an example's command; its stdout is read by whoever starts it."""
     program, *arguments = command
-    environment = to_tool_environment(settings)
+    environment = make_tool_environment(settings)
     found = shutil.which(program, path=environment["PATH"]) or str(directory / program)
     return subprocess.Popen(  # noqa: S603  # the example's own command
         [found, *arguments], cwd=directory, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True

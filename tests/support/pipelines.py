@@ -1,4 +1,4 @@
-"""The pipeline between doubles."""
+"""A pipeline between fakes."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -45,7 +45,7 @@ def to_pipeline(
     features_mode: FeaturesMode = "all",
     limit: int = 100,
 ) -> Pipeline:
-    """The pipeline under the default layout, with a clock that stands."""
+    """Return a pipeline with the default layout and a stopped clock."""
     clock = FakeClock(1760100000.0)
     encoder = Encoder(to_layouts(), features_mode, PREFIX, CODEC)
     return Pipeline(encoder, publisher, dead_letters, DeadLetterLimit(limit), clock)

@@ -18,10 +18,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Self
 
-from local.environment import to_server_environment
+from local.environment import make_server_environment
 from local.errors import LocalError
 from local.paths import LAMBDA_RUNTIME
-from local.servers.ports import take_port
+from local.servers.loopback import reserve_port
 from local.servers.processes import Process, Processes
 
 PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
@@ -62,7 +62,7 @@ class RuntimeInterface:
         self._timeout = timeout
         self._memory = memory
         self._runtime = runtime
-        self._port = take_port()
+        self._port = reserve_port()
         self._running: Process | None = None
         self._resources = ExitStack()
         self._log = ""
@@ -72,7 +72,7 @@ class RuntimeInterface:
             home = Path(resources.enter_context(TemporaryDirectory(prefix="runtime-interface-")))
             processes = Processes(home)
             resources.callback(processes.end)
-            environment = to_server_environment(home, self._to_lambda_environment())
+            environment = make_server_environment(home, self._to_lambda_environment())
             self._running = processes.start("function", self._to_command(), environment, cwd=self._code)
             self._running.wait_until(self._listens, START_SECONDS)
             self._resources = resources.pop_all()
@@ -104,7 +104,7 @@ class RuntimeInterface:
         return [
             *(find_emulator(), "--log-level", "error"),
             *("--runtime-interface-emulator-address", f"127.0.0.1:{self._port}"),
-            *("--runtime-api-address", f"127.0.0.1:{take_port()}"),
+            *("--runtime-api-address", f"127.0.0.1:{reserve_port()}"),
             *(self._runtime / PYTHON, "-m", "awslambdaric", self._handler),
         ]
 

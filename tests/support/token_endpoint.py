@@ -22,8 +22,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from local.servers.loopback import is_responding
 from local.servers.registry import READY, Registry
-from local.servers.web import is_answering
 from tests.support.certificates import Identity
 from tests.support.registry_proxy import to_server_context
 from tests.support.web_server import Answer, serving
@@ -153,7 +153,7 @@ class TokenRegistry(Registry):
             "QUARKUS_OIDC_TOKEN_AUDIENCE": AUDIENCE,
         }
         health = f"http://127.0.0.1:{self._management_port}/health/ready"
-        self._launch(settings).wait_until(lambda: is_answering(health), READY)
+        self._launch(settings).wait_until(lambda: is_responding(health), READY)
 
 
 def _encode(part: dict[str, Any]) -> str:

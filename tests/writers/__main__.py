@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from local.commands import command
-from local.environment import to_aws_environment, to_tool_environment
+from local.environment import make_aws_environment, make_tool_environment
 from local.paths import ROOT
 from local.servers.aws import Aws
 from local.servers.processes import Processes
@@ -34,7 +34,7 @@ def capture(name: str) -> str:
         processes = Processes(home)
         with Aws(home, processes) as aws:
             settings = {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "TZ": "UTC"}
-            environment = to_tool_environment({**settings, **to_aws_environment(aws.url)})
+            environment = make_tool_environment({**settings, **make_aws_environment(aws.url)})
 
             def run(module: str, python: Path, output: Path) -> None:
                 # As a module, and not from its folder: a script with the name of its package would hide that
@@ -66,7 +66,7 @@ def work(console: Console, stores: Sequence[str], *, is_to_lock: bool) -> int:
 
 def main() -> None:
     """Reads the command line and does what it asks for."""
-    parser = command.to_parser(__doc__)
+    parser = command.make_parser(__doc__)
     parser.add_argument("stores", nargs="*", metavar="STORE", help=f"any of {', '.join(STORES)}; all of them if none")
     parser.add_argument("--lock", action="store_true", help="resolve the stores' requirements again, and run no writer")
     given = parser.parse_args()

@@ -23,7 +23,7 @@ from feature_events.deadline import Deadline
 from feature_events.preflight.run import Report, run_checks
 from feature_events.registries.schema import register_schema
 from feature_events.settings.settings import read_settings
-from local.servers.ports import take_port
+from local.servers.loopback import reserve_port
 from tests.integration.authentication.conftest import LIMIT, LOGIN, Cluster, MakeBench
 from tests.support.certificates import CertificateAuthority
 from tests.support.registry_proxy import RegistryProxy, to_basic
@@ -225,7 +225,7 @@ OTHER = CertificateAuthority("Other").certificate
         (["secret SCHEMA_REGISTRY_CA_SECRET_ARN"], lose("SCHEMA_REGISTRY_CA_SECRET_ARN"), "cannot be read"),
         ([f"DNS {NOWHERE}"], set_wrong("KAFKA_BROKER_URL", f"{NOWHERE}:9096"), "the name does not resolve"),
         ([f"DNS {NOWHERE}"], set_wrong("SCHEMA_REGISTRY", f"https://{NOWHERE}"), "the name does not resolve"),
-        (["TCP"], lambda right: right.environ.update(KAFKA_BROKER_URL=f"127.0.0.1:{take_port()}"), "no connection"),
+        (["TCP"], lambda right: right.environ.update(KAFKA_BROKER_URL=f"127.0.0.1:{reserve_port()}"), "no connection"),
         (["TLS"], change("KAFKA_CA_SECRET_ARN", OTHER), "its certificate is refused"),
         (["TLS"], change("SCHEMA_REGISTRY_CA_SECRET_ARN", OTHER), "its certificate is refused"),
         (["TLS"], listen_elsewhere("EXPIRED"), "certificate has expired"),

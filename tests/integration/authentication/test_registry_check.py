@@ -11,7 +11,7 @@ from feature_events.deadline import Deadline
 from feature_events.preflight.run import Finding, run_checks
 from feature_events.registries.schema import register_schema
 from feature_events.settings.settings import read_settings
-from local.servers.ports import take_port
+from local.servers.loopback import reserve_port
 from local.servers.registry import Registry
 from tests.support.certificates import CertificateAuthority
 from tests.support.registry_proxy import RegistryProxy, run_registry_proxy
@@ -29,7 +29,7 @@ class Bench:
         self.secret = secret
         self.secrets = secrets
         self.environ = {
-            "KAFKA_BROKER_URL": f"127.0.0.1:{take_port()}",
+            "KAFKA_BROKER_URL": f"127.0.0.1:{reserve_port()}",
             "SCHEMA_REGISTRY": registry,
             "SCHEMA_REGISTRY_SECRET_ARN": secrets.put(secret),
             "SCHEMA_REGISTRY_CA_SECRET_ARN": secrets.put(ca),

@@ -19,7 +19,7 @@ from feature_events.kafka.publisher import Publisher
 from local.servers.stack import Stack
 from local.servers.topic import create_topic
 from tests.support.doubles import FakeDeadLetters
-from tests.support.failures import PREFIX, Account, counts, in_memory, to_key
+from tests.support.failures import PREFIX, Account, counts, in_memory, to_dead_letter_key
 from tests.support.pipelines import to_pipeline
 from tests.support.records import FIRST_NUMBER, Json, number_of, to_record
 from tests.support.topics import read_topic
@@ -116,4 +116,4 @@ def test_redrive__leaves_two_rejected_records(
     moved = 1 if from_batch else COUNT - len(bad)
     assert (report["complete"], counts(report)) == (True, {"delivered": COUNT - 2, "poison": 2, "moved": moved})
     kept = [key for key in account.keys if not key.startswith("redriven/")]
-    assert kept == [to_key(records[number]) for number in bad]
+    assert kept == [to_dead_letter_key(records[number]) for number in bad]

@@ -10,7 +10,7 @@ import requests
 
 from feature_events.events.schema import SHIPPED_SCHEMA
 from local.errors import LocalError
-from local.servers.web import put_json
+from local.servers.loopback import put_json
 from tests.support.web_client import read_json
 from tests.template.deployment.account import Account
 

@@ -1,4 +1,4 @@
-"""What is printed fits the terminal that it is printed on."""
+"""The output of the commands fits the terminal."""
 
 import io
 import os
@@ -10,25 +10,25 @@ from collections.abc import Sequence
 import pytest
 from rich.console import Console
 
-from local.application.invocation import Given, Invocation
-from local.commands.invoke import to_table
-from local.commands.running_stack import to_exports
-from local.demo.event_table import EventTable, to_fitting
-from local.demo.events import Place, ReceivedEvent
+from local.application.invocation import Invocation, SentEvent
+from local.commands.background import make_exports
+from local.commands.invoke import make_table
+from local.demo.event_table import EventTable, shorten_names
+from local.demo.events import Position, ReceivedEvent
 from local.environment import REGION
 from local.servers.topic import Received
 from local.steps import Clock, Steps
 
 FEATURES = ("avg_spend_30d", "txn_count_30d", "last_merchant", "is_weekend_buyer")
 EVENT = ReceivedEvent(
-    "id", "feature_available", "", "bright_uid", "u-1001", "feature", "spending", "run-1", FEATURES, Place(0, 7), 0
+    "id", "feature_available", "", "bright_uid", "u-1001", "feature", "spending", "run-1", FEATURES, Position(0, 7), 0
 )
 
 
-def to_lines(width: int) -> Sequence[str]:
-    """The heading and one event on a terminal of this width."""
+def print_table(width: int) -> Sequence[str]:
+    """Print the heading and one event on a terminal with this width, and return the lines."""
     console = Console(width=width, file=io.StringIO())
-    EventTable(console, "from the write's sending to the event's reading").add(EVENT, 1385.2)
+    EventTable(console, "from the write until its event was read").add(EVENT, 1385.2)
     assert isinstance(console.file, io.StringIO)
     return [line.rstrip() for line in console.file.getvalue().splitlines()]
 
@@ -41,9 +41,9 @@ def to_lines(width: int) -> Sequence[str]:
         (120, ["entity", "resource", "features", "compute id", "at", "ms"], f"{', '.join(FEATURES)}    run-1"),
     ],
 )
-def test_event_table__shows_features_before_all_else(width: int, columns: list[str], row: str) -> None:
-    """A narrow terminal has fewer columns, and whole names of features, with how many more there are."""
-    lines = to_lines(width)
+def test_event_table__gives_features_priority(width: int, columns: list[str], row: str) -> None:
+    """A narrow terminal shows fewer columns, complete feature names, and the number of the other features."""
+    lines = print_table(width)
     assert re.findall(r"compute id|\w+", lines[0]) == columns
     assert lines[-1].startswith(f"bright_uid u-1001  spending   {row}")
     assert max(map(len, lines)) <= width
@@ -60,25 +60,25 @@ def test_event_table__shows_features_before_all_else(width: int, columns: list[s
         (("long-name",), 3, "long-name"),
     ],
 )
-def test_to_fitting__cuts_between_names(names: Sequence[str], width: int, text: str) -> None:
-    """As many names as fit, at least one, and the number of the others."""
-    assert to_fitting(names, width) == text
+def test_shorten_names__keeps_complete_names(names: Sequence[str], width: int, text: str) -> None:
+    """It keeps at least one name, and appends the number of the others."""
+    assert shorten_names(names, width) == text
 
 
-def test_invocation__shows_a_header_whole() -> None:
-    """What is longer than the line goes on in the next one."""
+def test_make_table__shows_long_headers_completely() -> None:
+    """A long value continues on the next line."""
     source = f"arn:aws:dynamodb:us-east-1:123456789012:table/{'t' * 60}"
     message = Received(0, 0, b"", b"", (("ce_source", source.encode()),), 0)
     console = Console(width=60, file=io.StringIO())
-    console.print(to_table(Invocation({}, (Given(message, 7, {}),))))
+    console.print(make_table(Invocation({}, (SentEvent(message, 7, {}),))))
     assert isinstance(console.file, io.StringIO)
     lines = console.file.getvalue().splitlines()
     assert source in "".join(line[len("schema id  ") :].rstrip() for line in lines)
     assert max(map(len, lines)) <= 60
 
 
-def test_step__counts_its_seconds_behind_a_full_bar() -> None:
-    """The time goes on where all bytes have arrived, and what is done then is said."""
+def test_step__shows_time_and_phase_after_a_download() -> None:
+    """The time continues to count after all bytes have arrived, and the next phase is shown."""
     steps = Steps(Console(file=io.StringIO(), force_terminal=True))
     with steps.step("Kafka") as step:
         step.count_bytes(5_000_000, 5_000_000)
@@ -86,26 +86,26 @@ def test_step__counts_its_seconds_behind_a_full_bar() -> None:
         assert (task.description, task.finished) == ("Kafka: 5 of 5 MB", True)
         task.fields["since"] -= 100
         assert Clock().render(task).plain.split() == ["100", "s"]
-        step.go_on("starts")
+        step.begin_phase("starting")
         (task,) = steps._progress.tasks  # noqa: SLF001
-        assert (task.description, task.finished) == ("Kafka starts", False)
+        assert (task.description, task.finished) == ("Kafka: starting", False)
 
 
-def test_exports__lead_every_tool_here() -> None:
-    """After them boto3 uses the local stack alone, whatever profile, proxy and session the shell had."""
-    ask = (
+def test_make_exports__points_tools_to_the_local_stack() -> None:
+    """boto3 then ignores the shell's profile, session and proxy."""
+    script = (
         "import boto3, urllib.request; client = boto3.client('dynamodb'); key = boto3.Session().get_credentials();"
         "print(client.meta.endpoint_url, client.meta.region_name, key.access_key, key.token,"
         " bool(urllib.request.proxy_bypass('127.0.0.1')))"
     )
     foreign = {"AWS_PROFILE": "missing", "AWS_SESSION_TOKEN": "token", "HTTP_PROXY": "http://127.0.0.1:9"}
-    script = "\n".join([*to_exports("http://127.0.0.1:4566"), '"$0" -c "$1"'])
-    done = subprocess.run(  # noqa: S603  # the shell commands that a person is told to paste
-        ["/bin/bash", "-c", script, sys.executable, ask],
+    commands = "\n".join([*make_exports("http://127.0.0.1:4566"), '"$0" -c "$1"'])
+    done = subprocess.run(  # noqa: S603  # the commands that a user pastes into a shell
+        ["/bin/bash", "-c", commands, sys.executable, script],
         env={"PATH": os.environ["PATH"], **foreign},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.stdout.split() == ["http://127.0.0.1:4566", REGION, "test", "None", "True"], done.stderr
-    assert max(map(len, to_exports("http://127.0.0.1:45660"))) <= 60
+    assert max(map(len, make_exports("http://127.0.0.1:45660"))) <= 60

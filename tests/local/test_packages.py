@@ -1,4 +1,4 @@
-"""`local` keeps its order: whoever looks for a thing finds it in one room, and a change reaches only what is above."""
+"""The packages of `local` import only downwards, and modules and functions stay short."""
 
 import pytest
 
@@ -21,26 +21,26 @@ ORDER = (
     "layout",
     "check_config",
 )
-"""From low to high: a module imports nothing that stands above it."""
+"""Modules and packages from low to high. A module may import only from its own or a lower level."""
 
 
-def test_order__has_a_place_for_all() -> None:
-    """Every module has its place, and nothing else has one."""
+def test_order__lists_every_module() -> None:
+    """Every module has a place in the order, and every entry exists."""
     assert find_unplaced(LOCAL, ORDER) == []
 
 
-def test_imports__lead_downwards() -> None:
-    """No module imports from above, not even inside a function or for the type checker."""
+def test_imports__point_downwards() -> None:
+    """This includes imports inside functions and imports for the type checker."""
     assert find_upward_imports(LOCAL, ORDER) == []
 
 
-def test_imports__go_in_no_circle() -> None:
-    """Within a room, too, modules can be read one after the other."""
+def test_imports__have_no_cycles() -> None:
+    """Modules of the same package have no cycles either."""
     assert find_circles(LOCAL) == []
 
 
 @pytest.mark.parametrize("directory", ["local", "benchmarks", "tests"])
 def test_modules__are_short(directory: str) -> None:
-    """No module and no function is longer than a reader takes in."""
+    """The limits apply to modules and functions."""
     assert find_long_modules(ROOT / directory) == []
     assert find_long_functions(ROOT / directory) == []

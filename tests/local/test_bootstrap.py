@@ -1,4 +1,4 @@
-"""The set-up finds a Python that lasts, and says in one line what kept it from its work."""
+"""The setup of the Python environments, and its one-line errors."""
 
 import contextlib
 import fcntl
@@ -15,10 +15,10 @@ import pytest
 
 from local import bootstrap
 from local.paths import ROOT
-from local.servers.reaper import read_birth
+from local.servers.reaper import read_start_time
 from tests.support.command_process import LIMIT
 
-# Root may write wherever it likes, unless it has left that right behind
+# Root can write to read-only directories unless it drops this capability
 UNPRIVILEGED = ["setpriv", "--bounding-set=-dac_override"] if os.getuid() == 0 else []
 LOCKS = [f"requirements/{name}.txt" for name in ("uv", "dev", "lambda")]
 NEEDED = ["local/bootstrap.py", ".python-version", *LOCKS]
@@ -26,7 +26,7 @@ NEEDED = ["local/bootstrap.py", ".python-version", *LOCKS]
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """What the set-up needs of a checkout."""
+    """Return a directory with the files of a checkout that the setup needs."""
     home = tmp_path / "a checkout"
     for name in NEEDED:
         (home / name).parent.mkdir(parents=True, exist_ok=True)
@@ -35,18 +35,18 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def find_group(leader: int) -> list[int]:
-    """The processes of this group that have not ended."""
+    """Return the running processes of this group."""
     found = []
     for pid in (int(home.name) for home in Path("/proc").glob("[0-9]*")):
         with contextlib.suppress(ProcessLookupError):
-            if os.getpgid(pid) == leader and read_birth(pid):
+            if os.getpgid(pid) == leader and read_start_time(pid):
                 found.append(pid)
     return found
 
 
 def start(home: Path, prefix: Sequence[str] = ()) -> subprocess.Popen[str]:
-    """The set-up of this checkout, in a process group as in a terminal."""
-    return subprocess.Popen(  # noqa: S603  # this project's own program
+    """Start the setup of this checkout in a process group, as a terminal does."""
+    return subprocess.Popen(  # noqa: S603  # a program of this project
         [*prefix, os.path.realpath(sys.executable), "-S", home / "local" / "bootstrap.py"],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -55,58 +55,58 @@ def start(home: Path, prefix: Sequence[str] = ()) -> subprocess.Popen[str]:
     )
 
 
-def test_set_up__says_that_a_checkout_is_read_only(checkout: Path) -> None:
-    """One line with what to do, for a user who has no permission to write there."""
+def test_set_up__reports_a_read_only_checkout(checkout: Path) -> None:
+    """The error is one line that says what to do."""
     checkout.chmod(0o555)
     with start(checkout, UNPRIVILEGED) as running:
         output, _ = running.communicate()
     checkout.chmod(0o755)
     assert running.returncode == 1
     assert output == (
-        f"error: {checkout} cannot be written to (Permission denied): what is made here is kept in its .venv and "
-        ".local, so clone it to a directory of your own\n"
+        f"error: {checkout} is not writable (Permission denied); clone the repository to a directory that you own, "
+        "because setup writes to .venv and .local\n"
     )
 
 
-def test_set_up__says_that_it_was_interrupted(checkout: Path) -> None:
-    """Ctrl-C while packages are installed: one line, no process goes on, and nothing passes for complete."""
+def test_set_up__stops_on_ctrl_c(checkout: Path) -> None:
+    """It prints one line, leaves no process, and marks no environment as complete."""
     made = checkout / ".local" / "uv" / "pyvenv.cfg"
     with start(checkout) as running:
         while not made.exists():
             assert running.poll() is None
         os.killpg(running.pid, signal.SIGINT)
         output, _ = running.communicate()
-    assert (output, running.returncode) == ("interrupted; the next command makes what is missing\n", 130)
+    assert (output, running.returncode) == ("interrupted; the next command resumes the setup\n", 130)
     end = time.monotonic() + LIMIT
-    while find_group(running.pid):  # a program of a program may hear of it later
-        assert time.monotonic() < end, "a process goes on"
+    while find_group(running.pid):  # grandchildren may receive the signal later
+        assert time.monotonic() < end, "a process is still running"
     assert list(checkout.rglob("made-from")) == []
 
 
-def test_set_up__waits_for_another(checkout: Path) -> None:
-    """Of two set-ups at once one works, and the other one waits for it and says so."""
+def test_set_up__waits_for_another_one(checkout: Path) -> None:
+    """It prints that it is waiting."""
     lock = checkout / ".local" / "setup.lock"
     lock.parent.mkdir()
     with lock.open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         with start(checkout) as running:
             assert running.stdout is not None
-            assert running.stdout.readline() == "set-up: waiting for another one in this checkout\n"
+            assert running.stdout.readline() == "setup: waiting for another setup in this checkout\n"
             os.killpg(running.pid, signal.SIGINT)
             running.communicate()
     assert running.returncode == 130
     assert [path.name for path in lock.parent.iterdir()] == [lock.name]
 
 
-def test_links__are_the_repositorys() -> None:
-    """Every symbolic link of the repository is looked at."""
+def test_links__lists_the_links_of_the_repository() -> None:
+    """The check covers every symbolic link."""
     listed = subprocess.run(["git", "ls-files", "-s"], cwd=ROOT, capture_output=True, text=True, check=True).stdout  # noqa: S607
     links = [line.partition("\t")[2] for line in listed.splitlines() if line.startswith("120000")]
     assert sorted(links) == sorted(bootstrap.LINKS)
 
 
-def test_check_links__says_that_a_link_became_a_text_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An archive unpacked without links is named as such; real links, and files in their place, are left alone."""
+def test_check_links__reports_a_link_that_became_a_text_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Symbolic links and copies of their targets pass."""
     monkeypatch.setattr(bootstrap, "ROOT", tmp_path)
     for name in bootstrap.LINKS:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -115,20 +115,20 @@ def test_check_links__says_that_a_link_became_a_text_file(tmp_path: Path, monkey
     (tmp_path / "layers/dependencies/Makefile").touch()
     bootstrap.check_links()
     (tmp_path / bootstrap.LINKS[3]).write_text("../Makefile")
-    with pytest.raises(SystemExit, match=r"x86_64/Makefile is a text file where the repository has a symbolic link"):
+    with pytest.raises(SystemExit, match=r"x86_64/Makefile is a text file, but it should be a symbolic link"):
         bootstrap.check_links()
 
 
-def test_tool_environment__trusts_the_systems_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Uv has CA certificates of its own, and uses the system's only where it is told to; a person may say otherwise."""
+def test_tool_environment__uses_the_systems_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Uv uses the system's CA certificates by default, and the caller can override this."""
     monkeypatch.delenv("UV_SYSTEM_CERTS", raising=False)
     assert bootstrap.tool_environment()["UV_SYSTEM_CERTS"] == "true"
     monkeypatch.setenv("UV_SYSTEM_CERTS", "false")
     assert bootstrap.tool_environment()["UV_SYSTEM_CERTS"] == "false"
 
 
-def test_find_python__never_gives_an_environments_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With an environment's Python first on PATH, the one behind it is found, which stays."""
+def test_find_python__resolves_the_python_of_an_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the Python of an environment is first on PATH, its base interpreter is found."""
     own = tmp_path / f"python{bootstrap.VERSION}"
     own.symlink_to(os.path.realpath(sys.executable))
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
@@ -136,7 +136,7 @@ def test_find_python__never_gives_an_environments_own(tmp_path: Path, monkeypatc
 
 
 def test_is_current__is_false_for_another_lock(tmp_path: Path) -> None:
-    """A changed lock makes the environment again."""
+    """A changed lock makes an environment outdated."""
     home, lock = tmp_path / "home", tmp_path / "lock.txt"
     (home / "bin").mkdir(parents=True)
     (home / "bin" / "python").touch()
