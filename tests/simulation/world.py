@@ -233,7 +233,11 @@ class World:
     def _invoke(self, event: dict[str, Any]) -> Any:  # noqa: ANN401  # the handler's answer is JSON
         """The function as the mapping sees it."""
         context = Context(self._now, self.remaining)
-        acknowledged, handed, letters = len(self.kafka.acknowledged), len(self.kafka.handed), len(self.letters.letters)
+        acknowledged, handed, letters = (
+            len(self.kafka.acknowledged),
+            len(self.kafka.produced),
+            len(self.letters.letters),
+        )
         instance = self._instance()
         answer, stopped = None, False
         try:
@@ -249,7 +253,7 @@ class World:
             stored = {position_of(record) for record, _ in self.letters.letters[letters:]}
             if stopped and not instance.is_at_limit:
                 self._break("I8", "stopped by a limit that was not reached")
-            sent = [number_of(each) for each in self.kafka.handed[handed:]]
+            sent = [number_of(each) for each in self.kafka.produced[handed:]]
             self._check_probe(instance, event["Records"], sent, delivered | stored)
             instance.used += len(stored - instance.dead_lettered) * EVENTS_PER_DEAD_LETTER
             instance.dead_lettered |= stored
@@ -258,7 +262,7 @@ class World:
             first = self._find_first_undone(event["Records"], delivered | stored)
             self._break("I10", [number for number in stored if first is not None and number > first])
             self._break("I7", max(0.0, self._now() - context.end))
-            self._break("I5", self.kafka.held)
+            self._break("I5", self.kafka.pending)
         settled = [number for number in delivered if first is None or number < first]
         instance.used = max(0, instance.used - len(settled))
         self._check_report(first, answer)
