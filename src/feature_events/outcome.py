@@ -143,7 +143,7 @@ class BatchOutcome:
         """Return the batch's figures by the names of `metrics.METRICS`.
 
         Args:
-            answered: when the function answers, in seconds since the epoch.
+            answered: the time of the response, in seconds since the epoch.
 
         """
         measured: dict[str, float] = {

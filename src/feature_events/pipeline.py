@@ -21,8 +21,8 @@ from feature_events.outcome import BatchOutcome
 from feature_events.records.change import Change, Skipped, read_change
 from feature_events.records.stream_record import StreamRecord, read_identity
 
-# So many records are read and their events published before the next are read, so that messages take no more memory
-# than these need: 9 MiB less at the largest batch that an event can hold
+# A batch is encoded and published in chunks, so that only the messages of one chunk are in memory. That saves 9 MiB in
+# the largest batch that Lambda can pass
 _CHUNK = 1_000
 
 
@@ -43,7 +43,7 @@ class DeadLetterStore(Protocol):
 
 
 class Prepared(NamedTuple):
-    """Records that nothing is sent of yet, by their positions in the batch, in order."""
+    """The encoded records of a chunk, by position in the batch and in its order."""
 
     messages: dict[int, Message]
     skipped: dict[int, Skipped]
@@ -51,7 +51,7 @@ class Prepared(NamedTuple):
 
 
 class Pipeline(NamedTuple):
-    """The steps of a batch, with everything that they need from outside."""
+    """The steps of a batch: encode, publish, dead-letter."""
 
     encoder: Encoder
     publisher: MessagePublisher
@@ -63,8 +63,8 @@ class Pipeline(NamedTuple):
         """Encode and publish a batch, and return the outcome of each record.
 
         Raises:
-            Misconfigured: nothing can be published until an operator changes something, or the first record would have
-                to be dead-lettered above the limit.
+            Misconfigured: nothing can be published until an operator changes something, or the dead-letter limit blocks
+                the first record.
 
         """
         return self._settle(BatchOutcome(records), partial(self.prepare, records), deadline)
@@ -76,12 +76,12 @@ class Pipeline(NamedTuple):
         deadline: Deadline,
         encoding_seconds: float = 0.0,
     ) -> BatchOutcome:
-        """Publish messages that are already encoded, as `run` does.
+        """Publish a batch that is already encoded, as `run` does.
 
         Args:
             records: the batch.
             messages: the message of each record.
-            deadline: see `run`.
+            deadline: when to stop.
             encoding_seconds: how long encoding the messages took.
 
         Raises:
@@ -100,7 +100,7 @@ class Pipeline(NamedTuple):
         """Encode the records at these positions.
 
         Raises:
-            Misconfigured: no record has a message until an operator changes a setting.
+            Misconfigured: no record can be encoded until an operator changes a setting.
 
         """
         prepared = messages, skipped, poison = Prepared({}, {}, {})
@@ -114,12 +114,12 @@ class Pipeline(NamedTuple):
                 else:
                     messages[position] = encoded.message
             except PoisonRecord as error:
-                # Its frames would be kept otherwise, and refer to this one
+                # The traceback would keep this frame alive, which contains the error
                 poison[position] = error.with_traceback(None)
         return prepared
 
     def _settle(self, outcome: BatchOutcome, prepare: Callable[[range], Prepared], deadline: Deadline) -> BatchOutcome:
-        """Publish a batch, emit its metrics, and raise an error if the dead-letter limit blocks its first record."""
+        """Publish a batch and emit its metrics. Raise Misconfigured if the dead-letter limit blocks the shard."""
         try:
             self._publish_chunks(outcome, prepare, deadline)
         finally:
@@ -128,9 +128,8 @@ class Pipeline(NamedTuple):
         table = outcome.table
         if outcome.is_stopped:
             raise Misconfigured(
-                f"the dead-letter limit of table {table} is reached: too many of its records are bad; read the reasons "
-                "in the dead letters; undo the deployment that made these records bad, or, where they are bad by "
-                "themselves, raise DEAD_LETTER_LIMIT"
+                f"the dead-letter limit of table {table} is reached: read the reasons in the dead letters; if a "
+                "deployment made these records bad, roll it back; otherwise raise DeadLetterLimit (DEAD_LETTER_LIMIT)"
             )
         self.limit.give_back(table, outcome.settled)
         return outcome
@@ -145,19 +144,19 @@ class Pipeline(NamedTuple):
             except Misconfigured as error:
                 if not start:
                     raise
-                # The earlier chunks must not be sent again: the next invocation starts with this one, and fails
+                # Earlier chunks must not be sent again. The next invocation starts with this chunk and fails
                 logger.error("batch ended early", reason=str(error))
                 return
             if outcome.first_undelivered in chunk:
-                return  # Lambda retries the later records with it
+                return  # Lambda retries it and all later records
 
     def _publish_chunk(
         self, outcome: BatchOutcome, chunk: range, prepare: Callable[[range], Prepared], deadline: Deadline
     ) -> None:
-        """Publish the events of these records, and dead-letter a bad record once every earlier record is settled.
+        """Publish a chunk, and dead-letter each bad record once every earlier record is settled.
 
-        If it were dead-lettered earlier, each retry of the earlier records would dead-letter it again. Later records
-        are sent only after that: if the bad record stays in the stream, they come again with it and must not overtake.
+        Before that, each retry of an earlier record would dead-letter the bad record again. Later records are sent once
+        it is dead-lettered: if it stays in the stream, Lambda retries them with it, and they must not overtake it.
         """
         started = self.now()
         messages, skipped, poison = prepare(chunk)
@@ -172,14 +171,14 @@ class Pipeline(NamedTuple):
             if not self._dead_letter(outcome, position, poison[position], deadline):
                 return
             if not deadline.remaining():
-                logger.error("deadline passed while records were dead-lettered", hint="see how long S3 takes")
+                logger.error("deadline exceeded while dead-lettering records", hint="check how long S3 takes")
                 return
             begin = end
 
     def _send(
         self, outcome: BatchOutcome, positions: Sequence[int], messages: Mapping[int, Message], deadline: Deadline
     ) -> None:
-        """Publishes the messages at these positions."""
+        """Publish the messages at these positions."""
 
         def refuse(index: int, reason: str) -> bool:
             return self._dead_letter(
@@ -202,7 +201,7 @@ class Pipeline(NamedTuple):
         )
 
     def _dead_letter(self, outcome: BatchOutcome, position: int, poison: PoisonRecord, deadline: Deadline) -> bool:
-        """Puts a bad record into the dead-letter store; whether that worked."""
+        """Dead-letter a bad record. Return True on success."""
         record = outcome.records[position]
         table, sequence_number, _ = read_identity(record)
         about = {"table": table, "sequence_number": sequence_number, "reason": str(poison)}

@@ -1,6 +1,6 @@
-"""Makes the pipeline of the settings, once per execution environment, before its first invocation.
+"""Create the pipeline from the settings, once per execution environment.
 
-It is apart from the handler, so that to import one function connects no other.
+This is not in the handler's module: importing that module creates the pipeline, and other functions must not do so.
 """
 
 import contextlib
@@ -28,21 +28,21 @@ if TYPE_CHECKING:
     from feature_events.kafka.authentication import Authentication
 
 START_SECONDS = 8.0
-"""How long registry and Kafka may take at the start: Lambda gives it 10 seconds, of which the imports take some.
+"""The maximum time for registry and Kafka at the start. Lambda allows 10 seconds, including the imports.
 
 https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle-ib
 """
 
 ANSWER_SECONDS = 5.0
-"""Kept of an invocation's time to purge what is left, put one dead letter, and answer."""
+"""Time that an invocation reserves for purging messages, putting one dead letter, and the response."""
 
 
 @cache
 def wire(client: str = "") -> tuple[Settings, Pipeline]:
-    """The settings and their pipeline; an error is not remembered, so that the next invocation tries again.
+    """Return the settings and their pipeline. An error is not cached: the next invocation retries.
 
     Args:
-        client: what Kafka's client id ends with.
+        client: the suffix of Kafka's client id.
 
     """
     settings = read_settings(os.environ)
@@ -59,13 +59,13 @@ def wire(client: str = "") -> tuple[Settings, Pipeline]:
         DeadLetters(settings.failure_bucket, settings.dead_letter_prefix),
         DeadLetterLimit(settings.dead_letter_limit),
     )
-    with contextlib.suppress(Undelivered):  # a batch waits longer for Kafka than the start does, and says so
+    with contextlib.suppress(Undelivered):  # the first batch waits longer, and reports it
         publisher.open(start.within(OPEN_SECONDS))
     return settings, pipeline
 
 
 def _to_authentication(settings: Settings) -> "Authentication | None":
-    """How to authenticate to Kafka; where it asks nobody, what that would need is not imported."""
+    """Return how to authenticate to Kafka. Without authentication, its modules are not imported."""
     if settings.kafka_auth == "none":
         return None
     from feature_events.kafka.authentication import Authentication

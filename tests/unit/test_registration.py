@@ -184,7 +184,7 @@ def test_handler__responds_to_an_unexpected_error(
 def test_handler__names_invalid_settings(cloudformation: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """A missing setting appears in the stack's events."""
     monkeypatch.delenv("SCHEMA_REGISTRY", raising=False)
-    assert "SCHEMA_REGISTRY is missing" in respond(cloudformation)["Reason"]
+    assert "(SCHEMA_REGISTRY) is missing" in respond(cloudformation)["Reason"]
 
 
 def test_handler__retries_until_the_response_is_accepted(

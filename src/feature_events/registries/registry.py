@@ -6,9 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from feature_events.errors import Misconfigured, Undelivered
-from feature_events.events.schema import Schema, read_shipped_schema
+from feature_events.events.schema import Schema, SchemaId, read_shipped_schema
 from feature_events.registries.compatibility import refuse_breaking
-from feature_events.settings.values import SchemaId
 
 MAX_VERSIONS = 100
 """The most versions to compare a schema with before it is registered: each is a request, and a start has 8 s."""
