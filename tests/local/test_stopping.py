@@ -24,7 +24,7 @@ def test_command__exits_on_ctrl_c_during_its_imports() -> None:
         demo.interrupt()
         ended = demo.wait()
     assert ended == ("interrupted; nothing was started\n", INTERRUPTED)
-    assert demo.leftovers() == []
+    assert demo.find_remaining_directories() == []
 
 
 @pytest.mark.parametrize(
@@ -40,8 +40,8 @@ def test_demo__leaves_nothing_after_ctrl_c(moment: str) -> None:
     assert ended.status == INTERRUPTED
     assert ended.output.splitlines()[-1] == "interrupted; everything that was started has been stopped"
     assert "Traceback" not in ended.output
-    assert demo.find_left() == []
-    assert demo.leftovers() == []
+    assert demo.find_remaining_processes() == []
+    assert demo.find_remaining_directories() == []
 
 
 @pytest.mark.parametrize("moment", ["topic", "ms:"], ids=["before the writes", "during the writes"])
@@ -57,7 +57,7 @@ def test_demo__reports_that_kafka_was_killed(moment: str) -> None:
     assert "Kafka Server started" in ended.output
     assert ("✓ sam deploy" in ended.output) == (moment == "ms:")  # immediately, not after the deployment
     assert "Traceback" not in ended.output
-    assert demo.find_left() == []
+    assert demo.find_remaining_processes() == []
     for kept in (ROOT / ".local" / "logs").glob(f"{Path(demo.directory_prefix).name}*"):
         shutil.rmtree(kept)
 
