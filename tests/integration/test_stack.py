@@ -131,7 +131,7 @@ def test_stack__stops_everything_after_an_exception() -> None:
     assert {"kafka-0", "registry", "aws"} <= {identity.name for identity in identities}
     assert [identity.name for identity in identities if identity.is_running()] == []
     assert not failing.directory.exists()
-    assert raised.value.__notes__ == [f"logs are kept in {failing.kept_logs}"]
+    assert raised.value.__notes__ == [f"the logs are in {failing.kept_logs}"]
     assert {"kafka-0.log", "registry.log", "aws.log"} <= {log.name for log in failing.kept_logs.iterdir()}
     shutil.rmtree(failing.kept_logs)
 
