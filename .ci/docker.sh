@@ -1,18 +1,18 @@
 #!/bin/bash
-# Install and start Docker on a new Debian machine, as root. Does nothing if Docker is already running.
-# The log of a Docker engine started here is in DOCKERD_HOME. Its pid is in DOCKERD_PID_FILE, so that the caller can stop it.
+# Install and start Docker on a fresh Debian machine, as root. If Docker already runs, change nothing.
+# DOCKERD_HOME receives the log, and DOCKERD_PID_FILE the pid, so that the caller can stop it.
 set -euo pipefail
-PATH=$PATH:/usr/sbin:/sbin # the directories of dockerd and iptables on Debian
+PATH=$PATH:/usr/sbin:/sbin # Debian installs dockerd and iptables there
 
-is_running() { docker info >/dev/null 2>&1; }
+answers() { docker info >/dev/null 2>&1; }
 
 fail() {
   tail -n 30 "$2" >&2
-  echo "error: $1; see the log above" >&2
+  echo "error: $1; see the end of its log above" >&2
   exit 1
 }
 
-is_running && exit 0
+answers && exit 0
 
 home=${DOCKERD_HOME:-$(mktemp -d)}
 pid_file=${DOCKERD_PID_FILE:-$home/pid}
@@ -23,9 +23,9 @@ if ! command -v dockerd >/dev/null || ! command -v iptables >/dev/null; then
   install() {
     apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends docker.io iptables
   }
-  install </dev/null >"$home/apt.log" 2>&1 || fail "could not install docker.io" "$home/apt.log"
-  # With systemd, the package starts the engine.
-  is_running && exit 0
+  install </dev/null >"$home/apt.log" 2>&1 || fail "docker.io could not be installed" "$home/apt.log"
+  # With systemd, the package starts Docker.
+  answers && exit 0
 fi
 
 echo "docker: starting dockerd"
@@ -33,9 +33,9 @@ log=$home/dockerd.log
 rm -f "$pid_file"
 setsid --fork bash -c 'echo $$ >"$1"; exec dockerd' dockerd "$pid_file" </dev/null >"$log" 2>&1
 for _ in $(seq 240); do
-  is_running && exit 0
+  answers && exit 0
   if [[ -s $pid_file ]] && ! kill -0 "$(<"$pid_file")" 2>/dev/null; then
-    fail "dockerd has exited" "$log"
+    fail "dockerd exited" "$log"
   fi
   sleep 0.25
 done

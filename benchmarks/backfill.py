@@ -9,7 +9,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from typing import NamedTuple
+from typing import NamedTuple, override
 
 from benchmarks.contenders.backfill import KEY_NAMES, LastCheckpoint, make_worker, read_items
 from benchmarks.growth import Sample, take_sample
@@ -18,7 +18,7 @@ from benchmarks.stream_events import make_stream_event
 from benchmarks.worker import make_settings, run_worker
 from feature_events.deadline import Deadline
 from feature_events.records.change import Item
-from feature_events.tables.source_table import Page
+from feature_events.tables.table import Page, Tables
 
 FEATURES = 20
 PAGE_ITEMS = 1_000
@@ -87,7 +87,7 @@ def _measure_growth(brokers: str) -> BackfillGrowth:
     return BackfillGrowth(SCANNED, before.resident_kib / 1024, after.resident_kib / 1024, before.blocks, after.blocks)
 
 
-class SyntheticTable:
+class SyntheticTable(Tables):
     """A table that generates its items when they are read, each with a different entity.
 
     Args:
@@ -102,8 +102,8 @@ class SyntheticTable:
         self._forms = read_items(make_stream_event(FEATURES, PAGE_ITEMS))
         self.samples: list[Sample] = []
 
-    def scan(self, segment: int, segments: int, after: Item | None, limit: int) -> Page:  # noqa: ARG002  # the signature of SourceTable
-        """Implement `SourceTable.scan`."""
+    @override
+    def scan(self, table: str, segment: int, segments: int, after: Item | None, limit: int) -> Page:
         start = _to_number(after) + 1 if after else 0
         if start == self._warm:
             self.samples.append(take_sample())
@@ -112,8 +112,8 @@ class SyntheticTable:
         last = {name: items[-1][name] for name in KEY_NAMES}
         return Page(items, last if end < self._items else None)
 
-    def read(self, keys: Sequence[Item]) -> Sequence[Item]:
-        """Implement `SourceTable.read`."""
+    @override
+    def get_items(self, table: str, keys: Sequence[Item]) -> Sequence[Item]:
         return [self._make(_to_number(key)) for key in keys]
 
     def _make(self, number: int) -> Item:

@@ -11,11 +11,11 @@ from benchmarks.backfill import PAGE_ITEMS
 from benchmarks.report import make_table
 from benchmarks.results import Results
 from benchmarks.scale import DOLLARS_PER_GB_SECOND, DOLLARS_PER_REQUEST, MEMORY_OF_A_VCPU_MB, round_figure
-from feature_events.backfills.request import Request
+from feature_events.backfills.request import BackfillRequest
 from feature_events.backfills.work import WORK_SECONDS
 
 ITEMS = (1_000_000, 10_000_000, 100_000_000)
-DEFAULT = Request("table")
+DEFAULT = BackfillRequest("table")
 MEMORY_MB = 512
 """The function's memory in template.yaml."""
 RATES = ((2_000, 10), (2_000, 5), (10_000, 25), (25_000, 60))
@@ -62,7 +62,7 @@ def find_limit(item_us: float, memory_mb: int) -> float:
     return PAGE_ITEMS / (item_us * PAGE_ITEMS / 1e6 / share + PAGE_WAIT_MS / 1e3)
 
 
-def model_run(items: int, request: Request, limit: float) -> Run:
+def model_run(items: int, request: BackfillRequest, limit: float) -> Run:
     """Model a backfill of this many items, whose workers keep to the request's rate and the limit."""
     of_a_worker = min(request.events_per_second / request.workers, limit)
     of_a_segment = items / request.segments

@@ -74,7 +74,8 @@ def _name_rows(store: str, record: Json) -> str:
 
 def _measure(capture: Capture, rounds: int) -> Iterator[LayoutCost]:
     default = to_pipeline(FakePublisher(), FakeDeadLetters())
-    pipeline = default._replace(layouts=to_layouts(*capture.layouts))
+    encoder = default.encoder._replace(layouts=to_layouts(*capture.layouts))
+    pipeline = default._replace(encoder=encoder)
     groups: defaultdict[str, list[tuple[Json, Json]]] = defaultdict(list)
     for record, event in zip(capture.records, capture.events, strict=True):
         if "skipped" not in event:

@@ -47,7 +47,7 @@ def _measure() -> list[Size]:
     for features in FEATURES:
         prepared = pipeline.prepare(make_stream_event(features, RECORDS).parse()["Records"], range(RECORDS))
         keys, avro = zip(*[(message.key, message.value) for message in prepared.messages.values()], strict=True)
-        text = [_to_json(value[len(pipeline.prefix) :], schema) for value in avro]
+        text = [_to_json(value[len(pipeline.encoder.prefix) :], schema) for value in avro]
         alone = _average(avro), _average(text)
         sizes.append(Size(features, *alone, _send(brokers, keys, avro), _send(brokers, keys, text)))
     return sizes

@@ -7,57 +7,53 @@ items are parsed in advance, so only the worker is measured. In `backfill_readin
 import json
 import time
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import override
 
 from benchmarks.contenders import Run
 from benchmarks.stream_events import TABLE_ARN, StreamEvent
-from feature_events.backfills.checkpoints import Plan, Progress
-from feature_events.backfills.request import Request
+from feature_events.backfills.checkpoints import Checkpoints, Progress
+from feature_events.backfills.plan import Plan
+from feature_events.backfills.request import BackfillRequest
 from feature_events.backfills.work import Pace, Worker
 from feature_events.deadline import Deadline
 from feature_events.records.change import Item
-from feature_events.tables.source_table import Page, SourceTable
+from feature_events.tables.table import Page, Tables
 from feature_events.wiring import wire
 
 KEY_NAMES = ("bright_uid", "category")
-_REQUEST = Request(TABLE_ARN, segments=1, workers=1)
+_REQUEST = BackfillRequest(TABLE_ARN, segments=1, workers=1)
 _STARTED_MS = 1_767_225_600_000
 _SECONDS = 60.0
 
 
-class ReadItems(NamedTuple):
+class ReadItems(Tables):
     """A table with prepared responses."""
 
-    scanned: Sequence[Item]
-    reread: Sequence[Item]
+    def __init__(self, scanned: Sequence[Item], reread: Sequence[Item]) -> None:
+        self._scanned = scanned
+        self._reread = reread
 
-    def scan(self, segment: int, segments: int, after: Item | None, limit: int) -> Page:  # noqa: ARG002  # the signature of SourceTable
-        """Implement `SourceTable.scan`."""
-        return Page(self.scanned, None)
+    @override
+    def scan(self, table: str, segment: int, segments: int, after: Item | None, limit: int) -> Page:
+        return Page(self._scanned, None)
 
-    def read(self, keys: Sequence[Item]) -> Sequence[Item]:  # noqa: ARG002  # always all keys of the page
-        """Implement `SourceTable.read`."""
-        return self.reread
+    @override
+    def get_items(self, table: str, keys: Sequence[Item]) -> Sequence[Item]:
+        return self._reread
 
 
-class LastCheckpoint:
+class LastCheckpoint(Checkpoints):
     """Stores the last checkpoint in memory."""
 
-    last = Progress()
+    def __init__(self) -> None:
+        self.last = Progress()
 
-    def read_plan(self) -> Plan | None:
-        """Implement `Checkpoints.read_plan`."""
-        return None
-
-    def write_plan(self, plan: Plan) -> None:
-        """Implement `Checkpoints.write_plan`."""
-
-    def read(self, segment: int) -> Progress:  # noqa: ARG002  # the signature of Checkpoints
-        """Implement `Checkpoints.read`."""
+    @override
+    def read(self, segment: int) -> Progress:
         return self.last
 
-    def write(self, segment: int, progress: Progress) -> None:  # noqa: ARG002  # the signature of Checkpoints
-        """Implement `Checkpoints.write`."""
+    @override
+    def write(self, segment: int, progress: Progress) -> None:
         self.last = progress
 
 
@@ -71,7 +67,7 @@ def read_items(event: StreamEvent) -> list[Item]:
     return [record["dynamodb"]["NewImage"] for record in json.loads(event.text)["Records"]]
 
 
-def make_run(table: SourceTable, items: int) -> Run:
+def make_run(table: Tables, items: int) -> Run:
     """Make a function that runs the worker. It fails unless it delivers this number of events, each once."""
     checkpoint = LastCheckpoint()
     worker = make_worker(table, checkpoint)
@@ -86,7 +82,7 @@ def make_run(table: SourceTable, items: int) -> Run:
     return run
 
 
-def make_worker(table: SourceTable, checkpoint: LastCheckpoint) -> Worker:
+def make_worker(table: Tables, checkpoint: LastCheckpoint) -> Worker:
     """Make a worker with the settings of the environment and without a rate limit."""
     plan = Plan(_REQUEST, TABLE_ARN, KEY_NAMES, _STARTED_MS)
     pace = Pace(_REQUEST.events_per_second, sleep=lambda _: None)

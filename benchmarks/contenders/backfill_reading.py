@@ -16,7 +16,7 @@ from botocore.compat import HTTPHeaders
 from benchmarks.contenders import Run
 from benchmarks.contenders.backfill import make_run, read_items
 from benchmarks.stream_events import TABLE_ARN, StreamEvent
-from feature_events.tables.source_table import ScannedTable
+from feature_events.tables.table import Tables
 
 _KEYS_OF_A_READ = 100
 
@@ -39,7 +39,7 @@ def prepare(event: StreamEvent) -> Run:
     _respond("Scan", [{"Items": items, "Count": len(items), "ScannedCount": len(items)}])
     reads = batched(items, _KEYS_OF_A_READ, strict=False)
     _respond("BatchGetItem", [{"Responses": {TABLE_ARN: read}, "UnprocessedKeys": {}} for read in reads])
-    return make_run(ScannedTable(TABLE_ARN), event.records)
+    return make_run(Tables(), event.records)
 
 
 def _respond(operation: str, responses: Sequence[object]) -> None:

@@ -1,6 +1,6 @@
 """`make invoke`: invoke the function with one event, without Docker, and print the response and the Kafka messages.
 
-`make invoke README=1` writes README's table of sample events from real invocations.
+`make events` writes the table of all sample events to docs/events.md in the same way.
 """
 
 import contextlib
@@ -24,8 +24,8 @@ from local.servers.topic import TOPIC
 
 EVENTS = ROOT / "events"
 ANSWERS = EVENTS / "answers.json"
-README = ROOT / "README.md"
-BEGIN, END = "<!-- events: written by `make invoke README=1` -->\n", "<!-- end of events -->\n"
+PAGE = ROOT / "docs" / "events.md"
+BEGIN, END = "<!-- events: written by `make events` -->\n", "<!-- end of events -->\n"
 
 
 def invoke(console: Console, event: Path) -> int:
@@ -75,7 +75,7 @@ def decode(value: bytes) -> str:
 
 
 def make_markdown() -> str:
-    """Return README's table of the sample events, with the response and the Kafka events of each."""
+    """Return the table of the sample events, with the response and the Kafka events of each."""
     samples: Mapping[str, Mapping[str, Any]] = json.loads(ANSWERS.read_text())
     lines = ["| sample | description | response | Kafka events |", "|---|---|---|---|"]
     with EmbeddedKafka(TOPIC) as kafka, contextlib.redirect_stdout(io.StringIO()):
@@ -84,7 +84,7 @@ def make_markdown() -> str:
             invocation = function.invoke(read_event(EVENTS / name))
             sent = "<br>".join(map(make_cell, invocation.sent)) or "none"
             response = describe_response(invocation.response)
-            lines.append(f"| [{name}](events/{name}) | {row['what']} | {response} | {sent} |")
+            lines.append(f"| [{name}](../events/{name}) | {row['what']} | {response} | {sent} |")
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -104,17 +104,17 @@ def make_cell(sent: SentEvent) -> str:
     return f"`{text.replace('`', chr(39)).replace('|', chr(92) + '|')}`"
 
 
-def write_readme(console: Console) -> int:
-    """Write the table to README."""
-    before, _, rest = README.read_text().partition(BEGIN)
+def write_page(console: Console) -> int:
+    """Write the table to docs/events.md."""
+    before, _, rest = PAGE.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
-    README.write_text(before + BEGIN + make_markdown() + END + after)
-    console.print("wrote the table of sample events to README.md")
+    PAGE.write_text(before + BEGIN + make_markdown() + END + after)
+    console.print("wrote the table of sample events to docs/events.md")
     return 0
 
 
 def print_markdown(_: Console) -> int:
-    """Print README's table."""
+    """Print the table of docs/events.md."""
     print(make_markdown(), end="")
     return 0
 
@@ -125,11 +125,11 @@ def main() -> None:
     parser.add_argument(
         "event", type=Path, nargs="?", default=EVENTS / "insert.json", help="a file such as events/insert.json"
     )
-    parser.add_argument("--readme", action="store_true", help="write the table of all sample events to README.md")
+    parser.add_argument("--page", action="store_true", help="write the table of all sample events to docs/events.md")
     parser.add_argument("--table", action="store_true", help="print the table of all sample events")
     given = parser.parse_args()
-    if given.readme:
-        command.run(write_readme)
+    if given.page:
+        command.run(write_page)
     elif given.table:
         command.run(print_markdown)
     else:

@@ -10,6 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from feature_events.deadline import Deadline
+from feature_events.encoder import Encoder
 from feature_events.errors import Undelivered
 from feature_events.events.codec import Codec
 from feature_events.events.message import to_prefix
@@ -52,11 +53,9 @@ def wire(client: str = "") -> tuple[Settings, Pipeline]:
     properties = to_properties(settings)
     properties = {**properties, "client.id": f"{properties['client.id']}{client}"}
     publisher = Publisher(settings.topic, properties, _to_authentication(settings), log_each=log_each)
+    layouts = TableLayouts(settings.table_layouts)
     pipeline = Pipeline(
-        TableLayouts(settings.table_layouts),
-        settings.features_mode,
-        to_prefix(schema.id),
-        Codec(schema.text),
+        Encoder(layouts, settings.features_mode, to_prefix(schema.id), Codec(schema.text)),
         publisher,
         DeadLetters(settings.failure_bucket, settings.dead_letter_prefix),
         DeadLetterLimit(settings.dead_letter_limit),

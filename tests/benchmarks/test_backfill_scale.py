@@ -3,9 +3,9 @@
 import pytest
 
 from benchmarks.backfill_scale import Bill, find_limit, model_run
-from feature_events.backfills.request import Request
+from feature_events.backfills.request import BackfillRequest
 
-REQUEST = Request("table", segments=10, workers=5, events_per_second=500)
+REQUEST = BackfillRequest("table", segments=10, workers=5, events_per_second=500)
 
 
 @pytest.mark.parametrize(

@@ -8,17 +8,13 @@ import pytest
 from confluent_kafka.schema_registry import Schema as RegisteredSchema
 from confluent_kafka.schema_registry import SchemaRegistryClient
 
-from feature_events.events.event import to_event
-from feature_events.events.message import to_confluent_prefix, to_headers, to_message
+from feature_events.events.message import to_confluent_prefix
 from feature_events.events.schema import SHIPPED_SCHEMA
-from feature_events.layouts.entity_features import EntityFeatures, read_entity_features
-from feature_events.records.change import Change, read_change
 from local.servers.registry import Registry
 from local.servers.stack import Stack
 from tests.consumers.glue_messages import FOUND
 from tests.support.consumers import SentMessage, SentTopic, send
-from tests.support.layouts import to_layouts
-from tests.support.pipelines import CODEC
+from tests.support.pipelines import encode
 from tests.support.records import Json, to_item, to_record
 from tests.support.web_server import ScriptedServer, run_scripted_server
 
@@ -48,13 +44,7 @@ def make_messages(number: int) -> list[SentMessage]:
 
 def make_message(record: Json) -> SentMessage:
     """Convert a stream record to a message, as the current pipeline does."""
-    change = read_change(record)
-    assert isinstance(change, Change)
-    entity = read_entity_features(change, to_layouts(), "all")
-    assert isinstance(entity, EntityFeatures)
-    event = to_event(entity, change)
-    value = to_confluent_prefix(FIRST_ID) + CODEC.encode(event)
-    message = to_message(event, change, value, to_headers(event, change))
+    _, _, event, message = encode(record, prefix=to_confluent_prefix(FIRST_ID))
     headers = {name: text.decode() for name, text in message.headers}
     fields = {**event._asdict(), "features": list(event.features)}
     return SentMessage(message.key, message.value, headers, message.timestamp_ms, fields)

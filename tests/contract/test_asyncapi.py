@@ -15,18 +15,16 @@ from jsonschema import Draft7Validator, FormatChecker  # type: ignore[import-unt
 from samcli.yamlhelper import yaml_parse  # type: ignore[import-untyped]
 
 from feature_events.errors import Misconfigured
-from feature_events.events.backfilled import to_backfilled_event, to_backfilled_headers
 from feature_events.events.message import Headers
 from feature_events.events.schema import SHIPPED_SCHEMA, read_shipped_schema
 from feature_events.layouts.entity_features import EntityFeatures
 from feature_events.pipeline import Prepared
-from feature_events.records.change import to_change
 from feature_events.settings.settings import DEFAULT_SCHEMA_FILE, DEFAULT_TOPIC, SCHEMA_FILES
 from local.paths import ROOT
 from tests.support.avro import read_avro
-from tests.support.backfills import KEY_NAMES, STARTED_MS, TABLE_ARN, to_scanned
+from tests.support.backfills import to_scanned
 from tests.support.doubles import FakeDeadLetters, FakePublisher
-from tests.support.pipelines import to_pipeline
+from tests.support.pipelines import encode_scanned, to_pipeline
 from tests.support.records import WRITTEN
 from tests.support.sample_events import SAMPLES
 
@@ -99,8 +97,7 @@ def to_live_headers() -> list[Headers]:
 
 def to_announced_headers() -> Headers:
     """The headers of a backfilled event."""
-    change = to_change(to_scanned(), TABLE_ARN, KEY_NAMES, STARTED_MS)
-    return to_backfilled_headers(to_backfilled_event(ENTITY, change), change)
+    return encode_scanned(to_scanned()).message.headers
 
 
 def to_texts(headers: Headers) -> dict[str, str]:

@@ -22,7 +22,7 @@ from tests.support.avro import read_avro
 from tests.support.captures import Capture, list_stores, read_capture
 from tests.support.doubles import FakeDeadLetters, FakePublisher
 from tests.support.layouts import to_layouts
-from tests.support.pipelines import PREFIX, to_pipeline
+from tests.support.pipelines import PREFIX, to_pipeline, with_encoder
 from tests.writers.stores import STORES
 
 type Json = Any
@@ -81,7 +81,7 @@ each_store = pytest.mark.parametrize("store", sorted(BY_STORE))
 
 def read_events(capture: Capture, layouts: list[Json]) -> list[Json]:
     """What the pipeline makes of the records, in an account's words: its event, decoded, or why it is skipped."""
-    pipeline = to_pipeline(FakePublisher(), FakeDeadLetters())._replace(layouts=to_layouts(*layouts))
+    pipeline = with_encoder(to_pipeline(FakePublisher(), FakeDeadLetters()), layouts=to_layouts(*layouts))
     messages, skipped, bad = pipeline.prepare(capture.records, range(len(capture.records)))
     assert bad == {}
     found = {position: {"skipped": str(reason)} for position, reason in skipped.items()}

@@ -271,5 +271,5 @@ def test_pipeline__dead_letters_what_kafka_cannot_take(function: Function) -> No
     records = [to_record(0), to_record(1, item=to_large_item()), to_record(2)]
     assert function(records) == DONE
     [letter] = function.dead_letters()
-    assert (letter["record"], letter["reason"]) == (records[1], "Kafka refuses it: MSG_SIZE_TOO_LARGE")
+    assert (letter["record"], letter["reason"]) == (records[1], "Kafka rejected the event: MSG_SIZE_TOO_LARGE")
     assert len(function.events()) == 2

@@ -1,10 +1,10 @@
-"""`make invoke` runs the real function in its own process, and writes README's table of sample events."""
+"""`make invoke` runs the real function in its own process, and `make events` writes docs/events.md with it."""
 
 import os
 import subprocess
 import sys
 
-from local.commands.invoke import BEGIN, END
+from local.commands.invoke import BEGIN, END, PAGE
 from local.paths import ROOT
 
 STOP = """
@@ -80,9 +80,9 @@ def test_invoke__reports_a_missing_file() -> None:
     assert (done.stdout, done.returncode) == (error, 1)
 
 
-def test_readme__contains_the_current_table_of_sample_events() -> None:
-    """The table matches the function's current responses and events."""
-    _, _, rest = (ROOT / "README.md").read_text().partition(BEGIN)
+def test_page__has_the_current_table() -> None:
+    """docs/events.md shows each sample event with the answer and the events that the function produces now."""
+    _, _, rest = PAGE.read_text().partition(BEGIN)
     table, _, _ = rest.partition(END)
     done = run("-S", "local", "invoke", "--table")
-    assert table == done.stdout, f"{done.stderr}: run `make invoke README=1`"
+    assert table == done.stdout, f"{done.stderr}: run `make events`"

@@ -6,6 +6,7 @@ They have small limits, so that short histories reach them.
 from typing import override
 
 from feature_events.deadline import Clock, Deadline
+from feature_events.encoder import Encoder
 from feature_events.errors import PoisonRecord, Undelivered
 from feature_events.failures.dead_letter_limit import DeadLetterLimit
 from feature_events.kafka.producer_properties import to_properties
@@ -63,8 +64,8 @@ class Instance:
             settings.topic, {**to_properties(settings), "message.max.bytes": MESSAGE_MAX_BYTES}, log_each=False
         )
         limit = DeadLetterLimit(settings.dead_letter_limit)
-        mode = settings.features_mode
-        pipeline = Pipeline(to_layouts(), mode, PREFIX, CODEC, publisher, letters, limit, clock)
+        encoder = Encoder(to_layouts(), settings.features_mode, PREFIX, CODEC)
+        pipeline = Pipeline(encoder, publisher, letters, limit, clock)
         self.wired = settings, pipeline
         self.limit = settings.dead_letter_limit
         self.used = 0

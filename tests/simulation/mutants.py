@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
-from feature_events import handler, pipeline
+from feature_events import encoder, handler
 from feature_events.deadline import Deadline
 from feature_events.events.codec import Codec
 from feature_events.events.event import FeatureAvailabilityEvent, to_event
@@ -20,7 +20,7 @@ from feature_events.failures.dead_letter_limit import DeadLetterLimit
 from feature_events.kafka import delivery, producer_properties, publisher
 from feature_events.kafka.publisher import Publisher
 from feature_events.layouts.entity_features import EntityFeatures
-from feature_events.outcome import Outcome
+from feature_events.outcome import BatchOutcome
 from feature_events.pipeline import Pipeline
 from feature_events.records.change import Change
 
@@ -142,14 +142,14 @@ MUTANTS = (
     Mutant(
         "goes on with the next chunk behind an undelivered record",
         "I2",
-        (edit(Pipeline, "_run_chunks", "if outcome.first_undelivered in chunk:", "if not chunk:"),),
+        (edit(Pipeline, "_publish_chunks", "if outcome.first_undelivered in chunk:", "if not chunk:"),),
     ),
     Mutant(
         "each message is a record batch and expires by itself",
         "I2",
         (put_item(producer_properties.FIXED, linger_ms=5, message_timeout_ms=5000),),
     ),
-    Mutant("an id is another at each delivery", "I3", (put(pipeline, "to_event", _to_event_with_new_id),)),
+    Mutant("an id is another at each delivery", "I3", (put(encoder, "to_event", _to_event_with_new_id),)),
     Mutant(
         "the bytes depend on what was encoded before",
         "I3",
@@ -158,14 +158,24 @@ MUTANTS = (
     Mutant(
         "the last undelivered record is reported",
         "I4",
-        (edit(Outcome, "first_undelivered", "self._states.find(", "self._states.rfind("),),
+        (
+            edit(
+                BatchOutcome,
+                "first_undelivered",
+                "return self._first_unsettled",
+                "return len(self.outcomes) - 1 - self.outcomes[::-1].index(RecordOutcome.UNDELIVERED)",
+            ),
+        ),
     ),
     Mutant(
         "the record behind the right one is reported",
         "I4",
         (
             edit(
-                Outcome, "response", "self.records[position]", "self.records[min(position + 1, len(self.records) - 1)]"
+                BatchOutcome,
+                "response",
+                "self.records[position]",
+                "self.records[min(position + 1, len(self.records) - 1)]",
             ),
         ),
     ),
@@ -192,14 +202,14 @@ MUTANTS = (
             edit(
                 Pipeline,
                 "run",
-                "outcome = Outcome(records)",
-                "outcome = Outcome(records); self.limit._accounts.clear()",
+                "return self._settle(",
+                "self.limit._accounts.clear(); return self._settle(",
             ),
         ),
     ),
     Mutant(
         "a bad record behind an undelivered one is dead-lettered",
         "I10",
-        (edit(Pipeline, "_publish", " or outcome.first_undelivered != position", ""),),
+        (edit(Pipeline, "_publish_chunk", " or outcome.first_undelivered != position", ""),),
     ),
 )

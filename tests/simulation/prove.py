@@ -1,6 +1,6 @@
-"""Runs the proof at full size and writes what it came to into README, *Promises*: `make prove`, about half an hour.
+"""`make prove`: run the simulation at full size and write the results to docs/promises.md.
 
-The figures are for readers, so README has them; the seed is for whoever repeats the run, so it is in a file.
+The page shows the figures. docs/promises.json also has the seed, with which the run can be repeated.
 """
 
 import json
@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
-README = ROOT / "README.md"
+PAGE = ROOT / "docs" / "promises.md"
 LAST_RUN = ROOT / "docs" / "promises.json"
 BEGIN, END = "<!-- promises: written by `make prove` -->\n", "<!-- end of promises -->\n"
 
@@ -98,7 +98,7 @@ def to_section(run: Run) -> str:
     head = (
         f"`make prove` wrote this table on {run.day}, from commit {run.commit}, in {run.minutes} minutes; `make test` "
         "runs the same in small. The seed, with which `make prove PROVE_SEED=...` repeats it, is in "
-        f"[{LAST_RUN.relative_to(ROOT)}]({LAST_RUN.relative_to(ROOT)}).\n\n"
+        f"[{LAST_RUN.name}]({LAST_RUN.name}).\n\n"
         "| promise | how it is tested | last figures |\n|---|---|---|\n"
     )
     return head + "\n".join(rows) + "\n"
@@ -109,7 +109,7 @@ def _to_cell(parts: tuple[str, ...], figures: Figures) -> str:
 
 
 def replace_section(text: str, section: str) -> str:
-    """README's text, with this section between its marks."""
+    """Replace the section between the markers."""
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}{section}{END}{after}"
@@ -153,8 +153,8 @@ def main() -> int:
     day = datetime.now(UTC).date().isoformat()
     run = Run(commit, day, round((time.monotonic() - begun) / 60), seed, figures)
     LAST_RUN.write_text(json.dumps(run._asdict(), indent=2) + "\n")
-    README.write_text(replace_section(README.read_text(), to_section(run)))
-    sys.stdout.write(f"README's table of promises and {LAST_RUN.relative_to(ROOT)} are written\n")
+    PAGE.write_text(replace_section(PAGE.read_text(), to_section(run)))
+    sys.stdout.write(f"wrote {PAGE.relative_to(ROOT)} and {LAST_RUN.relative_to(ROOT)}\n")
     return 0
 
 

@@ -21,7 +21,7 @@ from tests.simulation.garbage import CORPUS, keep, to_bad_record, to_garbage
 from tests.simulation.scale import SEED, report, scaled
 from tests.support.doubles import FakeContext, FakeDeadLetters, FakePublisher
 from tests.support.layouts import to_layouts
-from tests.support.pipelines import to_pipeline
+from tests.support.pipelines import to_pipeline, with_encoder
 
 RECORDS = scaled(40_000, 1_000_000)
 BATCH = 20
@@ -54,7 +54,7 @@ def run(
     publisher, letters = FakePublisher(), FakeDeadLetters()
     pipeline = to_pipeline(publisher, letters, features_mode=mode, limit=1_000_000)
     if mode == "changed":
-        pipeline = pipeline._replace(codec=OTHER)
+        pipeline = with_encoder(pipeline, codec=OTHER)
     monkeypatch.setattr(handler_module, "wire", lambda: (SETTINGS, pipeline))
     answer = handler_module.handler({"Records": records}, FakeContext())  # type: ignore[arg-type]  # the double
     return publisher, letters, answer
@@ -139,7 +139,7 @@ def test_read_entity_features__reads_at_once_what_it_reads_part_by_part(mode: Fe
 
 def read_part_by_part(change: Change, layouts: TableLayouts, mode: FeaturesMode) -> EntityFeatures | Skipped:
     """The careful way."""
-    return _read_part_by_part(change, layouts.fit(change.stream, tuple(change.keys)).layouts, mode)
+    return _read_part_by_part(change, layouts.fit(change.source_arn, tuple(change.keys)).layouts, mode)
 
 
 def outcome_of(

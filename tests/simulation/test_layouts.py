@@ -15,7 +15,7 @@ from tests.simulation.scale import SEED, report, scaled
 from tests.support.captures import list_stores, read_capture
 from tests.support.doubles import FakeDeadLetters, FakePublisher
 from tests.support.layouts import to_layouts
-from tests.support.pipelines import to_pipeline
+from tests.support.pipelines import to_pipeline, with_encoder
 
 RECORDS = scaled(600, 50_000)
 """For each store."""
@@ -62,7 +62,7 @@ def test_prepare__brings_every_record_of_every_layout_to_an_end(store: str) -> N
     pipelines = [to_pipeline(FakePublisher(), FakeDeadLetters(), features_mode=mode) for mode in modes]
     for _ in range(RECORDS):
         record = to_spoilt(random, random.choice(capture.records))
-        pipeline = random.choice(pipelines)._replace(layouts=to_layouts(*capture.layouts))
+        pipeline = with_encoder(random.choice(pipelines), layouts=to_layouts(*capture.layouts))
         try:
             prepared = pipeline.prepare([record], range(1))
         except Misconfigured as error:
@@ -70,8 +70,8 @@ def test_prepare__brings_every_record_of_every_layout_to_an_end(store: str) -> N
         except Exception as error:
             raise AssertionError(f"seed {SEED}: {json.dumps(record)}") from error
         else:
-            assert len(prepared.messages) + len(prepared.skipped) + len(prepared.bad) == 1
-            assert all(type(poison) is PoisonRecord for poison in prepared.bad.values())
+            assert len(prepared.messages) + len(prepared.skipped) + len(prepared.poison) == 1
+            assert all(type(poison) is PoisonRecord for poison in prepared.poison.values())
             ends["event" if prepared.messages else "skip" if prepared.skipped else "poison"] += 1
     assert ends["event"] > RECORDS // 10
     assert ends["poison"] > RECORDS // 20

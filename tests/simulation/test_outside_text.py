@@ -18,7 +18,7 @@ import pytest
 import requests
 
 from feature_events.aws.secret import Secret
-from feature_events.backfills.request import read_request as read_backfill_request
+from feature_events.backfills.request import read_backfill_request
 from feature_events.errors import FeatureEventsError, Misconfigured
 from feature_events.events.codec import Codec
 from feature_events.events.event import EventDetails, FeatureAvailabilityEvent
@@ -29,7 +29,7 @@ from feature_events.kafka.authentication import read_client_certificate
 from feature_events.kafka.producer_properties import to_properties
 from feature_events.layouts.table_layouts import TableLayouts
 from feature_events.preflight.network import to_address
-from feature_events.redrives.request import read_request as read_redrive_request
+from feature_events.redrives.request import read_redrive_request
 from feature_events.registries.confluent_client import open_access
 from feature_events.settings.settings import read_settings
 from feature_events.web.session import to_tls_context
@@ -75,7 +75,7 @@ EVENT = FeatureAvailabilityEvent(
 )  # fmt: skip
 KNOWN = EventDetails("INSERT", "t", "7", 1_760_099_696_789, ("a",), (), backfill=False)
 UNKNOWN = EventDetails(None, "t", None, None, None, None, backfill=True)
-NO_RECORDS = ("it is no dead letter", "it holds no records", "its records are no list")
+NO_RECORDS = ("not a dead letter", "no records", "records are not a list")
 
 INPUTS = scaled(1_000, 100_000)
 """For each boundary."""

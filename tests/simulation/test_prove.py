@@ -1,4 +1,4 @@
-"""README's table of promises says what was reported, and says so where a part was not run."""
+"""docs/promises.md shows what was reported, and which parts were not run."""
 
 import json
 from pathlib import Path
@@ -6,8 +6,8 @@ from pathlib import Path
 from tests.simulation.prove import (
     BEGIN,
     END,
+    PAGE,
     PROMISES,
-    README,
     Run,
     read_figures,
     read_run,
@@ -50,9 +50,9 @@ def test_to_section__leaves_the_seed_to_the_file(tmp_path: Path) -> None:
     assert "4711" not in to_section(to_run(tmp_path / "figures"))
 
 
-def test_readme__has_the_promises_that_are_proved() -> None:
-    """Its table is of this version of the proof and of the last run that is kept, with figures in each row."""
-    _, _, rest = README.read_text().partition(BEGIN)
+def test_page__has_the_results_of_the_last_run() -> None:
+    """The table of docs/promises.md has figures in each row, and is what this version would write."""
+    _, _, rest = PAGE.read_text().partition(BEGIN)
     section, _, _ = rest.partition(END)
     assert section == to_section(read_run())
     assert "not run" not in section

@@ -18,7 +18,7 @@ from feature_events.events.schema import SHIPPED_SCHEMA
 from feature_events.failures.dead_letters import read_record, to_dead_letter
 from tests.support.avro import read_avro
 from tests.support.doubles import FakeDeadLetters, FakePublisher
-from tests.support.pipelines import PREFIX, to_pipeline
+from tests.support.pipelines import PREFIX, to_pipeline, with_encoder
 from tests.support.records import Json, to_item, to_record
 
 NINE, DETAILS = FeatureAvailabilityEvent._fields, EventDetails._fields
@@ -131,7 +131,7 @@ def test_prepare__writes_what_the_records_say(schema: Json, written: list[Json])
     """Also what is kept from the events before, and also when a record is redriven."""
     pipeline = to_pipeline(FakePublisher(), FakeDeadLetters())
     nine = [json_of(message.value) for message in pipeline.prepare(written, range(len(written))).messages.values()]
-    asked = pipeline._replace(codec=Codec(json.dumps(schema)))
+    asked = with_encoder(pipeline, codec=Codec(json.dumps(schema)))
     messages = asked.prepare(written, range(len(written))).messages
     for position, record in enumerate(written):
         values = {**nine[position], **to_details(record), "tenant": "none"}

@@ -20,7 +20,7 @@ from zlib import crc32
 
 from tests.support.doubles import FakeClock
 from tests.support.lanes import Batch, Entry, Lane, Record, cut
-from tests.support.on_failure import End, ObjectStore, to_document, to_key
+from tests.support.on_failure import Discard, ObjectStore, to_document, to_key
 
 type Function = Callable[[dict[str, Any]], Any]
 """The function, which takes an event and returns a response or raises an exception."""
@@ -219,9 +219,9 @@ class EventSourceMapping:
 
     def _discard(self, shard: str, batch: Batch, condition: str, error: BaseException | None) -> None:
         """Send a batch to the on-failure destination."""
-        end = End(shard, condition, "Unhandled" if error else None, self._clock())
-        document = to_document(end, batch, next(self._numbers))
-        self._on_failure.put(to_key(end, next(self._numbers)), document)
+        discard = Discard(shard, condition, "Unhandled" if error else None, self._clock())
+        document = to_document(discard, batch, next(self._numbers))
+        self._on_failure.put(to_key(discard, next(self._numbers)), document)
 
     def _may_start(self, shard: str) -> bool:
         """Return whether the ancestors of the shard are finished."""

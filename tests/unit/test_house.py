@@ -28,6 +28,7 @@ ORDER = (
     "layouts",
     "web",
     "events",
+    "encoder",
     "registries",
     "kafka",
     "failures",

@@ -2,14 +2,14 @@
 
 import pytest
 
-from feature_events.outcome import Outcome, measure_arrival
+from feature_events.outcome import BatchOutcome, measure_arrival
 from feature_events.records.change import Skipped
 from tests.support.records import CREATED, number_of, to_record
 
 
-def to_outcome(ends: str) -> Outcome:
+def to_outcome(ends: str) -> BatchOutcome:
     """An outcome from one letter per record: Delivered, Skipped, Poison dead-lettered, Undelivered."""
-    outcome = Outcome([to_record(number) for number in range(len(ends))])
+    outcome = BatchOutcome([to_record(number) for number in range(len(ends))])
     for position, end in enumerate(ends):
         match end:
             case "D":
@@ -34,7 +34,7 @@ def test_response__names_the_first_undelivered(ends: str, first: int | None) -> 
 
 def test_response__asks_for_the_whole_batch_where_a_record_has_no_number() -> None:
     """A record that cannot be named is retried with all others."""
-    assert Outcome([{"eventName": "INSERT"}]).response() == {"batchItemFailures": [{"itemIdentifier": ""}]}
+    assert BatchOutcome([{"eventName": "INSERT"}]).response() == {"batchItemFailures": [{"itemIdentifier": ""}]}
 
 
 @pytest.mark.parametrize(("ends", "settled"), [("", 0), ("DDPSD", 3), ("DSDUDD", 2), ("UDD", 0)])

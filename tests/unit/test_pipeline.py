@@ -15,7 +15,7 @@ from feature_events.events.message import Message
 from feature_events.kafka.delivery import Delivery, Refuse
 from tests.support.doubles import FakeClock, FakeDeadLetters, FakePublisher
 from tests.support.layouts import to_layouts
-from tests.support.pipelines import to_pipeline
+from tests.support.pipelines import to_pipeline, with_encoder
 from tests.support.records import Json, number_of, to_item, to_record, to_unreadable_record
 
 TIME_LEFT = Deadline(1e9)
@@ -64,7 +64,7 @@ def test_run__dead_letters_what_kafka_refuses() -> None:
     large = to_record(1, item=to_item(tuple(f"feature_{number}" for number in range(200))))
     outcome = to_pipeline(publisher, letters).run([to_record(0), large, to_record(2)], TIME_LEFT)
     assert outcome.response() == failures()
-    assert letters.letters == [(large, "Kafka refuses it: MSG_SIZE_TOO_LARGE")]
+    assert letters.letters == [(large, "Kafka rejected the event: MSG_SIZE_TOO_LARGE")]
 
 
 @pytest.mark.parametrize("kind", ["unreadable", "too large"])
@@ -264,7 +264,7 @@ def test_run__sends_skips_and_dead_letters_nothing_of_a_table_without_a_layout(l
     publisher, letters, counts = FakePublisher(), FakeDeadLetters(), Counter[str]()
     records = [to_record(0, kind="REMOVE"), {**to_record(1), "eventName": "?"}, to_record(2), to_record(3, item={})]
     layouts = to_layouts(layout | {"entity_type": "user", "features": "features.data"})
-    pipeline = to_pipeline(publisher, letters)._replace(layouts=layouts)
+    pipeline = with_encoder(to_pipeline(publisher, letters), layouts=layouts)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("feature_events.metrics.emit", lambda measured, _, skipped: counts.update(measured | skipped))
         with pytest.raises(Misconfigured) as caught:

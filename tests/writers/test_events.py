@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
+from feature_events.encoder import Encoder
 from feature_events.epoch import to_iso
-from feature_events.events.event import to_event
-from feature_events.layouts.entity_features import EntityFeatures, read_entity_features
 from feature_events.layouts.table_layouts import TableLayouts
-from feature_events.records.change import Change, read_change
+from feature_events.records.change import Change, Skipped, read_change
 from feature_events.settings.settings import FeaturesMode
 from tests.support.captures import list_stores, read_capture
 from tests.support.layouts import to_layouts
+from tests.support.pipelines import CODEC, PREFIX
 
 type Json = dict[str, Any]
 
@@ -19,10 +19,10 @@ type Json = dict[str, Any]
 def read(record: Json, layouts: TableLayouts, mode: FeaturesMode = "all") -> Json:
     """Return the event or skip of a record, in the form of a report."""
     change = read_change(record)
-    entity = read_entity_features(change, layouts, mode) if isinstance(change, Change) else change
-    if not isinstance(change, Change) or not isinstance(entity, EntityFeatures):
-        return {"skipped": str(entity)}
-    event = to_event(entity, change)
+    encoded = Encoder(layouts, mode, PREFIX, CODEC).encode(change) if isinstance(change, Change) else change
+    if isinstance(encoded, Skipped):
+        return {"skipped": str(encoded)}
+    event = encoded.event
     return {
         "entity_type": event.entity_type,
         "entity_id": event.entity_id,

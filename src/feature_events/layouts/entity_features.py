@@ -42,7 +42,7 @@ def read_entity_features(change: Change, layouts: TableLayouts, mode: FeaturesMo
 
     """
     image, keys = change.new_image, change.keys
-    plain, fits = layouts.fit(change.stream, tuple(keys))
+    plain, fits = layouts.fit(change.source_arn, tuple(keys))
     if plain is None:
         return _read_part_by_part(change, fits, mode)
     entity_type, entity_key, resource_key, outer, features, other, metadata, time_name, compute_name = plain
@@ -60,7 +60,7 @@ def read_entity_features(change: Change, layouts: TableLayouts, mode: FeaturesMo
     ):
         return _read_part_by_part(change, fits, mode)
     names = tuple(data)
-    if mode == "changed" and not change.is_insert:
+    if mode == "changed" and change.kind == "MODIFY":
         names = _find_changed(change, data, partial(find_map, path=(outer, features)))
         if not names:
             return Skipped.UNCHANGED
@@ -76,7 +76,7 @@ def _read_part_by_part(change: Change, fits: Sequence[FittedLayout], mode: Featu
     if not features:
         return Skipped.NO_FEATURES
     names = tuple(features)
-    if mode == "changed" and not change.is_insert:
+    if mode == "changed" and change.kind == "MODIFY":
         names = _find_changed(change, features, partial(read_features, chosen=chosen))
         if not names:
             return Skipped.UNCHANGED

@@ -134,7 +134,7 @@ def read_feature_changes(change: Change, features: tuple[str, ...], layouts: Tab
         layouts: what the item means.
 
     """
-    if change.is_insert:
+    if change.kind == "INSERT":
         return FeatureChanges(features, ())
     if change.old_image is None:
         return None

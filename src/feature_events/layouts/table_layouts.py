@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from feature_events.aws.arn import to_table_name
+from feature_events.aws.arn import to_table_arn, to_table_name
 from feature_events.errors import Misconfigured, PoisonRecord
 from feature_events.layouts.fitted_layout import FittedLayout, Holes, PlainItem, fit_layout, to_plain
 from feature_events.layouts.table_layout import TableLayout
-from feature_events.records.change import Change, Item, Stream
+from feature_events.records.change import Change, Item
 
 _STREAMS_KEPT = 64  # one function serves a few tables
 _MOST_KEYS = 2
@@ -39,7 +39,7 @@ class TableLayouts:
 
     def choose(self, change: Change) -> ChosenLayout | None:
         """The layout of an item; see `choose_layout` and `_fit`."""
-        return choose_layout(self.fit(change.stream, tuple(change.keys)).layouts, change.keys)
+        return choose_layout(self.fit(change.source_arn, tuple(change.keys)).layouts, change.keys)
 
     def fit_table(self, table: str, key_names: Sequence[str]) -> tuple[FittedLayout, ...]:
         """The layouts for a table of this name with these key attributes.
@@ -61,8 +61,8 @@ class TableLayouts:
         """What the layouts want."""
         return "; ".join(f"layout {number} is for {layout}" for number, layout in enumerate(self._layouts, 1))
 
-    def _fit(self, stream: Stream, key_names: tuple[str, ...]) -> Fit:
-        """The layouts for the table of a stream whose records have keys of these names.
+    def _fit(self, source_arn: str, key_names: tuple[str, ...]) -> Fit:
+        """Return the layouts for the table of this ARN, or of this stream's ARN, with keys of these names.
 
         Raises:
             PoisonRecord: these are no keys that the table can have, or the stream is no table's.
@@ -71,19 +71,19 @@ class TableLayouts:
         """
         if not 0 < len(key_names) <= _MOST_KEYS:
             raise PoisonRecord(_NOT_ITS_KEYS)
-        table = to_table_name(stream.table_arn)
+        table = to_table_name(to_table_arn(source_arn))
         if not table:
             raise PoisonRecord("eventSourceARN is not the ARN of a table's stream")
         try:
             layouts = self.fit_table(table, key_names)
         except Misconfigured:
-            if stream.arn in self._fitted:
+            if source_arn in self._fitted:
                 # A table's keys never change, and a new table of the same name has another stream
                 raise PoisonRecord(_NOT_ITS_KEYS) from None
             raise
         if len(self._fitted) >= _STREAMS_KEPT:
             self._fitted.clear()
-        self._fitted.add(stream.arn)
+        self._fitted.add(source_arn)
         return Fit(to_plain(layouts[0]), layouts)
 
 

@@ -6,19 +6,14 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/privatelink-str
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
-from feature_events.aws.clients import ask_within, make_tables_client
-from feature_events.aws.errors import Action, read_code
 from feature_events.errors import Misconfigured, Undelivered
 from feature_events.layouts.table_layouts import TableLayouts
 from feature_events.preflight.check import Check
 from feature_events.records.change import WITHOUT_NEW_IMAGES, new_images_error, old_images_error
 from feature_events.settings.settings import FeaturesMode, Settings
 from feature_events.settings.values import is_table_name
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import TableDescriptionTypeDef
+from feature_events.tables.table import describe_table
 
 TABLE_LAYOUTS = "table layouts"
 """Name of the check if no table is named. Otherwise there is one check per table."""
@@ -59,42 +54,18 @@ def _refuse_names() -> str:
 
 
 def _find_layout(settings: Settings, layouts: TableLayouts, name: str) -> str:
+    if_denied = "" if name in settings.own_tables else "set TableArns to a list that covers the table"
     try:
-        table = _describe(name, is_own=name in settings.own_tables)
+        table = describe_table(name, _DESCRIBE_SECONDS, if_denied)
     except Undelivered as error:
         return f"{error}; {layouts.describe()}"
-    if table is None:
-        raise Misconfigured(f"the table {name} does not exist in this account and region: check its name")
-    keys = [key["AttributeName"] for key in table["KeySchema"]]
+    keys, view = table.key_names, table.view_type
     fitted = [each.layout for each in layouts.fit_table(name, keys)]
     numbers = [f"layout {settings.table_layouts.index(each) + 1} ({each})" for each in fitted]
-    view = table.get("StreamSpecification", {}).get("StreamViewType")
     if view is None:
         raise Misconfigured(f"the table {name} has no stream: enable it with view type NEW_AND_OLD_IMAGES")
     _check_view(view, settings.features_mode)
     return f"gets {' and '.join(numbers)}; its keys are {' and '.join(keys)}, its stream's view type is {view}"
-
-
-def _describe(name: str, *, is_own: bool) -> "TableDescriptionTypeDef | None":
-    """Return DynamoDB's description of the table, or None if the table does not exist.
-
-    The function's role covers the own tables, and beside them those in TableArns.
-    """
-    action = Action("dynamodb:DescribeTable", f"the table {name} cannot be described")
-
-    def describe() -> "TableDescriptionTypeDef | None":
-        client = make_tables_client()
-        try:
-            return client.describe_table(TableName=name)["Table"]
-        except client.exceptions.ResourceNotFoundException:
-            return None
-        except client.exceptions.ClientError as error:
-            code = read_code(error)
-            if is_own or code != "AccessDeniedException":
-                raise
-            raise Misconfigured(f"{action.failure} ({code}): set TableArns to a list that covers the table") from None
-
-    return ask_within(_DESCRIBE_SECONDS, describe, action)
 
 
 def _check_view(view: str, mode: FeaturesMode) -> None:

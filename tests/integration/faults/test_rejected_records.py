@@ -19,7 +19,7 @@ from feature_events.kafka.publisher import Publisher
 from local.servers.stack import Stack
 from local.servers.topic import create_topic
 from tests.support.doubles import FakeDeadLetters
-from tests.support.failures import PREFIX, Account, counts, in_memory, to_key
+from tests.support.failures import PREFIX, Account, counts, in_memory, to_dead_letter_key
 from tests.support.pipelines import to_pipeline
 from tests.support.records import FIRST_NUMBER, Json, number_of, to_record
 from tests.support.topics import read_topic
@@ -91,7 +91,7 @@ def test_run__dead_letters_two_rejected_records(rejecting: Rejecting, bad: tuple
         left = [] if first is None else left[first:]
     messages, numbers = rejecting.read_numbers()
     assert [record for record, _ in letters.letters] == [records[number] for number in bad]
-    assert {reason for _, reason in letters.letters} == {"Kafka refuses it: INVALID_TIMESTAMP"}
+    assert {reason for _, reason in letters.letters} == {"Kafka rejected the event: INVALID_TIMESTAMP"}
     assert numbers == [number for number in range(COUNT) if number not in bad]
     assert (invocations <= MOST_INVOCATIONS, messages <= MOST_MESSAGES) == (True, True), (invocations, messages)
 
@@ -116,4 +116,4 @@ def test_redrive__leaves_two_rejected_records(
     moved = 1 if from_batch else COUNT - len(bad)
     assert (report["complete"], counts(report)) == (True, {"delivered": COUNT - 2, "poison": 2, "moved": moved})
     kept = [key for key in account.keys if not key.startswith("redriven/")]
-    assert kept == [to_key(records[number]) for number in bad]
+    assert kept == [to_dead_letter_key(records[number]) for number in bad]

@@ -15,8 +15,8 @@ from tests.support.records import CREATED, Json, to_item, to_record
 def message_of(record: Json) -> Message:
     """The message of a record that has an event."""
     prepared = to_pipeline(FakePublisher(), FakeDeadLetters()).prepare([record], range(1))
-    if prepared.bad:
-        raise prepared.bad[0]
+    if prepared.poison:
+        raise prepared.poison[0]
     return prepared.messages[0]
 
 

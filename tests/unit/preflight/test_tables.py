@@ -132,9 +132,9 @@ def test_probes__say_what_the_first_record_would(dynamodb: "DynamoDBClient") -> 
 @pytest.mark.parametrize(
     ("view", "mode", "expected"),
     [
-        ("KEYS_ONLY", "all", "has view type KEYS_ONLY, which carries no new images: set StreamViewType"),
-        ("OLD_IMAGE", "all", "has view type OLD_IMAGE, which carries no new images: set StreamViewType"),
-        ("NEW_IMAGE", "changed", "FEATURES_MODE is changed, which needs the old image"),
+        ("KEYS_ONLY", "all", "has view type KEYS_ONLY, which contains no new images: set StreamViewType"),
+        ("OLD_IMAGE", "all", "has view type OLD_IMAGE, which contains no new images: set StreamViewType"),
+        ("NEW_IMAGE", "changed", "FeaturesMode (FEATURES_MODE) is changed, which needs the old image"),
         (None, "all", "the table app has no stream: enable it with view type NEW_AND_OLD_IMAGES"),
         ("NEW_AND_OLD_IMAGES", "changed", "gets layout 2"),
     ],
