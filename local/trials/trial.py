@@ -1,7 +1,4 @@
-"""Tries layouts on one record: the event, skip or error that the function's own code gives, and by which layout.
-
-Nothing of the language is repeated here, so what is shown is what the deployed function does.
-"""
+"""Try layouts on records with the function's own code."""
 
 from typing import NamedTuple
 
@@ -18,17 +15,17 @@ from local.trials.records_file import Record
 
 
 class Trial(NamedTuple):
-    """What became of one record."""
+    """The result of one record."""
 
     result: FeatureAvailabilityEvent | Skipped | FeatureEventsError
     layout: int | None
-    """The place of the layout that took it, counted from 1; None where none did."""
+    """The number of the record's layout, counted from 1; None if no layout matches."""
     has_own_time: bool = True
-    """Whether the event's time is the item's, and not that of the change."""
+    """True if the event's time is the item's, False if it is the change's."""
 
 
 class Trials:
-    """Tries one record after the other; what is known of their tables is kept as in the function."""
+    """Tries one record after the other."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -36,7 +33,7 @@ class Trials:
         self._encoder = Encoder(layouts, settings.features_mode, b"", Codec(SHIPPED_SCHEMA))
 
     def run(self, record: Record) -> Trial:
-        """What the function would make of this record."""
+        """Return the event of a record, the reason to skip it, or the error."""
         layout = None
         try:
             change = read_change(record)

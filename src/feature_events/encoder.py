@@ -8,10 +8,9 @@ from typing import NamedTuple
 from feature_events.events.codec import Codec
 from feature_events.events.event import FeatureAvailabilityEvent, to_details, to_event
 from feature_events.events.message import Message, to_message
-from feature_events.layouts.entity_features import EntityFeatures, read_entity_features
+from feature_events.layouts.entity_features import EntityFeatures, FeaturesMode, read_entity_features
 from feature_events.layouts.table_layouts import TableLayouts
 from feature_events.records.change import Change, Skipped
-from feature_events.settings.settings import FeaturesMode
 
 
 class Encoded(NamedTuple):

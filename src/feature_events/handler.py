@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from feature_events.outcome import BatchResponse
-    from feature_events.preflight.run import Report
+    from feature_events.preflight.run import PreflightReport
 
 _ALLOCATIONS_BETWEEN_COLLECTIONS = 50_000
 
 
 @logger.inject_lambda_context(log_event=False)
-def handler(event: dict[str, Any], context: "LambdaContext") -> "BatchResponse | Report":
+def handler(event: dict[str, Any], context: "LambdaContext") -> "BatchResponse | PreflightReport":
     """Publish a batch of a DynamoDB stream. The response names the first record that Lambda must retry.
 
     The event `{"check": true}` runs the preflight check instead and returns its report. `"tables": ["orders"]` in the
@@ -47,7 +47,7 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> "BatchResponse |
     return pipeline.run(records, deadline).response()
 
 
-def _check(event: dict[str, Any], seconds: float) -> "Report":
+def _check(event: dict[str, Any], seconds: float) -> "PreflightReport":
     """Run the preflight check, even if the function cannot start."""
     from feature_events.preflight import run
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
-from feature_events.settings.values import is_table_name
+from feature_events.syntax import is_table_name
 
 _NAMESPACE = os.environ.get("POWERTOOLS_METRICS_NAMESPACE", "FeatureEvents")
 _SERVICE = os.environ.get("POWERTOOLS_SERVICE_NAME", "feature-events")

@@ -16,7 +16,7 @@ import avro.io
 import avro.schema
 import fastavro
 
-from feature_events.settings.settings import SCHEMA_FILES
+from feature_events.events.schema import SCHEMA_FILES
 from local.paths import ROOT
 
 DOCUMENT = ROOT / "docs" / "consuming.md"

@@ -16,9 +16,9 @@ from samcli.yamlhelper import yaml_parse  # type: ignore[import-untyped]
 
 from feature_events.errors import Misconfigured
 from feature_events.events.message import Headers
-from feature_events.events.schema import SHIPPED_SCHEMA, read_shipped_schema
+from feature_events.events.schema import DEFAULT_SCHEMA_FILE, SCHEMA_FILES, SHIPPED_SCHEMA, read_shipped_schema
 from feature_events.pipeline import Prepared
-from feature_events.settings.settings import DEFAULT_SCHEMA_FILE, DEFAULT_TOPIC, SCHEMA_FILES
+from feature_events.settings.settings import DEFAULT_TOPIC
 from local.paths import ROOT
 from tests.support.avro import read_avro
 from tests.support.backfills import to_scanned

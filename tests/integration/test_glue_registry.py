@@ -10,9 +10,8 @@ import pytest
 from moto import mock_aws
 
 from feature_events.errors import Misconfigured
-from feature_events.events.schema import SHIPPED_SCHEMA, Schema, read_shipped_schema
+from feature_events.events.schema import SCHEMA_FILES, SHIPPED_SCHEMA, Schema, read_shipped_schema
 from feature_events.registries.schema import find_schema, register_schema
-from feature_events.settings.settings import SCHEMA_FILES
 from tests.support.glue import GLUE_ARN, TOPIC, set_region, to_glue_settings
 
 VERSION_2 = read_shipped_schema(SCHEMA_FILES[1])

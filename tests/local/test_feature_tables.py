@@ -3,7 +3,7 @@
 import boto3
 import pytest
 
-from feature_events.layouts.reading import to_table_layouts
+from feature_events.layouts.parser import parse_table_layouts
 from feature_events.layouts.table_layouts import TableLayouts
 from local.application.feature_tables import APP, KEYS, LAYOUTS, create_app_table
 from tests.support.failures import in_memory
@@ -24,4 +24,4 @@ def test_create_app_table__creates_the_table_once() -> None:
 @pytest.mark.parametrize("table", KEYS)
 def test_layouts__fit_each_table(table: str) -> None:
     """Every table of the local stack has a layout."""
-    assert TableLayouts(to_table_layouts(LAYOUTS)).fit_table(table, KEYS[table])
+    assert TableLayouts(parse_table_layouts(LAYOUTS)).fit_table(table, KEYS[table])

@@ -13,10 +13,15 @@ import pytest
 from feature_events import handler as handler_module
 from feature_events.errors import FeatureEventsError, Misconfigured, PoisonRecord
 from feature_events.events.codec import Codec
-from feature_events.layouts.entity_features import EntityFeatures, _read_part_by_part, read_entity_features
+from feature_events.layouts.entity_features import (
+    EntityFeatures,
+    FeaturesMode,
+    _read_part_by_part,
+    read_entity_features,
+)
 from feature_events.layouts.table_layouts import TableLayouts
 from feature_events.records.change import Change, Skipped, read_change
-from feature_events.settings.settings import FeaturesMode, read_settings
+from feature_events.settings.settings import read_settings
 from tests.simulation.garbage import CORPUS, keep, to_bad_record, to_garbage
 from tests.simulation.scale import SEED, report, scaled
 from tests.support.doubles import FakeContext, FakeDeadLetters, FakePublisher

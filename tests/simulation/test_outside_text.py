@@ -1,6 +1,6 @@
-"""Whatever text comes from outside, the function accepts it or raises one of its own errors, which can be reported.
+"""The function accepts any text from outside, or raises FeatureEventsError, which Lambda can report.
 
-A registry's and a token endpoint's answers have such tests beside the modules that read them.
+The responses of registries and token endpoints have such tests in the unit tests.
 """
 
 import contextlib
@@ -31,7 +31,7 @@ from feature_events.layouts.table_layouts import TableLayouts
 from feature_events.preflight.network import to_address
 from feature_events.redrives.request import read_redrive_request
 from feature_events.registries.confluent_client import open_access
-from feature_events.settings.settings import read_settings
+from feature_events.settings.settings import read_settings, to_label
 from feature_events.web.session import to_tls_context
 from tests.simulation.outside_text import damage, to_schema
 from tests.simulation.scale import SEED, report, scaled
@@ -78,11 +78,11 @@ UNKNOWN = EventDetails(None, "t", None, None, None, None, backfill=True)
 NO_RECORDS = ("not a dead letter", "no records", "records are not a list")
 
 INPUTS = scaled(1_000, 100_000)
-"""For each boundary."""
+"""The number of inputs of each kind."""
 
 
 def fuzz(name: str, make: Callable[[Random], Any], read: Callable[[Any], object]) -> None:
-    """Read generated inputs: each is accepted, or refused with an error of ours whose text Lambda can report."""
+    """Read generated inputs. Each is accepted or raises FeatureEventsError with valid Unicode text."""
     random = Random(SEED)  # noqa: S311  # to be repeatable
     accepted = 0
     for number in range(INPUTS):
@@ -100,7 +100,7 @@ def fuzz(name: str, make: Callable[[Random], Any], read: Callable[[Any], object]
 
 @pytest.fixture
 def secrets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
-    """The text that every secret has; few CA certificates are public, because hundreds take long to load."""
+    """Return a list whose text every secret has. Only one CA certificate is public, because hundreds load slowly."""
     public = tmp_path / "public.pem"
     public.write_text(PEM)
     monkeypatch.setattr("certifi.where", lambda: str(public))
@@ -110,7 +110,7 @@ def secrets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
 
 
 def test_secrets__are_read_or_refused(secrets: list[str]) -> None:
-    """In each form and for each purpose, up to a session with the registry."""
+    """Secrets are read in each form and for each purpose, including a session with the registry."""
 
     def read(text: str) -> None:
         secrets[0] = text
@@ -127,7 +127,7 @@ def test_secrets__are_read_or_refused(secrets: list[str]) -> None:
 
 
 def test_ca_certificates__are_read_or_refused(secrets: list[str]) -> None:
-    """Whatever stands between and within the certificates; what is accepted, OpenSSL can load."""
+    """OpenSSL can load everything that is accepted, whatever text surrounds the certificates."""
 
     def read(text: str) -> None:
         secrets[0] = text
@@ -140,8 +140,8 @@ def test_ca_certificates__are_read_or_refused(secrets: list[str]) -> None:
     fuzz("CA certificates", lambda random: damage(random, good), read)
 
 
-def test_schemas__are_filled_or_refused() -> None:
-    """A schema that is accepted is one by which every event can be read."""
+def test_schemas__are_accepted_or_refused() -> None:
+    """Events can be written and read with every schema that is accepted."""
     shipped = [json.loads(SHIPPED_SCHEMA), json.loads(read_shipped_schema("feature_trigger_v2.avsc"))]
 
     def make(random: Random) -> str:
@@ -151,7 +151,7 @@ def test_schemas__are_filled_or_refused() -> None:
 
 
 def read_schema(text: str) -> None:
-    """Write events by this schema, and read them with fastavro in its plainest use."""
+    """Write events with this schema, and read them with fastavro."""
     codec = Codec(text)
     schema = fastavro.parse_schema(json.loads(text))
     for details in (KNOWN, UNKNOWN):
@@ -163,8 +163,8 @@ def read_schema(text: str) -> None:
             assert to_plain(read[name]) == to_plain(values[name]), name
 
 
-def to_plain(value: Any) -> Any:  # noqa: ANN401  # fastavro's own
-    """A value as the event has it, whichever type the schema gives it."""
+def to_plain(value: Any) -> Any:  # noqa: ANN401  # any value of fastavro
+    """Return a value as in the event, for any type in the schema."""
     if isinstance(value, datetime):
         return round(value.timestamp() * 1000)
     if value == "2025-10-10T12:34:56.789Z":
@@ -173,7 +173,7 @@ def to_plain(value: Any) -> Any:  # noqa: ANN401  # fastavro's own
 
 
 def test_settings__are_read_or_refused() -> None:
-    """Each message names the setting; what is accepted can be taken apart further."""
+    """Each message names the setting, and accepted settings can be used."""
 
     def make(random: Random) -> dict[str, str]:
         environ = dict(ENVIRON)
@@ -192,13 +192,13 @@ def test_settings__are_read_or_refused() -> None:
 
 
 def read_environment(environ: dict[str, str]) -> None:
-    """Read the settings, and what is made of them before anything is connected."""
+    """Read the settings, and convert them as before connecting."""
     try:
         settings = read_settings(environ)
     except Misconfigured as error:
         _, *mistakes = str(error).split("\n- ")
         assert mistakes
-        assert all(mistake.split()[0] in ENVIRON for mistake in mistakes)
+        assert all(mistake.startswith(tuple(to_label(name) for name in ENVIRON)) for mistake in mistakes)
         raise
     TableLayouts(settings.table_layouts)
     texts = "".join(f"{name}{value}" for name, value in to_properties(settings).items())
@@ -208,7 +208,7 @@ def read_environment(environ: dict[str, str]) -> None:
 
 
 def test_requests__are_read_or_refused() -> None:
-    """Of the redrive and of the backfill, which people write by hand."""
+    """Requests of redrive and backfill are written by hand."""
     redrive = {"keys": ["dead-letters/a.json"], "dry_run": True, "force": False, "after": "a", "seconds": 7}
     backfill = {"table": "t_1", "segments": 3, "filter": {"entity_type": "user"}, "run": "a"}
 
@@ -227,7 +227,7 @@ def test_requests__are_read_or_refused() -> None:
 
 
 def test_failures__are_read_or_refused() -> None:
-    """Dead letters and on-failure batches: their own ValueError makes the redrive report the object."""
+    """Invalid dead letters and on-failure batches raise ValueError, which the redrive reports with the object."""
     batch = {"DDBStreamBatchInfo": {"batchSize": 1, "shardId": "shardId-1"}, "payload": {"Records": [to_record()]}}
 
     def read(text: str) -> None:

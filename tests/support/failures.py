@@ -18,11 +18,11 @@ from feature_events.deadline import Deadline
 from feature_events.errors import PoisonRecord
 from feature_events.failures.dead_letters import DeadLetters, to_dead_letter
 from feature_events.failures.failure_store import FailureStore
+from feature_events.layouts.entity_features import FeaturesMode
 from feature_events.pipeline import MessagePublisher, Pipeline
 from feature_events.redrives.report import RedriveReport
 from feature_events.redrives.request import RedriveRequest
 from feature_events.redrives.run import Redrive
-from feature_events.settings.settings import FeaturesMode
 from feature_events.tables.table import Tables
 from tests.support.doubles import FakeClock, FakePublisher
 from tests.support.pipelines import to_pipeline

@@ -8,10 +8,10 @@ from feature_events.events.codec import Codec
 from feature_events.events.message import to_confluent_prefix
 from feature_events.events.schema import SHIPPED_SCHEMA
 from feature_events.failures.dead_letter_limit import DeadLetterLimit
+from feature_events.layouts.entity_features import FeaturesMode
 from feature_events.pipeline import DeadLetterStore, MessagePublisher, Pipeline
 from feature_events.records.change import Change, Item, read_change, read_scanned_item
 from feature_events.records.stream_record import StreamRecord
-from feature_events.settings.settings import FeaturesMode
 from tests.support.backfills import KEY_NAMES, STARTED_MS, TABLE_ARN
 from tests.support.doubles import FakeClock
 from tests.support.layouts import to_layouts

@@ -165,8 +165,8 @@ def test_handler__runs_the_preflight_check_if_it_cannot_start(load: Load) -> Non
     """The report names the invalid settings."""
     report = load(KAFKA_BROKER_URL="nowhere").handler({"check": True}, FakeContext())
     assert not report["ok"]
-    assert "KAFKA_BROKER_URL must be host:port" in report["checks"][0]["detail"]
-    assert {each["detail"] for each in report["checks"][1:]} == {"not tried: first fix settings"}
+    assert "(KAFKA_BROKER_URL) must be host:port" in report["checks"][0]["detail"]
+    assert {each["detail"] for each in report["checks"][1:]} == {"skipped: fix settings first"}
 
 
 def test_handler__runs_the_preflight_check_against_an_embedded_broker(load: Load) -> None:
@@ -200,9 +200,9 @@ def test_handler__runs_the_preflight_check_after_any_error_at_the_start(
     ("part", "name"),
     [
         ("read_settings", "settings"),
-        ("layout_checks", "table layouts"),
-        ("open_probes", "authentication"),
-        ("registry_stages", "schema"),
+        ("make_table_checks", "table layouts"),
+        ("open_kafka_checks", "authentication"),
+        ("make_registry_stages", "schema"),
     ],
 )
 def test_handler__runs_the_other_checks_after_an_error_in_one(
@@ -216,9 +216,9 @@ def test_handler__runs_the_other_checks_after_an_error_in_one(
     module = load(**ENVIRON)
     monkeypatch.setattr(f"feature_events.preflight.run.{part}", fail)
     report = module.handler({"check": True}, FakeContext())
-    [finding] = [each for each in report["checks"] if each["name"] == name]
+    [result] = [each for each in report["checks"] if each["name"] == name]
     assert re.fullmatch(
-        r"unexpected ZeroDivisionError \(test_handler.py, line \d+\): report this line", finding["detail"]
+        r"unexpected ZeroDivisionError \(test_handler.py, line \d+\): report this line", result["detail"]
     )
     assert report["checks"][-1]["name"] == "dead letters"
 

@@ -186,7 +186,7 @@ def test_handler__answers_to_what_nobody_expected(
 def test_handler__names_wrong_settings(cloudformation: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is missing in the environment is in the stack's events."""
     monkeypatch.delenv("SCHEMA_REGISTRY", raising=False)
-    assert "SCHEMA_REGISTRY is missing" in ask(cloudformation)["Reason"]
+    assert "(SCHEMA_REGISTRY) is missing" in ask(cloudformation)["Reason"]
 
 
 def test_handler__answers_until_it_is_heard(

@@ -6,9 +6,9 @@ import pytest
 
 from feature_events.encoder import Encoder
 from feature_events.epoch import to_iso
+from feature_events.layouts.entity_features import FeaturesMode
 from feature_events.layouts.table_layouts import TableLayouts
 from feature_events.records.change import Change, Skipped, read_change
-from feature_events.settings.settings import FeaturesMode
 from tests.support.captures import list_stores, read_capture
 from tests.support.layouts import to_layouts
 from tests.support.pipelines import CODEC, PREFIX

@@ -16,7 +16,7 @@ from feature_events.aws.clients import ask_within, make_secrets_client
 from feature_events.aws.errors import Action
 from feature_events.errors import Misconfigured
 from feature_events.json_text import InvalidJson, parse_json
-from feature_events.settings.values import is_plain_text, to_url
+from feature_events.syntax import is_plain_text, parse_url
 
 SECRET_SECONDS = 5.0
 """How long one secret may take, with a second try."""
@@ -165,7 +165,7 @@ class Secret(NamedTuple):
 
     def _to_oauth_client(self, found: dict[str, Any]) -> OAuthClient:
         self._check(found, _OAUTH_CLIENT)
-        url = to_url(found["token_url"], "https")
+        url = parse_url(found["token_url"], "https")
         if url is None or "@" in url.netloc:
             raise Misconfigured(
                 f"the secret in {self.setting} has a token_url that must be an https URL with a valid host name, and "

@@ -6,8 +6,8 @@ from uuid import UUID
 from feature_events.epoch import to_epoch_ms
 from feature_events.errors import PoisonRecord
 from feature_events.events.event import FeatureAvailabilityEvent
+from feature_events.events.schema import SchemaId
 from feature_events.records.change import Change
-from feature_events.settings.values import SchemaId
 
 type Headers = list[tuple[str, bytes]]
 

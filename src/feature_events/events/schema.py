@@ -15,8 +15,15 @@ from feature_events.epoch import to_iso
 from feature_events.errors import Misconfigured
 from feature_events.events.event import ALWAYS_KNOWN, EventDetails, FeatureAvailabilityEvent
 from feature_events.json_text import InvalidJson, parse_json
-from feature_events.settings.settings import DEFAULT_SCHEMA_FILE, SCHEMA_VERSION
-from feature_events.settings.values import SchemaId
+
+type SchemaId = int | UUID
+"""The id of a schema: a number in a registry with Confluent's interface, the UUID of a schema version in AWS Glue."""
+
+DEFAULT_SCHEMA_FILE = "feature_trigger.avsc"
+SCHEMA_FILES = (DEFAULT_SCHEMA_FILE, "feature_trigger_v2.avsc")
+"""The schemas that are deployed with the function, as files in `schemas`."""
+
+_VERSION = "Schema=version:N (SCHEMA_VERSION)"
 
 
 class Schema(NamedTuple):
@@ -117,7 +124,7 @@ def read_fields(text: str) -> SchemaFields:
     try:
         parsed, named = parse_record(text)
     except Misconfigured as error:
-        raise Misconfigured(f"{error}: set {SCHEMA_VERSION} to a version that is") from None
+        raise Misconfigured(f"{error}: set {_VERSION} to a version that is") from None
     fields = list(parsed["fields"])
     parts = [_Part(field, named) for field in fields]
     to_time = _choose_time(parts)
@@ -192,7 +199,7 @@ def _refuse_unfillable(parts: Sequence[_Part], samples: Mapping[str, Sequence[An
             "give them a default there"
         )
     if problems:
-        raise Misconfigured(f"{'; '.join(problems)}, or choose another version with {SCHEMA_VERSION}")
+        raise Misconfigured(f"{'; '.join(problems)}, or choose another version with {_VERSION}")
 
 
 def _can_fill(part: _Part, samples: Mapping[str, Sequence[Any]]) -> bool:
@@ -259,7 +266,7 @@ def _refuse_unusable(part: _Part, samples: Mapping[str, Sequence[Any]]) -> None:
     except Exception as error:  # noqa: BLE001  # whatever fastavro raises
         raise Misconfigured(
             f"the default of field {name} in the registry's schema cannot be {what} ({type(error).__name__}): make it "
-            f"null, or choose another version with {SCHEMA_VERSION}"
+            f"null, or choose another version with {_VERSION}"
         ) from None
 
 
@@ -284,5 +291,5 @@ def _refuse_endless(field: Field, named: Named) -> None:
             left += [(kind["items"], each) for each in value]
     raise Misconfigured(
         f"the default of field {field['name']} in the registry's schema contains itself, or more than "
-        f"{_MOST_DEFAULTS:,} values: make it null, or choose another version with {SCHEMA_VERSION}"
+        f"{_MOST_DEFAULTS:,} values: make it null, or choose another version with {_VERSION}"
     )

@@ -9,8 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, Protocol
 
 from feature_events.errors import Misconfigured, Undelivered
-from feature_events.events.schema import Schema
-from feature_events.settings.values import SchemaId
+from feature_events.events.schema import Schema, SchemaId
 
 MAX_VERSIONS = 100
 """The most versions that a schema is compared with before it is registered: each is a request, and a start has 8 s."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from feature_events.deadline import run_within
 from feature_events.errors import FeatureEventsError, Misconfigured, Undelivered
 from feature_events.json_text import InvalidJson, parse_json
-from feature_events.settings.values import to_url
+from feature_events.syntax import parse_url
 
 if TYPE_CHECKING:
     import requests
@@ -95,7 +95,7 @@ def refuse_bad_proxy(peer: Peer, url: str) -> None:
 
     """
     proxy = find_proxy(url)
-    if proxy is not None and to_url(proxy if "://" in proxy else f"http://{proxy}", "http", "https") is None:
+    if proxy is not None and parse_url(proxy if "://" in proxy else f"http://{proxy}", "http", "https") is None:
         names = f"{url.partition(':')[0].upper()}_PROXY or ALL_PROXY"
         raise Misconfigured(
             f"the {peer.name} cannot be reached through the proxy in {names}, which must be an http or https URL with "

@@ -12,7 +12,7 @@ import pytest
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured
 from feature_events.kafka.delivery import Delivery
-from feature_events.preflight.secrets import secret_checks
+from feature_events.preflight.aws import make_secret_checks
 from feature_events.settings.settings import read_settings
 from tests.integration.authentication.conftest import Cluster, MakeBench
 from tests.support.certificates import CertificateAuthority
@@ -56,9 +56,9 @@ def test_publish__says_what_is_wrong_with_the_client_certificate(
     expected = rf"^the secret in KafkaSecretArn \(KAFKA_SECRET_ARN\) has no usable client certificate: {text}"
     with pytest.raises(Misconfigured, match=expected):
         publisher.publish(to_messages(10), Deadline(LONG), Refusals())
-    probe, _ = secret_checks(read_settings(made.environ))
+    check, _ = make_secret_checks(read_settings(made.environ))
     with pytest.raises(Misconfigured, match=expected):
-        probe.find()
+        check.run()
     made.secrets.change(made.secret, right)
     assert set(publisher.publish(to_messages(10), Deadline(LONG), Refusals())) == {Delivery.DELIVERED}
 

@@ -22,7 +22,7 @@ def client(monkeypatch: pytest.MonkeyPatch, server: ScriptedServer) -> dict[str,
     """The secret's value; its endpoint is asked without TLS."""
     value = CLIENT | {"token_url": f"{server.url}/token"}
     monkeypatch.setattr(secret.Secret, "_read", lambda _: json.dumps(value))
-    monkeypatch.setattr(secret, "to_url", lambda text, _: urlsplit(text))
+    monkeypatch.setattr(secret, "parse_url", lambda text, _: urlsplit(text))
     return value
 
 

@@ -11,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feature_events.errors import Misconfigured
-from feature_events.events.schema import SHIPPED_SCHEMA, read_shipped_schema
+from feature_events.events.schema import SCHEMA_FILES, SHIPPED_SCHEMA, read_shipped_schema
 from feature_events.registries.compatibility import find_breaks, refuse_breaking
-from feature_events.settings.settings import SCHEMA_FILES
 
 VERSION_2 = read_shipped_schema("feature_trigger_v2.avsc")
 FIELDS = json.loads(SHIPPED_SCHEMA)["fields"]
