@@ -1,4 +1,4 @@
-"""A process whose connected producer loses its broker while the resolver hangs: says so once it has its answer."""
+"""A program whose producer loses its broker while the resolver hangs; it prints `answered` if `publish` returns."""
 
 import os
 import sys
@@ -14,7 +14,7 @@ LONG, SHORT = 20.0, 0.5
 
 
 def main() -> None:
-    """Publishes, and publishes again with the resolver hanging and the broker gone."""
+    """Publish, stop the broker while the resolver hangs, and publish again."""
     with run_mock_kafka() as kafka:
         publisher = Publisher(kafka.topic, {**DEFAULTS, "bootstrap.servers": kafka.bootstrap})
         delivered = publisher.publish(to_messages(40), Deadline(LONG), Refusals())
@@ -25,7 +25,7 @@ def main() -> None:
         is_right = (set(delivered), hangs, set(unknown)) == ({Delivery.DELIVERED}, True, {Delivery.UNKNOWN})
         sys.stdout.write("answered\n" if is_right else f"{delivered} {hangs} {unknown}\n")
         sys.stdout.flush()
-        os._exit(0)  # its threads hang, and whoever ends the producer waits for them
+        os._exit(0)  # the client's threads hang, and closing the producer would wait for them
 
 
 if __name__ == "__main__":

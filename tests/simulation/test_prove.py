@@ -28,13 +28,13 @@ REPORTED = (
 
 
 def to_run(file: Path) -> Run:
-    """A run whose parts reported these figures."""
+    """Return a run in which the parts reported these figures."""
     lines = [json.dumps({"promise": part, "figures": figures}) for part, figures in REPORTED]
     file.write_text("\n".join(lines) + "\n")
     return Run("abc1234", "2026-11-24", 12, 4711, read_figures(file))
 
 
-def test_to_section__says_what_was_reported(tmp_path: Path) -> None:
+def test_to_section__has_the_reported_figures(tmp_path: Path) -> None:
     """Every row has its promise, its test and the figures of its parts."""
     section = to_section(to_run(tmp_path / "figures"))
     assert "on 2026-11-24, from commit abc1234, in 12 minutes" in section
@@ -45,8 +45,8 @@ def test_to_section__says_what_was_reported(tmp_path: Path) -> None:
     assert all(each.promise in section and each.test in section for each in PROMISES)
 
 
-def test_to_section__leaves_the_seed_to_the_file(tmp_path: Path) -> None:
-    """A reader of the table wants figures; the seed is in the file that the text names."""
+def test_to_section__does_not_contain_the_seed(tmp_path: Path) -> None:
+    """The seed is only in the file to which the text links."""
     assert "4711" not in to_section(to_run(tmp_path / "figures"))
 
 
@@ -58,8 +58,8 @@ def test_page__has_the_results_of_the_last_run() -> None:
     assert "not run" not in section
 
 
-def test_replace_section__leaves_the_rest() -> None:
-    """Writing it twice is writing it once."""
+def test_replace_section__preserves_the_rest() -> None:
+    """Replacing the section twice has the same result as once."""
     text = f"before\n{BEGIN}old\n{END}after\n"
     once = replace_section(text, "new\n")
     assert once == replace_section(once, "new\n") == f"before\n{BEGIN}new\n{END}after\n"

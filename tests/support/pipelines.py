@@ -1,4 +1,4 @@
-"""A pipeline between fakes."""
+"""Pipelines and encoders of tests."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -105,7 +105,7 @@ def test_to_event__refuses_a_scanned_item_that_is_not_valid_unicode() -> None:
 
 
 def test_to_details__of_a_scanned_item_are_its_table_and_the_backfill() -> None:
-    """Nobody has seen which writes led to the item, or when."""
+    """It is unknown which writes led to the item, and when."""
     change = read_scanned_item(to_scanned(), TABLE_ARN, KEY_NAMES, STARTED_MS)
     expected = EventDetails(None, "user_feature_store", None, None, None, None, backfill=True)
     assert to_details(change, ENTITY, to_layouts(), set(EventDetails._fields)) == expected

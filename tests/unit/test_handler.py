@@ -113,7 +113,7 @@ def test_handler__refuses_anything_but_a_batch(load: Load, event: Any) -> None: 
         load(**ENVIRON).handler(event, FakeContext())
 
 
-def test_handler__sends_nothing_if_there_is_no_time_to_respond(load: Load) -> None:
+def test_handler__sends_nothing_without_time_to_respond(load: Load) -> None:
     """The batch stays in the stream."""
     record = to_record()
     answer = load(**ENVIRON).handler({"Records": [record]}, FakeContext(milliseconds=3000))

@@ -7,7 +7,7 @@ import pytest
 from feature_events.deadline import Deadline
 from feature_events.preflight.run import run_checks
 from tests.support.mock_kafka import MockKafka, run_mock_kafka
-from tests.support.resolver import asking_producers
+from tests.support.resolver import blocking_producers
 
 LONG = 20.0
 
@@ -22,10 +22,10 @@ def kafka() -> Iterator[MockKafka]:
 def test_run_checks__does_not_wait_for_the_clients_threads(kafka: MockKafka) -> None:
     """A producer whose threads still resolve an address is closed after the report."""
     environ = {"KAFKA_BROKER_URL": kafka.bootstrap, "SCHEMA_ID": "7", "TOPIC_NAME": kafka.topic}
-    with asking_producers(LONG) as end:
+    with blocking_producers(LONG) as closing:
         report = run_checks(environ, Deadline(LONG))
         assert {each["name"]: each["ok"] for each in report["checks"]}["authentication"]
-        assert end.came_after_the_return(LONG)
+        assert closing.happened_after_return(LONG)
 
 
 @pytest.mark.parametrize(("brokers", "is_reachable"), [("{up},{down}", True), ("{down}", False)])

@@ -1,4 +1,4 @@
-"""Events are encoded under any schema that they can fill; any other schema is refused."""
+"""Events are encoded under any schema that they can fill; all others are refused."""
 
 import json
 import tracemalloc
