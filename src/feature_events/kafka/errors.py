@@ -1,7 +1,8 @@
 """Classify Kafka's errors: a table of every error code and its action, and the function's own errors made from it.
 
-Most deployment mistakes surface here. The codes are those of `confluent_kafka.KafkaError`; librdkafka's own codes have a leading underscore. A unit test
-compares the table with the installed librdkafka, so that new codes are classified before a release uses them.
+Most deployment mistakes surface here. The codes are those of `confluent_kafka.KafkaError`; librdkafka's own codes have
+a leading underscore. A unit test compares the table with the installed librdkafka, so that new codes are classified
+before a release uses them.
 https://kafka.apache.org/protocol#protocol_error_codes
 https://github.com/confluentinc/librdkafka/blob/master/src/rdkafka.h
 """

@@ -137,7 +137,7 @@ class _Kafka:
         if not allowed:
             return "the broker did not report permissions"
         if AclOperation.WRITE not in allowed:
-            raise Misconfigured(f"the function may not write to {topic}: grant the function WriteData on it")
+            raise Misconfigured(f"the function is not allowed to write to {topic}: grant the function WriteData on it")
         return "allowed, as reported by the broker; nothing was written"
 
     def get_producer_id(self) -> str:
