@@ -61,7 +61,7 @@ def stack() -> Iterator[Stack]:
             yield stack
         return
     running = RunningStack.find(DEFAULT_STACK, Steps())
-    assert running is not None, "no local stack is up: run `make up`"
+    assert running is not None, "no local stack is running; start one with `make up`"
     with running:
         yield running  # type: ignore[misc]  # it has no servers to stop
 

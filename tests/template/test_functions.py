@@ -9,7 +9,7 @@ import pytest
 
 from feature_events import backfill, redrive
 from feature_events.backfills.work import WORK_SECONDS
-from feature_events.layouts.reading import to_table_layouts
+from feature_events.layouts.parser import parse_table_layouts
 from feature_events.redrives.request import MAX_SECONDS
 from feature_events.settings.settings import read_settings
 from feature_events.wiring import ANSWER_SECONDS
@@ -103,7 +103,7 @@ def test_schema__becomes_an_id_a_version_or_a_registry(
 def test_table_layouts__reach_the_function(name: str, layouts: str) -> None:
     """The function can parse the value."""
     assert read_variables(name)["TABLE_LAYOUTS"] == layouts
-    assert len(to_table_layouts(layouts)) == 1
+    assert len(parse_table_layouts(layouts)) == 1
 
 
 def test_table_layouts__do_not_reach_the_registration() -> None:

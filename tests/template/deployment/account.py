@@ -17,9 +17,9 @@ import pytest
 from local.application import attachment, deployment
 from local.application.artefacts import CONFIG
 from local.application.deployment import Deployment
-from local.environment import REGION, to_aws_environment, to_tool_environment
+from local.environment import REGION, make_aws_environment, make_tool_environment
 from local.paths import TOOLS
-from local.servers.aws import to_calls_file
+from local.servers.aws import get_calls_file
 from local.servers.stack import Stack
 from tests.template.deployment.calls import Calls, Role
 from tests.template.document import Parameters
@@ -36,7 +36,7 @@ class Account:
         self.stack = stack
         self._numbers = count()
         self._attached: dict[str, list[str]] = {}
-        self.calls = Calls(to_calls_file(stack.directory))
+        self.calls = Calls(get_calls_file(stack.directory))
         self.iam = self.client("iam")
         self.alarms = self.client("cloudwatch")
 
@@ -112,7 +112,7 @@ class Account:
 
     def to_environment(self) -> dict[str, str]:
         """Return the variables with which tools reach this account."""
-        return to_tool_environment(to_aws_environment(self.stack.aws))
+        return make_tool_environment(make_aws_environment(self.stack.aws))
 
     def _invoke(self, name: str, function: str, *options: str) -> Any:  # noqa: ANN401
         command = [
