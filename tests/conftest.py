@@ -12,12 +12,12 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from local.application.artefacts import Artefacts, build
-from local.paths import DEFAULT_STACK, HOME, ROOT
+from local.paths import HOME, ROOT
 from local.servers.processes import Processes
-from local.servers.stack import RunningStack, Stack
+from local.servers.stack import RunningStack
 from local.servers.topic import create_topic
-from local.steps import Steps
 from tests.simulation.scale import FULL
+from tests.support.shared import make_once, share_stack
 
 # Neither a slow machine nor luck may fail a test; `make prove` looks for what these examples do not show
 settings.register_profile("tests", deadline=None, derandomize=not FULL, suppress_health_check=[HealthCheck.too_slow])
@@ -33,12 +33,22 @@ def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def artefacts(tmp_path_factory: pytest.TempPathFactory) -> Artefacts:
-    """What `sam build` makes of the template: the code and its layer."""
-    home = tmp_path_factory.mktemp("artefacts")
-    processes = Processes(home)
+def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory that all workers of this session share."""
+    home = tmp_path_factory.getbasetemp()
+    return home.parent if "PYTEST_XDIST_WORKER" in os.environ else home
+
+
+@pytest.fixture(scope="session")
+def artefacts(shared_home: Path) -> Artefacts:
+    """The output of `sam build`: the code and its layer. Tests must not change it."""
+    return Artefacts.find(make_once(shared_home, "build", _build))
+
+
+def _build(directory: Path) -> None:
+    processes = Processes(directory.with_name("sam-build"))
     try:
-        return build(processes, home / "build")
+        build(processes, directory)
     finally:
         processes.end()
 
@@ -51,23 +61,18 @@ def oldest_runtime() -> Path:
 
 
 @pytest.fixture(scope="session")
-def stack() -> Iterator[Stack]:
-    """Kafka, registry and AWS on this machine; tests share it, so each keeps to topics and names of its own.
+def stack(shared_home: Path) -> Iterator[RunningStack]:
+    """Kafka, registry and AWS on this machine.
 
-    With STACK=up they are those of `make up`, for one test after the other; not for tests that stop a server.
+    All workers share them. A test uses names of its own for topics, tables, buckets and CloudFormation stacks, and
+    stops or pauses no server.
     """
-    if os.environ.get("STACK") != "up":
-        with Stack() as stack:
-            yield stack
-        return
-    running = RunningStack.find(DEFAULT_STACK, Steps())
-    assert running is not None, "no local stack is up: run `make up`"
-    with running:
-        yield running  # type: ignore[misc]  # it has no servers to stop
+    with share_stack(shared_home) as stack:
+        yield stack
 
 
 @pytest.fixture(scope="session")
-def topic(stack: Stack) -> Callable[..., str]:
+def topic(stack: RunningStack) -> Callable[..., str]:
     """Makes a new topic, of one partition unless told otherwise, and gives its name."""
     numbers, session = count(), uuid4().hex[:8]
 

@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from local.environment import to_aws_environment, to_tool_environment
 from local.paths import HOME, ROOT, TOOLS
@@ -32,11 +32,16 @@ NO_AWS = "http://127.0.0.1:9"
 
 
 class Artefacts(NamedTuple):
-    """What `sam build` made: the template to deploy or invoke, the function's directory, and its layer's."""
+    """The output of `sam build`: the template to deploy or invoke, the function's directory, and its layer's."""
 
     template: Path
     code: Path
     layer: Path
+
+    @classmethod
+    def find(cls, directory: Path, architecture: str = ARCHITECTURE) -> Self:
+        """Return the artefacts that were built to this directory."""
+        return cls(directory / "template.yaml", directory / FUNCTION, directory / LAYERS[architecture])
 
 
 @contextlib.contextmanager
@@ -63,8 +68,10 @@ def build(processes: Processes, directory: Path, architecture: str = ARCHITECTUR
         processes.start("sam-build", command, environment, ROOT).wait_for_success(BUILD_LIMIT)
         shutil.rmtree(directory, ignore_errors=True)
         shutil.copytree(SAM / "build", directory)
-    template = directory / "template.yaml"
-    # sam names the checkout's own files, which it uploads with the template, relative to where it built
-    moved = template.read_text().replace(os.path.relpath(ROOT, SAM / "build"), os.path.relpath(ROOT, directory))
-    template.write_text(moved)
-    return Artefacts(template, directory / FUNCTION, directory / LAYERS[architecture])
+    artefacts = Artefacts.find(directory, architecture)
+    # The template refers to files of the checkout by paths relative to the build
+    text = artefacts.template.read_text().replace(
+        os.path.relpath(ROOT, SAM / "build"), os.path.relpath(ROOT, directory)
+    )
+    artefacts.template.write_text(text)
+    return artefacts

@@ -136,10 +136,15 @@ class Stack:
             self.check()
         return done.result()
 
+    def write_record(self) -> StackRecord:
+        """Write down the addresses and processes, so that other programs can use the stack or stop it."""
+        record = StackRecord(self.kafka, self.registry, self.aws, tuple(self.processes.identities()))
+        record.write(self.directory)
+        return record
+
     def detach(self) -> None:
-        """Lets the stack go on after this program, and writes down what `make tail` and `make down` need."""
-        processes = tuple(self.processes.identities())
-        StackRecord(self.kafka, self.registry, self.aws, processes).write(self.directory)
+        """Keep the stack running after this program ends."""
+        self.write_record()
         self.processes.detach()
         self._is_detached = True
 

@@ -14,7 +14,7 @@ from feature_events.events.schema import SHIPPED_SCHEMA
 from feature_events.layouts.entity_features import EntityFeatures, read_entity_features
 from feature_events.records.change import Change, read_change
 from local.servers.registry import Registry
-from local.servers.stack import Stack
+from local.servers.stack import RunningStack
 from tests.consumers.glue_messages import FOUND
 from tests.support.consumers import SentMessage, SentTopic, send
 from tests.support.layouts import to_layouts
@@ -70,7 +70,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def sent(stack: Stack, topic: Callable[..., str], registry: str) -> SentTopic:
+def sent(stack: RunningStack, topic: Callable[..., str], registry: str) -> SentTopic:
     """A topic of four partitions with the events of version 0.1.0, and behind them today's."""
     name = topic(partitions=4)
     messages = (*read_former_messages(), *to_messages(TODAYS))
@@ -87,7 +87,7 @@ def glue() -> Iterator[ScriptedServer]:
 
 
 @pytest.fixture
-def send_all(stack: Stack, topic: Callable[..., str]) -> Callable[..., SentTopic]:
+def send_all(stack: RunningStack, topic: Callable[..., str]) -> Callable[..., SentTopic]:
     """Makes a topic with these messages."""
 
     def make(messages: list[SentMessage], partitions: int = 1) -> SentTopic:

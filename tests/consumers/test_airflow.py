@@ -26,7 +26,7 @@ from examples.consumers.airflow.run import to_environment
 from feature_events.events.schema import SHIPPED_SCHEMA
 from local.application.consumers import read_consumers
 from local.environment import to_tool_environment
-from local.servers.stack import Stack
+from local.servers.stack import RunningStack
 from tests.consumers.conftest import FIRST_ID, read_former_messages, to_messages
 from tests.support.consumers import SentMessage, SentTopic, by_key, prepare, run_example, send
 
@@ -183,7 +183,9 @@ def test_dag__fails_by_an_asset_event_made_by_hand_and_goes_on(airflow: Path, tm
 
 
 @pytest.mark.usefixtures("airflow")
-def test_airflow__prints_what_was_sent(stack: Stack, topic: Callable[..., str], registry: str, tmp_path: Path) -> None:
+def test_airflow__prints_what_was_sent(
+    stack: RunningStack, topic: Callable[..., str], registry: str, tmp_path: Path
+) -> None:
     """The DAG's runs get each event, field by field; those that are no events are named; then all are committed."""
     name, log = topic(partitions=1), tmp_path / "log"
     events = (*read_former_messages(), *to_messages(20))

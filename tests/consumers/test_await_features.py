@@ -11,7 +11,7 @@ import pytest
 from confluent_kafka import TopicPartition
 
 from local.application.consumers import to_consumer_settings
-from local.servers.stack import Stack
+from local.servers.stack import RunningStack
 from tests.consumers.conftest import to_sent
 from tests.support.consumer_failures import read_committed, run_to_end
 from tests.support.consumers import SentMessage, prepare, run_example, send
@@ -43,7 +43,7 @@ def told(outcome: str, entity: str, features: str, *messages: SentMessage) -> di
 
 
 def test_await_features__tells_what_is_complete_and_what_is_not(
-    stack: Stack, topic: Callable[..., str], registry: str, tmp_path: Path
+    stack: RunningStack, topic: Callable[..., str], registry: str, tmp_path: Path
 ) -> None:
     """Repeats count once, the limit is that of the events' own times, and what comes late begins to wait again."""
     prepare(NAME)
@@ -64,7 +64,7 @@ def test_await_features__tells_what_is_complete_and_what_is_not(
 
 
 def test_await_features__tells_by_the_clock_where_nothing_more_comes(
-    stack: Stack, topic: Callable[..., str], registry: str, tmp_path: Path
+    stack: RunningStack, topic: Callable[..., str], registry: str, tmp_path: Path
 ) -> None:
     """The last event of a topic does not have to wait for another one; told, it is committed."""
     name = topic()
@@ -76,7 +76,7 @@ def test_await_features__tells_by_the_clock_where_nothing_more_comes(
 
 
 def test_await_features__goes_on_after_a_restart(
-    stack: Stack, topic: Callable[..., str], registry: str, tmp_path: Path
+    stack: RunningStack, topic: Callable[..., str], registry: str, tmp_path: Path
 ) -> None:
     """An entity that waits is read again with all that came since, of which some is told again; nothing is lost."""
     name, make, now = topic(), Events().make, time.time()

@@ -9,7 +9,7 @@ import pytest
 from feature_events.events.schema import SHIPPED_SCHEMA
 from local.application.consumers import to_consumer_settings
 from local.environment import to_aws_environment
-from local.servers.stack import Stack
+from local.servers.stack import RunningStack
 from tests.consumers.conftest import FIRST_ID, to_messages
 from tests.support.consumer_failures import read_committed, run_to_end
 from tests.support.consumers import run_example, send
@@ -36,7 +36,7 @@ NO_REGISTRY = {
     ],
 )
 def test_program__ends_at_what_it_cannot_read(  # noqa: PLR0913  # five are fixtures and parameters
-    *, stack: Stack, topic: Callable[..., str], registry: str, tmp_path: Path, program: str, value: bytes
+    *, stack: RunningStack, topic: Callable[..., str], registry: str, tmp_path: Path, program: str, value: bytes
 ) -> None:
     """It names topic, partition and offset, and shows no payload; nothing from there on is committed."""
     name = topic()
@@ -57,7 +57,7 @@ def test_program__ends_at_what_it_cannot_read(  # noqa: PLR0913  # five are fixt
 @pytest.mark.parametrize("program", CONSUMERS_OF_KAFKA)
 @pytest.mark.parametrize("case", [*NO_REGISTRY, "down"])
 def test_program__blames_no_message_for_the_registry(
-    *, stack: Stack, topic: Callable[..., str], tmp_path: Path, program: str, case: str
+    *, stack: RunningStack, topic: Callable[..., str], tmp_path: Path, program: str, case: str
 ) -> None:
     """One line tells of the registry; nothing is committed, so all is read once it answers."""
     name = topic()
@@ -73,7 +73,9 @@ def test_program__blames_no_message_for_the_registry(
     assert read_committed(stack.kafka, f"example-{program}", name) < 0
 
 
-def test_programs__ask_the_registry_for_schemas_alone(stack: Stack, topic: Callable[..., str], tmp_path: Path) -> None:
+def test_programs__ask_the_registry_for_schemas_alone(
+    stack: RunningStack, topic: Callable[..., str], tmp_path: Path
+) -> None:
     """A consumer's rights need not reach further than docs/consuming.md says."""
     name = topic()
     send(stack.kafka, name, to_messages(1))

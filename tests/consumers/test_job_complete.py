@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from local.application.consumers import read_consumers, to_consumer_settings
-from local.servers.stack import Stack
+from local.servers.stack import RunningStack
 from tests.consumers.conftest import to_sent
 from tests.support.consumer_failures import read_committed, run_to_end
 from tests.support.consumers import LIMIT, SentMessage, prepare, run_example, send, start
@@ -173,7 +173,7 @@ def to_told(printed: list[dict[str, Any]]) -> list[tuple[str, int]]:
 
 @pytest.mark.parametrize(("setting", "first"), [("", []), ("true", [("old", 1)])])
 def test_job_complete__tells_each_job_of_a_topic(  # noqa: PLR0913  # four are fixtures
-    *, stack: Stack, topic: Callable[..., str], registry: str, tmp_path: Path, setting: str, first: list[Any]
+    *, stack: RunningStack, topic: Callable[..., str], registry: str, tmp_path: Path, setting: str, first: list[Any]
 ) -> None:
     """Its events are in two partitions; the last job waits; a backfill's job is told only if asked for."""
     prepare(NAME)
@@ -192,7 +192,7 @@ def test_job_complete__tells_each_job_of_a_topic(  # noqa: PLR0913  # four are f
 
 
 def test_job_complete__needs_no_further_message(
-    stack: Stack, topic: Callable[..., str], registry: str, tmp_path: Path
+    stack: RunningStack, topic: Callable[..., str], registry: str, tmp_path: Path
 ) -> None:
     """The topic is silent: the last job is told by the clock, and committed."""
     name = topic(partitions=2)
@@ -204,7 +204,7 @@ def test_job_complete__needs_no_further_message(
 
 
 def test_job_complete__ends_if_it_reads_a_part_of_the_topic(
-    stack: Stack, topic: Callable[..., str], registry: str, tmp_path: Path
+    stack: RunningStack, topic: Callable[..., str], registry: str, tmp_path: Path
 ) -> None:
     """A second process would be given partitions with events of the same jobs: both say so."""
     name = topic(partitions=2)

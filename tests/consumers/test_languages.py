@@ -16,7 +16,7 @@ from fastavro import schemaless_writer
 from feature_events.events.message import to_confluent_prefix
 from feature_events.events.schema import SHIPPED_SCHEMA
 from local.application.consumers import CONSUMERS, read_consumers, to_consumer_settings
-from local.servers.stack import Stack
+from local.servers.stack import RunningStack
 from tests.consumers.conftest import FIRST_ID, to_messages
 from tests.support.consumer_failures import read_committed, run_to_end
 from tests.support.consumers import LIMIT, SentTopic, by_key, prepare, run_example, send, start
@@ -73,7 +73,7 @@ def test_example__prints_what_was_sent(example: str, sent: SentTopic, tmp_path: 
 
 @pytest.mark.parametrize("example", PRINTED_TIME, indirect=True)
 def test_example__prints_the_fields_of_a_later_schema(  # four are fixtures
-    *, example: str, stack: Stack, topic: Callable[..., str], registry: str, tmp_path: Path
+    *, example: str, stack: RunningStack, topic: Callable[..., str], registry: str, tmp_path: Path
 ) -> None:
     """A field that this version does not know is printed as it was written, null or not."""
     name = topic()
@@ -108,7 +108,7 @@ def test_example__ends_at_what_it_cannot_read(  # noqa: PLR0913  # five are fixt
     value: bytes | None,
     reason: str,
     example: str,
-    stack: Stack,
+    stack: RunningStack,
     topic: Callable[..., str],
     registry: str,
     tmp_path: Path,
@@ -138,7 +138,7 @@ def test_example__names_a_missing_setting(missing: str, example: str, tmp_path: 
 
 
 def test_example__asks_for_a_schema_by_its_id(
-    *, example: str, stack: Stack, topic: Callable[..., str], tmp_path: Path
+    *, example: str, stack: RunningStack, topic: Callable[..., str], tmp_path: Path
 ) -> None:
     """The registry is asked once for an id, by the documented path, also where its URL ends with a slash."""
     name = topic()
@@ -172,7 +172,7 @@ def test_node__is_locked_as_it_is_declared() -> None:
 
 
 def test_node__calls_work_that_failed_again(
-    *, stack: Stack, topic: Callable[..., str], registry: str, tmp_path: Path
+    *, stack: RunningStack, topic: Callable[..., str], registry: str, tmp_path: Path
 ) -> None:
     """An error of a team's own work is told as that, not as a message that cannot be read, and no event is lost."""
     prepare("node")
@@ -189,7 +189,7 @@ def test_node__calls_work_that_failed_again(
 
 
 def test_go__commits_before_a_fetch_is_processed(
-    *, stack: Stack, topic: Callable[..., str], registry: str, tmp_path: Path
+    *, stack: RunningStack, topic: Callable[..., str], registry: str, tmp_path: Path
 ) -> None:
     """While its work stands still among a thousand messages of one fetch, those before are committed."""
     prepare("go")

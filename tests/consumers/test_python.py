@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from local.application.consumers import to_consumer_settings
-from local.servers.stack import Stack
+from local.servers.stack import RunningStack
 from tests.consumers.conftest import to_messages
 from tests.support.consumer_failures import read_committed
 from tests.support.consumers import SentTopic, by_key, prepare, run_example, send
@@ -18,7 +18,7 @@ def test_python__prints_what_was_sent(sent: SentTopic, tmp_path: Path) -> None:
 
 
 def test_python__prints_a_repeated_event_once(
-    stack: Stack, topic: Callable[..., str], registry: str, tmp_path: Path
+    stack: RunningStack, topic: Callable[..., str], registry: str, tmp_path: Path
 ) -> None:
     """What Kafka has twice is printed once; and started again, it goes on behind what it has printed."""
     name = topic()

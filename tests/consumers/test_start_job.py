@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from local.application.consumers import to_consumer_settings
 from local.environment import to_aws_environment
-from local.servers.stack import Stack
+from local.servers.stack import RunningStack
 from tests.consumers.conftest import to_sent
 from tests.support.consumer_failures import run_to_end
 from tests.support.consumers import SentMessage, prepare, run_example, send
@@ -34,7 +34,7 @@ def without_name(printed: dict[str, Any]) -> tuple[str, str]:
 
 
 def test_start_job__starts_each_job_once(
-    stack: Stack, topic: Callable[..., str], registry: str, tmp_path: Path
+    stack: RunningStack, topic: Callable[..., str], registry: str, tmp_path: Path
 ) -> None:
     """Repeats, other entities' events and a restart start no second one; an event without a job starts none."""
     prepare(NAME)
@@ -65,7 +65,7 @@ def to_backfilled(event: SentMessage) -> SentMessage:
 
 @pytest.mark.parametrize(("setting", "started"), [("", ["c-2"]), ("false", ["c-2"]), ("true", ["c-1", "c-2"])])
 def test_start_job__starts_no_job_of_a_backfill_unless_told(  # noqa: PLR0913  # four are fixtures
-    *, stack: Stack, topic: Callable[..., str], registry: str, tmp_path: Path, setting: str, started: list[str]
+    *, stack: RunningStack, topic: Callable[..., str], registry: str, tmp_path: Path, setting: str, started: list[str]
 ) -> None:
     """A backfill announces the features of jobs of long ago; it does not keep a job from its live events either."""
     name = topic()
@@ -89,7 +89,7 @@ def test_start_job__refuses_a_setting_that_is_neither(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def program(stack: Stack, topic: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def program(stack: RunningStack, topic: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The recipe's module, with a table of its own."""
     for name, value in {**to_aws_environment(stack.aws), "JOBS_TABLE": topic()}.items():
         monkeypatch.setenv(name, value)

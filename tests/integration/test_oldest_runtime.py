@@ -21,7 +21,7 @@ from feature_events.failures.dead_letters import to_dead_letter
 from local.application.artefacts import Artefacts
 from local.environment import REGION, to_aws_environment
 from local.paths import LAMBDA_RUNTIME
-from local.servers.stack import Stack
+from local.servers.stack import RunningStack
 from tests.support.records import to_record, to_unreadable_record
 from tests.support.runtime_interface import PYTHON, RuntimeInterface
 from tests.support.tables import create_table
@@ -44,14 +44,14 @@ type Invoke = Callable[[str, Mapping[str, str], object], Any]
 
 
 @pytest.fixture(scope="module", autouse=True)
-def account(stack: Stack) -> None:
+def account(stack: RunningStack) -> None:
     """A bucket and a table."""
     stack.clients.s3.create_bucket(Bucket=BUCKET)
     create_table(stack.clients.dynamodb, TABLE)
 
 
 @pytest.fixture
-def invoke(artefacts: Artefacts, stack: Stack, oldest_runtime: Path, topic: Callable[..., str]) -> Invoke:
+def invoke(artefacts: Artefacts, stack: RunningStack, oldest_runtime: Path, topic: Callable[..., str]) -> Invoke:
     """Invokes a handler of what was built, behind the runtime interface, on the oldest packages."""
     settings = {
         **to_aws_environment(stack.aws),
@@ -74,13 +74,13 @@ def invoke(artefacts: Artefacts, stack: Stack, oldest_runtime: Path, topic: Call
     return invoke
 
 
-def to_table_record(record: Json, stack: Stack) -> Json:
+def to_table_record(record: Json, stack: RunningStack) -> Json:
     """The record, of this test's table."""
     table = stack.clients.dynamodb.describe_table(TableName=TABLE)["Table"]["TableArn"]
     return {**record, "eventSourceARN": f"{table}/stream/2026-01-01T00:00:00.000", "awsRegion": REGION}
 
 
-def list_keys(stack: Stack) -> list[str]:
+def list_keys(stack: RunningStack) -> list[str]:
     """The keys of all objects in the bucket."""
     return [each["Key"] for each in stack.clients.s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])]
 
@@ -96,7 +96,7 @@ def test_runtime__is_the_oldest(oldest_runtime: Path) -> None:
     assert not versions[1].startswith("1.36.")
 
 
-def test_function__puts_dead_letters(invoke: Invoke, stack: Stack) -> None:
+def test_function__puts_dead_letters(invoke: Invoke, stack: RunningStack) -> None:
     """A record that cannot be read is put into the failure bucket."""
     answer = invoke("handler", {}, {"Records": [to_table_record(to_unreadable_record(1), stack)]})
     assert answer == {"batchItemFailures": []}
@@ -117,7 +117,9 @@ def test_function__registers_with_glue(invoke: Invoke) -> None:
     assert (schema["ok"], schema["detail"][:3]) == (True, "id "), schema
 
 
-def test_function__signs_tokens(artefacts: Artefacts, stack: Stack, oldest_runtime: Path, tmp_path: Path) -> None:
+def test_function__signs_tokens(
+    artefacts: Artefacts, stack: RunningStack, oldest_runtime: Path, tmp_path: Path
+) -> None:
     """Where the function authenticates by IAM, the token is signed by the runtime's botocore."""
     (tmp_path / "feature_events").symlink_to(artefacts.code / "feature_events")
     (tmp_path / "probe.py").write_text(SIGNING)
@@ -128,7 +130,7 @@ def test_function__signs_tokens(artefacts: Artefacts, stack: Stack, oldest_runti
     assert expires > time.time()
 
 
-def test_redrive__lists_finds_reads_moves_and_asks_tables(invoke: Invoke, stack: Stack) -> None:
+def test_redrive__lists_finds_reads_moves_and_asks_tables(invoke: Invoke, stack: RunningStack) -> None:
     """One run by prefix and one by keys send what still stands and move it."""
     records = [to_table_record(to_record(number, entity=f"user-{number}"), stack) for number in (10, 11)]
     keys = []
@@ -144,7 +146,7 @@ def test_redrive__lists_finds_reads_moves_and_asks_tables(invoke: Invoke, stack:
     assert {f"redriven/{key}" for key in keys} <= set(list_keys(stack))
 
 
-def test_registration__reads_secrets(invoke: Invoke, stack: Stack) -> None:
+def test_registration__reads_secrets(invoke: Invoke, stack: RunningStack) -> None:
     """The registry's password is read; then no registry answers here, and CloudFormation is told so."""
     keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
     client = boto3.client("secretsmanager", endpoint_url=stack.aws, region_name=REGION, **keys)  # type: ignore[call-overload]

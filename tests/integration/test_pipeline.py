@@ -16,7 +16,7 @@ from confluent_kafka.schema_registry import SchemaRegistryClient
 from feature_events.errors import Misconfigured, Undelivered
 from local.servers.kafka import Kafka
 from local.servers.processes import Processes
-from local.servers.stack import Stack
+from local.servers.stack import RunningStack
 from local.servers.topic import create_topic
 from tests.support.execution_environment import start_environment
 from tests.support.function import Function
@@ -26,7 +26,7 @@ DONE: dict[str, list[Any]] = {"batchItemFailures": []}
 
 
 @pytest.fixture
-def function(stack: Stack, topic: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> Function:
+def function(stack: RunningStack, topic: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> Function:
     """The function with a topic, a subject and a bucket of its own."""
     bucket = f"failures-{uuid4().hex[:12]}"
     stack.clients.s3.create_bucket(Bucket=bucket)
@@ -184,7 +184,7 @@ def test_pipeline__completes_a_batch_that_lost_its_broker(
     assert all(each == sorted(each) for each in sequences.values())
 
 
-def test_pipeline__registers_and_finds_its_schema(function: Function, stack: Stack) -> None:
+def test_pipeline__registers_and_finds_its_schema(function: Function, stack: RunningStack) -> None:
     """Registered once, the schema has one id, which a function that only looks it up finds, and by its version too."""
     assert function([to_record(0)]) == DONE
     client = SchemaRegistryClient({"url": stack.registry})

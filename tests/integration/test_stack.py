@@ -21,7 +21,7 @@ from local.paths import ROOT
 from local.servers import reaper
 from local.servers.kafka import Kafka
 from local.servers.processes import Processes
-from local.servers.stack import Stack, StackRecord, end_recorded
+from local.servers.stack import RunningStack, Stack, StackRecord, end_recorded
 from local.servers.topic import create_topic
 from tests.support.web_client import read_json
 
@@ -67,7 +67,7 @@ def read_values(bootstrap: str, topic: str, count: int) -> list[bytes | None]:
         consumer.close()
 
 
-def test_stack__answers(stack: Stack, topic: Callable[..., str]) -> None:
+def test_stack__answers(stack: RunningStack, topic: Callable[..., str]) -> None:
     """Kafka takes a record, the registry checks compatibility as Confluent's does, and AWS has its services."""
     name = topic()
     producer = Producer({"bootstrap.servers": stack.kafka})
@@ -79,14 +79,16 @@ def test_stack__answers(stack: Stack, topic: Callable[..., str]) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="needs Linux's list of sockets")
-def test_stack__listens_on_loopback_only(stack: Stack) -> None:
+def test_stack__listens_on_loopback_only(stack: RunningStack) -> None:
     """No port of the stack can be reached from another machine."""
-    addresses = read_listening_addresses([identity.pid for identity in stack.processes.identities()])
+    record = StackRecord.read(stack.directory)
+    assert record is not None
+    addresses = read_listening_addresses([identity.pid for identity in record.processes])
     assert addresses
     assert addresses <= LOOPBACK
 
 
-def test_stack__runs_functions_on_the_runtime_of_aws(stack: Stack) -> None:
+def test_stack__runs_functions_on_the_runtime_of_aws(stack: RunningStack) -> None:
     """A function finds what AWS's runtime brings, and none of this project's tools."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as code:
@@ -102,7 +104,7 @@ def test_stack__runs_functions_on_the_runtime_of_aws(stack: Stack) -> None:
     assert json.loads(answer) == {"boto3": True, "confluent_kafka": False, "ministack": False}
 
 
-def test_deployment__hands_over_parameters_as_they_are(stack: Stack) -> None:
+def test_deployment__hands_over_parameters_as_they_are(stack: RunningStack) -> None:
     """A parameter with quotes, commas and blanks reaches the function unchanged."""
     properties = '{"client.id": "a, b=c", "statistics.interval.ms": 0}'
     deployed = deployment.deploy(stack, {"KafkaProperties": properties, "TopicName": "other-topic"})
@@ -113,7 +115,7 @@ def test_deployment__hands_over_parameters_as_they_are(stack: Stack) -> None:
     assert variables["KAFKA_BROKER_URL"] == stack.kafka
 
 
-def test_deployment__says_what_failed_first(stack: Stack) -> None:
+def test_deployment__says_what_failed_first(stack: RunningStack) -> None:
     """The resource and its reason are told, and not the rollback that follows from them."""
     with pytest.raises(LocalError, match="sam-deploy failed") as raised:
         deployment.deploy(stack, {"SchemaRegistry": "http://127.0.0.1:9"}, "failing")
@@ -203,23 +205,22 @@ def test_kafka__keeps_acknowledged_records_over_a_kill(tmp_path: Path) -> None:
         assert read_values(kafka.bootstrap, "kept", 2) == [b"before", b"after"]
 
 
-def test_kafka__answers_nothing_while_paused(stack: Stack, topic: Callable[..., str]) -> None:
-    """A paused broker acknowledges nothing, and goes on when it is resumed."""
-    name = topic()
+def test_kafka__answers_nothing_while_paused(tmp_path: Path) -> None:
+    """A paused broker acknowledges nothing until it is resumed."""
     problems: list[KafkaError | None] = []
 
     def remember(problem: KafkaError | None, _: "Message") -> None:
         problems.append(problem)
 
-    producer = Producer({"bootstrap.servers": stack.kafka, "message.timeout.ms": 1500})
-    producer.list_topics(name, timeout=10)
-    stack.kafka_server.pause()
-    try:
-        producer.produce(name, b"lost", on_delivery=remember)
+    with Kafka(tmp_path) as kafka:
+        create_topic(kafka.bootstrap, "paused", 1)
+        producer = Producer({"bootstrap.servers": kafka.bootstrap, "message.timeout.ms": 1500})
+        producer.list_topics("paused", timeout=10)
+        kafka.pause()
+        producer.produce("paused", b"lost", on_delivery=remember)
         producer.flush(10)
-    finally:
-        stack.kafka_server.resume()
-    producer.produce(name, b"kept", on_delivery=remember)
-    producer.flush(20)
+        kafka.resume()
+        producer.produce("paused", b"kept", on_delivery=remember)
+        producer.flush(20)
     codes = [problem and problem.code() for problem in problems]
     assert codes == [KafkaError._MSG_TIMED_OUT, None]  # noqa: SLF001 -- the client's own constant

@@ -13,7 +13,7 @@ from confluent_kafka import Producer
 from local import bootstrap
 from local.demo.events import EventReader, Unreadable
 from local.environment import LOOPBACK, bypass_proxies, hide_proxies, to_direct_environment, to_tool_environment
-from local.servers.stack import Stack
+from local.servers.stack import RunningStack
 from local.servers.web import is_answering
 
 UPPER = ("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY")
@@ -34,7 +34,7 @@ def shell(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 @pytest.mark.parametrize("proxy", NOWHERE)
 @pytest.mark.parametrize("no_proxy", [None, "internal.example,fe80::/10"])
 def test_stack__is_reached_past_every_proxy(
-    stack: Stack, topic: Callable[..., str], shell: pytest.MonkeyPatch, proxy: str, no_proxy: str | None
+    stack: RunningStack, topic: Callable[..., str], shell: pytest.MonkeyPatch, proxy: str, no_proxy: str | None
 ) -> None:
     """Kafka, the registry and AWS are read as in a shell without proxies: by `make tail`, `put` and the others."""
     name = topic()

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from feature_events.kafka.producer_properties import DEFAULTS
 from feature_events.kafka.publisher import Publisher
-from local.servers.stack import Stack
+from local.servers.stack import RunningStack
 from tests.simulation.scale import report, scaled
 from tests.support.failures import PREFIX, Account, counts, in_memory, redriven
 from tests.support.records import number_of, to_item, to_record, to_unreadable_record
@@ -17,7 +17,7 @@ GOOD = LETTERS - POISON - STALE
 SECONDS = 10_000.0
 
 
-def test_redrive__brings_each_letter_to_its_end(stack: Stack, topic: Callable[..., str]) -> None:
+def test_redrive__brings_each_letter_to_its_end(stack: RunningStack, topic: Callable[..., str]) -> None:
     """What is good now is in the topic once, what is poison or stale is where it was; a second run changes nothing."""
     name = topic(3)
     with in_memory():

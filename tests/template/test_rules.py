@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.environment import REGION
-from local.servers.stack import Stack
+from local.servers.stack import RunningStack
 from tests.template.document import BROKERS, CLUSTER, PINNED, REGISTRY, SECRET, Parameters, read_defaults, read_template
 from tests.template.expansion import SETS, upload
 from tests.template.rule_functions import find_refusals
@@ -84,7 +84,7 @@ def test_rules__have_a_case_for_each_assertion() -> None:
 
 
 @pytest.fixture(scope="module")
-def template_url(stack: Stack) -> str:
+def template_url(stack: RunningStack) -> str:
     """Where CloudFormation reads the template from: it is longer than a request may be."""
     template = read_template()
     for resource in template["Resources"].values():
@@ -103,7 +103,7 @@ def raises_refusal(description: str) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: str(dict(case.refused)))
-def test_rules__are_evaluated_before_anything_is_made(stack: Stack, template_url: str, case: Case) -> None:
+def test_rules__are_evaluated_before_anything_is_made(stack: RunningStack, template_url: str, case: Case) -> None:
     """A stack with a bad combination is not even begun."""
     cloudformation = boto3.client(
         "cloudformation",

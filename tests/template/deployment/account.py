@@ -5,23 +5,24 @@ metric math. Instead, calls.py evaluates every call that the functions make unde
 """
 
 import json
-import subprocess
 import time
 from collections.abc import Callable, Iterable, Sized
 from itertools import count
 from typing import Any
+from uuid import uuid4
 
 import boto3
 import pytest
 
-from local.application import attachment, deployment
-from local.application.artefacts import CONFIG
-from local.application.deployment import Deployment
+from local.application import cloudformation
+from local.application.attachment import TEMPLATE
+from local.application.deployment import Deployment, to_parameters
 from local.environment import REGION, to_aws_environment, to_tool_environment
-from local.paths import TOOLS
 from local.servers.aws import to_calls_file
-from local.servers.stack import Stack
+from local.servers.stack import RunningStack
+from tests.template.deployment import changes
 from tests.template.deployment.calls import Calls, Role
+from tests.template.deployment.changes import TemplateSource
 from tests.template.document import Parameters
 
 NO_REGISTRY = {"SchemaRegistry": "", "Schema": "id:7"}
@@ -30,11 +31,18 @@ WAIT = 30.0
 
 
 class Account:
-    """The account that everything is deployed to, and the tables that were there before."""
+    """The account that everything is deployed to, and the tables that were there before.
 
-    def __init__(self, stack: Stack) -> None:
+    Args:
+        stack: the local stack. Other workers deploy to it, too.
+        template: the packaged application.
+
+    """
+
+    def __init__(self, stack: RunningStack, template: TemplateSource) -> None:
         self.stack = stack
-        self._numbers = count()
+        self._template = template
+        self._names = (f"team_table_{uuid4().hex[:8]}_{number}" for number in count())
         self._attached: dict[str, list[str]] = {}
         self.calls = Calls(to_calls_file(stack.directory))
         self.iam = self.client("iam")
@@ -49,7 +57,7 @@ class Account:
         """New tables of another team, with these keys: name -> the ARN of the stream."""
         made = {}
         for _ in range(number):
-            name = f"team_table_{next(self._numbers)}"
+            name = next(self._names)
             table = self.stack.clients.dynamodb.create_table(
                 TableName=name,
                 BillingMode="PAY_PER_REQUEST",
@@ -74,12 +82,16 @@ class Account:
         found = self.stack.clients.s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])
         return {each["Key"] for each in found}
 
-    def deploy(self, name: str, parameters: Parameters) -> Deployment:
-        """Deploy the application with these parameters, by default without own tables."""
+    def deploy(self, name: str, parameters: Parameters, template: TemplateSource | None = None) -> Deployment:
+        """Deploy the application with these parameters, by default without own tables.
+
+        `template` is another packaged application.
+        """
         self.calls.evaluate()  # under the policies before this deployment
-        deployed = deployment.deploy(self.stack, {"OwnTables": "false", **parameters}, name)
+        values = {**to_parameters(self.stack), "OwnTables": "false", **parameters}
+        changes.deploy(self.stack, name, template or self._template, values)
         self._follow_functions(name)
-        return deployed
+        return Deployment(name, cloudformation.read_outputs(self.stack, name))
 
     def deploy_with(self, name: str, streams: Iterable[str], parameters: Parameters) -> Deployment:
         """Deploy the application, then attach the tables of these streams."""
@@ -98,31 +110,29 @@ class Account:
     def attach(self, application: str, stream: str, **parameters: str) -> str:
         """Attach the table of this stream, and return the name of the stack that does so."""
         name = self.to_attachment(application, stream)
-        attachment.attach(self.stack, stream, name, application, parameters)
+        values = {"Application": application, "StreamArn": stream, **parameters}
+        changes.deploy(self.stack, name, {"TemplateBody": TEMPLATE.read_text()}, values)
         return name
 
     def check(self, name: str, *tables: str) -> Any:  # noqa: ANN401 -- JSON
-        """Return the report on these tables; without tables, on the event in samconfig.toml."""
-        options = ["--event", json.dumps({"check": True, "tables": tables})] if tables else []
-        return self._invoke(name, "FeatureEventsFunction", *options)
+        """Return the report on these tables; without tables, on the application's own."""
+        return self._invoke(name, "FeatureEventsFunction", {"check": True, **({"tables": tables} if tables else {})})
 
     def redrive(self, name: str, **request: object) -> Any:  # noqa: ANN401 -- JSON
-        """What the redrive function answers to this request."""
-        return self._invoke(name, "RedriveFunction", "--event", json.dumps(request))
+        """Return the redrive function's answer to this request."""
+        return self._invoke(name, "RedriveFunction", request)
 
     def to_environment(self) -> dict[str, str]:
         """Return the variables with which tools reach this account."""
         return to_tool_environment(to_aws_environment(self.stack.aws))
 
-    def _invoke(self, name: str, function: str, *options: str) -> Any:  # noqa: ANN401
-        command = [
-            *(str(TOOLS / "sam"), "remote", "invoke", function),
-            *("--config-file", str(CONFIG), "--stack-name", name, "--region", REGION),
-            *options,
-        ]
-        done = subprocess.run(command, env=self.to_environment(), capture_output=True, text=True, check=False)  # noqa: S603
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+    def _invoke(self, name: str, function: str, event: object) -> Any:  # noqa: ANN401
+        found = self.stack.clients.cloudformation.describe_stack_resource(StackName=name, LogicalResourceId=function)
+        physical = found["StackResourceDetail"]["PhysicalResourceId"]
+        answer = self.stack.clients.functions.invoke(FunctionName=physical, Payload=json.dumps(event))
+        payload = json.loads(answer["Payload"].read())
+        assert not answer.get("FunctionError"), payload
+        return payload
 
     def _follow_functions(self, name: str) -> None:
         resources = self.stack.clients.cloudformation.describe_stack_resources(StackName=name)["StackResources"]
@@ -150,11 +160,9 @@ class Account:
 
     def delete_stack(self, name: str) -> None:
         """Delete one stack and wait until it is gone."""
-        cloudformation = self.stack.clients.cloudformation
-        cloudformation.delete_stack(StackName=name)
-        cloudformation.get_waiter("stack_delete_complete").wait(
-            StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
-        )
+        self.stack.clients.cloudformation.delete_stack(StackName=name)
+        status = changes.wait_until_settled(self.stack, name)
+        assert status is None, f"{name} was not deleted: {status}"
 
     def read_types(self, name: str) -> list[str]:
         """The types of the stack's resources."""

@@ -1,6 +1,9 @@
 """The account, and the end of what was made in it."""
 
+import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported, if not by name
@@ -11,14 +14,56 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported, i
     ResourceType,
 )
 
-from local.servers.stack import Stack
+from local.application.artefacts import CONFIG, SAM, Artefacts
+from local.environment import REGION, to_aws_environment, to_tool_environment
+from local.paths import ROOT, TOOLS
+from local.servers.stack import RunningStack
+from tests.support.shared import make_once
 from tests.template.deployment.account import WAIT, Account
+from tests.template.deployment.changes import TemplateSource
+
+PACKAGE_SECONDS = 300.0
 
 
 @pytest.fixture(scope="session")
-def account(stack: Stack) -> Account:
+def package(stack: RunningStack) -> Callable[[Artefacts], TemplateSource]:
+    """Upload built artefacts to a bucket, and return the template that refers to them."""
+    bucket = f"packages-{uuid4().hex[:12]}"
+    stack.clients.s3.create_bucket(Bucket=bucket)
+
+    def package(built: Artefacts) -> TemplateSource:
+        key = f"{uuid4().hex}.yaml"
+        output = stack.directory / key
+        command = [
+            *(TOOLS / "sam", "package", "--config-file", CONFIG, "--template-file", built.template),
+            *("--s3-bucket", bucket, "--region", REGION, "--no-progressbar", "--output-template-file", output),
+        ]
+        environment = to_tool_environment({**to_aws_environment(stack.aws), "__SAM_CLI_APP_DIR": str(SAM)})
+        stack.processes.start(f"sam-package-{key}", command, environment, ROOT).wait_for_success(PACKAGE_SECONDS)
+        stack.clients.s3.put_object(Bucket=bucket, Key=key, Body=output.read_bytes())
+        return {"TemplateURL": f"{stack.aws}/{bucket}/{key}"}
+
+    return package
+
+
+@pytest.fixture(scope="session")
+def packaged(
+    stack: RunningStack, artefacts: Artefacts, package: Callable[[Artefacts], TemplateSource]
+) -> TemplateSource:
+    """The application, packaged once for all workers."""
+
+    def make(directory: Path) -> None:
+        directory.mkdir()
+        (directory / "template.json").write_text(json.dumps(package(artefacts)))
+
+    found: TemplateSource = json.loads((make_once(stack.directory, "package", make) / "template.json").read_text())
+    return found
+
+
+@pytest.fixture(scope="session")
+def account(stack: RunningStack, packaged: TemplateSource) -> Account:
     """The account."""
-    return Account(stack)
+    return Account(stack, packaged)
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +12,8 @@ import pytest
 
 from local.application.deployment import Deployment
 from local.paths import ROOT
-from local.servers.topic import Received
+from local.servers.kafka import Kafka
+from local.servers.topic import TOPIC, Received, create_topic
 from tests.support.avro import read_avro
 from tests.support.topics import read_topic
 from tests.template.deployment.account import NO_REGISTRY, Account, to_table_arn
@@ -42,10 +43,10 @@ class Ended(NamedTuple):
 class Backfill:
     """The deployed state machine, and the tables beside it."""
 
-    def __init__(self, account: Account, deployed: Deployment, table: str, topic: str) -> None:
+    def __init__(self, account: Account, deployed: Deployment, table: str, kafka: Kafka) -> None:
         self.account = account
         self.table = table
-        self.topic = topic
+        self.kafka = kafka
         self._states = account.stack.clients.states
         self._machine = deployed.outputs["BackfillStateMachineArn"]
 
@@ -84,7 +85,7 @@ class Backfill:
 
     def read_events(self) -> list[Received]:
         """What is in the topic."""
-        return read_topic(self.account.stack.kafka, self.topic)
+        return read_topic(self.kafka.bootstrap, TOPIC)
 
 
 def to_item(number: int, version: int) -> dict[str, Any]:
@@ -94,7 +95,15 @@ def to_item(number: int, version: int) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def backfill(account: Account, topic: Callable[..., str]) -> Iterator[Backfill]:
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
+    """A broker that a test may pause."""
+    with Kafka(tmp_path_factory.mktemp("kafka")) as kafka:
+        create_topic(kafka.bootstrap, TOPIC, 1)
+        yield kafka
+
+
+@pytest.fixture(scope="module")
+def backfill(account: Account, kafka: Kafka) -> Iterator[Backfill]:
     """The application on a table that was filled before it had a stream."""
     ((table, _),) = account.make_tables(1).items()
     dynamodb, tables = account.stack.clients.dynamodb, account.stack.clients.tables
@@ -105,27 +114,26 @@ def backfill(account: Account, topic: Callable[..., str]) -> Iterator[Backfill]:
     view = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
     made = dynamodb.update_table(TableName=table, StreamSpecification=view)  # type: ignore[arg-type]  # a plain dict
     stream = made["TableDescription"]["LatestStreamArn"]
-    name = topic()
     every_table = to_table_arn(stream).replace(table, "team_table_*")
-    deployed = account.deploy(NAME, {**NO_REGISTRY, "TableArns": every_table, "TopicName": name})
+    parameters = {**NO_REGISTRY, "TableArns": every_table, "TopicName": TOPIC, "KafkaBrokerUrl": kafka.bootstrap}
+    deployed = account.deploy(NAME, parameters)
     for function in (deployed.function, f"{NAME}-backfill"):
         account.set_variable(function, "DELIVERY_TIMEOUT_MS", str(KAFKA_WAIT_MS))
     account.attach(NAME, stream)
-    yield Backfill(account, deployed, table, name)
+    yield Backfill(account, deployed, table, kafka)
     account.delete(NAME)
 
 
 @pytest.fixture(scope="module")
 def finished(backfill: Backfill) -> Ended:
     """A run with everything in its way: writes, Kafka away for longer than a delivery may take, and killed workers."""
-    stack = backfill.account.stack
     execution = backfill.start(events_per_second=100)
     wait_for_events(backfill, SEGMENTS)
     write(backfill, 0, WRITES // 2)
-    stack.kafka_server.pause()
+    backfill.kafka.pause()
     time.sleep(KAFKA_AWAY_SECONDS)
-    stack.kafka_server.resume()
-    assert kill_workers(stack.aws) > 0
+    backfill.kafka.resume()
+    assert kill_workers(backfill.account.stack.aws) > 0
     write(backfill, WRITES // 2, WRITES)
     ended = backfill.wait(execution)
     end = time.monotonic() + LIMIT_SECONDS

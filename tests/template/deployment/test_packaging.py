@@ -4,8 +4,10 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from local.application import attachment, deployment
-from local.application.artefacts import ARCHITECTURE
+from local.application.artefacts import ARCHITECTURE, Artefacts
 from tests.support.topics import wait_for_topic
 from tests.template.deployment.account import Account, to_table_arn
 
@@ -17,15 +19,19 @@ def run_aws(account: Account, *arguments: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.usefixtures("oldest_runtime")
 def test_aws_cli__packages_and_deploys_both_templates(
-    account: Account, topic: Callable[..., str], remove: Callable[[str], None], oldest_runtime: Path, tmp_path: Path
+    account: Account,
+    artefacts: Artefacts,
+    topic: Callable[..., str],
+    remove: Callable[[str], None],
+    tmp_path: Path,
 ) -> None:
     """`aws cloudformation package` finds every artefact, and the deployed application publishes an attached table.
 
     The application's template is larger than what CloudFormation accepts inline, so its deployment needs a bucket:
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
     """
-    assert attachment.AWS_CLI.parent == oldest_runtime
     name, ((table, stream),) = topic(), account.make_tables(1).items()
     account.stack.clients.s3.create_bucket(Bucket="packages")
     remove("packaged")
@@ -36,10 +42,8 @@ def test_aws_cli__packages_and_deploys_both_templates(
         "TableArns": to_table_arn(stream),
     }
     attached = {"Application": "packaged", "StreamArn": stream}
-    if not (built := account.stack.directory / "build" / "template.yaml").exists():
-        deployment.build(account.stack)
     for template, stack, values in (
-        (built, "packaged", parameters),
+        (artefacts.template, "packaged", parameters),
         (attachment.TEMPLATE, account.to_attachment("packaged", stream), attached),
     ):
         packaged = str(tmp_path / f"{stack}.yaml")

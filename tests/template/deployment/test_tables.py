@@ -170,7 +170,7 @@ def test_attachment__to_an_unknown_application_is_one_clear_error(application: A
     """A misspelled Application fails the attachment, and the error has the name that CloudFormation looked for."""
     account, stream = application.account, next(iter(application.streams.values()))
     before = account.read_mappings(application.deployed)
-    with pytest.raises(LocalError, match=r"(?s)^attach-misspelled-.*\bmisspelled-FunctionArn\b.* not found"):
+    with pytest.raises(LocalError, match=r"(?s)^misspelled-.*\bmisspelled-FunctionArn\b.* not found"):
         account.attach("misspelled", stream)
     assert account.read_mappings(application.deployed) == before
     account.delete_attachments("misspelled")
