@@ -1,14 +1,14 @@
 #!/bin/bash
-# Makes Docker present on a fresh Debian machine, as root. Where an engine already answers, nothing is changed.
-# The log of an engine started here goes to DOCKERD_HOME, its pid to DOCKERD_PID_FILE, for the caller to end it.
+# Install and start Docker on a fresh Debian machine, as root. If Docker already runs, change nothing.
+# DOCKERD_HOME receives the log, and DOCKERD_PID_FILE the pid, so that the caller can stop it.
 set -euo pipefail
-PATH=$PATH:/usr/sbin:/sbin # where Debian keeps dockerd and iptables
+PATH=$PATH:/usr/sbin:/sbin # Debian installs dockerd and iptables there
 
 answers() { docker info >/dev/null 2>&1; }
 
 fail() {
   tail -n 30 "$2" >&2
-  echo "error: $1; the end of its log is above" >&2
+  echo "error: $1; see the end of its log above" >&2
   exit 1
 }
 
@@ -24,7 +24,7 @@ if ! command -v dockerd >/dev/null || ! command -v iptables >/dev/null; then
     apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends docker.io iptables
   }
   install </dev/null >"$home/apt.log" 2>&1 || fail "docker.io could not be installed" "$home/apt.log"
-  # Where systemd runs, the package has started the engine.
+  # With systemd, the package starts Docker.
   answers && exit 0
 fi
 
@@ -35,8 +35,8 @@ setsid --fork bash -c 'echo $$ >"$1"; exec dockerd' dockerd "$pid_file" </dev/nu
 for _ in $(seq 240); do
   answers && exit 0
   if [[ -s $pid_file ]] && ! kill -0 "$(<"$pid_file")" 2>/dev/null; then
-    fail "dockerd has ended" "$log"
+    fail "dockerd exited" "$log"
   fi
   sleep 0.25
 done
-fail "dockerd did not answer within a minute" "$log"
+fail "dockerd did not respond within a minute" "$log"

@@ -1,8 +1,7 @@
 #!/bin/bash
-# Makes the toolchains of the example consumers present on a fresh Debian machine, as root: a JDK with Maven, Node and Go.
-# It does the same for jq, which commands of the documentation need.
-# One that is there and new enough is left alone. Debian's Node and Go are too old, so those come from PyPI, locked by
-# requirements/toolchains.txt, to the directory that is given; its `bin` is for the caller's PATH.
+# Install the toolchains of the example consumers (a JDK, Maven, Node, Go) and jq, which the documentation uses, on a
+# fresh Debian machine, as root. Tools that are installed and new enough are not touched. Debian's Node and Go are too
+# old, so they come from PyPI (requirements/toolchains.txt) and go to the given directory. Add its `bin` to PATH.
 set -euo pipefail
 home=${1:?the directory for the toolchains}
 cd "$(dirname "$0")/.."
@@ -10,13 +9,13 @@ PATH=$home/bin:$PATH
 
 has_java() { mvn --version && javac --release 17 -version; }
 has_node() { npm --version && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)'; }
-# An old Go cannot read go.mod; one of 1.21 or later fetches the version that go.mod asks for.
+# Go before 1.21 cannot read go.mod. Later versions download the version that go.mod requires.
 has_go() { (cd examples/consumers/go && go list -m); }
 has_jq() { jq --version; }
 
 fail() {
   tail -n 30 "$2" >&2
-  echo "error: $1; the end of its log is above" >&2
+  echo "error: $1; see the end of its log above" >&2
   exit 1
 }
 
@@ -28,7 +27,7 @@ install_from_pypi() {
   python3 -m venv "$home/python" && "$home/python/bin/pip" install --require-hashes -r requirements/toolchains.txt
 }
 
-# The programs themselves: the package's own `node` is a Python program, which a signal ends without Node.
+# Link the programs themselves. The package's `node` is a Python wrapper that does not pass signals on to Node.
 link() {
   mkdir -p "$home/bin"
   ln -sf "$home"/python/lib/python3*/site-packages/"$2" "$home/bin/$1"

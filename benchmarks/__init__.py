@@ -1,1 +1,1 @@
-"""What a record costs: in time, in work, at the start, in memory and in money."""
+"""Measure the time, work, start-up, memory and money that records cost."""

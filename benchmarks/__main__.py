@@ -1,4 +1,4 @@
-"""`make bench`: measures everything and writes what it found to docs/benchmarks and docs/scale.md."""
+"""`make bench`: measure everything, and write the results to docs/benchmarks and docs/scale.md."""
 
 import argparse
 from collections.abc import Callable
@@ -23,34 +23,34 @@ from local.commands import command
 
 
 def bench(console: Console, *, rounds: int, compares_releases: bool) -> int:
-    """Measures, writes, and says where."""
+    """Measure everything, and write the results."""
     with console.status("starting") as status, run_broker() as brokers:
         results = _measure(brokers, status.update, rounds=rounds, compares_releases=compares_releases)
     results.write()
     write_documents()
-    console.print(f"written: {FOLDER}, {scale.DOCUMENT}")
+    console.print(f"wrote {FOLDER} and {scale.DOCUMENT}")
     return 0
 
 
 def _measure(brokers: str, progress: Callable[[str], None], *, rounds: int, compares_releases: bool) -> Results:
-    end_to_end = measure_end_to_end(progress)  # first, since it finds out soonest that something does not work
-    progress("counting")
+    end_to_end = measure_end_to_end(progress)  # first, because it detects failures soonest
+    progress("counting the work of a record")
     work = measure_counters()
-    progress("the layouts")
+    progress("CPU of one record, by layout")
     layouts = measure_layouts()
     costs = measure_throughput(lambda text: progress(f"CPU of one record, {text}"), rounds)
-    progress("one record")
+    progress("latency of one record")
     one_record = measure_one_record(brokers)
     sizes = measure_sizes(brokers)
     progress("memory over many invocations")
     growth = measure_growth(brokers)
     backfill = measure_backfill(brokers, lambda text: progress(f"the backfill, {text}"))
-    progress("building")
+    progress("building the functions")
     with make_environments() as environments:
         starts = measure_starts(environments, brokers, progress)
         progress("first invocations")
         first_invocations = measure_first_invocations(environments, brokers)
-        progress("the largest batches")
+        progress("memory of the largest batches")
         peaks = measure_peaks(environments, brokers)
     releases = compare_releases(brokers, progress) if compares_releases else _read_releases()
     return Results(
@@ -71,16 +71,16 @@ def _measure(brokers: str, progress: Callable[[str], None], *, rounds: int, comp
 
 
 def write_documents() -> None:
-    """Makes the table, the plot and the models' tables from the results."""
+    """Write the tables and the chart from the results."""
     results = Results.read()
-    (FOLDER / "README.md").write_text(report.to_markdown(results))
-    (FOLDER / "cpu.svg").write_text(chart.to_svg(results))
-    scale.update("stream", scale.to_tables(results))
-    scale.update("backfill", backfill_scale.to_tables(results))
+    (FOLDER / "README.md").write_text(report.make_markdown(results))
+    (FOLDER / "cpu.svg").write_text(chart.draw_chart(results))
+    scale.update("stream", scale.make_tables(results))
+    scale.update("backfill", backfill_scale.make_tables(results))
 
 
 def _read_releases() -> dict[str, float]:
-    """What an earlier run found: the releases of a library change less often than the code here."""
+    """Return the results of an earlier run. Releases of the library change less often than this code."""
     try:
         return dict(Results.read().releases)
     except FileNotFoundError:
@@ -88,13 +88,13 @@ def _read_releases() -> dict[str, float]:
 
 
 def main() -> None:
-    """Reads the command line and runs."""
+    """Run `make bench`."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=ROUNDS, help="of the CPU of one record, whose least is taken")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="the number of rounds for the CPU of one record")
     parser.add_argument(
-        "--compare-releases", action="store_true", help="also install and time other releases of confluent-kafka"
+        "--compare-releases", action="store_true", help="also install and measure other releases of confluent-kafka"
     )
-    parser.add_argument("--documents", action="store_true", help="only write the documents again from the last results")
+    parser.add_argument("--documents", action="store_true", help="only write the documents from the last results")
     given = parser.parse_args()
     if given.documents:
         write_documents()

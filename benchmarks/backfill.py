@@ -1,7 +1,7 @@
-"""Measures the backfill's worker: what an item costs, beside the live pipeline, and whether it keeps any of them.
+"""Measure the CPU and the memory of the backfill's worker for each item, compared with the live pipeline.
 
-What a large table costs rests on both. It is a program too: how many items to announce, and after how many of them it
-is warm. Then it prints what memory it has at both times as JSON.
+As a program, it announces a number of items, and prints two memory samples as JSON: after a number of warm-up items and
+at the end. Both numbers are arguments.
 """
 
 import json
@@ -9,16 +9,16 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from typing import NamedTuple
+from typing import NamedTuple, override
 
-from benchmarks.contenders.backfill import KEY_NAMES, LastCheckpoint, make_worker, to_items
+from benchmarks.contenders.backfill import KEY_NAMES, LastCheckpoint, make_worker, read_items
 from benchmarks.growth import Sample, take_sample
-from benchmarks.programs import run_to_end, take_output, to_command
-from benchmarks.stream_events import to_stream_event
-from benchmarks.worker import run_worker, to_settings
+from benchmarks.programs import make_command, redirect_output, run_to_end
+from benchmarks.stream_events import make_stream_event
+from benchmarks.worker import make_settings, run_worker
 from feature_events.deadline import Deadline
 from feature_events.records.change import Item
-from feature_events.tables.source_table import Page
+from feature_events.tables.table import Page, Tables
 
 FEATURES = 20
 PAGE_ITEMS = 1_000
@@ -31,20 +31,20 @@ _ENTITY = "user-"
 
 
 class BackfillCost(NamedTuple):
-    """Microseconds of CPU of one item, the least of all rounds."""
+    """Microseconds of CPU for one item, the minimum of all rounds."""
 
     parse_us: float
-    """Parsing it in the event that the stream brings."""
+    """Parsing the stream event."""
     live_us: float
-    """The live pipeline, without that."""
+    """The live pipeline, without parsing."""
     worker_us: float
-    """The worker, where its items are read already."""
+    """The worker, without reading the items."""
     reading_us: float
-    """The worker, with boto3 making the items of DynamoDB's answers."""
+    """The worker, including boto3's parsing of DynamoDB's responses."""
 
 
 class BackfillGrowth(NamedTuple):
-    """Memory of a worker after a tenth of its items and after the last."""
+    """Memory of a worker after a tenth of its items and at the end."""
 
     items: int
     resident_before_mib: float
@@ -54,24 +54,24 @@ class BackfillGrowth(NamedTuple):
 
 
 class Backfill(NamedTuple):
-    """What was measured of the worker."""
+    """The measurements of the worker."""
 
     cost: BackfillCost
     growth: BackfillGrowth
 
 
 def measure_backfill(brokers: str, progress: Callable[[str], None]) -> Backfill:
-    """What an item costs, and what a million of them leave behind."""
+    """Measure the CPU for each item, and the memory growth over a million items."""
     cost = _measure_cost(brokers, progress)
     progress(f"memory over {SCANNED:,} items")
     return Backfill(cost, _measure_growth(brokers))
 
 
 def _measure_cost(brokers: str, progress: Callable[[str], None]) -> BackfillCost:
-    """The live pipeline and the worker on the same items, in turns."""
+    """Measure the live pipeline and the worker with the same items, in turns."""
     taken: defaultdict[str, list[float]] = defaultdict(list)
     with ExitStack() as resources:
-        workers = {way: resources.enter_context(run_worker(way, to_settings(brokers))) for way in _WAYS}
+        workers = {way: resources.enter_context(run_worker(way, make_settings(brokers))) for way in _WAYS}
         for turn in range(ROUNDS):
             progress(f"CPU of an item, round {turn + 1} of {ROUNDS}")
             for way, worker in workers.items():
@@ -81,29 +81,29 @@ def _measure_cost(brokers: str, progress: Callable[[str], None]) -> BackfillCost
 
 
 def _measure_growth(brokers: str) -> BackfillGrowth:
-    """Runs this module as a program."""
-    output = run_to_end(to_command("backfill", str(SCANNED), str(SCANNED // 10)), to_settings(brokers))
+    """Run this module as a program."""
+    output = run_to_end(make_command("backfill", str(SCANNED), str(SCANNED // 10)), make_settings(brokers))
     before, after = (Sample(*each) for each in json.loads(output.text))
     return BackfillGrowth(SCANNED, before.resident_kib / 1024, after.resident_kib / 1024, before.blocks, after.blocks)
 
 
-class SyntheticTable:
-    """A table that makes its items when they are read, each of another entity.
+class SyntheticTable(Tables):
+    """A table that generates its items when they are read, each with a different entity.
 
     Args:
-        items: how many it has.
-        warm: before which of them a sample of the memory is taken.
+        items: the number of items.
+        warm: the number of warm-up items, after which the memory is sampled.
 
     """
 
     def __init__(self, items: int, warm: int) -> None:
         self._items = items
         self._warm = warm
-        self._forms = to_items(to_stream_event(FEATURES, PAGE_ITEMS))
+        self._forms = read_items(make_stream_event(FEATURES, PAGE_ITEMS))
         self.samples: list[Sample] = []
 
-    def scan(self, segment: int, segments: int, after: Item | None, limit: int) -> Page:  # noqa: ARG002  # SourceTable's
-        """See `SourceTable.scan`."""
+    @override
+    def scan(self, table: str, segment: int, segments: int, after: Item | None, limit: int) -> Page:
         start = _to_number(after) + 1 if after else 0
         if start == self._warm:
             self.samples.append(take_sample())
@@ -112,8 +112,8 @@ class SyntheticTable:
         last = {name: items[-1][name] for name in KEY_NAMES}
         return Page(items, last if end < self._items else None)
 
-    def read(self, keys: Sequence[Item]) -> Sequence[Item]:
-        """See `SourceTable.read`."""
+    @override
+    def get_items(self, table: str, keys: Sequence[Item]) -> Sequence[Item]:
         return [self._make(_to_number(key)) for key in keys]
 
     def _make(self, number: int) -> Item:
@@ -125,13 +125,13 @@ def _to_number(key: Item) -> int:
 
 
 def main() -> None:
-    """Announces, and prints."""
+    """Announce the items, and print the samples."""
     items, warm = (int(argument) for argument in sys.argv[1:])
     table, checkpoint = SyntheticTable(items, warm), LastCheckpoint()
-    with take_output() as output:
+    with redirect_output() as output:
         is_complete = make_worker(table, checkpoint).work(0, Deadline(_TEN_HOURS), Deadline(_TEN_HOURS))
         if not is_complete or checkpoint.last.delivered != items:
-            raise RuntimeError(f"not every item was announced: {checkpoint.last}")
+            raise RuntimeError(f"some items were not announced: {checkpoint.last}")
         output.write(json.dumps([*table.samples, take_sample()]))
 
 

@@ -1,6 +1,6 @@
-"""librdkafka's embedded broker in a process of its own, so that its work is not taken for the function's.
+"""Run librdkafka's embedded broker in a separate process, so that its work is not measured as the function's.
 
-Run as a program it prints its address and ends with its standard input.
+The program prints its address, and ends when its standard input closes.
 """
 
 import sys
@@ -15,16 +15,16 @@ from benchmarks.worker import TOPIC
 
 @contextmanager
 def run_broker() -> Iterator[str]:
-    """The address of a broker that has the topic, for as long as the context lasts."""
+    """Run a broker with the topic, and provide its address."""
     with run_program("broker") as program:
         yield program.read()
 
 
 def main() -> None:
-    """Is the broker."""
+    """Run the broker."""
     owner = Producer({"test.mock.num.brokers": 1, "log_level": 0})
-    (broker,) = owner.list_topics(TOPIC, timeout=10).brokers.values()  # makes the topic, as no function does
-    print(f"{broker.host}:{broker.port}", flush=True)  # noqa: T201  # for who started it
+    (broker,) = owner.list_topics(TOPIC, timeout=10).brokers.values()  # creates the topic
+    print(f"{broker.host}:{broker.port}", flush=True)  # noqa: T201  # the output of the program
     sys.stdin.read()
 
 

@@ -1,6 +1,7 @@
-"""Measures what a start takes, in fresh processes taken in turns: a bare interpreter, ours, and the usual set.
+"""Measure starts in new processes, in turns: a bare interpreter, this function, and the usual set.
 
-A start is the imports, the settings, the pinned schema and the producer; ours has then found its topic too.
+A start consists of the imports, the settings, the pinned schema id and the producer. This function also waits until it
+has found its topic.
 """
 
 import time
@@ -10,8 +11,8 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from benchmarks.environments import NO_AWS, Environment, Environments, install
-from benchmarks.stream_events import to_stream_event
-from benchmarks.worker import to_settings
+from benchmarks.stream_events import make_stream_event
+from benchmarks.worker import make_settings
 from tests.support.runtime_interface import RuntimeInterface
 
 ROUNDS = 9
@@ -20,7 +21,7 @@ _RIE_ROUNDS = 5
 
 
 class Start(NamedTuple):
-    """What one kind of start takes, in milliseconds over a bare interpreter, and the memory that is then resident."""
+    """The milliseconds of a start beyond a bare interpreter, and the resident memory after it."""
 
     name: str
     cpu_ms: float
@@ -29,21 +30,21 @@ class Start(NamedTuple):
 
 
 class FirstInvocation(NamedTuple):
-    """What the first event takes behind the runtime interface, start included, and a later one; milliseconds."""
+    """The milliseconds of the first event, including the start, and of a later one, with the runtime interface."""
 
     name: str
     first_ms: float
     first_worst_ms: float
-    """Where the least hides a wait that comes only now and then."""
+    """The maximum, which shows occasional waits."""
     later_ms: float
 
 
 def measure_starts(environments: Environments, brokers: str, progress: Callable[[str], None]) -> list[Start]:
-    """The least of many starts of each kind; of the bare interpreter, all that it takes."""
+    """Measure the minimum of many starts of each kind. That of the bare interpreter includes everything."""
     ours, usual = environments
-    plain = to_settings(brokers)
-    # A port where nobody listens: the token is what is measured
-    iam = to_settings("127.0.0.1:9") | _IAM
+    plain = make_settings(brokers)
+    # A port without a listener, because only the token is measured
+    iam = make_settings("127.0.0.1:9") | _IAM
     ways: dict[str, tuple[Environment, str, Mapping[str, str]]] = {
         "bare": (ours, "-", plain),
         "ours": (ours, "feature_events.handler", plain),
@@ -64,8 +65,8 @@ def measure_starts(environments: Environments, brokers: str, progress: Callable[
 
 
 def measure_first_invocations(environments: Environments, brokers: str) -> list[FirstInvocation]:
-    """The first event's time behind the emulator that AWS puts in its images, from the built artefacts."""
-    event = to_stream_event(20, 100).parse()
+    """Measure the first event of the built functions with the runtime interface emulator of AWS's images."""
+    event = make_stream_event(20, 100).parse()
     ways = {
         "ours": (environments.ours, "feature_events.handler.handler"),
         "usual": (environments.usual, "benchmarks.contenders.usual_set.handler"),
@@ -73,7 +74,7 @@ def measure_first_invocations(environments: Environments, brokers: str) -> list[
     found: dict[str, FirstInvocation] = {}
     for _ in range(_RIE_ROUNDS):
         for name, (environment, handler) in ways.items():
-            settings = {**NO_AWS, **to_settings(brokers)}
+            settings = {**NO_AWS, **make_settings(brokers)}
             with RuntimeInterface(environment.code, environment.layer, handler, settings) as running:
                 times = [_time_ms(running, event) for _ in range(4)]
             best = found.get(name, FirstInvocation(name, times[0], times[0], times[-1]))
@@ -87,7 +88,7 @@ def measure_first_invocations(environments: Environments, brokers: str) -> list[
 
 
 def compare_releases(brokers: str, progress: Callable[[str], None]) -> dict[str, float]:
-    """What importing confluent_kafka and making a producer costs, by release, in milliseconds of CPU."""
+    """Measure the import of confluent_kafka and the creation of a producer, in milliseconds of CPU by release."""
     found: dict[str, float] = {}
     with TemporaryDirectory(prefix="releases-") as name:
         environments = {}
@@ -98,15 +99,15 @@ def compare_releases(brokers: str, progress: Callable[[str], None]) -> dict[str,
         for turn in range(ROUNDS):
             progress(f"releases, round {turn + 1} of {ROUNDS}")
             for release, environment in environments.items():
-                took = environment.start("benchmarks.contenders.producer_alone", to_settings(brokers)).cpu * 1e3
+                took = environment.start("benchmarks.contenders.producer_alone", make_settings(brokers)).cpu * 1e3
                 found[release] = min(found.get(release, took), took)
     return found
 
 
 def _time_ms(running: RuntimeInterface, event: object) -> float:
     start = time.perf_counter()
-    answer = running.invoke(event)
+    response = running.invoke(event)
     took = (time.perf_counter() - start) * 1e3
-    if answer != {"batchItemFailures": []}:
-        raise RuntimeError(f"the function answered {answer}:\n{running.log()}")
+    if response != {"batchItemFailures": []}:
+        raise RuntimeError(f"the function returned {response}:\n{running.log()}")
     return took

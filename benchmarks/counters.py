@@ -1,10 +1,10 @@
-"""Counts the work of one record: Python frames, calls and bytecode instructions, which no machine's load can change.
+"""Count the work of one record: Python frames, calls and bytecode instructions, which do not depend on the load.
 
-Run as a program it prints the counts as JSON, or with `--breakdown` as text, function by function. It has the process
-to itself, since the function reads its settings when it is imported and whatever else runs Python would be counted.
+The program prints the counts as JSON, or with `--breakdown` as text for each function. It needs its own process: the
+function reads its settings when it is imported, and other Python code would be counted too.
 
-A record's work is the difference between a batch of 1,000 records and one of a single record, so that what a batch
-costs once falls out; that is counted too.
+The work of a record is the difference between a batch of 1,000 records and a batch of one, so it excludes the work of a
+batch. That is counted separately.
 """
 
 import argparse
@@ -21,33 +21,33 @@ from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
 from benchmarks.contenders import Context
-from benchmarks.programs import run_to_end, silence, to_command
-from benchmarks.stream_events import to_stream_event
-from benchmarks.worker import to_settings
+from benchmarks.programs import make_command, run_to_end, silence
+from benchmarks.stream_events import make_stream_event
+from benchmarks.worker import make_settings
 
 FEATURES = (3, 100)
 RECORDS = 999
-"""How many more records the one batch has than the other: as many as are published at once."""
+"""The difference in records between the two batches. Both are published in one wave."""
 
 _BROKER = '{"test.mock.num.brokers": 1}'
 _INSTRUCTION = sys.monitoring.events.INSTRUCTION
 
 type Where = tuple[str, str]
-"""A function: its file's path and its name."""
+"""A function: the path of its file, and its name."""
 
 
 class Counts(NamedTuple):
-    """What Python did, by the function in which it did it."""
+    """The work of Python by function."""
 
     frames: Counter[Where]
-    """Python functions entered, and generators resumed."""
+    """Calls of Python functions, and resumed generators."""
     calls: Counter[Where]
-    """The same, and functions in C called by Python code; making an instance of a class is none."""
+    """The same, plus calls of C functions from Python code. Creating an instance of a class does not count."""
     instructions: Counter[Where]
-    """Bytecode instructions executed."""
+    """Executed bytecode instructions."""
 
-    def less(self, other: "Counts") -> "Counts":
-        """What is here and not there."""
+    def subtract(self, other: "Counts") -> "Counts":
+        """Return the difference of two counts."""
         return Counts(*(Counter({k: a[k] - b[k] for k in a}) for a, b in zip(self, other, strict=True)))
 
 
@@ -61,7 +61,7 @@ class Work(NamedTuple):
 
 
 def count(run: Callable[[], object]) -> Counts:
-    """What Python does to run this, in two runs: each way of counting would count the other."""
+    """Count the work of a call in two runs, because each way of counting would count the other."""
     counts = Counts(Counter(), Counter(), Counter())
     with _counting_calls(counts):
         run()
@@ -72,15 +72,15 @@ def count(run: Callable[[], object]) -> Counts:
 
 @contextmanager
 def _counting_calls(counts: Counts) -> Iterator[None]:
-    own = sys._getframe().f_code  # noqa: SLF001  # to leave out how the counting ends
+    own = sys._getframe().f_code  # noqa: SLF001  # excludes the end of the counting
 
     def see(frame: FrameType, event: str, _: object) -> None:
         if frame.f_code is own or frame.f_code.co_filename.endswith("contextlib.py"):
             return
         if event == "call":
-            counts.frames[_to_where(frame.f_code)] += 1
+            counts.frames[_find_function(frame.f_code)] += 1
         if event in ("call", "c_call"):
-            counts.calls[_to_where(frame.f_code)] += 1
+            counts.calls[_find_function(frame.f_code)] += 1
 
     sys.setprofile(see)
     try:
@@ -94,7 +94,7 @@ def _counting_instructions(counts: Counts) -> Iterator[None]:
     tool = sys.monitoring.PROFILER_ID
 
     def see(code: CodeType, _: int) -> None:
-        counts.instructions[_to_where(code)] += 1
+        counts.instructions[_find_function(code)] += 1
 
     sys.monitoring.use_tool_id(tool, "counters")
     sys.monitoring.register_callback(tool, _INSTRUCTION, see)
@@ -107,18 +107,18 @@ def _counting_instructions(counts: Counts) -> Iterator[None]:
         sys.monitoring.free_tool_id(tool)
 
 
-def _to_where(code: CodeType) -> Where:
+def _find_function(code: CodeType) -> Where:
     return code.co_filename, code.co_qualname
 
 
 def count_handler(features: int) -> tuple[Counts, Counts]:
-    """The counts of so many records, and those of a batch of one record, each in a warm function."""
-    os.environ.update(to_settings("127.0.0.1:1"), KAFKA_PROPERTIES=_BROKER)
+    """Count the work of RECORDS records, and that of a batch of one record, in a warm function."""
+    os.environ.update(make_settings("127.0.0.1:1"), KAFKA_PROPERTIES=_BROKER)
     function: Any = importlib.import_module("feature_events.handler")
     function.wire.cache_clear()
     counts = []
     for records in (RECORDS + 1, 1):
-        event = to_stream_event(features, records).parse()
+        event = make_stream_event(features, records).parse()
 
         def run(event: object = event) -> None:
             function.handler(event, Context())
@@ -126,21 +126,21 @@ def count_handler(features: int) -> tuple[Counts, Counts]:
         run()
         counts.append(count(run))
     many, one = counts
-    return many.less(one), one
+    return many.subtract(one), one
 
 
-def to_work(features: int, counts: Counts, records: int) -> Work:
-    """The counts' sums, for one of so many records."""
+def average(features: int, counts: Counts, records: int) -> Work:
+    """Return the total counts for one of these records."""
     return Work(features, *(round(each.total() / records, 2) for each in counts))
 
 
 def measure_counters() -> dict[str, list[Work]]:
-    """Runs this module as a program: the work of one `record` and of one `batch`, for each number of features."""
-    found = json.loads(run_to_end(to_command("counters")).text)
+    """Run this module as a program: measure one `record` and one `batch`, for each number of features."""
+    found = json.loads(run_to_end(make_command("counters")).text)
     return {of: [Work(*each) for each in work] for of, work in found.items()}
 
 
-def _to_lines(counts: Counts, records: int) -> Iterator[str]:
+def _make_lines(counts: Counts, records: int) -> Iterator[str]:
     for where in sorted(set().union(*counts), key=lambda where: -counts.instructions[where]):
         numbers = [each[where] / records for each in counts]
         if max(numbers) >= 1:
@@ -149,11 +149,11 @@ def _to_lines(counts: Counts, records: int) -> Iterator[str]:
 
 
 def main() -> None:
-    """Counts and prints."""
+    """Count the work, and print it."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.counters")
-    parser.add_argument("--breakdown", action="store_true", help="as text, function by function")
+    parser.add_argument("--breakdown", action="store_true", help="print text for each function")
     is_text = parser.parse_args().breakdown
-    gc.disable()  # what the collector calls is nobody's work
+    gc.disable()  # the garbage collector's calls are not work of the function
     work: dict[str, list[Work]] = {"record": [], "batch": []}
     text = []
     with silence():
@@ -161,10 +161,10 @@ def main() -> None:
             counted = dict(zip(work, count_handler(features), strict=True))
             for of, counts in counted.items():
                 records = RECORDS if of == "record" else 1
-                found = to_work(features, counts, records)
+                found = average(features, counts, records)
                 work[of].append(found)
-                text += [f"one {of}: {found}", *_to_lines(counts, records), ""]
-    print("\n".join(text) if is_text else json.dumps(work))  # noqa: T201  # it is what the program is for
+                text += [f"one {of}: {found}", *_make_lines(counts, records), ""]
+    print("\n".join(text) if is_text else json.dumps(work))  # noqa: T201  # the output of the program
 
 
 if __name__ == "__main__":

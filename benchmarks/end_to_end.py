@@ -1,7 +1,7 @@
-"""Measures the whole pipeline once on real servers: Kafka, a registry, and the deployed function on a table's stream.
+"""Measure the whole pipeline on real servers: Kafka, a registry, and the deployed function with a table's stream.
 
-Throughput is the handler's own, batch after batch on the real broker. Latency is the deployed function's, from the
-sending of a write to the reading of its event; most of it is how often the stand-in for AWS looks at the stream.
+Throughput is measured with the handler alone and a real broker. Latency is measured with the deployed function, from
+the write until its event is read. Most of the latency is the polling interval of the local AWS.
 """
 
 import threading
@@ -10,12 +10,12 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from benchmarks.stream_events import NAMES
-from benchmarks.worker import run_worker, to_settings
+from benchmarks.worker import make_settings, run_worker
 from local.application.deployment import build, set_up
 from local.application.feature_tables import USERS
+from local.demo.comparison import find_percentile
 from local.demo.events import EventReader, ReceivedEvent
-from local.demo.feature_writes import to_item
-from local.demo.verdict import to_percentile
+from local.demo.feature_writes import make_item
 from local.servers.stack import Stack
 from local.servers.topic import TOPIC, create_topic
 
@@ -28,31 +28,31 @@ _WAIT = 60.0
 
 
 class EndToEnd(NamedTuple):
-    """What the pipeline does on real servers; of one process, with a batch at a time."""
+    """The results on real servers. Throughput is that of one process with one batch at a time."""
 
     records_per_second: float
     records_per_cpu_second: float
     batch_ms: float
     cpu_ms: float
-    """Of a batch of `RECORDS` records."""
+    """The CPU of a batch of `RECORDS` records."""
     writes: int
     p50_ms: float
     p99_ms: float
     first_ms: float
-    """With the cold start."""
+    """The latency of the first write, with the cold start."""
 
 
 def measure_end_to_end(progress: Callable[[str], None]) -> EndToEnd:
-    """Starts everything, deploys, writes and reads; ends everything."""
-    progress("real servers: starting")
+    """Start the servers, deploy the application, and measure latency and throughput."""
+    progress("starting real servers")
     with Stack(None, None, [build]) as stack:
         deployed = set_up(stack)
-        progress(f"real servers: {WRITES} writes to {deployed.function}")
+        progress(f"{WRITES} writes to {deployed.function} on real servers")
         first, *waits = _write_and_read(stack)
-        progress(f"real servers: {BATCHES} batches of {RECORDS}")
+        progress(f"{BATCHES} batches of {RECORDS} on real servers")
         topic = "throughput"
         create_topic(stack.kafka, topic)
-        settings = to_settings(stack.kafka) | {"TOPIC_NAME": topic}
+        settings = make_settings(stack.kafka) | {"TOPIC_NAME": topic}
         with run_worker("ours", settings) as worker:
             worker.measure(FEATURES, RECORDS, 5)
             measured = worker.measure(FEATURES, RECORDS, BATCHES)
@@ -62,14 +62,14 @@ def measure_end_to_end(progress: Callable[[str], None]) -> EndToEnd:
         batch_ms=measured.wall * 1e3,
         cpu_ms=measured.cpu * 1e3,
         writes=len(waits) + 1,
-        p50_ms=to_percentile(waits, 50),
-        p99_ms=to_percentile(waits, 99),
+        p50_ms=find_percentile(waits, 50),
+        p99_ms=find_percentile(waits, 99),
         first_ms=first,
     )
 
 
 def _write_and_read(stack: Stack) -> list[float]:
-    """Milliseconds from each write to the reading of its event, in the order of arrival."""
+    """Return the milliseconds from each write until its event is read, in order of arrival."""
     sent: dict[str, float] = {}
     ready = threading.Event()
 
@@ -78,11 +78,11 @@ def _write_and_read(stack: Stack) -> list[float]:
         for number in range(WRITES):
             entity = f"u-{number}"
             metadata = {"created_at": "2026-01-01T00:00:00.000Z", "updated_at": "2026-01-01T00:00:00.000Z"}
-            item = to_item(USERS, entity, "spending", {"data": dict.fromkeys(NAMES[:FEATURES], 1), "meta": metadata})
+            item = make_item(USERS, entity, "spending", {"data": dict.fromkeys(NAMES[:FEATURES], 1), "meta": metadata})
             sent[entity] = time.time()
             table.put_item(Item=item)
             if number == 0:
-                ready.wait(_WAIT)  # the cold start is to show in one write and not in all
+                ready.wait(_WAIT)  # the cold start must delay only one event
             time.sleep(_BETWEEN_WRITES)
 
     waits: list[float] = []
@@ -96,6 +96,6 @@ def _write_and_read(stack: Stack) -> list[float]:
                 waits.append((event.read_at - sent.pop(event.entity_id)) * 1e3)
                 ready.set()
             if time.monotonic() > end:
-                raise RuntimeError(f"{len(waits)} of {WRITES} events came within {_WAIT:.0f} s")
+                raise RuntimeError(f"only {len(waits)} of {WRITES} events arrived within {_WAIT:.0f} s")
         writer.join()
     return waits

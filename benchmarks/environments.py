@@ -1,7 +1,7 @@
-"""Execution environments as Lambda makes them: its runtime's interpreter, a function's directory, its layer.
+"""Execution environments like Lambda's: the runtime's interpreter, a function's directory and its layer.
 
-Ours is what `sam build` makes. The usual function gets a layer of its own from `usual.txt`, so that neither sees what
-the other brings; neither brings bytecode that it is not deployed with.
+This project's environment comes from `sam build`. The usual function has a separate layer from `usual.txt`, so neither
+sees the other's packages. Neither contains bytecode that is not deployed.
 """
 
 import json
@@ -34,7 +34,7 @@ NO_AWS: Mapping[str, str] = {
     "AWS_EC2_METADATA_DISABLED": "true",
     "POWERTOOLS_TRACE_DISABLED": "true",
 }
-"""An account that does not exist, for what is signed without asking anyone."""
+"""A fictitious account, for signing without requests."""
 
 
 class Environment(NamedTuple):
@@ -43,8 +43,8 @@ class Environment(NamedTuple):
     code: Path
     layer: Path
 
-    def start(self, module: str, settings: Mapping[str, str], *arguments: object) -> "Started":
-        """Starts a function in a fresh process, and lets it handle an event where one is given."""
+    def start(self, module: str, settings: Mapping[str, str], *arguments: object) -> "StartUsage":
+        """Start a function in a new process, and invoke it if an event is given."""
         path = [self.code, self.layer / "python", ROOT]
         own = {
             "PYTHONPATH": os.pathsep.join(map(str, path)),
@@ -53,11 +53,11 @@ class Environment(NamedTuple):
             **settings,
         }
         output = run_to_end([PYTHON, "-P", _FOLDER / "start.py", module, *arguments], own)
-        return Started(**json.loads(output.text))
+        return StartUsage(**json.loads(output.text))
 
 
-class Started(NamedTuple):
-    """What a start took: seconds, and KiB resident."""
+class StartUsage(NamedTuple):
+    """The seconds of a start, and its resident memory in KiB."""
 
     bare_cpu: float
     cpu: float
@@ -67,7 +67,7 @@ class Started(NamedTuple):
 
 
 class Environments(NamedTuple):
-    """Ours and the usual one."""
+    """The environments of this function and of the usual one."""
 
     ours: Environment
     usual: Environment
@@ -75,7 +75,7 @@ class Environments(NamedTuple):
 
 @contextmanager
 def make_environments() -> Iterator[Environments]:
-    """Both, for as long as the context lasts."""
+    """Build both environments in a temporary directory."""
     with TemporaryDirectory(prefix="environments-") as name:
         directory = Path(name)
         processes = Processes(directory)
@@ -87,9 +87,9 @@ def make_environments() -> Iterator[Environments]:
 
 
 def install(target: Path, *what: str) -> None:
-    """Installs packages into a directory, without bytecode, as `sam build` does."""
+    """Install packages into a directory without bytecode, like `sam build`."""
     command = [_UV, "pip", "install", "--quiet", "--python", PYTHON, "--target", target, *what]
-    subprocess.run([str(part) for part in command], check=True)  # noqa: S603  # built here, none from input
+    subprocess.run([str(part) for part in command], check=True)  # noqa: S603  # a command built here, not from input
 
 
 def _make_usual(directory: Path) -> Environment:

@@ -1,7 +1,7 @@
-"""Invokes the function again and again, each time with records that it has never seen, and says what memory it has.
+"""Invoke the function many times with new records, and sample its memory.
 
-A program: how many invocations, after how many of them it is warm, and whether their items are `wide`, each with names
-and a compute id that no item had before. It prints both samples as JSON.
+The program's arguments are the number of invocations, the number of warm-up invocations, and optionally `wide` for
+items of the largest size, each with new feature names and a new compute id. It prints two samples as JSON.
 """
 
 import gc
@@ -14,33 +14,33 @@ from typing import Any, NamedTuple
 
 from benchmarks.contenders import Context
 from benchmarks.programs import silence
-from benchmarks.stream_events import Json, to_stream_event
+from benchmarks.stream_events import Json, make_stream_event
 
 _FEATURES = 20
 _RECORDS = 10
 _NAMES = 10_000
 _COMPUTE_ID = 50_000
-"""With so many names an item is 400 KB, the most that DynamoDB stores."""
+"""The size of a compute id. With it, an item has 400 KB, the maximum in DynamoDB."""
 _PAGE_KIB = os.sysconf("SC_PAGE_SIZE") // 1024
 
 
 class Sample(NamedTuple):
-    """What memory the process has."""
+    """The memory of a process."""
 
     resident_kib: int
     blocks: int
-    """Blocks that Python's allocator has given away: every object is in at least one."""
+    """Blocks that Python's allocator has allocated. Every object uses at least one."""
 
 
 def take_sample() -> Sample:
-    """What memory this process has now, without its garbage."""
+    """Collect garbage, and return the memory of this process."""
     gc.collect()
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return Sample(pages * _PAGE_KIB, sys.getallocatedblocks())
 
 
 def _renew(event: Json, invocation: int) -> None:
-    """Makes the event's records those of other entities."""
+    """Replace the entities of the event's records by new ones."""
     for place, record in enumerate(event["Records"]):
         number = invocation * _RECORDS + place
         change = record["dynamodb"]
@@ -51,7 +51,7 @@ def _renew(event: Json, invocation: int) -> None:
 
 
 def _widen(event: Json, invocation: int) -> None:
-    """Makes the event one record of the largest item."""
+    """Replace the event's records by one with the largest item."""
     del event["Records"][1:]
     names = {f"feature_{invocation:08}_{number:05}_v1": {"N": "12.5"} for number in range(_NAMES)}
     features = event["Records"][0]["dynamodb"]["NewImage"]["features"]["M"]
@@ -60,9 +60,9 @@ def _widen(event: Json, invocation: int) -> None:
 
 
 def main() -> None:
-    """Invokes, and prints."""
+    """Invoke the function, and print the samples."""
     invocations, warm, *kind = sys.argv[1:]
-    event = to_stream_event(_FEATURES, _RECORDS).parse()
+    event = make_stream_event(_FEATURES, _RECORDS).parse()
     samples = []
     with silence():
         function: Any = importlib.import_module("feature_events.handler")
@@ -72,11 +72,11 @@ def main() -> None:
             _renew(event, invocation)
             if kind == ["wide"]:
                 _widen(event, invocation)
-            # Parsed each time, as Lambda does
+            # Lambda parses each event
             if function.handler(json.loads(json.dumps(event)), Context()) != {"batchItemFailures": []}:
-                raise RuntimeError("not every event was delivered")
+                raise RuntimeError("some events were not delivered")
         samples.append(take_sample())
-    print(json.dumps(samples))  # noqa: T201  # it is what the program is for
+    print(json.dumps(samples))  # noqa: T201  # the output of the program
 
 
 if __name__ == "__main__":

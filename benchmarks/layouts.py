@@ -1,7 +1,7 @@
-"""Measures what a record costs from stream record to message under each layout, beside its twin of the default layout.
+"""Measure the CPU from stream record to message for each layout, compared with the default layout.
 
-A program. The records are real writers'; a twin has the same features in an item of the default layout. Both take
-turns, and the least of all rounds counts. It prints the costs as JSON.
+The records come from real writers. Each has a twin with the same features in an item of the default layout. Both are
+measured in turns, and the minimum of all rounds counts. The program prints the costs as JSON.
 """
 
 import json
@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from benchmarks.programs import run_to_end, to_command
+from benchmarks.programs import make_command, run_to_end
 from feature_events.pipeline import Pipeline
 from tests.support.captures import Capture, list_stores, read_capture
 from tests.support.doubles import FakeDeadLetters, FakePublisher
@@ -26,30 +26,30 @@ type Json = dict[str, Any]
 
 
 class LayoutCost(NamedTuple):
-    """Microseconds of CPU of one record."""
+    """Microseconds of CPU for one record."""
 
     rows: str
-    """Whose they are, and which of them."""
+    """The writer and the kind of the items."""
     features: float
-    """Of a record, on average."""
+    """The average number of features in a record."""
     cpu_us: float
     default_us: float
-    """Of the twin."""
+    """The cost of the twin."""
 
 
 def measure_layouts() -> Sequence[LayoutCost]:
-    """Runs this module as a program."""
-    output = run_to_end(to_command("layouts", str(ROUNDS)))
+    """Run this module as a program."""
+    output = run_to_end(make_command("layouts", str(ROUNDS)))
     return [LayoutCost(*each) for each in json.loads(output.text)]
 
 
-def _to_twin(event: Json) -> Json:
-    """The record of an item of the default layout as they usually are, with the features of this event."""
+def _make_twin(event: Json) -> Json:
+    """Make the record of a usual item of the default layout, with the features of this event."""
     return to_record(item=to_item(tuple(event["features"])), entity=event["entity_id"])
 
 
 def _fill(records: Sequence[Json]) -> list[Json]:
-    """As many records as a batch has, parsed one by one as Lambda parses them."""
+    """Repeat the records to fill a batch. Each is parsed separately, as Lambda does."""
     texts = [json.dumps(record) for record in records]
     return [json.loads(texts[number % len(texts)]) for number in range(RECORDS)]
 
@@ -59,12 +59,12 @@ def _time_us(pipeline: Pipeline, records: Sequence[Json]) -> float:
     prepared = pipeline.prepare(records, range(RECORDS))
     taken = time.process_time() - start
     if len(prepared.messages) < RECORDS:
-        raise RuntimeError("not every record gives an event")
+        raise RuntimeError("some records produced no event")
     return taken / RECORDS * 1e6
 
 
 def _name_rows(store: str, record: Json) -> str:
-    """The rows that a record is one of: those of the default layout cost what their form costs."""
+    """Return the name of the rows in the report. The forms of the default layout have different costs."""
     if store != "former-service":
         return store
     features = record["dynamodb"]["NewImage"]["features"]["M"]
@@ -74,14 +74,15 @@ def _name_rows(store: str, record: Json) -> str:
 
 def _measure(capture: Capture, rounds: int) -> Iterator[LayoutCost]:
     default = to_pipeline(FakePublisher(), FakeDeadLetters())
-    pipeline = default._replace(layouts=to_layouts(*capture.layouts))
+    encoder = default.encoder._replace(layouts=to_layouts(*capture.layouts))
+    pipeline = default._replace(encoder=encoder)
     groups: defaultdict[str, list[tuple[Json, Json]]] = defaultdict(list)
     for record, event in zip(capture.records, capture.events, strict=True):
         if "skipped" not in event:
             groups[_name_rows(capture.store, record)].append((record, event))
     for rows, pairs in groups.items():
         records = _fill([record for record, _ in pairs])
-        twins = _fill([_to_twin(event) for _, event in pairs])
+        twins = _fill([_make_twin(event) for _, event in pairs])
         features = sum(len(event["features"]) for _, event in pairs) / len(pairs)
         turns = [(_time_us(pipeline, records), _time_us(default, twins)) for _ in range(rounds)]
         cpu_us, default_us = (min(each) for each in zip(*turns, strict=True))
@@ -89,10 +90,10 @@ def _measure(capture: Capture, rounds: int) -> Iterator[LayoutCost]:
 
 
 def main() -> None:
-    """Measures, and prints."""
+    """Measure the costs, and print them."""
     rounds = int(sys.argv[1])
     costs = [cost for store in list_stores() for cost in _measure(read_capture(store), rounds)]
-    print(json.dumps(costs))  # noqa: T201  # it is what the program is for
+    print(json.dumps(costs))  # noqa: T201  # the output of the program
 
 
 if __name__ == "__main__":

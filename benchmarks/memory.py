@@ -1,4 +1,4 @@
-"""Measures memory: the peak for the largest batches, and whether any is kept from one invocation to the next."""
+"""Measure the memory peak of the largest batches, and the memory growth over many invocations."""
 
 import json
 from pathlib import Path
@@ -7,17 +7,17 @@ from typing import NamedTuple
 
 from benchmarks.environments import Environment, Environments
 from benchmarks.growth import Sample
-from benchmarks.programs import run_to_end, to_command
-from benchmarks.stream_events import to_stream_event
-from benchmarks.worker import to_settings
+from benchmarks.programs import make_command, run_to_end
+from benchmarks.stream_events import make_stream_event
+from benchmarks.worker import make_settings
 
 LARGEST = (3, 100)
-"""Features of the batches that fill an event: the most records, and the most names."""
+"""The numbers of features in the largest events: one with the most records, and one with the most names."""
 INVOCATIONS = 10_000
 
 
 class Peak(NamedTuple):
-    """The most memory that was resident with the largest batch of these records, in MiB."""
+    """The peak of resident memory in MiB with the largest batch of these records."""
 
     name: str
     features: int
@@ -37,7 +37,7 @@ class Growth(NamedTuple):
 
 
 def measure_peaks(environments: Environments, brokers: str) -> list[Peak]:
-    """Ours, the usual set, and the event alone: parsed, and handled by nobody."""
+    """Measure this function, the usual set, and the parsed event alone."""
     ways: dict[str, tuple[Environment, str]] = {
         "event": (environments.ours, "-"),
         "ours": (environments.ours, "feature_events.handler"),
@@ -46,18 +46,18 @@ def measure_peaks(environments: Environments, brokers: str) -> list[Peak]:
     peaks = []
     with TemporaryDirectory(prefix="events-") as directory:
         for features in LARGEST:
-            event = to_stream_event(features)
+            event = make_stream_event(features)
             file = Path(directory) / f"{features}.json"
             file.write_text(event.text)
             for name, (environment, module) in ways.items():
-                started = environment.start(module, to_settings(brokers), file)
+                started = environment.start(module, make_settings(brokers), file)
                 peak = Peak(name, features, event.records, started.started_kib / 1024, started.peak_kib / 1024)
                 peaks.append(peak)
     return peaks
 
 
 def measure_growth(brokers: str) -> Growth:
-    """Memory over ten thousand invocations, after a tenth of them."""
-    command = to_command("growth", str(INVOCATIONS), str(INVOCATIONS // 10))
-    before, after = (Sample(*each) for each in json.loads(run_to_end(command, to_settings(brokers)).text))
+    """Measure the memory growth over 10,000 invocations, after a tenth of them."""
+    command = make_command("growth", str(INVOCATIONS), str(INVOCATIONS // 10))
+    before, after = (Sample(*each) for each in json.loads(run_to_end(command, make_settings(brokers)).text))
     return Growth(INVOCATIONS, before.resident_kib / 1024, after.resident_kib / 1024, before.blocks, after.blocks)

@@ -1,6 +1,6 @@
-"""Measures a batch of one record against producing and flushing the same message, which no handler can undercut.
+"""Measure a batch of one record, compared with producing and flushing the same message, the lower limit of any handler.
 
-A program, under the function's settings: how many of each, taken in turns. It prints the times as JSON.
+The program uses the function's settings. Its argument is the number of measurements. It prints the times as JSON.
 """
 
 import importlib
@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 from confluent_kafka import Producer
 
 from benchmarks.contenders import Context
-from benchmarks.programs import run_to_end, silence, to_command
-from benchmarks.stream_events import to_stream_event
-from benchmarks.worker import TOPIC, to_settings
-from local.demo.verdict import to_percentile
+from benchmarks.programs import make_command, run_to_end, silence
+from benchmarks.stream_events import make_stream_event
+from benchmarks.worker import TOPIC, make_settings
+from local.demo.comparison import find_percentile
 from tests.support.topics import read_topic
 
 FEATURES = 20
@@ -26,7 +26,7 @@ _WARM = 100
 
 
 class OneRecord(NamedTuple):
-    """Milliseconds of one record's invocation, and of its message alone."""
+    """The milliseconds of an invocation with one record, and of its message alone."""
 
     handler_p50_ms: float
     handler_p99_ms: float
@@ -35,8 +35,8 @@ class OneRecord(NamedTuple):
 
 
 def measure_one_record(brokers: str) -> OneRecord:
-    """Runs this module as a program."""
-    output = run_to_end(to_command("one_record", str(TIMES)), to_settings(brokers))
+    """Run this module as a program."""
+    output = run_to_end(make_command("one_record", str(TIMES)), make_settings(brokers))
     return OneRecord(*json.loads(output.text))
 
 
@@ -48,7 +48,7 @@ def _time_ms(run: Callable[[], object]) -> float:
 
 def _measure(times: int) -> OneRecord:
     function: Any = importlib.import_module("feature_events.handler")
-    event = to_stream_event(FEATURES, 1).parse()
+    event = make_stream_event(FEATURES, 1).parse()
     context = Context()
     function.handler(event, context)
     brokers = os.environ["KAFKA_BROKER_URL"]
@@ -72,14 +72,14 @@ def _measure(times: int) -> OneRecord:
 
     taken = [(_time_ms(invoke), _time_ms(produce)) for _ in range(_WARM + times)][_WARM:]
     handler, bare = zip(*taken, strict=True)
-    return OneRecord(*(to_percentile(each, percent) for each in (handler, bare) for percent in (50, 99)))
+    return OneRecord(*(find_percentile(each, percent) for each in (handler, bare) for percent in (50, 99)))
 
 
 def main() -> None:
-    """Measures, and prints."""
+    """Measure the times, and print them."""
     with silence():
         measured = _measure(int(sys.argv[1]))
-    print(json.dumps(measured))  # noqa: T201  # it is what the program is for
+    print(json.dumps(measured))  # noqa: T201  # the output of the program
 
 
 if __name__ == "__main__":

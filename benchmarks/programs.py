@@ -1,4 +1,4 @@
-"""Runs modules of this package as programs, each in a process of its own: an interpreter and a heap to itself."""
+"""Run modules of this package as programs in separate processes, each with its own interpreter and heap."""
 
 import os
 import subprocess
@@ -10,27 +10,27 @@ from tempfile import gettempdir
 from types import MappingProxyType
 from typing import NamedTuple, TextIO
 
-from local.environment import to_server_environment
+from local.environment import make_server_environment
 from local.paths import ROOT
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class Output(NamedTuple):
-    """What a program has written."""
+    """The output of a program."""
 
     text: str
     errors: str
 
 
 class Program:
-    """A running program that answers each line with a line."""
+    """A running program that responds to each line with a line."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
 
-    def ask(self, line: str) -> str:
-        """The program's answer."""
+    def request(self, line: str) -> str:
+        """Send a line, and return the program's response."""
         if self._process.stdin is None:
             raise RuntimeError("the program has no input")
         self._process.stdin.write(line + "\n")
@@ -38,23 +38,23 @@ class Program:
         return self.read()
 
     def read(self) -> str:
-        """What the program says next."""
+        """Return the next line of the program."""
         line = self._process.stdout.readline() if self._process.stdout else ""
         if not line:
-            raise RuntimeError("the program has ended: see its error above")
+            raise RuntimeError("the program has exited; see its error above")
         return line.strip()
 
 
 @contextmanager
 def silence() -> Iterator[None]:
-    """What a program prints meanwhile, as the function does its metrics and its log, goes to nowhere."""
+    """Discard printed output, such as the function's metrics and log."""
     with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):  # noqa: PTH123  # a device, not a path
         yield
 
 
 @contextmanager
-def take_output() -> Iterator[TextIO]:
-    """This program's output for its answers alone; what else is printed, also by an earlier log, goes to nowhere."""
+def redirect_output() -> Iterator[TextIO]:
+    """Provide the standard output, and discard everything else that is printed, even by existing loggers."""
     with os.fdopen(os.dup(sys.stdout.fileno()), "w") as output:
         with open(os.devnull, "w") as nowhere:  # noqa: PTH123  # a device, not a path
             os.dup2(nowhere.fileno(), sys.stdout.fileno())
@@ -63,13 +63,13 @@ def take_output() -> Iterator[TextIO]:
 
 @contextmanager
 def run_program(module: str, *arguments: str, settings: Mapping[str, str] = NOTHING) -> Iterator[Program]:
-    """A module of this package as a program, for as long as the context lasts; it ends with its input."""
-    with subprocess.Popen(  # noqa: S603  # every command is built here, none from input
-        to_command(module, *arguments),
+    """Run a module of this package as a program. It must end when its input closes."""
+    with subprocess.Popen(  # noqa: S603  # commands built here, not from input
+        make_command(module, *arguments),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env=_to_environment(settings),
+        env=_make_environment(settings),
         cwd=ROOT,
     ) as process:
         try:
@@ -80,10 +80,10 @@ def run_program(module: str, *arguments: str, settings: Mapping[str, str] = NOTH
 
 
 def run_to_end(command: Sequence[object], settings: Mapping[str, str] = NOTHING) -> Output:
-    """What a program writes until it has ended well."""
-    ended = subprocess.run(  # noqa: S603  # every command is built here, none from input
+    """Run a program until it succeeds, and return its output."""
+    ended = subprocess.run(  # noqa: S603  # commands built here, not from input
         [str(part) for part in command],
-        env=_to_environment(settings),
+        env=_make_environment(settings),
         cwd=ROOT,
         check=False,
         stdin=subprocess.DEVNULL,
@@ -91,15 +91,15 @@ def run_to_end(command: Sequence[object], settings: Mapping[str, str] = NOTHING)
         text=True,
     )
     if ended.returncode:
-        raise RuntimeError(f"{command} has failed:\n{ended.stderr}")
+        raise RuntimeError(f"{command} failed:\n{ended.stderr}")
     return Output(ended.stdout, ended.stderr)
 
 
-def to_command(module: str, *arguments: str) -> list[str]:
-    """How to run a module of this package."""
+def make_command(module: str, *arguments: str) -> list[str]:
+    """Make the command that runs a module of this package."""
     return [sys.executable, "-m", f"benchmarks.{module}", *arguments]
 
 
-def _to_environment(settings: Mapping[str, str]) -> dict[str, str]:
-    """Nothing of the caller's shell, which may hold settings of the function."""
-    return to_server_environment(Path(gettempdir()), {"PYTHONPATH": "src", **settings})
+def _make_environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """Make the program's variables, without those of the caller's shell, which may contain the function's settings."""
+    return make_server_environment(Path(gettempdir()), {"PYTHONPATH": "src", **settings})

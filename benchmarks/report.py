@@ -1,127 +1,136 @@
-"""The results as Markdown: ratios first, since times are this machine's."""
+"""Write the results as Markdown. Ratios are more useful than times, which depend on the machine."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from benchmarks.results import Results
-from benchmarks.throughput import FEATURES, RECORDS, WAYS
+from benchmarks.throughput import CONTENDERS, FEATURES, RECORDS
 
 _NAMES = {
     "bare": "a bare interpreter",
     "ours": "this function",
-    "usual": "the usual set",
+    "usual": "the usual function",
     "ours_iam": "this function, with an IAM token",
-    "usual_iam": "the usual set, with an IAM token",
-    "event": "the event alone, parsed",
+    "usual_iam": "the usual function, with an IAM token",
+    "event": "the parsed event alone",
 }
-
 
 _COSTS = """\
 ## CPU of one record
 
-The whole handler: parsed event in, every event acknowledged; the least of all rounds, which take turns. Microseconds
-of CPU, librdkafka's threads included; in brackets how many times `json.loads` of the same event, which is `parse`.
-Only `ours`, this handler, writes headers. `usual` is what one would write today: Powertools' BatchProcessor,
-Confluent's AvroSerializer, one flush for the batch. `former` is the former publisher: Avro in pure Python, a flush for
-each record. `prebuilt` is librdkafka alone with messages that are there already, the limit. The largest number of
-records is as many as an event holds.
+The whole handler, from the parsed event until every message is acknowledged. The contenders take turns, and the minimum
+of all rounds counts. Values are microseconds of CPU, including librdkafka's threads. The value in brackets is the ratio
+to `json.loads` of the same event, which is `parse`.
+
+| contender | what it does |
+|---|---|
+| `ours` | this handler, the only one that writes headers |
+| `usual` | Powertools' BatchProcessor, Confluent's AvroSerializer and one flush for each batch |
+| `former` | the former publisher: Avro in pure Python and one flush for each record |
+| `prebuilt` | librdkafka alone with prebuilt messages, the lower limit |
+
+The largest number of records fills an event.
 """
 _LAYOUTS = """\
 ## CPU of one record under each layout
 
-From stream record to message, without Kafka, of what real writers wrote; beside it the same features in an item of the
-default layout, in turns, the least of all rounds. Most of what is above 3 us is a number turned into a time, or JSON.
+From stream record to message, without Kafka, with the records of real writers. The default layout is measured in turns
+with the same features, and the minimum of all rounds counts. Most of a difference above 3 µs comes from converting
+numbers to times, or from JSON.
 """
 _BACKFILL = """\
 ## Backfill
 
-A worker of the backfill on pages of 1,000 items of 20 features, in turns with the live pipeline on the same items; the
-least of all rounds. The worker reads each item twice, by the scan and to see whether it is still so, and compares both.
-Read, its items are boto3's, made of answers as DynamoDB gives them; the live pipeline's are `json.loads`'s.
+A worker of the backfill with pages of 1,000 items of 20 features, in turns with the live pipeline and the same items.
+The minimum of all rounds counts. The worker gets each item twice, from the scan and from a second read that checks for
+changes, and compares both. The second row includes parsing: boto3 parses DynamoDB's responses for the worker, and
+`json.loads` parses the event for the live pipeline.
 """
 _BACKFILL_GROWTH = """
-Over {items:,} items scanned, each of another entity: {before:.1f} MiB resident after a tenth of them,
-{after:.1f} MiB at the end, and {blocks:+,} blocks of Python's allocator.
+Scanning {items:,} items of different entities: {before:.1f} MiB resident after a tenth of them, {after:.1f} MiB at the
+end, and {blocks:+,} blocks of Python's allocator.
 """
 _WORK = """\
-## Work of one record and of one invocation
+## Work of one record and of one batch
 
-Counted, not timed, so the same on every machine; `make test` holds them to `benchmarks/bounds.json`. An
-invocation's are those of a batch of one record.
+These values are counted, not timed, so they are the same on every machine. `make test` compares them with
+`benchmarks/bounds.json`. The work of a batch is measured with a batch of one record.
 """
 _SIZES = """\
 ## Size of an event
 
-Bytes of one event with its wire-format prefix, beside the same fields as compact JSON; and what each takes on the wire
-in a batch of 1,000 events compressed by zstd, key and Kafka's own format included, headers not.
+The bytes of one event including its wire-format prefix, compared with the same fields as compact JSON. "In a batch" is
+the size on the wire in a batch of 1,000 events compressed with zstd, including the key and Kafka's record format, but
+no headers.
 """
 _STARTS = """\
 ## Start
 
-Imports, settings, pinned schema id, producer made; in fresh processes from what `sam build` makes, over a bare
-interpreter. The usual set is Powertools' Logger, Metrics, Tracer and BatchProcessor, Confluent's registry client and
-AvroSerializer, boto3 and the signer for Amazon MSK, in a layer of its own. With an IAM token no broker is asked.
+The imports, the settings, the pinned schema id and the producer, in new processes built by `sam build`, beyond a bare
+interpreter. The usual function uses Powertools' Logger, Metrics, Tracer and BatchProcessor, Confluent's registry client
+and AvroSerializer, boto3 and the signer for Amazon MSK, in a separate layer. With an IAM token, no broker is contacted.
 """
 _FIRST = """
-Behind the runtime interface emulator, 100 records of 20 features:
+With the runtime interface emulator, and 100 records of 20 features:
 """
 _MEMORY = """\
 ## Memory
 
-The most that was resident while the largest events were handled, three times each.
+The peak of resident memory while the largest events are handled, three times each.
 """
 _GROWTH = """
-Over {invocations:,} invocations, each with entities never seen before: {before:.1f} MiB resident after a tenth of them,
-{after:.1f} MiB at the end, and {blocks:+,} blocks of Python's allocator.
+Over {invocations:,} invocations with new entities: {before:.1f} MiB resident after a tenth of them, {after:.1f} MiB at
+the end, and {blocks:+,} blocks of Python's allocator.
 """
 _LATENCY = """\
 ## Latency
 
-One record, in turns with producing and flushing the very same message:
+One record, in turns with producing and flushing the same message:
 """
 _END_TO_END = """
-On a real broker, everything on this machine: one handler takes {rate:,.0f} records/s of 20 features in batches of
-1,000, and {cpu_rate:,.0f} for each second of its CPU. From item written to event read, by the deployed function on the
-local stand-in for AWS: p50 {p50:.0f} ms, p99 {p99:.0f} ms of {writes} writes; {first:,.0f} ms for the first, with the
-cold start.
+With a real broker on the same machine, one handler processes {rate:,.0f} records/s of 20 features in batches of 1,000,
+and {cpu_rate:,.0f} records for each second of its CPU.
+
+With the deployed function on the local stand-in for AWS, the time from a write until its event is read is {p50:.0f} ms
+(p50) and {p99:.0f} ms (p99) over {writes} writes. The first write takes {first:,.0f} ms, including the cold start.
 """
 
 
-def to_markdown(results: Results) -> str:
-    """Every table."""
+def make_markdown(results: Results) -> str:
+    """Return the whole page."""
     made = ", ".join(f"{name} {text}" for name, text in results.made.items() if name != "date")
     return "\n".join(
         [
             "# Benchmarks",
             "",
-            f"Made by `make bench` on {results.made['date']}: {made}.",
-            "Ratios are the message; times are this machine's.",
+            f"Written by `make bench` on {results.made['date']} with {made}.",
+            "Compare the ratios. The times depend on the machine.",
             "",
             "![CPU of one record](cpu.svg)",
             "",
-            *_to_costs(results),
-            *_to_layouts(results),
-            *_to_backfill(results),
-            *_to_work(results),
-            *_to_sizes(results),
-            *_to_starts(results),
-            *_to_memory(results),
-            *_to_latency(results),
+            *_report_costs(results),
+            *_report_layouts(results),
+            *_report_backfill(results),
+            *_report_work(results),
+            *_report_sizes(results),
+            *_report_starts(results),
+            *_report_memory(results),
+            *_report_latency(results),
             "",
         ]
     )
 
 
-def _to_costs(results: Results) -> Iterator[str]:
+def _report_costs(results: Results) -> Iterator[str]:
     yield _COSTS
-    names = [way.name for way in WAYS]
-    yield from _to_table(
+    names = [each.name for each in CONTENDERS]
+    yield from make_table(
         ["features", "records", *names, "usual / ours"],
-        (_to_cost_row(results, features, records, names) for features in FEATURES for records in RECORDS),
+        (_make_cost_row(results, features, records, names) for features in FEATURES for records in RECORDS),
     )
     yield ""
 
 
-def _to_cost_row(results: Results, features: int, records: int | None, names: Sequence[str]) -> list[str]:
+def _make_cost_row(results: Results, features: int, records: int | None, names: Sequence[str]) -> list[str]:
     costs = {name: results.find_cost(name, features, records) for name in names}
     parse, usual = costs["parse"].cpu_us, costs["usual"].cpu_us
     return [
@@ -132,11 +141,11 @@ def _to_cost_row(results: Results, features: int, records: int | None, names: Se
     ]
 
 
-def _to_layouts(results: Results) -> Iterator[str]:
+def _report_layouts(results: Results) -> Iterator[str]:
     yield _LAYOUTS
     figures = [(each, each.cpu_us - each.default_us) for each in results.layouts]
-    yield from _to_table(
-        ["rows", "features", "microseconds", "in the default layout", "more"],
+    yield from make_table(
+        ["items", "features", "µs", "µs in the default layout", "difference"],
         (
             [each.rows, f"{each.features:.1f}", f"{each.cpu_us:.1f}", f"{each.default_us:.1f}", f"{more:+.1f}"]
             for each, more in figures
@@ -145,15 +154,15 @@ def _to_layouts(results: Results) -> Iterator[str]:
     yield ""
 
 
-def _to_backfill(results: Results) -> Iterator[str]:
+def _report_backfill(results: Results) -> Iterator[str]:
     cost, growth = results.backfill
     figures = [
-        ("values that are there already", cost.worker_us, cost.live_us),
-        ("read", cost.reading_us, cost.live_us + cost.parse_us),
+        ("parsed", cost.worker_us, cost.live_us),
+        ("including parsing", cost.reading_us, cost.live_us + cost.parse_us),
     ]
     yield _BACKFILL
-    yield from _to_table(
-        ["items", "worker / live pipeline", "worker, microseconds", "live pipeline, microseconds"],
+    yield from make_table(
+        ["items", "worker / live pipeline", "worker, µs", "live pipeline, µs"],
         ([items, f"{worker / live:.1f}", f"{worker:.0f}", f"{live:.1f}"] for items, worker, live in figures),
     )
     yield _BACKFILL_GROWTH.format(
@@ -164,10 +173,10 @@ def _to_backfill(results: Results) -> Iterator[str]:
     )
 
 
-def _to_work(results: Results) -> Iterator[str]:
+def _report_work(results: Results) -> Iterator[str]:
     yield _WORK
-    yield from _to_table(
-        ["of one", "features", "Python frames", "calls", "bytecode instructions"],
+    yield from make_table(
+        ["work of one", "features", "Python frames", "calls", "bytecode instructions"],
         (
             [of, str(work.features), *(f"{number:,.0f}" for number in work[1:])]
             for of, works in results.work.items()
@@ -177,9 +186,9 @@ def _to_work(results: Results) -> Iterator[str]:
     yield ""
 
 
-def _to_sizes(results: Results) -> Iterator[str]:
+def _report_sizes(results: Results) -> Iterator[str]:
     yield _SIZES
-    yield from _to_table(
+    yield from make_table(
         ["features", "Avro", "compact JSON", "Avro / JSON", "Avro, in a batch", "JSON, in a batch"],
         (
             [
@@ -196,11 +205,11 @@ def _to_sizes(results: Results) -> Iterator[str]:
     yield ""
 
 
-def _to_starts(results: Results) -> Iterator[str]:
+def _report_starts(results: Results) -> Iterator[str]:
     yield _STARTS
     usual = {"ours": results.find_start("usual"), "ours_iam": results.find_start("usual_iam")}
-    yield from _to_table(
-        ["start", "CPU ms", "wall ms", "resident MiB", "part of the usual set's wall"],
+    yield from make_table(
+        ["start", "CPU ms", "wall ms", "resident MiB", "ratio to the usual function's wall"],
         (
             [
                 _NAMES[start.name],
@@ -213,23 +222,23 @@ def _to_starts(results: Results) -> Iterator[str]:
         ),
     )
     yield _FIRST
-    yield from _to_table(
-        ["function", "first invocation ms, least", "worst", "a later one ms, least"],
+    yield from make_table(
+        ["function", "first invocation ms, minimum", "maximum", "later invocation ms, minimum"],
         (
             [_NAMES[each.name], f"{each.first_ms:.0f}", f"{each.first_worst_ms:.0f}", f"{each.later_ms:.1f}"]
             for each in results.first_invocations
         ),
     )
     if results.releases:
-        told = ", ".join(f"{release} {took:.0f} ms" for release, took in results.releases.items())
-        yield from ("", f"Importing confluent_kafka and making a producer, by release: {told} of CPU.")
+        costs = ", ".join(f"{release} {took:.0f} ms" for release, took in results.releases.items())
+        yield from ("", f"CPU of importing confluent_kafka and creating a producer, by release: {costs}.")
     yield ""
 
 
-def _to_memory(results: Results) -> Iterator[str]:
+def _report_memory(results: Results) -> Iterator[str]:
     yield _MEMORY
-    yield from _to_table(
-        ["function", "features", "records", "after the start MiB", "peak MiB"],
+    yield from make_table(
+        ["function", "features", "records", "MiB after the start", "peak MiB"],
         (
             [
                 _NAMES[peak.name],
@@ -250,10 +259,10 @@ def _to_memory(results: Results) -> Iterator[str]:
     )
 
 
-def _to_latency(results: Results) -> Iterator[str]:
+def _report_latency(results: Results) -> Iterator[str]:
     one, whole = results.one_record, results.end_to_end
     yield _LATENCY
-    yield from _to_table(
+    yield from make_table(
         ["one record", "p50 ms", "p99 ms"],
         [
             ["this handler", f"{one.handler_p50_ms:.2f}", f"{one.handler_p99_ms:.2f}"],
@@ -270,8 +279,9 @@ def _to_latency(results: Results) -> Iterator[str]:
     ).rstrip()
 
 
-def _to_table(titles: Sequence[str], rows: Iterator[list[str]] | list[list[str]]) -> Iterator[str]:
+def make_table(titles: Sequence[str], rows: Iterable[Sequence[str]], alignment: str = "---") -> Iterator[str]:
+    """Yield the lines of a table."""
     yield f"| {' | '.join(titles)} |"
-    yield "|" + "---|" * len(titles)
+    yield f"|{alignment}" * len(titles) + "|"
     for row in rows:
         yield f"| {' | '.join(row)} |"

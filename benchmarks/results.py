@@ -1,4 +1,4 @@
-"""What the benchmarks found, in one file from which every table and plot is made."""
+"""The results of the benchmarks, stored in one file from which all tables and charts are made."""
 
 import json
 import platform
@@ -28,10 +28,10 @@ _PACKAGES = ("confluent-kafka", "fastavro", "aws-lambda-powertools", "avro")
 
 
 class Results(NamedTuple):
-    """Everything that one run of `make bench` measured."""
+    """All measurements of one run of `make bench`."""
 
     made: Mapping[str, str]
-    """The date, and the versions of what was measured."""
+    """The date, the versions of the measured packages, and the machine."""
     costs: Sequence[Cost]
     layouts: Sequence[LayoutCost]
     work: Mapping[str, Sequence[Work]]
@@ -44,11 +44,11 @@ class Results(NamedTuple):
     end_to_end: EndToEnd
     sizes: Sequence[Size]
     releases: Mapping[str, float]
-    """Milliseconds of CPU to start a producer, by release of confluent-kafka; empty where they were not compared."""
+    """Milliseconds of CPU to start a producer, by release of confluent-kafka. Empty if they were not compared."""
 
     @classmethod
     def read(cls, file: Path = FILE) -> Self:
-        """The results of the last run."""
+        """Read the results of the last run."""
         found: dict[str, Any] = json.loads(file.read_text())
         return cls(
             made=found["made"],
@@ -59,7 +59,7 @@ class Results(NamedTuple):
             first_invocations=[FirstInvocation(**each) for each in found["first_invocations"]],
             peaks=[Peak(**each) for each in found["peaks"]],
             growth=Growth(**found["growth"]),
-            backfill=_to_backfill(**found["backfill"]),
+            backfill=_read_backfill(**found["backfill"]),
             one_record=OneRecord(**found["one_record"]),
             end_to_end=EndToEnd(**found["end_to_end"]),
             sizes=[Size(**each) for each in found["sizes"]],
@@ -67,12 +67,12 @@ class Results(NamedTuple):
         )
 
     def write(self, file: Path = FILE) -> None:
-        """Keeps the results, a line for each figure."""
+        """Write the results, with one line for each value."""
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(_to_plain(self), indent=1) + "\n")
 
     def find_cost(self, way: str, features: int, records: int | None) -> Cost:
-        """What a record costs this way; without a number of records, in a full event."""
+        """Return the cost of a record for a contender. Without a number of records, the event is full."""
         for cost in self.costs:
             if (cost.way, cost.features) == (way, features) and (
                 cost.is_full if records is None else cost.records == records
@@ -81,12 +81,12 @@ class Results(NamedTuple):
         raise LookupError(f"{way} was not measured for {features} features, {records} records")
 
     def find_start(self, name: str) -> Start:
-        """What this start takes."""
+        """Return the measurement of this start."""
         return next(start for start in self.starts if start.name == name)
 
 
 def describe_run() -> dict[str, str]:
-    """The date, and the versions of what is measured."""
+    """Return the date, the versions of the measured packages, and the machine."""
     return {
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "Python": platform.python_version(),
@@ -96,12 +96,12 @@ def describe_run() -> dict[str, str]:
     }
 
 
-def _to_backfill(cost: Mapping[str, float], growth: Mapping[str, Any]) -> Backfill:
+def _read_backfill(cost: Mapping[str, float], growth: Mapping[str, Any]) -> Backfill:
     return Backfill(BackfillCost(**cost), BackfillGrowth(**growth))
 
 
 def _to_plain(value: object) -> object:
-    """Named values as JSON objects, with figures as precise as they are."""
+    """Convert named tuples to JSON objects, and round numbers to four digits."""
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
         return {name: _to_plain(each) for name, each in value._asdict().items()}
     if isinstance(value, Mapping):

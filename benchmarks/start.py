@@ -1,7 +1,7 @@
-"""Starts a function as Lambda does and says what that took; the process is a fresh one and does nothing else.
+"""Start a function as Lambda does, in a new process, and measure it.
 
-A program for any interpreter, of the standard library alone: the module to import ("-" for none) as argument, and
-optionally a file with an event for it to handle. It prints one line of JSON.
+The program uses only the standard library. Its arguments are the module to import ("-" for none), and optionally a file
+with an event. It prints one line of JSON.
 """
 
 import importlib
@@ -16,9 +16,9 @@ _INVOCATIONS = 3
 
 
 def main() -> None:
-    """Starts, and prints."""
+    """Start the function, and print the measurements."""
     cpu, wall = time.process_time(), time.perf_counter()
-    with os.fdopen(os.dup(sys.stdout.fileno()), "w") as answers:
+    with os.fdopen(os.dup(sys.stdout.fileno()), "w") as output:
         with open(os.devnull, "w") as nowhere:  # noqa: PTH123  # a device, not a path
             os.dup2(nowhere.fileno(), sys.stdout.fileno())
         name, *files = sys.argv[1:]
@@ -27,25 +27,25 @@ def main() -> None:
         started = _read_peak()
         for file in files * _INVOCATIONS:
             _invoke(module, Path(file))
-        answers.write(json.dumps({**took, "started_kib": started, "peak_kib": _read_peak()}))
+        output.write(json.dumps({**took, "started_kib": started, "peak_kib": _read_peak()}))
 
 
-def _invoke(module: Any, file: Path) -> None:  # noqa: ANN401  # any function's module
+def _invoke(module: Any, file: Path) -> None:  # noqa: ANN401  # a module of any function
     text = file.read_text()
     event = json.loads(text)
     if hasattr(module, "handler"):
-        # Imported after the start, whose time it would be taken for
+        # Imported after the start, so that it is not measured
         context = importlib.import_module("benchmarks.contenders").Context()
         if module.handler(event, context) != {"batchItemFailures": []}:
-            raise RuntimeError("not every event was delivered")
+            raise RuntimeError("some events were not delivered")
 
 
 def _read_peak() -> int:
-    """The most memory that was resident; the kernel's own figure for a child would begin with its parent's."""
+    """Return the peak of resident memory. The kernel's value for child processes would include the parent's memory."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1])
-    raise RuntimeError("the kernel does not tell the peak")
+    raise RuntimeError("the kernel does not report the peak")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Events as Lambda hands them over from a feature table, from a seed: the same for every contender and every run.
+"""Generate stream events of a feature table from a seed, the same for every contender and every run.
 
-They are what a feature store writes: up to 100 features of a few kinds of value, times in microseconds with `+00:00`,
-few resources and jobs, many entities.
+They are typical of a feature store: up to 100 features with a few kinds of values, times in microseconds with `+00:00`,
+few resources and jobs, and many entities.
 """
 
 import json
@@ -31,25 +31,25 @@ type Json = dict[str, Any]
 
 
 class StreamEvent(NamedTuple):
-    """One event as JSON text, and how many records it has."""
+    """One event as JSON text, and its number of records."""
 
     text: str
     records: int
 
     def parse(self) -> Json:
-        """The event as Lambda's runtime gives it to a handler."""
+        """Parse the event as Lambda's runtime does."""
         parsed: Json = json.loads(self.text)
         return parsed
 
 
 @cache
-def to_stream_event(features: int, records: int | None = None) -> StreamEvent:
-    """An event of so many records of so many features; without a number, as many records as an event can hold."""
-    rng = random.Random(features)  # noqa: S311  # the same events every time are wanted
+def make_stream_event(features: int, records: int | None = None) -> StreamEvent:
+    """Make an event with these numbers of features and records. Without a number of records, the event is full."""
+    rng = random.Random(features)  # noqa: S311  # the events must be the same every time
     texts: list[str] = []
     room = PAYLOAD_BYTES - len('{"Records":[]}')
     while records is None or len(texts) < records:
-        text = json.dumps(_to_record(rng, len(texts), features), separators=(",", ":"))
+        text = json.dumps(_make_record(rng, len(texts), features), separators=(",", ":"))
         room -= len(text) + 1
         if room < 0:
             break
@@ -57,11 +57,11 @@ def to_stream_event(features: int, records: int | None = None) -> StreamEvent:
     return StreamEvent(f'{{"Records":[{",".join(texts)}]}}', len(texts))
 
 
-def _to_record(rng: random.Random, number: int, features: int) -> Json:
+def _make_record(rng: random.Random, number: int, features: int) -> Json:
     keys = {"bright_uid": {"S": f"user-{rng.randrange(10**8):08}"}, "category": {"S": rng.choice(_RESOURCES)}}
     at = {"S": f"2026-01-01T05:{rng.randrange(60):02}:{rng.randrange(60):02}.{rng.randrange(10**6):06}+00:00"}
     job = {"S": f"spark-job-{rng.randrange(_JOBS):04}-2026-01-01"}
-    data = {name: _to_value(rng) for name in NAMES[:features]}
+    data = {name: _make_value(rng) for name in NAMES[:features]}
     metadata = {"created_at": at, "updated_at": at, "compute_id": job}
     return {
         "eventID": f"{rng.getrandbits(128):032x}",
@@ -81,7 +81,7 @@ def _to_record(rng: random.Random, number: int, features: int) -> Json:
     }
 
 
-def _to_value(rng: random.Random) -> Json:
+def _make_value(rng: random.Random) -> Json:
     return rng.choice(
         (
             {"N": str(rng.randrange(10**6))},

@@ -1,6 +1,6 @@
-"""Measures the CPU of one record, contender against contender, in one interleaved run.
+"""Measure the CPU of one record for all contenders in turns.
 
-Time on a shared machine says little; the least of many rounds, taken in turns, says how the contenders compare.
+Times on a shared machine vary. The minimum of many rounds in turns is comparable between contenders.
 """
 
 from collections.abc import Callable, Sequence
@@ -8,51 +8,52 @@ from contextlib import ExitStack
 from typing import NamedTuple
 
 from benchmarks.broker import run_broker
-from benchmarks.worker import Worker, run_worker, to_settings
+from benchmarks.worker import Worker, make_settings, run_worker
 
 FEATURES = (3, 20, 100)
 RECORDS = (1, 100, 1_000, None)
-"""Records of a batch; None is as many as an event can hold."""
+"""The numbers of records in a batch. None fills an event."""
 ROUNDS = 15
 
 _TIMES = {1: 50, 100: 5}
 
 
-class Way(NamedTuple):
-    """A contender, and what it is called in the results."""
+class Contender(NamedTuple):
+    """A contender, and its title in the results."""
 
     name: str
-    contender: str
     title: str
 
 
-WAYS = (
-    Way("parse", "parse", title="json.loads of the event"),
-    Way("ours", "ours", title="this handler"),
-    Way("usual", "usual", title="BatchProcessor + AvroSerializer"),
-    Way("former", "former", title="the former publisher"),
-    Way("prebuilt", "prebuilt", title="librdkafka, messages prebuilt"),
+CONTENDERS = (
+    Contender("parse", "json.loads of the event"),
+    Contender("ours", "this handler"),
+    Contender("usual", "BatchProcessor + AvroSerializer"),
+    Contender("former", "the former publisher"),
+    Contender("prebuilt", "librdkafka, prebuilt messages"),
 )
 
 
 class Cost(NamedTuple):
-    """What one record costs one way, in a batch of this size."""
+    """The cost of one record for a contender, in a batch of this size."""
 
     way: str
     features: int
     records: int
     is_full: bool
-    """Whether the batch is as large as an event can be."""
+    """Whether the batch fills an event."""
     cpu_us: float
     wall_us: float
 
 
 def measure_throughput(progress: Callable[[str], None], rounds: int = ROUNDS) -> list[Cost]:
-    """Every way at every size."""
+    """Measure every contender with every size."""
     sizes = [(features, records) for features in FEATURES for records in RECORDS]
     with ExitStack() as resources:
         brokers = resources.enter_context(run_broker())
-        workers = {way.name: resources.enter_context(run_worker(way.contender, to_settings(brokers))) for way in WAYS}
+        workers = {
+            each.name: resources.enter_context(run_worker(each.name, make_settings(brokers))) for each in CONTENDERS
+        }
         costs: dict[tuple[str, int, int | None], Cost] = {}
         for turn in range(rounds):
             progress(f"round {turn + 1} of {rounds}")
@@ -70,6 +71,6 @@ def measure_throughput(progress: Callable[[str], None], rounds: int = ROUNDS) ->
 
 
 def _rotate(workers: Sequence[tuple[str, Worker]], turn: int) -> Sequence[tuple[str, Worker]]:
-    """Another one first in each round, so that nobody always follows the same one."""
+    """Start each round with another contender, so that none always follows the same one."""
     start = turn % len(workers)
     return [*workers[start:], *workers[:start]]

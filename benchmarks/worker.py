@@ -1,7 +1,7 @@
-"""A process that runs one contender and measures what it is told to; it has an interpreter and a heap to itself.
+"""Measure one contender in a separate process, with its own interpreter and heap.
 
-It is a program: the contender's name as argument, one request as a line of JSON in, one answer as a line out. Whatever
-the contender prints goes to nowhere, as fast as Lambda takes a log line.
+The program's argument is the contender's name. It reads requests as lines of JSON, and prints responses as lines of
+JSON. The output of the contender is discarded, as fast as Lambda reads log lines.
 """
 
 import gc
@@ -9,57 +9,49 @@ import importlib
 import json
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from statistics import median
-from typing import Any, NamedTuple, Protocol, TextIO
+from typing import Any, NamedTuple, TextIO
 
 from benchmarks.contenders import Run
-from benchmarks.programs import Program, run_program, take_output
-from benchmarks.stream_events import StreamEvent, to_stream_event
+from benchmarks.programs import Program, redirect_output, run_program
+from benchmarks.stream_events import StreamEvent, make_stream_event
 
 TOPIC = "feature-events"
 SCHEMA_ID = 1
 
 
-class Contender(Protocol):
-    """A module of `contenders`."""
-
-    def prepare(self, event: StreamEvent) -> Run:
-        """See `contenders`."""
-        ...
-
-
 class Measured(NamedTuple):
-    """What one round took."""
+    """The measurements of one round."""
 
     records: int
     cpu: float
-    """CPU seconds of the process, its threads included, for each run of the batch."""
+    """CPU seconds of the process including its threads, for each run of the batch."""
     wall: float
-    """Seconds, the median of the runs."""
+    """The median of the runs in seconds."""
 
 
 class Worker:
-    """The other end: a contender in a process."""
+    """A client for the program."""
 
     def __init__(self, program: Program) -> None:
         self._program = program
 
     def measure(self, features: int, records: int | None, times: int) -> Measured:
-        """Runs a batch so many times; without a number of records it is as large as an event can be."""
-        return Measured(*json.loads(self._program.ask(json.dumps([features, records, times]))))
+        """Run a batch several times, and measure it. Without a number of records, the batch fills an event."""
+        return Measured(*json.loads(self._program.request(json.dumps([features, records, times]))))
 
 
 @contextmanager
 def run_worker(contender: str, settings: Mapping[str, str]) -> Iterator[Worker]:
-    """A contender under these settings, for as long as the context lasts."""
+    """Run a contender with these settings in a separate process."""
     with run_program("worker", contender, settings=settings) as program:
         yield Worker(program)
 
 
-def to_settings(brokers: str) -> dict[str, str]:
-    """The function's environment, everything by default but where it has to be told."""
+def make_settings(brokers: str) -> dict[str, str]:
+    """Make the function's settings, with defaults where possible."""
     return {
         "KAFKA_BROKER_URL": brokers,
         "TOPIC_NAME": TOPIC,
@@ -67,9 +59,9 @@ def to_settings(brokers: str) -> dict[str, str]:
     }
 
 
-def _measure(contender: Contender, features: int, records: int | None, times: int) -> Measured:
-    event = to_stream_event(features, records)
-    run = contender.prepare(event)
+def _measure(prepare: Callable[[StreamEvent], Run], features: int, records: int | None, times: int) -> Measured:
+    event = make_stream_event(features, records)
+    run = prepare(event)
     walls = []
     gc.collect()
     cpu = time.process_time()
@@ -80,17 +72,17 @@ def _measure(contender: Contender, features: int, records: int | None, times: in
     return Measured(event.records, (time.process_time() - cpu) / times, median(walls))
 
 
-def _serve(contender: str, requests: TextIO, answers: TextIO) -> None:
+def _serve(contender: str, requests: TextIO, responses: TextIO) -> None:
     module: Any = importlib.import_module(f"benchmarks.contenders.{contender}")
     for line in requests:
-        answers.write(json.dumps(_measure(module, *json.loads(line))) + "\n")
-        answers.flush()
+        responses.write(json.dumps(_measure(module.prepare, *json.loads(line))) + "\n")
+        responses.flush()
 
 
 def main() -> None:
-    """Serves until the requests end."""
-    with take_output() as answers:
-        _serve(sys.argv[1], sys.stdin, answers)
+    """Serve until the input closes."""
+    with redirect_output() as output:
+        _serve(sys.argv[1], sys.stdin, output)
 
 
 if __name__ == "__main__":

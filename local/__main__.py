@@ -1,38 +1,38 @@
-"""`python -S local COMMAND`: what every command of `make` for the local stack runs.
+"""Run the commands of `make` for the local stack: `python -S local COMMAND`.
 
-Ctrl-C is heard from the first instruction on. Until a command begins, half a second of imports goes by, in which
-nothing has been started; a traceback out of the middle of them would tell nobody so. Therefore Python is told (`-S`) to
-leave the environment's packages to this program, and nothing is imported before the signals are in hand.
+A command imports packages for half a second before it starts anything. Ctrl-C during that time must print one line, not
+a traceback. This module therefore sets its signal handlers before it imports anything else, and `-S` makes Python leave
+the environment's packages to this module.
 """
 
-# What `signal` and `os` are made from, and here at once
+# Built-in modules, which load faster than `signal` and `os`
 import _signal  # type: ignore[import-not-found]
 import posix
 import sys
 
 COMMANDS = {
-    "demo": "local.commands.demo",
-    "up": "local.commands.up",
-    "down": "local.commands.down",
-    "tail": "local.commands.tail",
-    "put": "local.commands.put",
-    "consume": "local.commands.consume",
-    "redrive": "local.commands.redrive",
-    "backfill": "local.commands.backfill",
-    "invoke": "local.commands.invoke",
-    "layout": "local.commands.layout",
+    "demo": "local.commands.demo:main",
+    "up": "local.commands.background:main_up",
+    "down": "local.commands.background:main_down",
+    "tail": "local.commands.put_and_tail:main_tail",
+    "put": "local.commands.put_and_tail:main_put",
+    "consume": "local.commands.consume:main",
+    "redrive": "local.commands.redrive:main",
+    "backfill": "local.commands.backfill:main",
+    "invoke": "local.commands.invoke:main",
+    "layout": "local.commands.layout:main",
 }
-"""Each command, and the module whose main() does it."""
+"""The function that runs each command, as `module:function`."""
 INTERRUPTED = 130
 
 
-def _end_at_once(_number: int, _frame: object) -> None:
+def _exit_on_signal(_number: int, _frame: object) -> None:
     posix.write(1, b"interrupted; nothing was started\n")
-    posix._exit(INTERRUPTED)  # noqa: SLF001 -- as os._exit, which is this
+    posix._exit(INTERRUPTED)  # noqa: SLF001 -- the same function as os._exit
 
 
 def main() -> None:
-    """Runs the command that the first argument names, on the arguments behind it."""
+    """Run the command in the first argument with the remaining arguments."""
     import site  # noqa: PLC0415 -- see above
     from importlib import import_module  # noqa: PLC0415
     from pathlib import Path  # noqa: PLC0415
@@ -41,14 +41,15 @@ def main() -> None:
         site.main()
     root = Path(__file__).resolve().parent.parent
     sys.path[:0] = [str(root), str(root / "src")]
-    module = COMMANDS.get(sys.argv[1] if len(sys.argv) > 1 else "")
-    if module is None:
-        sys.exit(f"use: python -S local {'|'.join(COMMANDS)}")
+    target = COMMANDS.get(sys.argv[1] if len(sys.argv) > 1 else "")
+    if target is None:
+        sys.exit(f"usage: python -S local {'|'.join(COMMANDS)}")
     sys.argv = [f"make {sys.argv[1]}", *sys.argv[2:]]
-    import_module(module).main()
+    module, _, function = target.partition(":")
+    getattr(import_module(module), function)()
 
 
 if __name__ == "__main__":
     for number in (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP):
-        _signal.signal(number, _end_at_once)
+        _signal.signal(number, _exit_on_signal)
     main()

@@ -1,4 +1,4 @@
-"""`python -m local.check_config [FILE]`: find misspelled names in samconfig.toml, which sam ignores without a word."""
+"""Find misspelled names in samconfig.toml, which sam ignores silently: `python -m local.check_config [FILE]`."""
 
 import sys
 import tomllib
@@ -17,11 +17,11 @@ from local.paths import ROOT
 
 TEMPLATE = ROOT / "template.yaml"
 GLOBAL = "global"
-"""The section whose options apply to each command that has them."""
+"""The section whose options apply to every command that has them."""
 
 
 def find_mistakes(config: Mapping[str, Any], parameters: Collection[str]) -> Iterator[str]:
-    """Find commands, options and template parameters that do not exist, with the nearest name that does."""
+    """Find commands, options and template parameters that do not exist, and suggest the closest names."""
     sections = [
         (f"[{environment}.{command}.parameters]", command, section.get("parameters", {}))
         for environment, commands in config.items()
@@ -43,18 +43,18 @@ def find_mistakes(config: Mapping[str, Any], parameters: Collection[str]) -> Ite
 
 
 def suggest(name: str, known: Collection[str]) -> str:
-    """The nearest of the known names, as the end of a sentence."""
+    """Return a suggestion of the closest known name, to be appended to a message."""
     return "".join(f"; did you mean {each}?" for each in get_close_matches(name, known, 1, 0.0))
 
 
 def read_overrides(given: object) -> list[str]:
-    """The names of the parameters that are set, in either of the two forms, as sam reads them."""
+    """Return the names of the template parameters, given in either form that sam accepts."""
     return list(CfnParameterOverridesType().convert(given, None, None)) if given else []
 
 
 @cache
 def read_options(command: str) -> frozenset[str]:
-    """The options of a command of sam by their names in samconfig.toml; none if there is no such command."""
+    """Return the options of a sam command by their names in samconfig.toml, or none for an unknown command."""
     group: Any = cli
     for word in command.split("_"):
         if word not in group.list_commands(CONTEXT):
@@ -64,11 +64,11 @@ def read_options(command: str) -> frozenset[str]:
 
 
 CONTEXT = click.Context(cli, obj=True)
-"""With an object, sam reads a command's options and not only its name."""
+"""A context for sam. It needs an object to read a command's options as well as its name."""
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """Read the file, or end with what is wrong with it."""
+    """Read the file, or exit with the reason why it cannot be read."""
     try:
         return tomllib.loads(path.read_text())
     except (OSError, ValueError) as error:
@@ -76,7 +76,7 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Check one file, and end with an error if it has a mistake."""
+    """Check one file, and exit with an error for each mistake."""
     path = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "samconfig.toml"
     parameters = yaml_parse(TEMPLATE.read_text())["Parameters"]
     mistakes = [f"{path.name}: {each}" for each in find_mistakes(read_config(path), parameters)]

@@ -1,7 +1,7 @@
-"""The environment variables that programs of the local stack are given.
+"""Environment variables for programs of the local stack.
 
-A developer's shell may hold real AWS credentials, a profile, a proxy or Java options; none of it may reach the stack,
-or a command meant for this machine could act on a real account.
+A developer's shell may contain real AWS credentials, a profile, a proxy or Java options. The stack must not see them.
+Otherwise, a local command could change a real account.
 """
 
 import contextlib
@@ -15,8 +15,8 @@ REGION = "us-east-1"
 LOOPBACK = "127.0.0.1,localhost"
 
 
-def to_aws_environment(endpoint: str) -> dict[str, str]:
-    """What lets AWS's own tools speak to this endpoint and to nothing else."""
+def make_aws_environment(endpoint: str) -> dict[str, str]:
+    """Return the variables that restrict AWS tools to this endpoint."""
     return {
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_REGION": REGION,
@@ -29,8 +29,8 @@ def to_aws_environment(endpoint: str) -> dict[str, str]:
     }
 
 
-def to_server_environment(home: Path, settings: Mapping[str, str]) -> dict[str, str]:
-    """What a server gets: its own settings, a home of its own, and nothing of the caller's shell."""
+def make_server_environment(home: Path, settings: Mapping[str, str]) -> dict[str, str]:
+    """Return a server's variables: its settings and a separate home, without the caller's variables."""
     return {
         "PATH": os.pathsep.join([str(LAMBDA_RUNTIME), os.defpath]),
         "HOME": str(home),
@@ -40,10 +40,11 @@ def to_server_environment(home: Path, settings: Mapping[str, str]) -> dict[str, 
     }
 
 
-def to_tool_environment(settings: Mapping[str, str]) -> dict[str, str]:
-    """Return a build tool's variables: the caller's, for pip's index and proxy, without AWS, SAM and Python settings.
+def make_tool_environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """Return a build tool's variables: the caller's, without AWS, SAM and Python settings.
 
-    Nor does it get an `ALL_PROXY` that is a SOCKS proxy, which pip refuses: https://github.com/psf/requests/issues/3516
+    The tool needs the caller's pip index and proxy. A SOCKS proxy in `ALL_PROXY` is removed, because pip rejects it:
+    https://github.com/psf/requests/issues/3516
     """
     foreign = ("AWS_", "SAM_", "PYTHON", "VIRTUAL_ENV")
     kept = {
@@ -54,30 +55,30 @@ def to_tool_environment(settings: Mapping[str, str]) -> dict[str, str]:
     return {
         **kept,
         "PATH": os.pathsep.join([str(TOOLS), os.environ.get("PATH", os.defpath)]),
-        **_to_bypasses(),
+        **_make_bypasses(),
         "SAM_CLI_TELEMETRY": "0",
         **settings,
     }
 
 
-def to_direct_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return this environment without its proxies, for a program that speaks only to the local stack."""
-    return {name: value for name, value in environment.items() if not _is_of_proxies(name)}
+def remove_proxies(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return these variables without proxies, for a program that connects only to the local stack."""
+    return {name: value for name, value in environment.items() if not _is_proxy_variable(name)}
 
 
 def bypass_proxies() -> None:
-    """Keep this process's own HTTP clients from sending loopback requests to a proxy."""
-    os.environ.update(_to_bypasses())
+    """Exclude loopback requests of this process from its proxies."""
+    os.environ.update(_make_bypasses())
 
 
 @contextlib.contextmanager
 def hide_proxies() -> Iterator[None]:
-    """Let an HTTP client be made without the caller's proxies.
+    """Hide the caller's proxies while an HTTP client is created.
 
-    httpx refuses a SOCKS proxy when a client is made, even if `NO_PROXY` covers every request:
+    httpx rejects a SOCKS proxy when it creates a client, even if `NO_PROXY` covers every request:
     https://github.com/encode/httpx/issues/505
     """
-    hidden = {name: value for name, value in os.environ.items() if _is_of_proxies(name)}
+    hidden = {name: value for name, value in os.environ.items() if _is_proxy_variable(name)}
     for name in hidden:
         del os.environ[name]
     try:
@@ -86,13 +87,13 @@ def hide_proxies() -> Iterator[None]:
         os.environ.update(hidden)
 
 
-def _is_of_proxies(name: str) -> bool:
-    """`HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` may be in upper or lower case."""
+def _is_proxy_variable(name: str) -> bool:
+    """Return whether this is `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` or `NO_PROXY`, in upper or lower case."""
     return name.lower() in ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 
-def _to_bypasses() -> dict[str, str]:
-    """Return the hosts that no proxy is used for: the caller's and this machine's, under both names."""
+def _make_bypasses() -> dict[str, str]:
+    """Return `NO_PROXY` and `no_proxy` with the caller's hosts and the loopback interface."""
     given = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
     is_covered = given == "*" or given.endswith(LOOPBACK)
     hosts = given if is_covered else ",".join(filter(None, [given, LOOPBACK]))

@@ -1,33 +1,30 @@
-"""The one error of the local stack, whose text is meant for the person at the terminal.
-
-Everything under `local` is run by people, so whatever goes wrong ends as one readable line and the place of the log.
-"""
+"""The error of the local stack. The commands of `make` print its text as one line."""
 
 import errno
 from pathlib import Path
 
 
 class LocalError(Exception):
-    """Something on this machine kept the local stack from doing its work; the text says what and where to look."""
+    """The local stack cannot do its work on this machine. The text says what failed and which log to read."""
 
 
 _ADVICE = {
-    errno.ENOSPC: "free some space on that disk",
-    errno.EDQUOT: "free some space, or have the quota raised",
-    errno.EROFS: "use a checkout, and a FEATURE_EVENTS_CACHE, on a disk that can be written to",
-    errno.EACCES: "use a checkout, and a FEATURE_EVENTS_CACHE, that belong to you",
-    errno.EPERM: "use a checkout, and a FEATURE_EVENTS_CACHE, that belong to you",
+    errno.ENOSPC: "free some disk space",
+    errno.EDQUOT: "free some disk space, or raise the quota",
+    errno.EROFS: "use a checkout and a FEATURE_EVENTS_CACHE on a writable disk",
+    errno.EACCES: "use a checkout and a FEATURE_EVENTS_CACHE that you own",
+    errno.EPERM: "use a checkout and a FEATURE_EVENTS_CACHE that you own",
 }
-"""Errors of the file system that no further try changes, each with what a person can do."""
+"""Remedies for errors of the file system that a retry cannot fix."""
 
 
-def is_of_this_disk(error: OSError) -> bool:
-    """Whether a file could not be written here, which no further try changes."""
+def is_disk_error(error: OSError) -> bool:
+    """Return whether a file could not be written for a reason that a retry cannot fix."""
     return error.errno in _ADVICE
 
 
-def to_local_error(error: OSError, directory: Path) -> LocalError:
-    """The error that tells of it; of a file that the system did not name, it names the directory."""
+def make_local_error(error: OSError, directory: Path) -> LocalError:
+    """Convert an error of the operating system. The text names `directory` if the error names no file."""
     place = error.filename or directory
     advice = _ADVICE.get(error.errno or 0)
     return LocalError(f"{place}: {error.strerror or error}" + (f": {advice}" if advice else ""))

@@ -1,6 +1,6 @@
-"""`python -m local.layout`: `make layout` with its arguments in the order in which they are typed.
+"""Run `make layout` with positional arguments: `python -m local.layout LAYOUTS RECORDS`.
 
-Whoever writes a layout tries it many times over, and should not have to remember a variable's name for each.
+Authors of layouts run it many times, and positional arguments need no variable names.
 """
 
 import sys

@@ -1,7 +1,7 @@
-"""Where the local stack keeps what it makes.
+"""Directories of the local stack.
 
-Everything but the downloads lives in `.local/` of the checkout, so that removing one directory removes it all; the
-downloads are shared by all checkouts of one person.
+Downloads are shared by all checkouts of a user. Everything else is in `.local/` of the checkout, so removing that
+directory removes all of it.
 """
 
 import os
@@ -11,17 +11,17 @@ ROOT = Path(__file__).resolve().parent.parent
 HOME = ROOT / ".local"
 TOOLS = ROOT / ".venv" / "bin"
 LAMBDA_RUNTIME = HOME / "lambda" / "bin"
-"""The bin directory of a Python that has what AWS's own python3.13 runtime has, and nothing else."""
+"""The bin directory of a Python with the packages of AWS's python3.13 runtime, and no others."""
 DEFAULT_STACK = HOME / "stack"
-"""The stack of `make up`, which `make tail` and `make down` look for."""
+"""The directory of the stack that `make up` starts."""
 EPHEMERAL_STACKS = HOME / "stacks"
-"""One directory for each stack that ends with its process."""
+"""The parent directory of stacks that end with their process."""
 KEPT_LOGS = HOME / "logs"
-"""Logs of ephemeral stacks that ended in an error."""
+"""Logs of ephemeral stacks that failed."""
 
 
 def cache_directory() -> Path:
-    """Where downloads are kept: FEATURE_EVENTS_CACHE, or feature-events in the user's cache directory."""
+    """Return the directory for downloads: FEATURE_EVENTS_CACHE, or feature-events in the user's cache directory."""
     chosen = os.environ.get("FEATURE_EVENTS_CACHE")
     if chosen:
         return Path(chosen).absolute()

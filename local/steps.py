@@ -1,6 +1,6 @@
-"""The progress of a command: what is being done now, and one line with its seconds for what is done.
+"""Show the progress of a command: a bar for each running step, and a line with its duration when the step ends.
 
-On a terminal the running steps have moving bars; in a log only the lines remain.
+The bars appear only on a terminal. A log contains only the lines.
 """
 
 import contextlib
@@ -18,15 +18,15 @@ MEGABYTE = 1_000_000
 
 
 class Clock(ProgressColumn):
-    """The seconds since a step began; they go on where a download is done and its bar is full."""
+    """A column with the seconds since a step began. They continue to count after a download is complete."""
 
     def render(self, task: Task) -> Text:
-        """The column's text."""
+        """Return the column's text."""
         return Text(f"{time.monotonic() - task.fields['since']:4.0f} s", style="cyan")
 
 
 class Step:
-    """One step that is under way."""
+    """One running step."""
 
     def __init__(self, progress: Progress, name: str) -> None:
         self.detail = ""
@@ -39,7 +39,7 @@ class Step:
         self._lock = threading.Lock()
 
     def count_bytes(self, new: int, announced: int) -> None:
-        """Moves the bar: bytes that arrived, and bytes that are going to arrive."""
+        """Move the bar by the bytes that arrived, and extend it by the newly announced bytes."""
         with self._lock:
             self._done += new
             self._announced += announced
@@ -48,21 +48,21 @@ class Step:
                 self._task, completed=self._done, total=self._announced, description=f"{self._name}: {size}"
             )
 
-    def go_on(self, doing: str) -> None:
-        """Says what is done after the download, whose full bar would look as if nothing went on."""
+    def begin_phase(self, phase: str) -> None:
+        """Show another phase after the download. The full bar of a download would look like a hang."""
         with self._lock:
             self._progress.remove_task(self._task)
-            self._task = self._progress.add_task(f"{self._name} {doing}", total=None, since=self.start)
+            self._task = self._progress.add_task(f"{self._name}: {phase}", total=None, since=self.start)
 
     def end(self) -> float:
-        """Takes the step off the screen; the seconds that it took."""
+        """Remove the step from the screen, and return its duration in seconds."""
         with self._lock:
             self._progress.remove_task(self._task)
         return time.monotonic() - self.start
 
 
 class Steps:
-    """Shows the steps of one command; several may be under way at once."""
+    """Shows the steps of one command. Several steps may run concurrently."""
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(quiet=True)
@@ -84,7 +84,7 @@ class Steps:
 
     @contextlib.contextmanager
     def step(self, name: str) -> Iterator[Step]:
-        """Shows a step while its block runs, and says how long it took."""
+        """Show a step while its block runs, and print its duration."""
         step = Step(self._progress, name)
         mark = "[red]✗[/]"
         try:

@@ -1,15 +1,15 @@
-"""Ways to turn a batch of stream records into events on Kafka, each as a module that importing makes ready.
+"""Contenders that convert a batch of stream records to events on Kafka, each in a module that importing initializes.
 
-Each gives `prepare`: an event in, and out of it what is measured, which fails unless every event was acknowledged.
-Brokers and topic are settings of the environment, as the function has them. All give the same keys
-and values, the backfill but for the ids of its events.
+Each module has a function `prepare`, which takes an event and returns the function to be measured. That function fails
+unless every event is acknowledged. Brokers and topic are environment variables, as in the function. All contenders send
+the same keys and values, except that the backfill's events have other ids.
 """
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 type Run = Callable[[], object]
-"""One batch, from its first record to its last acknowledgement."""
+"""Processes one batch, from its first record to its last acknowledgement."""
 
 type Handler = Callable[[Any, Any], object]
 
@@ -17,7 +17,7 @@ _DONE: dict[str, list[object]] = {"batchItemFailures": []}
 
 
 class Context(NamedTuple):
-    """Lambda's context, as far as anyone asks for it."""
+    """The used parts of Lambda's context."""
 
     function_name: str = "feature-events"
     memory_limit_in_mb: int = 512
@@ -25,17 +25,17 @@ class Context(NamedTuple):
     aws_request_id: str = "00000000-0000-0000-0000-000000000000"
 
     def get_remaining_time_in_millis(self) -> int:
-        """What Lambda says is left of the invocation."""
+        """Return the remaining time of the invocation."""
         return 60_000
 
 
-def to_run(handler: Handler, event: object) -> Run:
-    """A handler's invocation with this parsed event."""
+def make_run(handler: Handler, event: object) -> Run:
+    """Make a function that invokes a handler with this parsed event."""
     context = Context()
 
     def run() -> None:
-        answer = handler(event, context)
-        if answer != _DONE:
-            raise RuntimeError(f"not every event was delivered: {answer}")
+        response = handler(event, context)
+        if response != _DONE:
+            raise RuntimeError(f"some events were not delivered: {response}")
 
     return run

@@ -1,78 +1,74 @@
-"""The backfill's worker, with the items of an event's records as the one page of a segment.
+"""The backfill's worker, with the items of an event's records as one page.
 
-Each item is read twice, as from DynamoDB: by the scan, and to see whether it is still so. The reads are values that are
-there already, so that what is measured is the worker's own; `backfill_reading` has boto3 make them.
+The worker gets each item twice, as from DynamoDB: from the scan, and from the second read that checks for changes. The
+items are parsed in advance, so only the worker is measured. In `backfill_reading`, boto3 parses them.
 """
 
 import json
 import time
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import override
 
 from benchmarks.contenders import Run
 from benchmarks.stream_events import TABLE_ARN, StreamEvent
-from feature_events.backfills.checkpoints import Plan, Progress
-from feature_events.backfills.request import Request
+from feature_events.backfills.checkpoints import Checkpoints, Progress
+from feature_events.backfills.plan import Plan
+from feature_events.backfills.request import BackfillRequest
 from feature_events.backfills.work import Pace, Worker
 from feature_events.deadline import Deadline
 from feature_events.records.change import Item
-from feature_events.tables.source_table import Page, SourceTable
+from feature_events.tables.table import Page, Tables
 from feature_events.wiring import wire
 
 KEY_NAMES = ("bright_uid", "category")
-_REQUEST = Request(TABLE_ARN, segments=1, workers=1)
+_REQUEST = BackfillRequest(TABLE_ARN, segments=1, workers=1)
 _STARTED_MS = 1_767_225_600_000
 _SECONDS = 60.0
 
 
-class ReadItems(NamedTuple):
-    """A table whose answers are there already."""
+class ReadItems(Tables):
+    """A table with prepared responses."""
 
-    scanned: Sequence[Item]
-    read_again: Sequence[Item]
+    def __init__(self, scanned: Sequence[Item], reread: Sequence[Item]) -> None:
+        self._scanned = scanned
+        self._reread = reread
 
-    def scan(self, segment: int, segments: int, after: Item | None, limit: int) -> Page:  # noqa: ARG002  # SourceTable's
-        """See `SourceTable.scan`."""
-        return Page(self.scanned, None)
+    @override
+    def scan(self, table: str, segment: int, segments: int, after: Item | None, limit: int) -> Page:
+        return Page(self._scanned, None)
 
-    def read(self, keys: Sequence[Item]) -> Sequence[Item]:  # noqa: ARG002  # all of them, as they were sent
-        """See `SourceTable.read`."""
-        return self.read_again
+    @override
+    def get_items(self, table: str, keys: Sequence[Item]) -> Sequence[Item]:
+        return self._reread
 
 
-class LastCheckpoint:
-    """Keeps the last checkpoint in memory."""
+class LastCheckpoint(Checkpoints):
+    """Stores the last checkpoint in memory."""
 
-    last = Progress()
+    def __init__(self) -> None:
+        self.last = Progress()
 
-    def read_plan(self) -> Plan | None:
-        """See `Checkpoints.read_plan`."""
-        return None
-
-    def write_plan(self, plan: Plan) -> None:
-        """See `Checkpoints.write_plan`."""
-
-    def read(self, segment: int) -> Progress:  # noqa: ARG002  # Checkpoints'
-        """See `Checkpoints.read`."""
+    @override
+    def read(self, segment: int) -> Progress:
         return self.last
 
-    def write(self, segment: int, progress: Progress) -> None:  # noqa: ARG002  # Checkpoints'
-        """See `Checkpoints.write`."""
+    @override
+    def write(self, segment: int, progress: Progress) -> None:
         self.last = progress
 
 
 def prepare(event: StreamEvent) -> Run:
-    """The worker on a table that holds the event's items."""
-    return to_run(ReadItems(to_items(event), to_items(event)), event.records)
+    """Prepare the worker with a table that contains the event's items."""
+    return make_run(ReadItems(read_items(event), read_items(event)), event.records)
 
 
-def to_items(event: StreamEvent) -> list[Item]:
-    """The items that the event's records hold, each time made of its text."""
+def read_items(event: StreamEvent) -> list[Item]:
+    """Parse the items of the event's records."""
     return [record["dynamodb"]["NewImage"] for record in json.loads(event.text)["Records"]]
 
 
-def to_run(table: SourceTable, items: int) -> Run:
-    """The worker on the one segment of this table; it fails unless so many events are delivered, none of them twice."""
+def make_run(table: Tables, items: int) -> Run:
+    """Make a function that runs the worker. It fails unless it delivers this number of events, each once."""
     checkpoint = LastCheckpoint()
     worker = make_worker(table, checkpoint)
 
@@ -81,13 +77,13 @@ def to_run(table: SourceTable, items: int) -> Run:
         is_complete = worker.work(0, Deadline(_SECONDS), Deadline(_SECONDS))
         done = checkpoint.last
         if not is_complete or (done.delivered, done.again) != (items, 0):
-            raise RuntimeError(f"not every item was announced once: {done}")
+            raise RuntimeError(f"some items were not announced exactly once: {done}")
 
     return run
 
 
-def make_worker(table: SourceTable, checkpoint: LastCheckpoint) -> Worker:
-    """A worker under the settings of the environment, which never waits to keep to a rate."""
+def make_worker(table: Tables, checkpoint: LastCheckpoint) -> Worker:
+    """Make a worker with the settings of the environment and without a rate limit."""
     plan = Plan(_REQUEST, TABLE_ARN, KEY_NAMES, _STARTED_MS)
     pace = Pace(_REQUEST.events_per_second, sleep=lambda _: None)
     return Worker(plan, wire("-backfill")[1], table, checkpoint, pace, time.monotonic, _SECONDS)

@@ -1,7 +1,6 @@
 """The former publisher: Avro in pure Python, and a flush for each record.
 
-It published from the service that wrote the item, event by event, with these properties; here it is given the items
-of a batch one after the other.
+It published events one by one from the service that wrote the items, with these properties.
 """
 
 import io
@@ -14,8 +13,8 @@ import avro.io
 import avro.schema
 from confluent_kafka import KafkaError, Message, Producer
 
-from benchmarks.contenders import Run, to_run
-from benchmarks.contenders.plain import to_fields
+from benchmarks.contenders import Run, make_run
+from benchmarks.contenders.plain import make_fields
 from benchmarks.stream_events import StreamEvent
 
 TOPIC = os.environ["TOPIC_NAME"]
@@ -37,13 +36,13 @@ failures: list[str] = []
 
 
 def report(error: KafkaError | None, _: Message) -> None:
-    """Keeps what was not delivered."""
+    """Record a failed delivery."""
     if error is not None:
         failures.append(error.name())
 
 
 def publish(event: dict[str, Any]) -> None:
-    """Produces one event and waits for it."""
+    """Produce one event, and wait for its delivery."""
     data = io.BytesIO()
     data.write(PREFIX)
     writer.write(event, avro.io.BinaryEncoder(data))
@@ -53,12 +52,12 @@ def publish(event: dict[str, Any]) -> None:
 
 
 def handler(event: dict[str, Any], _: object) -> dict[str, list[object]]:
-    """Publishes the events of one batch."""
+    """Publish the events of one batch."""
     for record in event["Records"]:
-        publish(to_fields(record))
+        publish(make_fields(record))
     return {"batchItemFailures": []}
 
 
 def prepare(event: StreamEvent) -> Run:
-    """One batch."""
-    return to_run(handler, event.parse())
+    """Prepare an invocation."""
+    return make_run(handler, event.parse())

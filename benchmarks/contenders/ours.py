@@ -1,10 +1,10 @@
-"""This project's handler, as Lambda finds it."""
+"""The handler of this project, as Lambda imports it."""
 
-from benchmarks.contenders import Run, to_run
+from benchmarks.contenders import Run, make_run
 from benchmarks.stream_events import StreamEvent
 from feature_events.handler import handler
 
 
 def prepare(event: StreamEvent) -> Run:
-    """One invocation."""
-    return to_run(handler, event.parse())
+    """Prepare an invocation."""
+    return make_run(handler, event.parse())

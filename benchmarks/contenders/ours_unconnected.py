@@ -1,13 +1,13 @@
-"""This project's handler, started without waiting for Kafka to let it in: the producer is made, authenticating by IAM.
+"""The handler of this project with IAM authentication, started without waiting for a connection.
 
-No broker here can check a token of IAM, and none is asked to.
+No broker on this machine can check IAM tokens.
 """
 
 from feature_events.kafka import producer
 
-producer._find = lambda *_: None  # noqa: SLF001  # what waits for a broker
-producer._wait_until_quick = lambda *_: None  # noqa: SLF001  # the same
+producer._find_topic = lambda *_: None  # noqa: SLF001  # waits for a broker
+producer._warm_up = lambda *_: None  # noqa: SLF001  # waits for a broker too
 
-from feature_events.handler import handler  # noqa: E402  # its import is the start
+from feature_events.handler import handler  # noqa: E402  # the import starts the function
 
 __all__ = ["handler"]

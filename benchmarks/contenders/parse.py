@@ -1,4 +1,4 @@
-"""The yardstick: `json.loads` of the event's text, which Lambda's runtime does before any handler sees it."""
+"""The reference: `json.loads` of the event's text, which Lambda's runtime calls before the handler."""
 
 import json
 
@@ -7,5 +7,5 @@ from benchmarks.stream_events import StreamEvent
 
 
 def prepare(event: StreamEvent) -> Run:
-    """Parses the text and drops the result."""
+    """Prepare the parsing of the text."""
     return lambda: json.loads(event.text)

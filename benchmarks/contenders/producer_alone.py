@@ -1,4 +1,4 @@
-"""A producer and nothing else, to compare releases of its library by."""
+"""A producer alone, to compare releases of its library."""
 
 import os
 

@@ -1,7 +1,7 @@
-"""What one would write today: Powertools' BatchProcessor, Confluent's AvroSerializer, one flush for the batch.
+"""The usual function: Powertools' BatchProcessor, Confluent's AvroSerializer, and one flush for each batch.
 
-It is written as their documentation shows it, with the same promises to the topic (acks, idempotence, compression,
-partitioner) and with the batch failing as a whole where a delivery failed.
+It follows their documentation, with the same guarantees for the topic (acks, idempotence, compression, partitioner). If
+a delivery fails, the whole batch fails.
 """
 
 import os
@@ -18,12 +18,12 @@ from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import 
 from confluent_kafka import KafkaError, Message, Producer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
-from benchmarks.contenders import Run, to_run
+from benchmarks.contenders import Run, make_run
 
 if TYPE_CHECKING:
     from benchmarks.stream_events import StreamEvent
 
-with warnings.catch_warnings(record=True):  # of a deprecation inside the client's own dependencies
+with warnings.catch_warnings(record=True):  # a deprecation in the dependencies of the client
     from confluent_kafka.schema_registry import SchemaRegistryClient
     from confluent_kafka.schema_registry.avro import AvroSerializer
 
@@ -31,23 +31,23 @@ TOPIC = os.environ["TOPIC_NAME"]
 SCHEMA = Path(__file__).parents[2] / "schemas" / "feature_trigger.avsc"
 
 
-def to_authentication() -> dict[str, Any]:
-    """The producer's properties for IAM, where the settings ask for it."""
+def make_authentication() -> dict[str, Any]:
+    """Make the producer's properties for IAM, if the settings require it."""
     if os.environ.get("KAFKA_AUTH") != "iam":
         return {}
     from aws_msk_iam_sasl_signer import MSKAuthTokenProvider  # type: ignore[import-untyped]  # noqa: PLC0415
 
-    def give_token(_: str) -> tuple[str, float]:
+    def sign_token(_: str) -> tuple[str, float]:
         token, expires_ms = MSKAuthTokenProvider.generate_auth_token(os.environ["AWS_REGION"])
         return token, expires_ms / 1000
 
-    return {"security.protocol": "SASL_SSL", "sasl.mechanism": "OAUTHBEARER", "oauth_cb": give_token}
+    return {"security.protocol": "SASL_SSL", "sasl.mechanism": "OAUTHBEARER", "oauth_cb": sign_token}
 
 
 logger = Logger(service="usual")
 metrics = Metrics(namespace="Usual", service="usual")
 processor = BatchProcessor(event_type=EventType.DynamoDBStreams)
-# A registry in this process, so that its answer costs next to nothing
+# A registry in this process, whose responses cost almost nothing
 registry = SchemaRegistryClient.new_client({"url": "mock://registry"})
 serialize = AvroSerializer(registry, SCHEMA.read_text())
 value_context = SerializationContext(TOPIC, MessageField.VALUE)
@@ -58,20 +58,20 @@ producer = Producer(
         "enable.idempotence": True,
         "compression.type": "zstd",
         "partitioner": "murmur2_random",
-        **to_authentication(),
+        **make_authentication(),
     }
 )
 failures: list[str] = []
 
 
 def report(error: KafkaError | None, _: Message) -> None:
-    """Keeps what was not delivered."""
+    """Record a failed delivery."""
     if error is not None:
         failures.append(error.name())
 
 
 def handle_record(record: DynamoDBRecord) -> None:
-    """Produces the event of one record."""
+    """Produce the event of one record."""
     change = record.dynamodb
     if change is None or not change.new_image:
         return
@@ -97,17 +97,17 @@ def handle_record(record: DynamoDBRecord) -> None:
 
 @logger.inject_lambda_context
 @metrics.log_metrics
-def handler(event: dict[str, Any], context: Any) -> Any:  # noqa: ANN401  # Powertools' own answer
-    """Handles one batch."""
+def handler(event: dict[str, Any], context: Any) -> Any:  # noqa: ANN401  # the response of Powertools
+    """Process one batch."""
     failures.clear()
-    answer = process_partial_response(event, handle_record, processor, context)
+    response = process_partial_response(event, handle_record, processor, context)
     if producer.flush(20) or failures:
-        raise RuntimeError("not every event was delivered")
+        raise RuntimeError("some events were not delivered")
     metrics.add_metric("EventsDelivered", MetricUnit.Count, len(event["Records"]))
     logger.info("batch handled", records=len(event["Records"]))
-    return answer
+    return response
 
 
 def prepare(event: "StreamEvent") -> Run:
-    """One invocation."""
-    return to_run(handler, event.parse())
+    """Prepare an invocation."""
+    return make_run(handler, event.parse())

@@ -1,4 +1,4 @@
-"""The usual function with all that such functions import: X-Ray's Tracer, boto3 and the signer for Amazon MSK too."""
+"""The usual function with the usual imports: also X-Ray's Tracer, boto3 and the signer for Amazon MSK."""
 
 import boto3
 from aws_lambda_powertools import Tracer

@@ -1,1 +1,1 @@
-"""The application: built and deployed by sam, or invoked in this process."""
+"""Build, deploy and invoke the application on the local stack."""

@@ -1,6 +1,6 @@
-"""Builds the application with `sam build`, apart from the build in `.aws-sam` that somebody may be about to deploy.
+"""Build the application with `sam build`, exactly as it is deployed to AWS.
 
-What is tried here has to be what is deployed: the code and its layer as `sam build` makes them of the template.
+The build does not touch `.aws-sam`, which may contain a build to be deployed.
 """
 
 import contextlib
@@ -13,26 +13,26 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from local.environment import to_aws_environment, to_tool_environment
+from local.environment import make_aws_environment, make_tool_environment
 from local.paths import HOME, ROOT, TOOLS
 from local.servers.processes import Processes
 
 FUNCTION = "FeatureEventsFunction"
 LAYERS = {"arm64": "DependenciesLayerArm64", "x86_64": "DependenciesLayerX86"}
-"""The layer of each architecture. Only one is built, since the other is not deployed."""
+"""The layer of each architecture. Only the deployed one is built."""
 CONFIG = ROOT / "samconfig.toml"
 SAM = HOME / "sam"
-"""Where sam keeps its build from one time to the next: a layer whose lock is unchanged is not resolved again."""
+"""sam's cache between builds. A layer is not rebuilt if its lock is unchanged."""
 
 ARCHITECTURE = "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
-"""This machine's, in AWS's words: functions of the local stack run on it."""
+"""This machine's architecture in AWS's terms, which the functions of the local stack use."""
 
 BUILD_LIMIT = 600.0
 NO_AWS = "http://127.0.0.1:9"
 
 
 class Artefacts(NamedTuple):
-    """The output of `sam build`: the template to deploy or invoke, the function's directory, and its layer's."""
+    """The results of `sam build`: the template, the function's directory and the layer's directory."""
 
     template: Path
     code: Path
@@ -46,14 +46,14 @@ class Artefacts(NamedTuple):
 
 @contextlib.contextmanager
 def scratch(directory: Path) -> Iterator[Path]:
-    """A temporary directory for sam, which leaves empty folders in it."""
+    """Provide a temporary directory for sam, which leaves empty folders in it."""
     directory.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="sam-", dir=directory) as temporary:
         yield Path(temporary)
 
 
 def build(processes: Processes, directory: Path, architecture: str = ARCHITECTURE) -> Artefacts:
-    """Builds in the one place that sam remembers, one at a time, and copies to `directory`."""
+    """Build in the directory that sam caches, one build at a time, and copy the results to `directory`."""
     SAM.mkdir(parents=True, exist_ok=True)
     command = [
         *(TOOLS / "sam", "build", "--config-file", CONFIG, "--template-file", ROOT / "template.yaml"),
@@ -63,13 +63,13 @@ def build(processes: Processes, directory: Path, architecture: str = ARCHITECTUR
     ]
     with (SAM / "lock").open("w") as lock, scratch(processes.directory) as temporary:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        settings = {**to_aws_environment(NO_AWS), "__SAM_CLI_APP_DIR": str(SAM), "TMPDIR": str(temporary)}
-        environment = to_tool_environment(settings)
+        settings = {**make_aws_environment(NO_AWS), "__SAM_CLI_APP_DIR": str(SAM), "TMPDIR": str(temporary)}
+        environment = make_tool_environment(settings)
         processes.start("sam-build", command, environment, ROOT).wait_for_success(BUILD_LIMIT)
         shutil.rmtree(directory, ignore_errors=True)
         shutil.copytree(SAM / "build", directory)
     artefacts = Artefacts.find(directory, architecture)
-    # The template refers to files of the checkout by paths relative to the build
+    # The template's paths to files of the checkout are relative to sam's build directory
     text = artefacts.template.read_text().replace(
         os.path.relpath(ROOT, SAM / "build"), os.path.relpath(ROOT, directory)
     )

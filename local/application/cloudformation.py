@@ -1,4 +1,4 @@
-"""CloudFormation's deployments on the local stack: whether they succeeded, and what they output."""
+"""Deploy CloudFormation stacks to the local stack, and read their outputs."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -13,10 +13,10 @@ _FAILED = ("CREATE_FAILED", "UPDATE_FAILED")
 
 
 def deploy(stack: Stack | RunningStack, name: str, start: Callable[[], Process], limit: float) -> None:
-    """Run a tool that deploys the stack with this name, and wait for it.
+    """Run a tool that deploys the stack with this name, and wait until it succeeds.
 
     Raises:
-        LocalError: the deployment failed. The error names the resource that failed first, if there is one.
+        LocalError: the deployment failed. The error names the first failed resource, if there is one.
 
     """
     started = datetime.now(UTC)
@@ -28,7 +28,7 @@ def deploy(stack: Stack | RunningStack, name: str, start: Callable[[], Process],
         failure = find_failure(stack, name, started)
         if failure is None:
             raise
-        raise LocalError(f"{process.name} failed: {failure}\n  {process.name}.log has the whole output") from error
+        raise LocalError(f"{process.name} failed: {failure}\n  see {process.name}.log for the full output") from error
 
 
 def read_outputs(stack: Stack | RunningStack, name: str) -> dict[str, str]:
@@ -38,13 +38,13 @@ def read_outputs(stack: Stack | RunningStack, name: str) -> dict[str, str]:
 
 
 def find_failure(stack: Stack | RunningStack, name: str, since: datetime) -> str | None:
-    """Return the first failure of a deployment. Later failures and the rollback only follow from it."""
+    """Return the first failure of a deployment, which caused the later failures and the rollback."""
     try:
         pages = stack.clients.cloudformation.get_paginator("describe_stack_events").paginate(StackName=name)
         events = [event for page in pages for event in page["StackEvents"] if event["Timestamp"] >= since]
     except (ClientError, BotoCoreError):
         return None
-    # From the last to the first. A cancelled resource only says that another one failed before.
+    # Events are listed in reverse order. A cancelled resource is a consequence of an earlier failure.
     for event in reversed(events):
         reason = event.get("ResourceStatusReason", "")
         if event.get("ResourceStatus") in _FAILED and "cancelled" not in reason:

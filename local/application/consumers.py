@@ -1,6 +1,6 @@
-"""The example consumers: what each needs on the machine, and how it is prepared and run.
+"""The example consumers: their requirements and the commands that prepare and run them.
 
-`make consume` and the tests run the same commands, which docs/consuming.md shows.
+`make consume`, the tests and docs/consuming.md use the same commands.
 """
 
 import json
@@ -16,30 +16,30 @@ CONSUMERS = ROOT / "examples" / "consumers"
 
 
 class ExampleConsumer(NamedTuple):
-    """One of the programs in examples/consumers."""
+    """One program in examples/consumers."""
 
     name: str
     registries: Sequence[str]
     """The registries whose wire format it reads: `confluent`, `glue`."""
     needs: Sequence[str]
-    """The programs that must be on the PATH."""
+    """Programs that must be on PATH."""
     prepare: Sequence[Sequence[str]]
-    """Commands that fetch and build what it needs; run again, they leave a running program its files."""
+    """Commands that install and build the example. They do not disturb a running instance."""
     run: Sequence[str]
-    """The command that reads the topic from its beginning, until it is told to end."""
+    """The command that reads the topic from its beginning until it is interrupted."""
 
     @property
     def directory(self) -> Path:
-        """Where its commands run."""
+        """The working directory of its commands."""
         return CONSUMERS / self.name
 
     def find_missing(self) -> list[str]:
-        """What it needs and this machine has not."""
+        """Return the required programs that are not on PATH."""
         return [each for each in self.needs if shutil.which(each) is None]
 
 
 def read_consumers() -> Mapping[str, ExampleConsumer]:
-    """Every example, by its name, which is that of its directory."""
+    """Return all examples by name. The name is that of the directory."""
     found = json.loads((CONSUMERS / "commands.json").read_text())
     return {name: ExampleConsumer(name, **commands) for name, commands in found.items()}
 
@@ -48,10 +48,10 @@ WIRE_FORMATS = {CONFLUENT: "Confluent's wire format", GLUE: "AWS Glue's wire for
 
 
 def find_readers(registry: str) -> list[str]:
-    """Return the names of the examples that read the events of a stack with this registry."""
+    """Return the names of the examples that can read the events of a stack with this registry."""
     return sorted(name for name, each in read_consumers().items() if registry in each.registries)
 
 
-def to_consumer_settings(kafka: str, registry: str, topic: str) -> dict[str, str]:
-    """The environment variables by which every example finds its topic."""
+def make_consumer_settings(kafka: str, registry: str, topic: str) -> dict[str, str]:
+    """Make the environment variables that every example needs."""
     return {"KAFKA_BROKER_URL": kafka, "SCHEMA_REGISTRY": registry, "TOPIC_NAME": topic}

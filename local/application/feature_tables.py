@@ -1,7 +1,7 @@
 """The feature tables of the local stack.
 
-Two have the default layout and belong to the application's stack. `app` exists before the application is deployed and
-is attached to it. It is a single-table design with features of users and merchants, and orders beside them.
+Two tables have the default layout and belong to the application's stack. The table `app` is created before the
+application and attached to it. It is a single-table design with features of users and merchants, and with orders.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ KEYS: Mapping[str, tuple[str, str]] = {
 }
 """Each table's partition key and sort key."""
 LAYOUTS = "default,single_table"
-"""The layouts of all of them, by their names in `schemas/table_layouts`."""
+"""The layouts of all tables, by their names in `schemas/table_layouts`."""
 
 
 def create_app_table(dynamodb: "DynamoDBClient") -> str:

@@ -1,6 +1,6 @@
-"""The real function in this process, on the embedded Kafka: an event in, the answer and the decoded events out.
+"""Invoke the real function in this process with the embedded Kafka, and decode the events that it sends.
 
-A breakpoint anywhere in the function stops here, in the terminal or in the editor that started it.
+Breakpoints in the function stop in the terminal or the editor that started this process.
 """
 
 import importlib
@@ -22,16 +22,16 @@ from local.servers.topic import TOPIC, Received
 SETTINGS = ROOT / "events" / "env.json"
 SCHEMA = ROOT / "schemas" / "feature_trigger.avsc"
 CHOSEN = {"TABLE_LAYOUTS", "FEATURES_MODE", "POWERTOOLS_LOG_LEVEL"}
-"""What of the shell's variables the function is given; anything else of it could lead to a real cluster."""
+"""The shell variables that the function may see. Others could lead it to a real cluster."""
 FOREIGN = ("AWS_", "AUTO_REGISTER", "DEAD_LETTER_", "DELIVERY_", "KAFKA_", "POWERTOOLS_", "SCHEMA_", "TOPIC_NAME")
 PREFIX_BYTES = 5
-"""Confluent's wire format: a zero byte and the schema's id."""
-UNHURRIED_MS = 890_000
-"""The longest delivery timeout: whoever looks around at a breakpoint is in no hurry."""
+"""The length of the prefix in Confluent's wire format: a zero byte and the schema id."""
+LONGEST_TIMEOUT_MS = 890_000
+"""The longest delivery timeout, so that a pause at a breakpoint does not exceed it."""
 
 
 class Context:
-    """Lambda's context, with time enough for a person."""
+    """Lambda's context, with enough remaining time for debugging."""
 
     function_name = "feature-events"
     memory_limit_in_mb = 512
@@ -39,12 +39,12 @@ class Context:
     aws_request_id = "00000000-0000-0000-0000-000000000000"
 
     def get_remaining_time_in_millis(self) -> int:
-        """A quarter of an hour, at any time."""
+        """Return 15 minutes, at any time."""
         return 900_000
 
 
-class Given(NamedTuple):
-    """One message that the function sent, and the event in it."""
+class SentEvent(NamedTuple):
+    """One message that the function sent, and its decoded event."""
 
     message: Received
     schema_id: int
@@ -52,19 +52,19 @@ class Given(NamedTuple):
 
     @property
     def sequence(self) -> int:
-        """The place of its change in the stream."""
+        """The sequence number of the change in the stream."""
         return int(dict(self.message.headers).get("ce_sequence", b"0"))
 
 
 class Invocation(NamedTuple):
-    """What an invocation answered, as Lambda would have it, and what it sent, in the order of the stream."""
+    """The response of an invocation as Lambda returns it, and the events it sent, in stream order."""
 
-    answer: Mapping[str, Any]
-    given: tuple[Given, ...]
+    response: Mapping[str, Any]
+    sent: tuple[SentEvent, ...]
 
 
 class Function:
-    """The function, wired once as in an execution environment of Lambda."""
+    """The function, initialized once as in an execution environment of Lambda."""
 
     def __init__(self, kafka: EmbeddedKafka) -> None:
         self._kafka = kafka
@@ -74,33 +74,33 @@ class Function:
         self._error = importlib.import_module("feature_events.errors").FeatureEventsError
 
     def invoke(self, event: object) -> Invocation:
-        """One invocation; an error that the function raises on purpose is an answer, as Lambda makes it."""
+        """Invoke the function once. An error of the function becomes a response, as in Lambda."""
         try:
-            answer = self._handler(event, Context())
+            response = self._handler(event, Context())
         except self._error as error:
-            answer = {"errorType": type(error).__name__, "errorMessage": str(error)}
-        given = sorted((self._read(message) for message in self._kafka.receive()), key=lambda each: each.sequence)
-        return Invocation(answer, tuple(given))
+            response = {"errorType": type(error).__name__, "errorMessage": str(error)}
+        sent = sorted((self._read(message) for message in self._kafka.receive()), key=lambda each: each.sequence)
+        return Invocation(response, tuple(sent))
 
-    def _read(self, message: Received) -> Given:
+    def _read(self, message: Received) -> SentEvent:
         body = io.BytesIO(message.value[PREFIX_BYTES:])
         event = fastavro.schemaless_reader(body, self._schema, None)
         if not isinstance(event, dict):
-            raise TypeError(f"an event is a record, not {type(event).__name__}")
-        return Given(message, int.from_bytes(message.value[1:PREFIX_BYTES]), event)
+            raise TypeError(f"expected a record, but the value is a {type(event).__name__}")
+        return SentEvent(message, int.from_bytes(message.value[1:PREFIX_BYTES]), event)
 
 
 def read_event(path: Path) -> object:
-    """The event in this file.
+    """Read the event in this file.
 
     Raises:
-        LocalError: there is none.
+        LocalError: the file cannot be read, or it is not JSON.
 
     """
     try:
         return json.loads(path.read_text())
     except OSError as error:
-        raise LocalError(f"{path}: {error.strerror}: EVENT names a file such as events/insert.json") from error
+        raise LocalError(f"{path}: {error.strerror}: EVENT must name a file such as events/insert.json") from error
     except ValueError as error:
         raise LocalError(f"{path} is not JSON: {error}") from error
 
@@ -115,7 +115,7 @@ def _set_environment(brokers: str) -> None:
             "KAFKA_BROKER_URL": brokers,
             "KAFKA_PROPERTIES": "{}",
             "TOPIC_NAME": TOPIC,
-            "DELIVERY_TIMEOUT_MS": str(UNHURRIED_MS),
+            "DELIVERY_TIMEOUT_MS": str(LONGEST_TIMEOUT_MS),
             "POWERTOOLS_LOG_LEVEL": "WARNING",
             **chosen,
         }

@@ -1,1 +1,1 @@
-"""What make calls."""
+"""The commands of `make` for the local stack."""

@@ -1,6 +1,6 @@
-"""`make backfill`: the deployed state machine, run on a table of the local stack.
+"""`make backfill`: run the deployed backfill state machine on a table of the local stack.
 
-It shows how far the run is while it works, and then its report.
+The command shows the progress, and then the report.
 """
 
 import json
@@ -17,7 +17,7 @@ from rich.table import Table
 from local.application.deployment import find_deployment
 from local.application.feature_tables import USERS
 from local.commands import command
-from local.commands.running_stack import find_running
+from local.commands.background import find_running
 from local.errors import LocalError
 
 if TYPE_CHECKING:
@@ -27,20 +27,20 @@ type Request = Mapping[str, Any]
 type Report = Mapping[str, Any]
 
 COUNTS: Mapping[str, str] = {
-    "items": "items were read",
-    "delivered": "events are in Kafka",
-    "deliverable": "events would be sent by a run that is not dry",
-    "again": "of them were sent once more, since their items had changed",
-    "poison": "items cannot become events",
+    "items": "items read",
+    "delivered": "events sent to Kafka",
+    "deliverable": "events that would be sent without DRY_RUN=1",
+    "again": "of these events were sent a second time, because their items had changed",
+    "poison": "items that cannot become events",
 }
-"""What is told of a run, where it is not nothing: a count of its report, and what it means."""
+"""The counts of a report that are printed if they are not zero, each with its meaning."""
 SEGMENTS = 4
-"""How many parts of the table are worked on. The local stack gives each a process at once, whatever `workers` says."""
+"""The number of segments. The local stack runs them all concurrently, whatever `workers` is."""
 POLL_SECONDS = 0.5
 
 
 def backfill(console: Console, request: Request) -> int:
-    """Runs the state machine of the stack that is up on this request; 0 when all of the table has been read."""
+    """Run the state machine of the running stack with this request, and print the report."""
     stack = find_running()
     machine = find_deployment(stack).outputs["BackfillStateMachineArn"]
     show(console, run(console, stack.clients.states, machine, request))
@@ -48,10 +48,10 @@ def backfill(console: Console, request: Request) -> int:
 
 
 def run(console: Console, states: "SFNClient", machine: str, request: Request) -> Report:
-    """Starts an execution, shows how many segments are done until it ends, and gives its report.
+    """Start an execution, show its progress until it ends, and return its report.
 
     Raises:
-        LocalError: it failed, with the cause.
+        LocalError: the execution failed. The error contains the cause.
 
     """
     execution = states.start_execution(stateMachineArn=machine, input=json.dumps(request))["executionArn"]
@@ -71,29 +71,29 @@ def run(console: Console, states: "SFNClient", machine: str, request: Request) -
         error = LocalError(f"the backfill {found['status'].lower()}: {_find_cause(states, execution)}")
         if states.list_map_runs(executionArn=execution)["mapRuns"]:
             name = request.get("run") or execution.rpartition(":")[2]
-            error.add_note(f"what it did is kept: the same command with RUN={name} goes on")
+            error.add_note(f"the progress is saved; run the same command with RUN={name} to resume")
         raise error
     report: Report = json.loads(found["output"])
     return report
 
 
 def _find_cause(states: "SFNClient", execution: str) -> str:
-    """Why an execution failed: what its first failed segment says, or else itself."""
+    """Return the cause of the first failed segment, or else of the execution."""
     failed = execution
     for each in states.list_map_runs(executionArn=execution)["mapRuns"]:
         children = states.list_executions(mapRunArn=each["mapRunArn"], statusFilter="FAILED")["executions"]
         failed = children[0]["executionArn"] if children else failed
     found = states.describe_execution(executionArn=failed)
-    cause = found.get("cause", "")
+    error, cause = found.get("error", "unknown error"), found.get("cause", "")
     try:
-        told = json.loads(cause)["errorMessage"]
+        message = json.loads(cause)["errorMessage"]
     except (ValueError, TypeError, KeyError):
-        told = cause
-    return f"{found.get('error', 'no error is named')}: {told}" if told else found.get("error", "nothing says why")
+        message = cause
+    return f"{error}: {message}" if message else error
 
 
 def show(console: Console, report: Report) -> None:
-    """Prints what became of the table's items."""
+    """Print the outcome of the table's items."""
     table = Table(box=None, show_header=False, padding=(0, 1))
     for name, meaning in COUNTS.items():
         if report[name]:
@@ -103,15 +103,15 @@ def show(console: Console, report: Report) -> None:
     console.print(table if table.row_count else "  the table is empty")
     for example in report["examples"]:
         console.print(f"  [yellow]poison[/] {example['items']}: {escape(example['reason'])}", highlight=False)
-    console.print(f"  run {report['run']}, in {report['segments']} segments", highlight=False, soft_wrap=True)
+    console.print(f"  run {report['run']}, {report['segments']} segments", highlight=False, soft_wrap=True)
 
 
 def main() -> None:
-    """Reads the command line and runs the backfill."""
-    parser = command.to_parser(__doc__)
-    parser.add_argument("--table", default=USERS, help="announce the items of this table")
-    parser.add_argument("--dry-run", action="store_true", help="only count what a run would send")
-    parser.add_argument("--run", help="go on with the run of this name")
+    """Run `make backfill`."""
+    parser = command.make_parser(__doc__)
+    parser.add_argument("--table", default=USERS, help="the table whose items are announced")
+    parser.add_argument("--dry-run", action="store_true", help="only count the events that a run would send")
+    parser.add_argument("--run", help="resume the run with this name")
     given = {name: value for name, value in vars(parser.parse_args()).items() if value}
     request = {"segments": SEGMENTS, "workers": SEGMENTS, **given}
     command.run(partial(backfill, request=request))

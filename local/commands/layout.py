@@ -1,6 +1,6 @@
-"""`make layout`: table layouts tried on stream records, or on a few items of a real table.
+"""`make layout`: try table layouts on stream records, or on a few items of a real table.
 
-Each record is shown with the event that the function would give, the reason why it is skipped, or the error.
+Each record is printed with the event that the function would publish, the reason to skip it, or the error.
 """
 
 from functools import partial
@@ -24,7 +24,7 @@ MOST_ITEMS = 1000
 
 
 def try_layouts(console: Console, layouts: str, features_mode: str, source: Path | tuple[str, int]) -> int:
-    """Tries layouts on the records of a file, or on so many items of a table; 0 if no record gives an error."""
+    """Try layouts on the records of a file or on items of a table; return 0 if no record causes an error."""
     settings = read_layouts(layouts, features_mode)
     records = read_items(*source) if isinstance(source, tuple) else read_records(source)
     run = Trials(settings).run
@@ -34,35 +34,35 @@ def try_layouts(console: Console, layouts: str, features_mode: str, source: Path
 
 
 def main() -> None:
-    """Reads the command line and tries the layouts."""
-    parser = command.to_parser(__doc__)
+    """Parse the command line and try the layouts."""
+    parser = command.make_parser(__doc__)
     parser.prog = "python -m local.layout"
-    parser.epilog = "exits with 0 if every record gives an event or is skipped, else with 1"
+    parser.epilog = "exit status: 0 if every record produces an event or is skipped, else 1"
     parser.add_argument(
         "layouts",
         nargs="?",
         default=LAYOUTS,
         metavar="TABLE_LAYOUTS_FILE",
-        help="a file with a JSON list of layouts, or names of files in schemas/table_layouts; %(default)s if none",
+        help="a file with a JSON list of layouts, or names of files in schemas/table_layouts (default: %(default)s)",
     )
     parser.add_argument(
         "records",
         nargs="?",
         type=Path,
         metavar="RECORDS.jsonl",
-        help=f"a stream record in each line, or an event as in events/; {RECORDS.relative_to(ROOT)} if none",
+        help=f"a stream record per line, or an event like those in events/ (default: {RECORDS.relative_to(ROOT)})",
     )
     parser.add_argument("--table", metavar="NAME", help="try items of this table, with your own AWS credentials")
     parser.add_argument(
-        "--items", type=int, default=ITEMS, help="how many items of the table; %(default)s if not given"
+        "--items", type=int, default=ITEMS, help="how many items of the table to try (default: %(default)s)"
     )
     parser.add_argument(
         "--features-mode", choices=("all", "changed"), default="all", help="the function's FEATURES_MODE"
     )
-    given = parser.parse_args()
-    if given.table and given.records:
-        parser.error("give either RECORDS.jsonl or --table")
-    if not 1 <= given.items <= MOST_ITEMS:
+    arguments = parser.parse_args()
+    if arguments.table and arguments.records:
+        parser.error("use either RECORDS.jsonl or --table")
+    if not 1 <= arguments.items <= MOST_ITEMS:
         parser.error(f"--items must be from 1 to {MOST_ITEMS}")
-    source = (given.table, given.items) if given.table else given.records or RECORDS
-    command.run(partial(try_layouts, layouts=given.layouts, features_mode=given.features_mode, source=source))
+    source = (arguments.table, arguments.items) if arguments.table else arguments.records or RECORDS
+    command.run(partial(try_layouts, layouts=arguments.layouts, features_mode=arguments.features_mode, source=source))

@@ -1,6 +1,6 @@
-"""`make redrive`: the deployed redrive function, run until all that was asked for has been looked at.
+"""`make redrive`: invoke the deployed redrive function until it has processed every requested object.
 
-It takes the dead letters, or what was sent to the on-failure destination, and says what became of each record.
+It redrives dead letters or objects of the on-failure destination, and prints the outcome of their records.
 """
 
 import json
@@ -15,7 +15,7 @@ from rich.table import Table
 
 from local.application.deployment import find_deployment
 from local.commands import command
-from local.commands.running_stack import find_running
+from local.commands.background import find_running
 from local.errors import LocalError
 
 if TYPE_CHECKING:
@@ -24,38 +24,43 @@ if TYPE_CHECKING:
 type Request = Mapping[str, Any]
 type Report = Mapping[str, Any]
 type Redriver = Callable[[Request], Report]
-"""Answers a request as the redrive function does."""
+"""The redrive function, as a call from a request to a report."""
 
 COUNTS: Mapping[str, str] = {
-    "delivered": "their events are in Kafka",
-    "deliverable": "a run that is not dry would send their events",
-    "skipped": "they rightly give no event",
-    "stale": "left, since the table has another item now; FORCE=1 sends them all the same",
-    "poison": "left, since they still cannot become events",
-    "unchecked": "left, since their table could not be asked",
-    "undelivered": "left, since it did not work now",
-    "moved": "objects that went to redriven/",
-    "missing": "objects that are not there",
-    "unreadable": "objects left alone, since they hold no records or the function is not allowed to read them",
+    "delivered": "records whose events were sent to Kafka",
+    "deliverable": "records whose events would be sent without DRY_RUN=1",
+    "skipped": "records that produce no event by design",
+    "stale": "records kept: the item has changed; FORCE=1 sends them anyway",
+    "poison": "records kept: they still cannot become events",
+    "unchecked": "records kept: their table could not be read",
+    "undelivered": "records kept: their delivery failed",
+    "moved": "objects moved to redriven/",
+    "missing": "objects that do not exist",
+    "unreadable": "objects kept: they contain no records, or the function cannot read them",
 }
-"""What is told of a run, where it is not nothing: a count of its report, and what it means."""
+"""The counts of a report that are printed if they are not zero, each with its meaning."""
 SHOWN = 10
 
 
 def redrive(console: Console, request: Request) -> int:
-    """Runs the function of the stack that is up on this request; 0 if nothing is left that another run may do."""
+    """Send this request to the redrive function of the running stack."""
     stack = find_running()
     function = find_deployment(stack).outputs["RedriveFunctionName"]
     return run(console, partial(invoke, stack.clients.functions, function), request)
 
 
 def run(console: Console, redriver: Redriver, request: Request) -> int:
-    """Asks until the answer is complete, or no longer comes further; tells what became of all."""
+    """Invoke the function until it makes no more progress, and print the outcome of all records.
+
+    Raises:
+        LocalError: some records could not be redriven.
+
+    """
     counts: Counter[str] = Counter()
     examples: list[Mapping[str, Any]] = []
     while True:
         report = redriver(request)
-        # What did not work in the run before was tried again in this one
+        # This invocation retried the undelivered records of the previous one
         counts["undelivered"] = 0
         counts.update({name: report[name] for name in COUNTS})
         examples = [each for each in examples if each["end"] != "undelivered"] + list(report["examples"])
@@ -65,22 +70,22 @@ def run(console: Console, redriver: Redriver, request: Request) -> int:
         request = following
     _show(console, counts, examples)
     if not report["complete"]:
-        raise LocalError("not all could be redriven: the examples above and the function's log say why")
+        raise LocalError("some records could not be redriven; see the examples above and the function's log")
     return 0
 
 
 def invoke(functions: "LambdaClient", name: str, request: Request) -> Report:
-    """The function's report.
+    """Invoke the function once, and return its report.
 
     Raises:
-        LocalError: it answered with an error.
+        LocalError: the function returned an error.
 
     """
-    answer = functions.invoke(FunctionName=name, Payload=json.dumps(request).encode())
-    report: Report = json.loads(answer["Payload"].read())
-    if answer.get("FunctionError"):
-        told = report.get("errorMessage", "it ended without a word")
-        raise LocalError(f"the redrive function answers {report.get('errorType', 'an error')}: {told}")
+    response = functions.invoke(FunctionName=name, Payload=json.dumps(request).encode())
+    report: Report = json.loads(response["Payload"].read())
+    if response.get("FunctionError"):
+        message = report.get("errorMessage", "no error message")
+        raise LocalError(f"the redrive function failed with {report.get('errorType', 'an unknown error')}: {message}")
     return report
 
 
@@ -89,21 +94,21 @@ def _show(console: Console, counts: Counter[str], examples: list[Mapping[str, An
     for name, meaning in COUNTS.items():
         if counts[name]:
             table.add_row(f"[bold]{name}[/]", f"[cyan]{counts[name]}[/]", meaning)
-    console.print(table if table.row_count else "  there is nothing to redrive")
+    console.print(table if table.row_count else "  no objects to redrive")
     if examples:
         console.print()
     for example in examples[:SHOWN]:
-        told = f"{example['object']}: {example['reason']}"
-        console.print(f"  [yellow]{example['end']:12}[/] {escape(told)}", highlight=False, soft_wrap=True)
+        text = f"{example['object']}: {example['reason']}"
+        console.print(f"  [yellow]{example['end']:12}[/] {escape(text)}", highlight=False, soft_wrap=True)
     if len(examples) > SHOWN:
-        console.print("  and more, which are in the function's log", highlight=False)
+        console.print(f"  and {len(examples) - SHOWN} more; see the function's log", highlight=False)
 
 
 def main() -> None:
-    """Reads the command line and runs the redrive."""
-    parser = command.to_parser(__doc__)
-    parser.add_argument("--prefix", default="dead-letters/", help="redrive the objects whose keys begin so")
-    parser.add_argument("--dry-run", action="store_true", help="only say what a run would do")
-    parser.add_argument("--force", action="store_true", help="also send records whose table has another item now")
+    """Run `make redrive`."""
+    parser = command.make_parser(__doc__)
+    parser.add_argument("--prefix", default="dead-letters/", help="redrive the objects whose keys have this prefix")
+    parser.add_argument("--dry-run", action="store_true", help="only report what a run would do")
+    parser.add_argument("--force", action="store_true", help="also send records whose item has changed")
     given = vars(parser.parse_args())
     command.run(partial(redrive, request={name: value for name, value in given.items() if value}))

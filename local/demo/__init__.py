@@ -1,1 +1,1 @@
-"""The demo: table writes, and the events that they must give."""
+"""The demo: table writes and their expected events."""

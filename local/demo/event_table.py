@@ -1,6 +1,6 @@
-"""Events as lines of a table that grows as they come.
+"""Print events as rows of a growing table.
 
-A narrow terminal has no room for all: what an event is about and its features are shown before all else.
+A narrow terminal shows fewer columns. The entity, the resource and the features have priority.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from local.demo.events import ReceivedEvent, Unreadable
 
 
 class Column(NamedTuple):
-    """One column: its heading and style, its width (None takes what is left), and the terminal that has room for it."""
+    """One column. A width of None uses the remaining space, and `needs` is the smallest terminal that shows it."""
 
     name: str
     style: str
@@ -36,8 +36,8 @@ COLUMNS = (
 GAP = 1
 
 
-def to_fitting(names: Sequence[str], width: int) -> str:
-    """The first names that fit into this width, and how many more there are."""
+def shorten_names(names: Sequence[str], width: int) -> str:
+    """Return the first names that fit into this width, and the number of the others."""
     for count in range(len(names), 1, -1):
         more = f" +{len(names) - count}" if count < len(names) else ""
         text = ", ".join(names[:count]) + more
@@ -54,30 +54,30 @@ class EventTable:
         self._shown = [column.needs <= console.width for column in COLUMNS]
         widths = [(column.width or 0) + GAP for column in compress(COLUMNS, self._shown)]
         self._room = console.width - sum(widths)
-        console.print(self._to_row([f"[bold]{column.name}[/]" for column in COLUMNS]))
+        console.print(self._make_row([f"[bold]{column.name}[/]" for column in COLUMNS]))
         legend = [f"ms: {milliseconds}"]
         if any(column.name == "at" for column in compress(COLUMNS, self._shown)):
             legend.insert(0, "at: partition/offset")
         console.print(f"[dim]{'; '.join(legend)}[/]", highlight=False)
 
     def add(self, event: ReceivedEvent, milliseconds: float | None) -> None:
-        """Prints one event."""
+        """Print one event."""
         values = (
             f"{event.entity_type} {event.entity_id}",
             event.resource_name,
-            to_fitting(event.features, self._room),
+            shorten_names(event.features, self._room),
             event.compute_id or "-",
-            f"{event.place.partition}/{event.place.offset}",
+            f"{event.position.partition}/{event.position.offset}",
             "-" if milliseconds is None else f"{milliseconds:.0f}",
         )
-        self._console.print(self._to_row([escape(value) for value in values]))
+        self._console.print(self._make_row([escape(value) for value in values]))
 
     def add_unreadable(self, message: Unreadable) -> None:
-        """Prints that a message could not be read, and why."""
-        at = f"{message.place.partition}/{message.place.offset}"
+        """Print why a message could not be read."""
+        at = f"{message.position.partition}/{message.position.offset}"
         self._console.print(f"[red]unreadable message at {at}: {escape(message.problem)}[/]", highlight=False)
 
-    def _to_row(self, values: Sequence[str]) -> Table:
+    def _make_row(self, values: Sequence[str]) -> Table:
         table = Table(box=None, show_header=False, expand=True, padding=(0, GAP, 0, 0))
         for column in compress(COLUMNS, self._shown):
             table.add_column(

@@ -1,7 +1,6 @@
-"""The events in the topic, read as a consumer of another team reads them: with Confluent's own deserializer.
+"""Read the events in the topic as a consumer does, with Confluent's deserializer or as AWS's deserializers do.
 
-What is in Glue's wire format is read as AWS's deserializers do. Nothing of the publisher's code is used, so what is
-shown here is what others get.
+This module uses no code of the publisher, so it sees what other teams see.
 """
 
 import time
@@ -19,24 +18,24 @@ from local.errors import LocalError
 from local.servers.stack import RunningStack, Stack
 from local.servers.topic import TOPIC
 
-with warnings.catch_warnings(record=True):  # of a deprecation inside the client's own dependencies
+with warnings.catch_warnings(record=True):  # a deprecation in the dependencies of the client
     from confluent_kafka.schema_registry import SchemaRegistryClient, SchemaRegistryError
     from confluent_kafka.schema_registry.avro import AvroDeserializer
 
 LIMIT = 10.0
-AWAY = (KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT)  # noqa: SLF001 -- the client's own constants
-"""What is told while no broker answers, which one that waits for messages may outlast."""
+UNAVAILABLE = (KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT)  # noqa: SLF001 -- constants of the client
+"""Errors that the client reports while no broker is reachable. The client then reconnects."""
 
 
-class Place(NamedTuple):
-    """Where a message is in its topic."""
+class Position(NamedTuple):
+    """The position of a message in its topic."""
 
     partition: int
     offset: int
 
 
 class ReceivedEvent(NamedTuple):
-    """One event as a consumer has it, with its place in the topic and when it was read (seconds since the epoch)."""
+    """One event as a consumer sees it, with its position in the topic and its read time in seconds since the epoch."""
 
     event_id: str
     event_type: str
@@ -47,19 +46,19 @@ class ReceivedEvent(NamedTuple):
     resource_name: str
     compute_id: str
     features: tuple[str, ...]
-    place: Place
+    position: Position
     read_at: float
 
 
 class Unreadable(NamedTuple):
-    """A message in the topic that its registry's deserializer refuses."""
+    """A message that the deserializer of its registry rejects."""
 
-    place: Place
+    position: Position
     problem: str
 
 
 class EventReader:
-    """Reads the topic from its beginning, every partition, without a consumer group to join."""
+    """Reads every partition of the topic from its beginning, without joining a consumer group."""
 
     def __init__(self, stack: Stack | RunningStack, topic: str = TOPIC) -> None:
         self._topic = topic
@@ -77,41 +76,41 @@ class EventReader:
         self._consumer.assign([TopicPartition(topic, each, OFFSET_BEGINNING) for each in self._partitions()])
 
     def poll(self, seconds: float) -> ReceivedEvent | Unreadable | None:
-        """The next message, or None if none comes in this time."""
+        """Return the next message, or None if none arrives in time."""
         message = self._consumer.poll(seconds)
         if message is None:
             return None
         problem = message.error()
         if problem is not None:
-            if problem.retriable() or problem.code() in AWAY:
+            if problem.retriable() or problem.code() in UNAVAILABLE:
                 return None
-            raise LocalError(f"the topic {self._topic} cannot be read: {problem.str()}")
+            raise LocalError(f"cannot read the topic {self._topic}: {problem.str()}")
         return self._read(message)
 
     def close(self) -> None:
-        """Leaves the cluster."""
+        """Close the connections."""
         self._consumer.close()
 
     def _partitions(self) -> Iterator[int]:
         try:
             found = self._consumer.list_topics(self._topic, timeout=LIMIT).topics[self._topic]
         except KafkaException as error:
-            raise LocalError(f"Kafka does not answer: {error.args[0].str()}") from error
+            raise LocalError(f"Kafka is not responding: {error.args[0].str()}") from error
         if found.error is not None:
-            raise LocalError(f"the topic {self._topic} cannot be read: {found.error.str()}")
+            raise LocalError(f"cannot read the topic {self._topic}: {found.error.str()}")
         return iter(found.partitions)
 
     def _read(self, message: Message) -> ReceivedEvent | Unreadable:
         read_at = time.time()
-        place = Place(message.partition() or 0, message.offset() or 0)
+        position = Position(message.partition() or 0, message.offset() or 0)
         try:
             value = self._deserialize(message.value())
             if not isinstance(value, dict):
-                return Unreadable(place, "the message has no value")
+                return Unreadable(position, "the message has no value")
             fields = {**value, "features": tuple(value["features"])}
-            return ReceivedEvent(**fields, place=place, read_at=read_at)
+            return ReceivedEvent(**fields, position=position, read_at=read_at)
         except (SerializationError, SchemaRegistryError, TypeError, KeyError) as error:
-            return Unreadable(place, str(error))
+            return Unreadable(position, str(error))
 
     def _deserialize(self, value: bytes | None) -> object:
         if value and value[0] == VERSION:

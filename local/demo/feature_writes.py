@@ -1,7 +1,6 @@
-"""Writes to the feature tables as feature teams do them, each with the events it must give.
+"""Writes to the feature tables, each with its expected events.
 
-Whoever writes features knows nothing of events; what is expected is therefore written down beside each write, from the
-table's layout alone and not by the publisher's code.
+The expected events follow from the table's layout alone. This module uses no code of the publisher.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,11 +20,11 @@ SPENDING = {
     "is_weekend_buyer": True,
 }
 BATCH = 25
-"""As many items as one batch_write_item takes."""
+"""The largest number of items in one batch_write_item."""
 
 
 class Subject(NamedTuple):
-    """Whose feature group an event tells of."""
+    """The entity and the feature group that an event is about."""
 
     entity_type: str
     entity_id: str
@@ -33,7 +32,7 @@ class Subject(NamedTuple):
 
 
 class ExpectedEvent(NamedTuple):
-    """What an event must say, as far as the write decides it."""
+    """The fields of an event that its write determines."""
 
     subject: Subject
     event_type: str
@@ -43,16 +42,17 @@ class ExpectedEvent(NamedTuple):
 
 
 class FeatureWrite(NamedTuple):
-    """One request to DynamoDB: what it does, the events it gives, and the changes that rightly give none, by reason."""
+    """One request to DynamoDB, the events it produces, and the number of records it makes the function skip."""
 
     operation: str
     send: Callable[["DynamoDBServiceResource"], object]
     events: Sequence[ExpectedEvent]
-    without_event: Mapping[str, int] = {}
+    skipped: Mapping[str, int] = {}
+    """The number of skipped records by reason."""
 
 
 def plan_writes() -> list[FeatureWrite]:
-    """Writes of every kind, in an order in which they can be sent."""
+    """Return writes of every kind, in an order in which they can be sent."""
     return [
         _put(USERS, ("u-1001", "spending"), SPENDING, "run-1"),
         _put(ACCOUNTS, ("a-77", "balance"), {"balance": Decimal("1034.20")}, "run-2"),
@@ -70,52 +70,52 @@ def plan_writes() -> list[FeatureWrite]:
     ]
 
 
-def to_item(table: str, entity: str, category: str, features: Mapping[str, Any]) -> dict[str, Any]:
-    """An item of a table of the default layout, as boto3's resource interface takes it."""
-    return {**_to_key(table, entity, category), "features": dict(features)}
+def make_item(table: str, entity: str, category: str, features: Mapping[str, Any]) -> dict[str, Any]:
+    """Make an item of a table with the default layout, for boto3's resource interface."""
+    return {**_make_key(table, entity, category), "features": dict(features)}
 
 
-def to_features(data: Mapping[str, Any], compute_id: str | None, metadata: str = "meta") -> dict[str, Any]:
-    """The features of an item, with what is written down about them now."""
-    about = {"created_at": _now(), "updated_at": _now()}
+def make_features(data: Mapping[str, Any], compute_id: str | None, metadata: str = "meta") -> dict[str, Any]:
+    """Make the features of an item with their metadata. The timestamps are the current time."""
+    values = {"created_at": _now(), "updated_at": _now()}
     if compute_id is not None:
-        about["compute_id"] = compute_id
-    return {"data": dict(data), metadata: about}
+        values["compute_id"] = compute_id
+    return {"data": dict(data), metadata: values}
 
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _to_key(table: str, partition_value: str, sort_value: str) -> dict[str, str]:
+def _make_key(table: str, partition_value: str, sort_value: str) -> dict[str, str]:
     return dict(zip(KEYS[table], (partition_value, sort_value), strict=True))
 
 
 def _expect(
     table: str, entity: str, category: str, features: Sequence[str] | Mapping[str, Any], compute_id: str
 ) -> ExpectedEvent:
-    """The event of an item of the default layout: its entity type is the name of the partition key."""
-    return _to_expected(Subject(KEYS[table][0], entity, category), features, compute_id)
+    """Return the expected event of an item with the default layout. Its entity type is the partition key's name."""
+    return _make_expected(Subject(KEYS[table][0], entity, category), features, compute_id)
 
 
-def _to_expected(subject: Subject, features: Sequence[str] | Mapping[str, Any], compute_id: str) -> ExpectedEvent:
+def _make_expected(subject: Subject, features: Sequence[str] | Mapping[str, Any], compute_id: str) -> ExpectedEvent:
     return ExpectedEvent(subject, "feature_available", "feature", compute_id, frozenset(features))
 
 
 def _put(
     table: str, key: tuple[str, str], data: Mapping[str, Any], compute_id: str | None, metadata: str = "meta"
 ) -> FeatureWrite:
-    item = to_item(table, *key, to_features(data, compute_id, metadata))
+    item = make_item(table, *key, make_features(data, compute_id, metadata))
     expected = _expect(table, *key, data, compute_id or "")
     return FeatureWrite("put_item", lambda tables: tables.Table(table).put_item(Item=item), [expected])
 
 
 def _update(table: str, entity: str, category: str, feature: str, value: Decimal | int) -> FeatureWrite:
-    """One feature of the `spending` item; its event names all features of the item."""
+    """Update one feature of the `spending` item. The event names all features of the item."""
 
     def send(tables: "DynamoDBServiceResource") -> object:
         return tables.Table(table).update_item(
-            Key=_to_key(table, entity, category),
+            Key=_make_key(table, entity, category),
             UpdateExpression="SET features.#data.#feature = :value, features.meta.updated_at = :now",
             ExpressionAttributeNames={"#data": "data", "#feature": feature},
             ExpressionAttributeValues={":value": value, ":now": _now()},
@@ -125,12 +125,12 @@ def _update(table: str, entity: str, category: str, feature: str, value: Decimal
 
 
 def _put_batch(table: str, compute_id: str) -> FeatureWrite:
-    """Five feature groups of five users in one request."""
+    """Put five feature groups of five users in one request."""
     groups = [
         (f"u-{2000 + number // 5}", f"group-{number % 5}", [f"f{number}_a", f"f{number}_b"]) for number in range(BATCH)
     ]
     items = [
-        to_item(table, entity, category, to_features(dict.fromkeys(names, 1), compute_id))
+        make_item(table, entity, category, make_features(dict.fromkeys(names, 1), compute_id))
         for entity, category, names in groups
     ]
 
@@ -142,25 +142,25 @@ def _put_batch(table: str, compute_id: str) -> FeatureWrite:
 
 
 def _put_without_features(table: str, entity: str, category: str) -> FeatureWrite:
-    item = {**_to_key(table, entity, category), "note": "no features yet"}
+    item = {**_make_key(table, entity, category), "note": "no features yet"}
     return FeatureWrite("put_item", lambda tables: tables.Table(table).put_item(Item=item), [], {"no_features": 1})
 
 
 def _delete(table: str, entity: str, category: str) -> FeatureWrite:
-    key = _to_key(table, entity, category)
+    key = _make_key(table, entity, category)
     return FeatureWrite("delete_item", lambda tables: tables.Table(table).delete_item(Key=key), [], {"remove": 1})
 
 
 def _put_app(subject: tuple[str, str, str], features: Mapping[str, Any], compute_id: str) -> FeatureWrite:
-    """Features in the single-table design: what they are of stands in front of the keys' values."""
+    """Put features in the single-table design, where the keys' values have the entity type as a prefix."""
     entity_type, entity, resource = subject
-    key = _to_key(APP, f"{entity_type.upper()}#{entity}", f"FEATURES#{resource}")
+    key = _make_key(APP, f"{entity_type.upper()}#{entity}", f"FEATURES#{resource}")
     item: dict[str, Any] = {**key, "features": dict(features), "updated_at": _now(), "compute_id": compute_id}
-    expected = _to_expected(Subject(*subject), features, compute_id)
+    expected = _make_expected(Subject(*subject), features, compute_id)
     return FeatureWrite("put_item", lambda tables: tables.Table(APP).put_item(Item=item), [expected])
 
 
 def _put_order(user: str, number: str) -> FeatureWrite:
-    """An item of another kind in the same table."""
-    item: dict[str, Any] = {**_to_key(APP, f"USER#{user}", f"ORDER#{number}"), "total": Decimal("30.10")}
+    """Put an item of another kind in the same table."""
+    item: dict[str, Any] = {**_make_key(APP, f"USER#{user}", f"ORDER#{number}"), "total": Decimal("30.10")}
     return FeatureWrite("put_item", lambda tables: tables.Table(APP).put_item(Item=item), [], {"other_item": 1})

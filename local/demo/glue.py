@@ -1,6 +1,6 @@
-"""Reads events in the wire format of AWS Glue, as AWS's own deserializers do: by the UUID of the schema's version.
+"""Read events in the wire format of AWS Glue by the UUID of their schema version.
 
-AWS has deserializers for Java and .NET alone, so that a consumer in Python does what stands here.
+AWS provides deserializers only for Java and .NET, so a Python consumer needs code like this:
 https://docs.aws.amazon.com/glue/latest/dg/schema-registry-integrations.html
 """
 
@@ -17,33 +17,33 @@ if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
 
 VERSION = 3
-"""The first byte of a value in this format; Confluent's begins with a zero byte."""
+"""The first byte of a value in this format. Confluent's format starts with a zero byte."""
 PREFIX_BYTES = 18
 
 
 class GlueDeserializer:
-    """Asks Glue for each version once."""
+    """A deserializer that requests each schema version from Glue once."""
 
     def __init__(self, glue: "GlueClient") -> None:
         self._glue = glue
         self._schemas: dict[UUID, Any] = {}
 
-    def __call__(self, value: bytes) -> Any:  # noqa: ANN401 -- whatever the schema says
-        """The record in a message's value.
+    def __call__(self, value: bytes) -> Any:  # noqa: ANN401 -- the schema determines the type
+        """Decode a message's value.
 
         Raises:
-            SerializationError: it is compressed, Glue does not know its version, or it is no Avro of that.
+            SerializationError: the value is compressed, its schema version is unknown, or it does not match its schema.
 
         """
         if value[1:2] != b"\0" or len(value) < PREFIX_BYTES:
-            raise SerializationError("the value is compressed, or it ends within its prefix")
+            raise SerializationError("the value is compressed or shorter than its prefix")
         schema = self._find(UUID(bytes=value[2:PREFIX_BYTES]))
         try:
             return fastavro.schemaless_reader(BytesIO(value[PREFIX_BYTES:]), schema, None)
         except Exception as error:
-            raise SerializationError(f"the value is not what its schema says: {error}") from error
+            raise SerializationError(f"the value does not match its schema: {error}") from error
 
-    def _find(self, version: UUID) -> Any:  # noqa: ANN401 -- fastavro's own
+    def _find(self, version: UUID) -> Any:  # noqa: ANN401 -- fastavro has no type for it
         if version not in self._schemas:
             try:
                 text = self._glue.get_schema_version(SchemaVersionId=str(version))["SchemaDefinition"]

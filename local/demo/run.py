@@ -1,6 +1,6 @@
-"""The demo's run: the writes are sent, and their events are read meanwhile, as in production.
+"""Send the demo's writes and read their events concurrently, as in production.
 
-Whatever ends the run early is told at once, and not as events that are missing.
+A failure of a server or a write stops the run immediately, instead of being reported as missing events.
 """
 
 import threading
@@ -10,24 +10,24 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
+from local.demo.comparison import Arrivals
 from local.demo.event_table import EventTable
 from local.demo.events import EventReader, Unreadable
 from local.demo.feature_writes import FeatureWrite, Subject
-from local.demo.verdict import Arrivals
 from local.errors import LocalError
 from local.servers.aws_clients import AwsClients
 from local.servers.stack import Stack
 
 WAIT = 45.0
-"""Seconds within which all events must come."""
+"""The number of seconds within which all events must arrive."""
 LINGER = 1.0
-"""Seconds of waiting after the last expected event, for events that nobody expects."""
+"""The number of seconds to wait for unexpected events after the last expected one."""
 
 
 class Writer(threading.Thread):
-    """Sends the writes, and notes when each was sent: the reader reads meanwhile, as it would in production.
+    """Sends the writes and records when each was sent.
 
-    After the first it waits for `started`, so that the function's cold start shows in one write and not in all.
+    After the first write it waits for `started`, so that the function's cold start delays only one event.
     """
 
     def __init__(self, clients: AwsClients, writes: Sequence[FeatureWrite]) -> None:
@@ -39,7 +39,7 @@ class Writer(threading.Thread):
         self._writes = writes
 
     def run(self) -> None:
-        """Sends one write after the other."""
+        """Send the writes one by one."""
         try:
             for write in self._writes:
                 now = time.time()
@@ -47,23 +47,23 @@ class Writer(threading.Thread):
                     self.sent[event.subject].append(now)
                 write.send(self._tables)
                 self.started.wait(WAIT)
-        except Exception as error:  # noqa: BLE001 -- told by the thread that waits
+        except Exception as error:  # noqa: BLE001 -- write_and_read raises it
             self.problem = error
 
 
 def write_and_read(console: Console, stack: Stack, writes: Sequence[FeatureWrite]) -> Arrivals:
-    """Sends the writes, prints their events as they come, and waits a little for some that nobody expects.
+    """Send the writes, print their events as they arrive, and wait a little for unexpected ones.
 
     Raises:
-        LocalError: a server has ended, a write failed, or a message is no event.
+        LocalError: a server exited, a write failed, or a message is not an event.
 
     """
     writer = Writer(stack.clients, writes)
     arrivals = Arrivals(writer.sent)
     expected = sum(len(write.events) for write in writes)
-    with stack.attend(lambda: EventReader(stack)) as reader:
+    with stack.run_with_checks(lambda: EventReader(stack)) as reader:
         console.print()
-        table = EventTable(console, "from the write's sending to the event's reading")
+        table = EventTable(console, "from the write until its event was read")
         writer.start()
         end = time.monotonic() + WAIT
         is_complete = False
@@ -72,7 +72,7 @@ def write_and_read(console: Console, stack: Stack, writes: Sequence[FeatureWrite
             message = reader.poll(0.1)
             if isinstance(message, Unreadable):
                 table.add_unreadable(message)
-                raise LocalError("a message in the topic is no FeatureAvailabilityEvent")
+                raise LocalError("a message in the topic is not a FeatureAvailabilityEvent")
             if message is not None:
                 table.add(message, arrivals.add(message))
                 writer.started.set()

@@ -1,42 +1,67 @@
-"""What the demo says at its end: the figures of the run, and what differs from what was expected.
+"""Print the results of the demo: counts, latencies, and the differences from the expected events.
 
-The function's own count stands beside ours, so that a record without an event is seen to be meant.
+The function's metrics confirm that skipped records were skipped by design.
 """
 
+import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from local.demo.comparison import Arrivals, Comparison, find_percentile
 from local.demo.feature_writes import FeatureWrite
-from local.demo.verdict import Arrivals, Verdict, to_percentile
+from local.servers.aws_clients import AwsClients
 
 LOG_TAIL = 25
 SHOWN = 10
 
 
+def read_function_log(clients: AwsClients, function: str) -> list[str]:
+    """Return the function's log lines from CloudWatch Logs, oldest first, or none if it was never invoked."""
+    try:
+        pages = clients.logs.get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{function}")
+        events = [event for page in pages for event in page["events"]]
+    except clients.logs.exceptions.ResourceNotFoundException:
+        return []
+    return [line for event in events for line in event["message"].splitlines()]
+
+
+def count_skipped(lines: Iterable[str]) -> Counter[str]:
+    """Count skipped records by reason, from the metrics in the function's log."""
+    skipped: Counter[str] = Counter()
+    for line in lines:
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(entry, dict) and "_aws" in entry and "RecordsSkipped" in entry:
+            value = entry["RecordsSkipped"]
+            skipped[str(entry.get("reason"))] += int(sum(value) if isinstance(value, list) else value)
+    return +skipped  # without the zeros
+
+
 def show_summary(console: Console, writes: Sequence[FeatureWrite], arrivals: Arrivals, skipped: Counter[str]) -> None:
-    """Prints what was sent, what came and how long it took; `skipped` is the function's own count, by reason."""
+    """Print counts and latencies. `skipped` is the function's count of skipped records by reason."""
     requests = Counter(write.operation for write in writes)
     expected = sum(len(write.events) for write in writes)
-    unseen = sum((Counter(write.without_event) for write in writes), Counter[str]())
-    changes = expected + unseen.total()
+    without_event = sum((Counter(write.skipped) for write in writes), Counter[str]())
     rows = {
-        # No blank behind a number: a narrow terminal breaks the line there
+        # No space after a number, because a narrow terminal would break the line there
         "requests sent": f"{len(writes)}: "
         + ", ".join(f"{count}\N{MULTIPLICATION SIGN}{name}" for name, count in requests.items()),
-        "items changed": f"{changes}, of which {unseen.total()} give no event",
+        "items changed": f"{expected + without_event.total()}: {without_event.total()} produce no event by design",
         "events expected": str(expected),
-        "events received": f"{len(arrivals.events)}, and {len(arrivals.duplicates)} duplicates by event_id",
-        "without event": "\n".join(
-            f"{reason} {count}: {_to_source(reason, skipped)}" for reason, count in unseen.items()
+        "events received": f"{len(arrivals.events)}, plus {len(arrivals.duplicates)} duplicates",
+        "records skipped": "\n".join(
+            f"{reason} {count} (function's metrics: {skipped[reason]})" for reason, count in without_event.items()
         ),
     }
-    if arrivals.waits[1:]:
-        first, *rest = arrivals.waits
-        p50, p99 = (to_percentile(rest, percent) for percent in (50, 99))
+    if arrivals.latencies[1:]:
+        first, *rest = arrivals.latencies
+        p50, p99 = (find_percentile(rest, percent) for percent in (50, 99))
         rows["write to read"] = f"p50 {p50:.0f} ms, p99 {p99:.0f} ms"
         rows["cold start"] = f"{first:.0f} ms from the first write to its event"
     summary = Table(box=None, show_header=False, padding=(0, 1), pad_edge=False)
@@ -46,24 +71,15 @@ def show_summary(console: Console, writes: Sequence[FeatureWrite], arrivals: Arr
     console.print(summary)
 
 
-def _to_source(reason: str, skipped: Counter[str]) -> str:
-    """Who else knows of a reason: the function counts what reaches it, and the mapping's filter drops the rest."""
-    if reason in skipped:
-        return f"the function's metrics say {skipped[reason]}"
-    if reason == "remove":
-        return "dropped by the mapping's filter"
-    return "not in the function's metrics"
-
-
-def show_difference(console: Console, verdict: Verdict, log: Sequence[str]) -> None:
-    """Prints the events that are missing or unexpected, and the end of the function's log."""
-    for title, events in (("missing", verdict.missing), ("unexpected", verdict.unexpected)):
+def show_difference(console: Console, comparison: Comparison, log: Sequence[str]) -> None:
+    """Print the missing and unexpected events, and the end of the function's log."""
+    for title, events in (("missing", comparison.missing), ("unexpected", comparison.unexpected)):
         for event in events[:SHOWN]:
             names = ", ".join(sorted(event.features))
-            told = f"{' '.join(event.subject)}: {names}; compute id {event.compute_id or '-'}"
-            console.print(f"[red]{title:10}[/] {escape(told)}", highlight=False, soft_wrap=True)
+            text = f"{' '.join(event.subject)}: {names}; compute id {event.compute_id or '-'}"
+            console.print(f"[red]{title:10}[/] {escape(text)}", highlight=False, soft_wrap=True)
         if len(events) > SHOWN:
             console.print(f"[red]{title:10}[/] and {len(events) - SHOWN} more", highlight=False)
-    console.print("\nThe function's log ends with:" if log else "\nThe function wrote no log: it was not invoked.")
+    console.print("\nThe function's log ends with:" if log else "\nThe function was never invoked.")
     for line in log[-LOG_TAIL:]:
         console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)

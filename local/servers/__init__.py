@@ -1,1 +1,1 @@
-"""The servers of the local stack, and what runs them."""
+"""The servers of the local stack, and their processes."""

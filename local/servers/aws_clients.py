@@ -1,7 +1,4 @@
-"""boto3 clients of the local stack, which know of no other account.
-
-boto3 reads the user's profile, credentials and endpoint settings unless it is told otherwise; here it is.
-"""
+"""boto3 clients for the local stack. They ignore the user's profile, credentials and endpoints."""
 
 import os
 from functools import cached_property
@@ -23,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class AwsClients:
-    """The clients of one endpoint, each made when it is first asked for."""
+    """The clients of one endpoint, each created on first use."""
 
     def __init__(self, url: str) -> None:
         nothing = (None, None, os.devnull, None)
@@ -35,40 +32,40 @@ class AwsClients:
 
     @cached_property
     def dynamodb(self) -> "DynamoDBClient":
-        """Tables, by requests."""
+        """DynamoDB's requests."""
         return self._session.client("dynamodb", endpoint_url=self._url, config=self._config)
 
     @cached_property
     def tables(self) -> "DynamoDBServiceResource":
-        """Tables, by Python values."""
+        """DynamoDB's tables with Python values."""
         return self._session.resource("dynamodb", endpoint_url=self._url, config=self._config)
 
     @cached_property
     def functions(self) -> "LambdaClient":
-        """Lambda functions and their mappings."""
+        """Lambda functions and event source mappings."""
         return self._session.client("lambda", endpoint_url=self._url, config=self._config)
 
     @cached_property
     def cloudformation(self) -> "CloudFormationClient":
-        """Deployed stacks."""
+        """CloudFormation stacks."""
         return self._session.client("cloudformation", endpoint_url=self._url, config=self._config)
 
     @cached_property
     def s3(self) -> "S3Client":
-        """Buckets."""
+        """S3 buckets."""
         return self._session.client("s3", endpoint_url=self._url, config=self._config)
 
     @cached_property
     def glue(self) -> "GlueClient":
-        """Schemas, where AWS Glue is the registry."""
+        """Glue's schema registry."""
         return self._session.client("glue", endpoint_url=self._url, config=self._config)
 
     @cached_property
     def states(self) -> "SFNClient":
-        """State machines and their executions."""
+        """Step Functions."""
         return self._session.client("stepfunctions", endpoint_url=self._url, config=self._config)
 
     @cached_property
-    def logs(self) -> Any:  # noqa: ANN401 -- the types of this service are not installed
+    def logs(self) -> Any:  # noqa: ANN401 -- the type stubs of this service are not installed
         """CloudWatch Logs."""
         return self._session.client("logs", endpoint_url=self._url, config=self._config)

@@ -1,23 +1,15 @@
-"""Runs MiniStack so that it stands in for AWS as this application meets it.
+"""Run MiniStack with the behavior of AWS that this application needs: `aws_server.py PYTHON`.
 
-MiniStack starts a Python function on the interpreter it runs on, and that one has every tool of this project installed:
-a package missing from the function's layer would be found all the same. AWS's runtime has next to nothing.
-
-MiniStack refuses an alarm on metric math, and with it the whole stack. Here such an alarm is made and never changes its
-state: nobody evaluates its expression.
-
-MiniStack knows no Fn::Split in a condition of a template; AWS does.
-
-MiniStack calls every error of a function Runtime.HandlerError. AWS names the exception, and a state machine decides by
-the name what is tried again.
-
-MiniStack's Glue has no schema registry; moto's has one, so it answers these requests, in the same process. It compares
-a definition to the letter, checks no compatibility, and has a new version AVAILABLE at once.
-
-MiniStack enforces no policies of a function's role. Each function records its calls to AWS (function_calls.py), so that
-tests can evaluate them.
-
-Use: aws_server.py PYTHON, where PYTHON is the interpreter for the functions.
+- Functions run on the interpreter PYTHON. MiniStack would run them on its own interpreter, which has all tools of this
+  project, so a package missing from the layer would not be noticed.
+- Alarms can use metric math. They are created, but never evaluated. MiniStack would fail the whole deployment.
+- Conditions of a template can use Fn::Split.
+- An error of a function has the name of its exception, because the retries of a state machine depend on it. MiniStack
+  names every error Runtime.HandlerError.
+- Glue has a schema registry, which MiniStack lacks. moto handles these requests in the same process. It compares
+  definitions literally, checks no compatibility, and makes new versions AVAILABLE immediately.
+- Functions record their calls to AWS (function_calls.py), so that tests can evaluate the policies of their roles.
+  MiniStack does not enforce policies.
 """
 
 import asyncio
@@ -30,21 +22,21 @@ from typing import Any
 RECORDER = Path(__file__).with_name("function_calls.py")
 
 
-def accept_metric_math(to_alarm: Callable[..., Any]) -> Callable[..., Any]:
-    """MiniStack's own function from an alarm's properties to the alarm, made to take metric math too."""
+def accept_metric_math(make_alarm: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap MiniStack's function that makes an alarm from its properties, and accept metric math."""
 
-    def to_any_alarm(name: str, properties: Mapping[str, Any]) -> Any:  # noqa: ANN401 -- MiniStack has no types
+    def make_any_alarm(name: str, properties: Mapping[str, Any]) -> Any:  # noqa: ANN401 -- MiniStack has no types
         plain = dict(properties)
         queries = plain.pop("Metrics", None)
         if queries:
             plain |= {"Namespace": "MetricMath", "MetricName": queries[0]["Id"]}
-        return to_alarm(name, plain)
+        return make_alarm(name, plain)
 
-    return to_any_alarm
+    return make_any_alarm
 
 
 def accept_splits(evaluate: Callable[..., Any]) -> Callable[..., Any]:
-    """MiniStack's own evaluation of a template's conditions, made to take a parameter apart too."""
+    """Wrap MiniStack's function that evaluates a template's conditions, and accept Fn::Split of a parameter."""
 
     def evaluate_any(template: Mapping[str, Any], parameters: Mapping[str, Any]) -> Any:  # noqa: ANN401 -- MiniStack has no types
         def split(node: Any) -> Any:  # noqa: ANN401 -- a part of a template
@@ -63,47 +55,47 @@ def accept_splits(evaluate: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def name_errors(execute: Callable[..., Any]) -> Callable[..., Any]:
-    """MiniStack's own execution of a function, made to name an error by its exception."""
+    """Wrap MiniStack's function that executes a Lambda function, and return the exception's name as the error type."""
 
     def execute_and_name(*invocation: Any) -> Any:  # noqa: ANN401 -- MiniStack has no types
-        answer = execute(*invocation)
-        body = answer.get("body")
-        if answer.get("error") and body.get("errorType") == "Runtime.HandlerError":
+        response = execute(*invocation)
+        body = response.get("body")
+        if response.get("error") and body.get("errorType") == "Runtime.HandlerError":
             raised = re.search(
-                rf"^(?:\w+\.)*(\w+): {re.escape(body['errorMessage'])}", answer.get("log", ""), re.MULTILINE
+                rf"^(?:\w+\.)*(\w+): {re.escape(body['errorMessage'])}", response.get("log", ""), re.MULTILINE
             )
             body["errorType"] = raised[1] if raised else body["errorType"]
-        return answer
+        return response
 
     return execute_and_name
 
 
 def add_schema_registry(handle: Callable[..., Any]) -> Callable[..., Any]:
-    """MiniStack's own answer to a request for Glue, made to leave the schema registry's to moto."""
+    """Wrap MiniStack's handler of Glue requests, and pass those for the schema registry to moto."""
 
     async def handle_any(method: str, path: str, headers: Mapping[str, str], body: bytes, query: object) -> Any:  # noqa: ANN401 -- MiniStack has no types
         if re.fullmatch(r"AWSGlue\.\w*(Schema|Registr)\w*", headers.get("x-amz-target", "")):
-            return await asyncio.to_thread(ask_moto, method, f"https://glue.amazonaws.com{path}", headers, body)
+            return await asyncio.to_thread(request_moto, method, f"https://glue.amazonaws.com{path}", headers, body)
         return await handle(method, path, headers, body, query)
 
     return handle_any
 
 
-def ask_moto(method: str, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
-    """What moto's Glue answers; it is imported when it is first asked, since that takes a second."""
+def request_moto(method: str, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
+    """Send a request to moto's Glue. The import takes a second, so it happens on first use."""
     from moto.core.request import Request  # noqa: PLC0415
     from moto.glue.responses import GlueResponse  # noqa: PLC0415
     from werkzeug.exceptions import HTTPException  # noqa: PLC0415
 
     try:
-        status, sent, answer = GlueResponse.dispatch(Request.from_primitives(method, url, headers, body))
-    except HTTPException as refused:
-        status, sent, answer = refused.code or 400, refused.get_headers(), refused.get_body()
-    return status, dict(sent), answer.encode() if isinstance(answer, str) else answer
+        status, sent, content = GlueResponse.dispatch(Request.from_primitives(method, url, headers, body))
+    except HTTPException as error:
+        status, sent, content = error.code or 400, error.get_headers(), error.get_body()
+    return status, dict(sent), content.encode() if isinstance(content, str) else content
 
 
 def main() -> None:
-    """Serves until it is ended."""
+    """Serve until the process is killed."""
     sys.executable = sys.argv.pop(1)
     from ministack.app import main as serve  # type: ignore[import-untyped]  # noqa: PLC0415 -- reads sys.executable
     from ministack.core import lambda_runtime  # type: ignore[import-untyped]  # noqa: PLC0415

@@ -1,6 +1,6 @@
-"""Kafka inside this process: librdkafka's own broker for tests, which needs no server, no port of ours and no Docker.
+"""An embedded Kafka broker: the mock cluster of librdkafka, in this process.
 
-It knows no schema registry, and any topic that is asked for has four partitions.
+It has no schema registry, and every requested topic exists with four partitions.
 """
 
 import uuid
@@ -15,7 +15,7 @@ LIMIT = 10.0
 
 
 class EmbeddedKafka:
-    """A broker with one topic, for as long as the process lives; `receive` gives what has come since it last did."""
+    """A broker with one topic, which lives as long as this process."""
 
     def __init__(self, topic: str) -> None:
         self._broker = Producer({"test.mock.num.brokers": 1, "log_level": 0})
@@ -35,7 +35,7 @@ class EmbeddedKafka:
         )
 
     def receive(self) -> list[Received]:
-        """The new messages: partition by partition, each in the order of its log."""
+        """Return the messages since the last call, partition by partition in log order."""
         return [message for partition in self._next for message in self._read(partition)]
 
     def _read(self, partition: int) -> Iterator[Received]:
@@ -46,13 +46,13 @@ class EmbeddedKafka:
         while self._next[partition] < end:
             message = self._consumer.poll(LIMIT)
             if message is None:
-                raise TimeoutError(f"partition {partition} cannot be read to its end")
+                raise TimeoutError(f"timed out while reading partition {partition}")
             if message.error() is None:
                 self._next[partition] += 1
                 yield to_received(message)
 
     def close(self) -> None:
-        """Leaves the broker, which ends with the process."""
+        """Close the consumer. The broker ends with the process."""
         self._consumer.close()
 
     def __enter__(self) -> Self:

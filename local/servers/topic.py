@@ -1,4 +1,4 @@
-"""The Kafka topic of the events."""
+"""Create the events' topic and read its messages."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ _PAUSE = 0.1
 
 
 class Received(NamedTuple):
-    """One message as it is in the topic."""
+    """One message in the topic."""
 
     partition: int
     offset: int
@@ -30,25 +30,25 @@ class Received(NamedTuple):
 def create_topic(
     bootstrap: str, name: str = TOPIC, partitions: int = PARTITIONS, config: Mapping[str, str] | None = None
 ) -> None:
-    """Makes the topic, on as many brokers as the cluster asks for by default; it must not exist."""
+    """Create a new topic with the cluster's default replication factor."""
     admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 3})
-    made = admin.create_topics(
+    created = admin.create_topics(
         [NewTopic(name, num_partitions=partitions, config=dict(config or {}))], operation_timeout=LIMIT
     )
-    made[name].result(LIMIT)
+    created[name].result(LIMIT)
     find_leaders(admin, name, partitions)
 
 
 def find_leaders(
     admin: AdminClient, name: str, partitions: int, sleep: Callable[[float], None] = time.sleep
 ) -> Mapping[int, int]:
-    """The broker that leads each partition, once all have one.
+    """Wait until each partition has a leader, and return the leaders.
 
-    A broker that has just started, or that has not heard of a new topic yet, answers with fewer partitions or with
-    some that have no leader.
+    A broker that has just started, or that does not know a new topic yet, reports fewer partitions or partitions
+    without a leader.
 
     Raises:
-        TimeoutError: not all have one after half a minute.
+        TimeoutError: a partition has no leader after 30 seconds.
 
     """
     for _ in range(round(LIMIT / _PAUSE)):
@@ -60,13 +60,13 @@ def find_leaders(
         if len(leaders) == partitions and _NO_LEADER not in leaders.values():
             return leaders
         sleep(_PAUSE)
-    raise TimeoutError(f"not every partition of {name} has a leader after {LIMIT:.0f} s")
+    raise TimeoutError(f"some partitions of {name} have no leader after {LIMIT:.0f} s")
 
 
 def to_received(message: Message) -> Received:
-    """A message that a consumer was given, which is no error."""
+    """Convert a consumer's message that is not an error."""
     key, value = message.key(), message.value()
-    headers = tuple((str(name), bytes(text)) for name, text in message.headers() or ())  # type: ignore[arg-type, str-unpack]  # pairs of str and bytes, whatever the stub says
+    headers = tuple((str(name), bytes(text)) for name, text in message.headers() or ())  # type: ignore[arg-type, str-unpack]  # pairs of str and bytes; the stub is wrong
     _, time = message.timestamp()
     return Received(
         message.partition() or 0, message.offset() or 0, _to_bytes(key), _to_bytes(value), headers, int(time)

@@ -1,1 +1,1 @@
-"""A trial of table layouts: what the function would make of records, or of a real table's items."""
+"""Try table layouts on stream records or on the items of a real table."""

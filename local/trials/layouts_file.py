@@ -1,6 +1,6 @@
-"""Reads table layouts as the function reads its setting: from a file of one's own, or by their names.
+"""Read table layouts as the function does, from a file or by name.
 
-Their mistakes are told in the function's own words, so that what is accepted here is accepted there.
+The function's own code parses them and reports mistakes, so it accepts the same layouts when it is deployed.
 """
 
 from pathlib import Path
@@ -13,15 +13,15 @@ from local.paths import ROOT
 SHIPPED = ROOT / "schemas" / "table_layouts"
 
 
-def read_layouts(given: str, features_mode: str) -> Settings:
-    """The settings of a function that has these layouts.
+def read_layouts(source: str, features_mode: str) -> Settings:
+    """Return the settings of a function with these layouts.
 
     Args:
-        given: a file that holds a JSON list of layouts, or names of files in `schemas/table_layouts`.
+        source: a file with a JSON list of layouts, or names of files in `schemas/table_layouts`.
         features_mode: `all` or `changed`.
 
     Raises:
-        LocalError: there is no such file, or what it holds is invalid.
+        LocalError: the file does not exist, or its layouts are invalid.
         OSError: the file cannot be read.
 
     """
@@ -30,22 +30,22 @@ def read_layouts(given: str, features_mode: str) -> Settings:
             {
                 "KAFKA_BROKER_URL": "localhost:9092",
                 "SCHEMA_ID": "1",
-                "TABLE_LAYOUTS": _read_text(given),
+                "TABLE_LAYOUTS": _read_text(source),
                 "FEATURES_MODE": features_mode,
             }
         )
     except Misconfigured as error:
-        raise LocalError(f"{given}: {error}") from error
+        raise LocalError(f"{source}: {error}") from error
 
 
-def _read_text(given: str) -> str:
+def _read_text(source: str) -> str:
     names = {file.stem for file in SHIPPED.glob("*.json")}
-    if {name.strip().removesuffix(".json") for name in given.split(",")} <= names:
-        return given
-    path = Path(given)
+    if {name.strip().removesuffix(".json") for name in source.split(",")} <= names:
+        return source
+    path = Path(source)
     if not path.exists():
-        raise LocalError(f"{given}: no such file, and no name in schemas/table_layouts: {', '.join(sorted(names))}")
+        raise LocalError(f"{source}: no such file, and not a name in schemas/table_layouts: {', '.join(sorted(names))}")
     text = path.read_bytes().decode(errors="replace").strip()
-    if not text.startswith(("[", "{")):  # the setting would take it for names
-        raise LocalError(f"{given} must hold a JSON list of layouts")
+    if not text.startswith(("[", "{")):  # the function would read it as names of files
+        raise LocalError(f"{source} must contain a JSON list of layouts")
     return text

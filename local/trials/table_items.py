@@ -1,7 +1,7 @@
-"""Reads a few items of a real table, and makes of each the record that its insertion would have given.
+"""Read a few items of a real table, and convert each to the record of its insertion.
 
-It has the caller's own credentials and region, as the AWS CLI has, and only reads: the table's description and one page
-of a scan. This is the one place of `local` that reaches a real account, and it does so only where a table is named.
+Credentials and region are the caller's, as with the AWS CLI. Only the table's description and one page of a scan are
+read. This is the only local code that connects to a real account, and only if a table is named.
 """
 
 import base64
@@ -22,37 +22,37 @@ if TYPE_CHECKING:
 
 _CONFIG = Config(retries={"total_max_attempts": 2}, connect_timeout=5, read_timeout=20)
 
-_ADVICE = {
-    "ResourceNotFoundException": "there is none of this name in this account and region: see AWS_PROFILE, AWS_REGION",
+_REMEDIES = {
+    "ResourceNotFoundException": "it does not exist in this account and region: check AWS_PROFILE and AWS_REGION",
     "AccessDeniedException": "the caller needs dynamodb:DescribeTable and dynamodb:Scan on it",
 }
-"""What a person can do, by the error's code."""
+"""What to do, by the error's code."""
 
 
 def read_items(table: str, limit: int) -> list[Record]:
-    """Records of at most so many items; those that a scan meets first.
+    """Return the records of a table's first items in scan order.
 
     Raises:
         LocalError: the table cannot be read, or has no items.
 
     """
     try:
-        region = os.environ.get("AWS_REGION") or None  # which boto3 by itself does not read
+        region = os.environ.get("AWS_REGION") or None  # boto3 reads only AWS_DEFAULT_REGION
         client = boto3.client("dynamodb", region_name=region, config=_CONFIG)
         records = _scan(client, table, limit)
     except NoRegionError as error:
-        raise LocalError("no AWS region: set AWS_REGION, or AWS_PROFILE to a profile that has one") from error
+        raise LocalError("no AWS region: set AWS_REGION, or AWS_PROFILE to a profile with a region") from error
     except NoCredentialsError as error:
         raise LocalError("no AWS credentials: set AWS_PROFILE, or authenticate as for the AWS CLI") from error
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
-        advice = _ADVICE.get(code, error.response.get("Error", {}).get("Message", "no reason given"))
-        raise LocalError(f"the table {table} cannot be read: {code}: {advice}") from error
+        remedy = _REMEDIES.get(code, error.response.get("Error", {}).get("Message", "no reason given"))
+        raise LocalError(f"the table {table} cannot be read: {code}: {remedy}") from error
     except BotoCoreError as error:
-        told = " ".join(str(error).split())  # some of them have several lines
-        raise LocalError(f"the table {table} cannot be read: {told}") from error
+        text = " ".join(str(error).split())  # some have several lines
+        raise LocalError(f"the table {table} cannot be read: {text}") from error
     if not records:
-        raise LocalError(f"the table {table} has no items to try")
+        raise LocalError(f"the table {table} has no items")
     return records
 
 
@@ -66,7 +66,7 @@ def _scan(client: "DynamoDBClient", table: str, limit: int) -> list[Record]:
 
 
 def to_record(item: Mapping[str, Any], keys: Sequence[str], stream: str, number: int, now: int) -> Record:
-    """The record that Lambda would hand over had this item been inserted at this time, in seconds since the epoch.
+    """Return the record that Lambda would pass to the function if this item had been inserted now.
 
     https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
     """
@@ -84,8 +84,8 @@ def to_record(item: Mapping[str, Any], keys: Sequence[str], stream: str, number:
     }
 
 
-def _to_json(value: Any) -> Any:  # noqa: ANN401  # whatever an item may hold
-    """Binary values as base64 text: Lambda's JSON has no bytes."""
+def _to_json(value: Any) -> Any:  # noqa: ANN401  # anything that an item can contain
+    """Replace binary values by base64 text, as in Lambda's JSON."""
     if isinstance(value, dict):
         return {name: _to_json(each) for name, each in value.items()}
     if isinstance(value, list):

@@ -1,6 +1,6 @@
-"""Shows trials as a table: a row for each record, then each layout with how many records it took.
+"""Print trials: a table of the records, and a table of the layouts with their number of records.
 
-Names and ids are shown, and no value of any feature. Nothing is cut off: a narrow terminal breaks a cell's text.
+Names and ids are printed, but no values of features. Long cells are wrapped, not truncated.
 """
 
 from collections import Counter
@@ -19,14 +19,14 @@ COLUMNS = ("record", "layout", "entity", "resource", "features", "timestamp", "c
 STYLES = ("dim", "bold", "cyan", "magenta", "green", "dim", "yellow")
 FEATURES = COLUMNS.index("features")
 NARROW = 100
-"""Below so many characters a time is broken in two."""
+"""The terminal width below which times are wrapped."""
 SHARES = 6
-"""No column but that of the features and the time is wider than this part of the terminal."""
-OTHER_TIME = "* the time of the change: the layout finds no readable time in the item"
+"""The columns of entity, resource and compute id are at most this fraction of the terminal wide."""
+OTHER_TIME = "* time of the change: the layout found no readable time in the item"
 
 
 def show_trials(console: Console, trials: Sequence[Trial], layouts: Sequence[TableLayout]) -> None:
-    """Prints the rows, the layouts, and how many records gave what."""
+    """Print the records, the layouts and the totals."""
     rows = [_to_cells(number, trial, console.width) for number, trial in enumerate(trials, 1)]
     widths = _to_widths(rows, console.width)
     console.print(_to_row(COLUMNS, widths, ["bold"] * len(COLUMNS)))
@@ -41,18 +41,18 @@ def show_trials(console: Console, trials: Sequence[Trial], layouts: Sequence[Tab
 
 
 def to_printable(text: str) -> str:
-    """A text of somebody's item, with what a terminal would act on or cannot show written out."""
+    """Escape the characters of an item's text that a terminal would interpret or cannot show."""
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
 def describe(layout: TableLayout) -> str:
-    """What a layout takes, in a line: the table's name and its keys."""
-    table = "any table" if layout.table.takes_all else layout.table.text
+    """Return which items a layout applies to: the table's name and its keys."""
+    table = "any table" if layout.table.matches_all else layout.table.text
     return f"{table}: " + ", ".join(f"{key.name.text} = {key.value.text}" for key in layout.keys)
 
 
 def _to_cells(number: int, trial: Trial, width: int) -> list[str]:
-    """A record's cells; fewer than there are columns where it gives no event."""
+    """Return the cells of a record. A record without an event has a reason instead of the event's cells."""
     place = [str(number), str(trial.layout or "-")]
     result = trial.result
     if not isinstance(result, FeatureAvailabilityEvent):
@@ -70,14 +70,14 @@ def _to_cells(number: int, trial: Trial, width: int) -> list[str]:
 
 def _to_reason(trial: Trial) -> str:
     if isinstance(trial.result, PoisonRecord):
-        return to_printable(f"PoisonRecord, which is dead-lettered: {trial.result}")
+        return to_printable(f"dead-lettered: {trial.result}")
     if isinstance(trial.result, Exception):
-        return to_printable(f"{type(trial.result).__name__}, which fails the invocation: {trial.result}")
+        return to_printable(f"invocation fails: {trial.result}")
     return f"skipped: {trial.result}"
 
 
 def _to_widths(rows: Sequence[Sequence[str]], width: int) -> list[int]:
-    """As wide as the texts of each column are, within their share; the features have what is left."""
+    """Return the widths of the columns: as wide as their texts up to a limit, and the rest for the features."""
     events = [COLUMNS, *[cells for cells in rows if len(cells) == len(COLUMNS)]]
     widths = [
         max(len(line) for cells in events for line in cells[column].split("\n")) for column in range(len(COLUMNS))
@@ -99,7 +99,7 @@ def _to_row(cells: Sequence[str], widths: Sequence[int], styles: Sequence[str]) 
 
 
 def _to_line(cells: Sequence[str], trial: Trial) -> Table:
-    """A record without an event: its reason has the whole width."""
+    """Return the row of a record without an event, whose reason uses the whole width."""
     row = Table.grid(padding=(0, 1, 0, 0))
     for name, style in zip(COLUMNS[:2], STYLES[:2], strict=True):
         row.add_column(width=len(name), style=style)
@@ -109,13 +109,13 @@ def _to_line(cells: Sequence[str], trial: Trial) -> Table:
 
 
 def _to_layout_table(trials: Sequence[Trial], layouts: Sequence[TableLayout]) -> Table:
-    taken = Counter(trial.layout for trial in trials)
+    records = Counter(trial.layout for trial in trials)
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("layout", style="bold")
     table.add_column("records", justify="right")
-    table.add_column("what it takes", overflow="fold")
+    table.add_column("applies to", overflow="fold")
     for number, layout in enumerate(layouts, 1):
-        table.add_row(str(number), str(taken[number]), Text(to_printable(describe(layout))))
+        table.add_row(str(number), str(records[number]), Text(to_printable(describe(layout))))
     return table
 
 

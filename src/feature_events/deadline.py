@@ -1,7 +1,6 @@
-"""Counts down to the moment by which an invocation must have stopped waiting.
+"""Limit how long an invocation waits.
 
-Lambda ends a function at its timeout without asking, and what it had found out is lost: whatever waits, waits against
-one of these.
+Lambda kills a function at its timeout, and its results are lost. So every wait has a deadline before that.
 """
 
 import math
@@ -12,38 +11,38 @@ from functools import partial
 from typing import Never
 
 type Clock = Callable[[], float]
-"""Seconds that only ever go forward, from any start."""
+"""Seconds since any start. They never decrease."""
 
 
 class Deadline:
-    """A moment `seconds` from now."""
+    """A point in time, `seconds` from now."""
 
     def __init__(self, seconds: float, clock: Clock = time.monotonic) -> None:
         self._clock = clock
         self._at = clock() + seconds
 
     def remaining(self) -> float:
-        """Seconds that are left, 0 when it has passed."""
+        """Return the seconds left; 0 if the deadline has passed."""
         return max(0.0, self._at - self._clock())
 
     def within(self, seconds: float) -> "Deadline":
-        """The moment so many seconds from now, or this one where it is earlier."""
+        """Return the deadline `seconds` from now, or this one if it is earlier."""
         return Deadline(min(seconds, self.remaining()), self._clock)
 
 
-_LOOK_SECONDS = 0.05
+_WATCH_SECONDS = 0.05
 
 
 def run_within[T](seconds: float, function: Callable[[], T], watch: Callable[[], None] | None = None) -> T:
-    """What the function returns or raises, in a thread of its own, since nothing ends a call that hangs.
+    """Call a function in another thread, because nothing can interrupt a call that hangs.
 
     Args:
-        seconds: how long to wait for it.
-        function: what to call.
-        watch: called here every 50 ms meanwhile; what it raises ends the waiting.
+        seconds: the maximum time to wait.
+        function: the function. Its result is returned, and its error is raised.
+        watch: called every 50 ms while waiting. An error that it raises ends the wait.
 
     Raises:
-        TimeoutError: it has not come to an end; it is left to itself.
+        TimeoutError: the function did not return in time. Its thread continues.
 
     """
     outcome: list[Callable[[], T]] = []
@@ -52,8 +51,8 @@ def run_within[T](seconds: float, function: Callable[[], T], watch: Callable[[],
     def run() -> None:
         try:
             value = function()
-        except BaseException as error:  # noqa: BLE001  # it is raised where it is waited for
-            if not left.is_set():  # an error that is kept here would keep itself, by its traceback
+        except BaseException as error:  # noqa: BLE001  # it is raised in the waiting thread
+            if not left.is_set():  # a stored error would keep itself alive by its traceback
                 outcome.append(partial(_raise, error))
         else:
             outcome.append(lambda: value)
@@ -63,7 +62,7 @@ def run_within[T](seconds: float, function: Callable[[], T], watch: Callable[[],
     end = Deadline(seconds)
     try:
         while end.remaining():
-            thread.join(min(end.remaining(), _LOOK_SECONDS if watch else math.inf))
+            thread.join(min(end.remaining(), _WATCH_SECONDS if watch else math.inf))
             if watch:
                 watch()
             if outcome:
@@ -77,4 +76,4 @@ def _raise(error: BaseException) -> Never:
     try:
         raise error
     finally:
-        del error  # or its traceback, which has this frame, would keep it and all that it was raised among
+        del error  # otherwise its traceback, which contains this frame, would keep it alive

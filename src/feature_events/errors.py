@@ -1,19 +1,17 @@
-"""The three errors, told apart by what is to be done about them.
+"""Three errors, by remedy. Code that catches one need not know where it was raised.
 
-Who catches one need not know where it came from, only what to do:
-
-    FeatureEventsError
-    ├── PoisonRecord     dead-letter this record; no second try can help
-    ├── Undelivered      report it; Lambda retries it
-    └── Misconfigured    fail the invocation; a person must change something
+FeatureEventsError
+├── PoisonRecord     dead-letter the record; a retry cannot succeed
+├── Undelivered      report the record; Lambda retries it
+└── Misconfigured    fail the invocation; an operator must change something
 """
 
 
 class FeatureEventsError(Exception):
-    """Any error that this package raises on purpose; its text holds no payload and no secret.
+    """Any error that this package raises deliberately. Its text contains no payload and no secret.
 
     The text is always valid Unicode. Lambda's runtime for Python 3.13 encodes it as UTF-8 and fails on a lone
-    surrogate, which JSON can carry into a name that a message repeats.
+    surrogate, which a name in JSON can contain.
     https://github.com/aws/aws-lambda-python-runtime-interface-client/blob/main/awslambdaric/lambda_runtime_marshaller.py
     """
 
@@ -22,12 +20,12 @@ class FeatureEventsError(Exception):
 
 
 class PoisonRecord(FeatureEventsError):
-    """This record can never become an event on the topic, whoever tries and however often."""
+    """This record can never become an event."""
 
 
 class Undelivered(FeatureEventsError):
-    """This did not work now and may work later."""
+    """The operation failed; a retry may succeed."""
 
 
 class Misconfigured(FeatureEventsError):
-    """Nothing can work until a setting, a permission or a resource is changed; the text says which."""
+    """The operation fails until an operator changes the setting, permission or resource that the text names."""

@@ -5,6 +5,7 @@ name occurs twice in an object, it silently takes the last value.
 """
 
 import json
+from collections.abc import Callable, Mapping
 from typing import Any
 
 
@@ -42,3 +43,18 @@ def _to_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = sorted({name for name in names if names.count(name) > 1})
         raise InvalidJson(f"{', '.join(twice)} is written twice in one object; keep one")
     return found
+
+
+type Members = Mapping[str, tuple[Callable[[Any], bool], str]]
+"""What an object may contain: by name, the check of a value, and the form that a message names."""
+
+
+def find_mistakes(given: Mapping[str, Any], members: Members) -> list[str]:
+    """Return a message for each unknown member of an object and for each invalid value."""
+    unknown = [f"{name} is unknown" for name in given if name not in members]
+    invalid = [
+        f"{name} must be {form}"
+        for name, (is_valid, form) in members.items()
+        if name in given and not is_valid(given[name])
+    ]
+    return unknown + invalid

@@ -1,18 +1,18 @@
-"""The function's one logger: JSON, the message constant, what varies in keys, never a payload."""
+"""The logger: JSON lines with constant messages and variable keys, never with a payload."""
 
 import json
 import os
 
 from aws_lambda_powertools import Logger
 
-# ASCII: a text from a record need not be one that UTF-8 can write, and its line would be lost
+# ASCII only: UTF-8 cannot encode every text in a record, and then the line would be lost
 to_json = json.JSONEncoder(default=str, separators=(",", ":")).encode
 
 
 def _make_logger() -> Logger:
-    """Return the logger; at level INFO if POWERTOOLS_LOG_LEVEL is not a level, so that the preflight check can answer.
+    """Return the logger, at level INFO if POWERTOOLS_LOG_LEVEL is invalid, so that the preflight check can run.
 
-    The template allows only levels, so the variable is of a function made by hand.
+    The template allows only valid levels, but the function may be deployed without it.
     """
     service = os.environ.get("POWERTOOLS_SERVICE_NAME", "feature-events")
     try:
@@ -20,7 +20,7 @@ def _make_logger() -> Logger:
     except ValueError:
         made = Logger(service=service, utc=True, json_serializer=to_json, level="INFO")
         made.warning(
-            "log level unknown; INFO is used",
+            "unknown log level; using INFO",
             hint="set LogLevel (POWERTOOLS_LOG_LEVEL) to DEBUG, INFO, WARNING, ERROR or CRITICAL",
         )
         return made

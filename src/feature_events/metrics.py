@@ -1,8 +1,8 @@
-"""Define every metric, and emit them.
+"""Define and emit metrics.
 
 Powertools writes them in CloudWatch's embedded metric format: a line of JSON in the log, which needs no API call. A
-figure can be emitted under several sets of dimensions at once; CloudWatch keeps, and charges for, one metric for each
-combination of their values, so docs/scale.md counts them.
+figure can have several sets of dimensions. CloudWatch stores, and charges for, one metric for each combination of their
+values, so docs/scale.md counts them.
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 """
 
@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
-from feature_events.settings.values import is_table_name
+from feature_events.syntax import is_table_name
 
 _NAMESPACE = os.environ.get("POWERTOOLS_METRICS_NAMESPACE", "FeatureEvents")
 _SERVICE = os.environ.get("POWERTOOLS_SERVICE_NAME", "feature-events")
 
 type Dimensions = tuple[tuple[str, ...], ...]
-"""The sets of dimensions under which a figure is emitted."""
+"""Sets of dimensions."""
 
 _OF_SERVICE: Dimensions = (("service",),)
 _OF_TABLE: Dimensions = (("service",), ("service", "table"))
@@ -64,7 +64,7 @@ METRICS: Mapping[str, Metric] = {
 }
 
 _metrics = Metrics(namespace=_NAMESPACE, service=_SERVICE)
-"""For all of them: Powertools' `single_metric` ignores POWERTOOLS_METRICS_DISABLED."""
+"""Used for all metrics: Powertools' `single_metric` ignores POWERTOOLS_METRICS_DISABLED."""
 
 
 def emit(measured: Mapping[str, float], table: str | None, skipped: Mapping[Any, int] | None = None) -> None:
@@ -106,4 +106,4 @@ def _emit(measured: Mapping[str, float], values: Mapping[str, str]) -> None:
     for dimensions in others:
         _metrics.add_dimensions(**{dimension: values[dimension] for dimension in dimensions})
     _metrics.flush_metrics()
-    _metrics.clear_metrics()  # with POWERTOOLS_METRICS_DISABLED, Powertools would only keep it
+    _metrics.clear_metrics()  # with POWERTOOLS_METRICS_DISABLED, flushing clears nothing

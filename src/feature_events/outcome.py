@@ -1,33 +1,53 @@
-"""Keeps what became of each record of a batch, and answers Lambda with it.
+"""The outcome of each record of a batch, and the response to Lambda.
 
-Lambda takes the lowest number in `batchItemFailures` as its checkpoint and retries everything from there on, so one
-number is the whole answer: that of the first record which is neither delivered, skipped nor dead-lettered.
+Lambda takes the lowest number in `batchItemFailures` as its checkpoint and retries every record from there on. So the
+response names one record: the first undelivered one.
 https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
 """
 
 import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from enum import StrEnum
 from typing import TypedDict
 
 from feature_events.events.message import Message
 from feature_events.records.change import Skipped
 from feature_events.records.stream_record import StreamRecord, read_identity, read_oldest_ms, read_table
 
-_UNDELIVERED, _SKIPPED, _DEAD_LETTERED, _DELIVERED = 0, 1, 2, 3
-
 WHOLE_BATCH = ""
-"""The identifier by which Lambda retries the whole batch."""
+"""The identifier that makes Lambda retry the whole batch."""
+
+
+class RecordOutcome(StrEnum):
+    """The outcome of a record; the last four occur only in a redrive."""
+
+    DELIVERED = "delivered"
+    """Kafka acknowledged its event."""
+    SKIPPED = "skipped"
+    """It produces no event, by design."""
+    DEAD_LETTERED = "dead_lettered"
+    """It cannot become an event, or Kafka rejected its event. It is in the dead-letter store."""
+    UNDELIVERED = "undelivered"
+    """A retry may deliver it."""
+    STALE = "stale"
+    """Its table contains another item now, and the request does not contain `force`."""
+    POISON = "poison"
+    """It still cannot become an event, or Kafka rejected its event."""
+    UNCHECKED = "unchecked"
+    """Its table could not be read, so it may be stale."""
+    DELIVERABLE = "deliverable"
+    """In a dry run: its event would be sent."""
 
 
 class BatchItemFailure(TypedDict):
-    """One entry of the answer."""
+    """An entry of the response."""
 
     itemIdentifier: str
 
 
 class BatchResponse(TypedDict):
-    """What Lambda's event source mapping wants to hear."""
+    """The response that Lambda's event source mapping expects."""
 
     batchItemFailures: list[BatchItemFailure]
 
@@ -47,82 +67,85 @@ def measure_arrival(records: Sequence[StreamRecord], now: float) -> dict[str, fl
     return measured
 
 
-class Outcome:
-    """What became of each record; a record of which nothing is said is undelivered."""
+class BatchOutcome:
+    """The outcome of each record of a batch. Records default to undelivered."""
 
     def __init__(self, records: Sequence[StreamRecord]) -> None:
         self.records = records
         self.table = read_table(records)
-        self._states = bytearray(len(records))
+        self.outcomes = [RecordOutcome.UNDELIVERED] * len(records)
+        """By position in the batch."""
         self.skipped = Counter(dict.fromkeys(Skipped, 0))
-        """By reason, zeros included: an alarm must tell none from missing data."""
+        """By reason, zeros included: an alarm must distinguish none from missing data."""
         self.delivered = 0
         self.dead_letters = 0
         self.withheld: int | None = None
-        """The position of a record that the dead-letter limit keeps in the stream."""
+        """The position of the record that the dead-letter limit keeps in the stream."""
         self.serialization_seconds = self.delivery_seconds = 0.0
+        self._first_unsettled = 0
+        """No record before this position is undelivered."""
         self._event_bytes = 0
         self._oldest_ms = math.inf
 
     def count_messages(self, messages: Collection[Message], seconds: float) -> None:
-        """These messages were made in so many seconds."""
+        """Count encoded messages, and the seconds that encoding them took."""
         self.serialization_seconds += seconds
         self._event_bytes += sum([len(message.value) for message in messages])
         self._oldest_ms = min([self._oldest_ms, *[message.timestamp_ms for message in messages]])
 
     def skip(self, reasons: Mapping[int, Skipped]) -> None:
-        """The records at these positions rightly give no event."""
+        """Record that the records at these positions are skipped, and why."""
         for position in reasons:
-            self._states[position] = _SKIPPED
+            self.outcomes[position] = RecordOutcome.SKIPPED
         self.skipped.update(reasons.values())
 
     def deliver(self, positions: Sequence[int]) -> None:
-        """Kafka has acknowledged the events of these records."""
-        states = self._states
+        """Record that Kafka acknowledged the events of these records."""
+        outcomes, delivered = self.outcomes, RecordOutcome.DELIVERED
         for position in positions:
-            states[position] = _DELIVERED
+            outcomes[position] = delivered
         self.delivered += len(positions)
 
     def dead_letter(self, position: int) -> None:
-        """This record is in the dead-letter store."""
-        self._states[position] = _DEAD_LETTERED
+        """Record that this record is in the dead-letter store."""
+        self.outcomes[position] = RecordOutcome.DEAD_LETTERED
         self.dead_letters += 1
 
     def withhold(self, position: int) -> None:
-        """This record would be in the dead-letter store if the limit had not been reached."""
+        """Record that only the dead-letter limit keeps this record out of the dead-letter store."""
         self.withheld = position
-
-    def is_dead_lettered(self, position: int) -> bool:
-        """Whether this record is in the dead-letter store."""
-        return self._states[position] == _DEAD_LETTERED
-
-    def is_undelivered(self, position: int) -> bool:
-        """Whether this record has come to no end."""
-        return self._states[position] == _UNDELIVERED
 
     @property
     def undelivered(self) -> int:
-        """How many records have come to no end."""
-        return self._states.count(_UNDELIVERED)
+        """The number of undelivered records."""
+        return len(self.outcomes) - self.delivered - self.dead_letters - self.skipped.total()
 
     @property
     def first_undelivered(self) -> int | None:
-        """The position of the first of them."""
-        position = self._states.find(_UNDELIVERED)
-        return None if position < 0 else position
+        """The position of the first undelivered record."""
+        try:
+            self._first_unsettled = self.outcomes.index(RecordOutcome.UNDELIVERED, self._first_unsettled)
+        except ValueError:
+            return None
+        return self._first_unsettled
 
     @property
     def settled(self) -> int:
-        """How many were delivered before the first undelivered one: Lambda does not retry these."""
-        return self._states.count(_DELIVERED, 0, self.first_undelivered)
+        """The number of records delivered before the first undelivered one. Lambda does not retry these."""
+        return self.outcomes[: self.first_undelivered].count(RecordOutcome.DELIVERED)
 
     @property
     def is_stopped(self) -> bool:
-        """Whether the dead-letter limit keeps the first record in the stream, so that the shard waits for a person."""
+        """Whether the dead-letter limit keeps the first record in the stream, which blocks the shard."""
         return self.withheld == 0
 
     def measure(self, answered: float) -> dict[str, float]:
-        """The batch's figures by the names of `metrics.METRICS`, answered at this time in seconds since the epoch."""
+        """Return the batch's figures by the names of `metrics.METRICS`.
+
+        Args:
+            answered: the time of the response, in seconds since the epoch.
+
+        """
         measured: dict[str, float] = {
             "EventsDelivered": self.delivered,
             "RecordsUndelivered": self.undelivered,
@@ -149,7 +172,7 @@ class Outcome:
         }
 
     def response(self) -> BatchResponse:
-        """The answer to Lambda."""
+        """Return the response to Lambda."""
         position = self.first_undelivered
         if position is None:
             return {"batchItemFailures": []}

@@ -1,32 +1,28 @@
-"""The pipeline: stream records -> Changes -> EntityFeatures -> events -> Messages -> Deliveries -> Lambda's answer.
+"""Process one batch: encode its records, publish their messages, and dead-letter what cannot become an event.
 
-It is on one screen so that a reader sees every way that a record can go: delivered, skipped, dead-lettered, or back to
-the stream.
+Every record ends up delivered, skipped, dead-lettered or undelivered. Lambda retries the undelivered ones.
 """
 
 import time
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple, Protocol
 
 from feature_events import metrics
 from feature_events.deadline import Clock, Deadline
+from feature_events.encoder import Encoder
 from feature_events.errors import Misconfigured, PoisonRecord, Undelivered
-from feature_events.events.codec import Codec
-from feature_events.events.event import to_details, to_event
-from feature_events.events.message import Message, to_headers, to_message
+from feature_events.events.message import Message
 from feature_events.failures.dead_letter_limit import DeadLetterLimit
 from feature_events.kafka.delivery import Delivery, Refuse
-from feature_events.layouts.entity_features import EntityFeatures, read_entity_features
-from feature_events.layouts.table_layouts import TableLayouts
 from feature_events.logs import logger
-from feature_events.outcome import Outcome
+from feature_events.outcome import BatchOutcome
 from feature_events.records.change import Change, Skipped, read_change
 from feature_events.records.stream_record import StreamRecord, read_identity
-from feature_events.settings.settings import FeaturesMode
 
-# So many records are read and their events published before the next are read, so that messages take no more memory
-# than these need: 9 MiB less at the largest batch that an event can hold
+# A batch is encoded and published in chunks, so that only the messages of one chunk are in memory. That saves 9 MiB in
+# the largest batch that Lambda can pass
 _CHUNK = 1_000
 
 
@@ -47,123 +43,147 @@ class DeadLetterStore(Protocol):
 
 
 class Prepared(NamedTuple):
-    """What records are before anything is sent, by their positions in the batch, in order."""
+    """The encoded records of a chunk, by position in the batch and in its order."""
 
     messages: dict[int, Message]
     skipped: dict[int, Skipped]
-    bad: dict[int, PoisonRecord]
+    poison: dict[int, PoisonRecord]
 
 
 class Pipeline(NamedTuple):
-    """The pipeline, with everything that it needs from outside."""
+    """The steps of a batch: encode, publish, dead-letter."""
 
-    layouts: TableLayouts
-    features_mode: FeaturesMode
-    prefix: bytes
-    """What the wire format puts before an event's Avro."""
-    codec: Codec
+    encoder: Encoder
     publisher: MessagePublisher
     dead_letters: DeadLetterStore
     limit: DeadLetterLimit
     now: Clock = time.time
 
-    def run(self, records: Sequence[StreamRecord], deadline: Deadline) -> Outcome:
-        """Publishes the events of one batch and says what became of each record.
+    def run(self, records: Sequence[StreamRecord], deadline: Deadline) -> BatchOutcome:
+        """Encode and publish a batch, and return the outcome of each record.
 
         Raises:
-            Misconfigured: nothing can be published until a person changes something, or the first record would have
-                to be dead-lettered above the limit.
+            Misconfigured: nothing can be published until an operator changes something, or the dead-letter limit blocks
+                the first record.
 
         """
-        outcome = Outcome(records)
+        return self._settle(BatchOutcome(records), partial(self.prepare, records), deadline)
+
+    def publish(
+        self,
+        records: Sequence[StreamRecord],
+        messages: Sequence[Message],
+        deadline: Deadline,
+        encoding_seconds: float = 0.0,
+    ) -> BatchOutcome:
+        """Publish a batch that is already encoded, as `run` does.
+
+        Args:
+            records: the batch.
+            messages: the message of each record.
+            deadline: when to stop.
+            encoding_seconds: how long encoding the messages took.
+
+        Raises:
+            Misconfigured: see `run`.
+
+        """
+
+        def take(positions: range) -> Prepared:
+            return Prepared({position: messages[position] for position in positions}, {}, {})
+
+        outcome = BatchOutcome(records)
+        outcome.serialization_seconds = encoding_seconds
+        return self._settle(outcome, take, deadline)
+
+    def prepare(self, records: Sequence[StreamRecord], positions: range) -> Prepared:
+        """Encode the records at these positions.
+
+        Raises:
+            Misconfigured: no record can be encoded until an operator changes a setting.
+
+        """
+        prepared = messages, skipped, poison = Prepared({}, {}, {})
+        encode = self.encoder.encode
+        for position in positions:
+            try:
+                change = read_change(records[position])
+                encoded = encode(change) if isinstance(change, Change) else change
+                if isinstance(encoded, Skipped):
+                    skipped[position] = encoded
+                else:
+                    messages[position] = encoded.message
+            except PoisonRecord as error:
+                # The traceback would keep this frame alive, which contains the error
+                poison[position] = error.with_traceback(None)
+        return prepared
+
+    def _settle(self, outcome: BatchOutcome, prepare: Callable[[range], Prepared], deadline: Deadline) -> BatchOutcome:
+        """Publish a batch and emit its metrics. Raise Misconfigured if the dead-letter limit blocks the shard."""
         try:
-            self._run_chunks(outcome, deadline)
+            self._publish_chunks(outcome, prepare, deadline)
         finally:
             metrics.emit(outcome.measure(self.now()), outcome.table, outcome.skipped)
             logger.info("batch handled", extra=outcome.counts())
         table = outcome.table
         if outcome.is_stopped:
             raise Misconfigured(
-                f"the dead-letter limit of table {table} is reached: too many of its records are bad; read the reasons "
-                "in the dead letters; undo the deployment that made these records bad, or, where they are bad by "
-                "themselves, raise DEAD_LETTER_LIMIT"
+                f"the dead-letter limit of table {table} is reached: read the reasons in the dead letters; if a "
+                "deployment made these records bad, roll it back; otherwise raise DeadLetterLimit (DEAD_LETTER_LIMIT)"
             )
         self.limit.give_back(table, outcome.settled)
         return outcome
 
-    def prepare(self, records: Sequence[StreamRecord], positions: range) -> Prepared:
-        """A record's way to its message.
-
-        Raises:
-            Misconfigured: no record has a message until a setting is changed.
-
-        """
-        prepared = messages, skipped, bad = Prepared({}, {}, {})
-        asked = self.codec.asks_for
-        for position in positions:
-            try:
-                change = read_change(records[position])
-                if not isinstance(change, Change):
-                    skipped[position] = change
-                    continue
-                entity = read_entity_features(change, self.layouts, self.features_mode)
-                if not isinstance(entity, EntityFeatures):
-                    skipped[position] = entity
-                    continue
-                event = to_event(entity, change)
-                avro = self.codec.encode(event + to_details(change, entity, self.layouts, asked) if asked else event)
-                messages[position] = to_message(event, change, self.prefix + avro, to_headers(event, change))
-            except PoisonRecord as poison:
-                # Its frames would be kept otherwise, and refer to this one
-                bad[position] = poison.with_traceback(None)
-        return prepared
-
-    def _run_chunks(self, outcome: Outcome, deadline: Deadline) -> None:
-        """Publishes chunk after chunk until one comes to no end."""
+    def _publish_chunks(self, outcome: BatchOutcome, prepare: Callable[[range], Prepared], deadline: Deadline) -> None:
+        """Publish chunks until one is left unfinished."""
         positions = range(len(outcome.records))
         for start in positions[::_CHUNK]:
             chunk = positions[start : start + _CHUNK]
             try:
-                self._publish(outcome, chunk, deadline)
+                self._publish_chunk(outcome, chunk, prepare, deadline)
             except Misconfigured as error:
                 if not start:
                     raise
-                # What was sent is not to be sent again: the next invocation begins here, and fails
+                # Earlier chunks must not be sent again. The next invocation starts with this chunk and fails
                 logger.error("batch ended early", reason=str(error))
                 return
             if outcome.first_undelivered in chunk:
-                return  # what is behind it comes again with it
+                return  # Lambda retries it and all later records
 
-    def _publish(self, outcome: Outcome, chunk: range, deadline: Deadline) -> None:
-        """Publishes the events of these records, and dead-letters a bad one when all before it has come to an end.
+    def _publish_chunk(
+        self, outcome: BatchOutcome, chunk: range, prepare: Callable[[range], Prepared], deadline: Deadline
+    ) -> None:
+        """Publish a chunk, and dead-letter each bad record once every earlier record is settled.
 
-        Earlier, a bad record would be dead-lettered at each retry of what is before it. What is behind it is sent when
-        it has been dead-lettered: otherwise that comes again with it, and must not overtake it.
+        Before that, each retry of an earlier record would dead-letter the bad record again. Later records are sent once
+        it is dead-lettered: if it stays in the stream, Lambda retries them with it, and they must not overtake it.
         """
         started = self.now()
-        messages, skipped, bad = self.prepare(outcome.records, chunk)
+        messages, skipped, poison = prepare(chunk)
         outcome.skip(skipped)
         outcome.count_messages(messages.values(), self.now() - started)
         positions, begin = list(messages), 0
-        for position in (*bad, chunk.stop):
+        for position in (*poison, chunk.stop):
             end = bisect_left(positions, position)
             self._send(outcome, positions[begin:end], messages, deadline)
             if position == chunk.stop or outcome.first_undelivered != position:
                 return
-            if not self._dead_letter(outcome, position, bad[position], deadline):
+            if not self._dead_letter(outcome, position, poison[position], deadline):
                 return
             if not deadline.remaining():
-                logger.error("deadline passed while records were dead-lettered", hint="see how long S3 takes")
+                logger.error("deadline exceeded while dead-lettering records", hint="check how long S3 takes")
                 return
             begin = end
 
     def _send(
-        self, outcome: Outcome, positions: Sequence[int], messages: Mapping[int, Message], deadline: Deadline
+        self, outcome: BatchOutcome, positions: Sequence[int], messages: Mapping[int, Message], deadline: Deadline
     ) -> None:
-        """Publishes the messages at these positions."""
+        """Publish the messages at these positions."""
 
         def refuse(index: int, reason: str) -> bool:
-            return self._dead_letter(outcome, positions[index], PoisonRecord(f"Kafka refuses it: {reason}"), deadline)
+            return self._dead_letter(
+                outcome, positions[index], PoisonRecord(f"Kafka rejected the event: {reason}"), deadline
+            )
 
         if not positions:
             return
@@ -180,8 +200,8 @@ class Pipeline(NamedTuple):
             ]
         )
 
-    def _dead_letter(self, outcome: Outcome, position: int, poison: PoisonRecord, deadline: Deadline) -> bool:
-        """Puts a bad record into the dead-letter store; whether that worked."""
+    def _dead_letter(self, outcome: BatchOutcome, position: int, poison: PoisonRecord, deadline: Deadline) -> bool:
+        """Dead-letter a bad record. Return True on success."""
         record = outcome.records[position]
         table, sequence_number, _ = read_identity(record)
         about = {"table": table, "sequence_number": sequence_number, "reason": str(poison)}

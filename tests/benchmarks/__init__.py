@@ -1,1 +1,1 @@
-"""The benchmarks: their counts, and that what they wrote is what they measured."""
+"""Tests of the benchmarks: bounds of the measured work, and documents that match the results."""

@@ -1,6 +1,6 @@
-"""What a record and a batch may cost, in counts that no machine's load changes: `benchmarks/bounds.json` has them.
+"""The counted work of a record and a batch stays within `benchmarks/bounds.json`.
 
-Where a change needs more, the bound is raised in the same commit, so that it is seen and judged.
+If a change needs more work, raise the bound in the same commit, so that it is reviewed.
 """
 
 import json
@@ -16,18 +16,18 @@ BOUNDS = json.loads((Path(__file__).parents[2] / "benchmarks" / "bounds.json").r
 
 @pytest.fixture(scope="module")
 def work() -> dict[str, list[Work]]:
-    """What a record and a batch were counted to cost."""
+    """Count the work of a record and a batch."""
     return measure_counters()
 
 
 @pytest.fixture(scope="module")
 def traffic() -> list[Traffic]:
-    """The requests of the start and of each invocation."""
+    """Count the requests of the start and of each invocation."""
     return measure_traffic()
 
 
 def find_excess(work: dict[str, list[Work]], of: str) -> dict[tuple[int, str], tuple[int, int]]:
-    """What is above its bound: the count and the bound."""
+    """Return the counts that exceed their bounds, with the bounds."""
     return {
         (each.features, name): (found, bound)
         for each in work[of]
@@ -38,25 +38,25 @@ def find_excess(work: dict[str, list[Work]], of: str) -> dict[tuple[int, str], t
 
 @pytest.mark.parametrize("of", ["record", "batch"])
 def test_work__is_within_its_bounds(work: dict[str, list[Work]], of: str) -> None:
-    """Frames, calls and instructions are at most what the bounds file says, for 3 features and for 100."""
-    # On a busy machine an invocation can wait once more, so what exceeds is counted again
+    """The bounds apply to 3 and to 100 features."""
+    # On a busy machine, an invocation can wait once more, so a count that is too high is repeated
     assert (find_excess(work, of) and find_excess(measure_counters(), of)) == {}
 
 
 def test_work__does_not_grow_with_the_features(work: dict[str, list[Work]]) -> None:
-    """A record of 100 features costs exactly what one of 3 does; its batch's further waves round to nothing."""
+    """A record with 100 features needs the same work as one with 3. Additional waves of its batch round to zero."""
     assert [each.features for each in work["record"]] == [3, 100]
     assert len({tuple(round(number) for number in each[1:]) for each in work["record"]}) == 1
 
 
-def test_registry_and_s3__are_not_asked_when_warm(traffic: list[Traffic]) -> None:
-    """The start asks the registry once; a good batch asks neither it nor S3 anything."""
+def test_registry_and_s3__get_no_requests_from_warm_invocations(traffic: list[Traffic]) -> None:
+    """The start sends one request to the registry. A valid batch sends none to the registry or S3."""
     start, *invocations = traffic
     assert (start.web, [each.web for each in invocations]) == (1, [0, 0, 0, 0])
 
 
-def test_kafka__gets_one_request_a_partition_when_warm(traffic: list[Traffic]) -> None:
-    """After the first invocation only messages are sent: no question for metadata, and one request a partition."""
+def test_kafka__gets_one_request_per_partition_from_warm_invocations(traffic: list[Traffic]) -> None:
+    """Later invocations request no metadata."""
     _, _, thousand, single, hundred = traffic
     assert [dict(each.kafka) for each in (thousand, single, hundred)] == [
         {"Produce": PARTITIONS},
@@ -65,7 +65,7 @@ def test_kafka__gets_one_request_a_partition_when_warm(traffic: list[Traffic]) -
     ]
 
 
-def test_kafka__is_asked_for_the_topic_at_the_start(traffic: list[Traffic]) -> None:
-    """The first batch does not wait for a connection and the topic's partitions: the start has asked for them."""
+def test_kafka__gets_the_metadata_request_at_the_start(traffic: list[Traffic]) -> None:
+    """The first batch does not wait for a connection and the topic's metadata."""
     start, *_ = traffic
     assert start.kafka["Metadata"] > 0

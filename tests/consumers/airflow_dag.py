@@ -1,6 +1,6 @@
-"""Runs in the Airflow example's environment: its DAG's task, given asset events; prints what it makes of them.
+"""Run the task of the Airflow example's DAG on two asset events, and print the results.
 
-Airflow is not among the project's own packages, so a test cannot import the DAG.
+This program runs in the example's environment, because Airflow is not installed in the project's.
 """
 
 import contextlib
@@ -13,8 +13,8 @@ from typing import Any
 import use_features
 from airflow.exceptions import AirflowFailException
 
-BY_HAND = SimpleNamespace(id=1, timestamp=datetime(2026, 1, 1, tzinfo=UTC), extra={"from_rest_api": True})
-OF_THE_TOPIC = SimpleNamespace(
+MANUAL = SimpleNamespace(id=1, timestamp=datetime(2026, 1, 1, tzinfo=UTC), extra={"from_rest_api": True})
+FROM_TOPIC = SimpleNamespace(
     id=2,
     timestamp=datetime(2026, 1, 2, tzinfo=UTC),
     extra={"from_trigger": True, "payload": {"event": {"event_id": "e"}}},
@@ -22,10 +22,10 @@ OF_THE_TOPIC = SimpleNamespace(
 
 
 class Store(dict[str, Any]):
-    """What an asset's state is kept in."""
+    """The store of an asset's state."""
 
     def set(self, name: str, value: object) -> None:
-        """Keeps it."""
+        """Store a value."""
         self[name] = value
 
 
@@ -33,21 +33,21 @@ class Events:
     """The asset's events, as Airflow's accessor returns them."""
 
     def after(self, time: str) -> "Page":
-        """Leave out what is before this time."""
-        found = [each for each in (BY_HAND, OF_THE_TOPIC) if each.timestamp >= datetime.fromisoformat(time)]
+        """Return the events since this time."""
+        found = [each for each in (MANUAL, FROM_TOPIC) if each.timestamp >= datetime.fromisoformat(time)]
         return Page(found)
 
 
 class Page(list[SimpleNamespace]):
-    """An answer that is not limited yet."""
+    """A result without a limit."""
 
     def limit(self, number: int) -> list[SimpleNamespace]:
-        """Return no more than this number."""
+        """Return at most this number of events."""
         return self[:number]
 
 
 def use(store: Store) -> list[Any]:
-    """What the task prints."""
+    """Run the task, and return what it prints and its error."""
     task = use_features.use_features().get_task("use").python_callable
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
@@ -60,7 +60,7 @@ def use(store: Store) -> list[Any]:
 
 
 def main() -> None:
-    """Prints one line of JSON."""
+    """Print one line of JSON."""
     store = Store()
     printed, failed = use(store)
     again, _ = use(store)

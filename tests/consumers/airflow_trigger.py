@@ -1,6 +1,6 @@
-"""Runs in the Airflow example's environment: its trigger, fed by hand; prints what it fires.
+"""Run the trigger of the Airflow example on given payloads, and print what it fires.
 
-Airflow is not among the project's own packages, so a test cannot import the trigger.
+This program runs in the example's environment, because Airflow is not installed in the project's.
 """
 
 import asyncio
@@ -15,18 +15,18 @@ from feature_event_trigger import FeatureEventReader, FeatureEventTrigger
 PAYLOADS: list[dict[str, Any]] = [
     {"event": {"resource_name": "a"}},
     {"event": {"resource_name": "b"}},
-    {"unreadable": "no event"},
+    {"unreadable": "not an event"},
 ]
 
 
 async def stream() -> AsyncIterator[dict[str, Any]]:
-    """What the triggerer's shared stream hands on."""
+    """Yield payloads, as the shared stream of the triggerer does."""
     for each in PAYLOADS:
         yield each
 
 
 async def fire(*resources: str) -> list[str]:
-    """The names of what a trigger fires that Airflow has stored and made again."""
+    """Serialize and recreate a trigger, as Airflow does, and return the names that it fires."""
     path, settings = FeatureEventTrigger(topics=["T"], resources=resources).serialize()
     assert path == "feature_event_trigger.FeatureEventTrigger"
     trigger = FeatureEventTrigger(**json.loads(json.dumps(settings)))
@@ -34,14 +34,14 @@ async def fire(*resources: str) -> list[str]:
     return [each["event"]["resource_name"] if "event" in each else each["unreadable"] for each in fired]
 
 
-async def ask() -> int:
-    """How often a message was decoded whose schema could be had at the second try only."""
-    asked = 0
+async def count_attempts() -> int:
+    """Return the number of attempts to decode a message, if the first attempt finds the registry unavailable."""
+    attempts = 0
 
     def to_payload(*_: object) -> dict[str, Any]:
-        nonlocal asked
-        asked += 1
-        if asked == 1:
+        nonlocal attempts
+        attempts += 1
+        if attempts == 1:
             raise RegistryUnavailable("ConnectError")
         return PAYLOADS[0]
 
@@ -50,13 +50,13 @@ async def ask() -> int:
     _, settings = FeatureEventTrigger(topics=["T"]).serialize()
     reader = FeatureEventTrigger.create_shared_stream_producer(settings)
     assert isinstance(reader, FeatureEventReader)
-    assert await reader._decode(None, None) == PAYLOADS[0]  # noqa: SLF001  # the part that waits
-    return asked
+    assert await reader._decode(None, None) == PAYLOADS[0]  # noqa: SLF001  # the part that retries
+    return attempts
 
 
 async def main() -> None:
-    """Prints one line of JSON."""
-    print(json.dumps({"all": await fire(), "a": await fire("a"), "asked": await ask()}))  # noqa: T201  # the test reads it
+    """Print one line of JSON."""
+    print(json.dumps({"all": await fire(), "a": await fire("a"), "attempts": await count_attempts()}))  # noqa: T201  # the test reads it
 
 
 if __name__ == "__main__":

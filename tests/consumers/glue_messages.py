@@ -1,16 +1,16 @@
-"""Messages in the wire format of AWS Glue, and what Glue answers when it is asked for their schema."""
+"""Messages in the wire format of AWS Glue, and Glue's responses to requests for their schema."""
 
 from uuid import UUID
 
 from feature_events.events.message import to_confluent_prefix
 from feature_events.events.schema import SHIPPED_SCHEMA
-from local.environment import to_aws_environment
+from local.environment import make_aws_environment
 from tests.support.consumers import SentMessage, SentTopic
 from tests.support.web_server import Answer, ScriptedServer
 
 VERSION_ID = UUID("b7b4a7f0-9c96-4e4a-a687-fb5de9ef0c63")
 PREFIX = b"\x03\x00" + VERSION_ID.bytes
-"""The wire format of AWS's library: its version, no compression, and the id of the schema version.
+"""The prefix of AWS's library: the version of the format, no compression, and the id of the schema version.
 
 https://github.com/awslabs/aws-glue-schema-registry/blob/master/common/src/main/java/com/amazonaws/services/schemaregistry/utils/AWSSchemaRegistryConstants.java
 """
@@ -28,19 +28,19 @@ FOUND = Answer.of(
 )
 NOT_FOUND = Answer.of(400, {"__type": "EntityNotFoundException", "Message": "Schema version is not found."})
 SECRET = b"Personal-7731"
-"""What a value holds that no error may show."""
+"""A part of a value that errors must not contain."""
 
 
 def to_glue(message: SentMessage) -> SentMessage:
-    """The message as it is where the registry is Glue: the same Avro behind another prefix."""
+    """Convert a message to Glue's wire format: the same Avro with another prefix."""
     return message._replace(value=PREFIX + to_avro(message))
 
 
 def to_avro(message: SentMessage) -> bytes:
-    """The bytes after the prefix of a message."""
+    """Return the Avro in a message's value."""
     return message.value[len(to_confluent_prefix(0)) :]
 
 
-def to_settings(sent: SentTopic, glue: ScriptedServer) -> dict[str, str]:
-    """The environment variables of an example."""
-    return {**sent.settings, **to_aws_environment(glue.url)}
+def make_settings(sent: SentTopic, glue: ScriptedServer) -> dict[str, str]:
+    """Make the environment variables of an example."""
+    return {**sent.settings, **make_aws_environment(glue.url)}

@@ -1,4 +1,4 @@
-"""The recipe that waits for several features of an entity."""
+"""The example that waits for several features of an entity."""
 
 import json
 import time
@@ -10,9 +10,9 @@ from unittest.mock import Mock
 import pytest
 from confluent_kafka import TopicPartition
 
-from local.application.consumers import to_consumer_settings
+from local.application.consumers import make_consumer_settings
 from local.servers.stack import RunningStack
-from tests.consumers.conftest import to_sent
+from tests.consumers.conftest import make_message
 from tests.support.consumer_failures import read_committed, run_to_end
 from tests.support.consumers import SentMessage, prepare, run_example, send
 from tests.support.example_modules import load
@@ -20,145 +20,154 @@ from tests.support.records import to_item, to_record
 
 NAME = "await-features"
 LONG_AGO = time.time() - 600
-"""A backlog's time, which the clock has left behind."""
+"""A time in the past, for messages of a backlog."""
 
 
 class Events:
-    """Makes events, each with an id of its own."""
+    """Makes events with unique ids."""
 
     def __init__(self) -> None:
         self._number = 0
 
     def make(self, entity: str, *features: str, written: float) -> SentMessage:
-        """An event that names these features, written at this time."""
+        """Make an event with these features, written at this time."""
         self._number += 1
-        message = to_sent(to_record(self._number, entity=entity, item=to_item(features)))
+        message = make_message(to_record(self._number, entity=entity, item=to_item(features)))
         return message._replace(timestamp_ms=round(written * 1000))
 
 
-def told(outcome: str, entity: str, features: str, *messages: SentMessage) -> dict[str, Any]:
-    """What the recipe prints of an entity."""
-    about = {"entity_type": "bright_uid", "entity_id": entity, "features": list(features)}
-    return {outcome: about, "events": sorted(each.event["event_id"] for each in messages)}
+def make_line(outcome: str, entity: str, features: str, *messages: SentMessage) -> dict[str, Any]:
+    """Make the line that the example prints for an entity."""
+    found = {"entity_type": "bright_uid", "entity_id": entity, "features": list(features)}
+    return {outcome: found, "events": sorted(each.event["event_id"] for each in messages)}
 
 
-def test_await_features__tells_what_is_complete_and_what_is_not(
+def test_await_features__prints_complete_and_incomplete_entities(
     stack: RunningStack, topic: Callable[..., str], registry: str, tmp_path: Path
 ) -> None:
-    """Repeats count once, the limit is that of the events' own times, and what comes late begins to wait again."""
+    """Duplicates count once, the time limit uses the events' times, and a late event starts a new wait."""
     prepare(NAME)
     name, make = topic(), Events().make
     first = [make("u-1", "A", written=LONG_AGO), make("u-1", "B", "C", "other", written=LONG_AGO + 5)]
     second = [make("u-2", "A", written=LONG_AGO + 6), make("u-2", "B", written=LONG_AGO + 8)]
     third = [make("u-3", "C", written=LONG_AGO + 9)]
-    unasked = make("u-4", "other", written=LONG_AGO + 100)
+    irrelevant = make("u-4", "other", written=LONG_AGO + 100)
     late = [make("u-2", feature, written=LONG_AGO + 101) for feature in "CAB"]
-    send(stack.kafka, name, [*first, *first, *second, *third, unasked, *second, *late])
-    settings = to_consumer_settings(stack.kafka, registry, name) | {"FEATURES": "A, B,C", "TIME_LIMIT": "60"}
+    send(stack.kafka, name, [*first, *first, *second, *third, irrelevant, *second, *late])
+    settings = make_consumer_settings(stack.kafka, registry, name) | {"FEATURES": "A, B,C", "TIME_LIMIT": "60"}
     assert run_example(NAME, settings, 4, tmp_path / "log") == [
-        told("complete", "u-1", "ABC", *first),
-        told("incomplete", "u-2", "AB", *second),
-        told("incomplete", "u-3", "C", *third),
-        told("complete", "u-2", "ABC", *late),
+        make_line("complete", "u-1", "ABC", *first),
+        make_line("incomplete", "u-2", "AB", *second),
+        make_line("incomplete", "u-3", "C", *third),
+        make_line("complete", "u-2", "ABC", *late),
     ]
 
 
-def test_await_features__tells_by_the_clock_where_nothing_more_comes(
+def test_await_features__expires_entities_by_the_clock_at_the_end(
     stack: RunningStack, topic: Callable[..., str], registry: str, tmp_path: Path
 ) -> None:
-    """The last event of a topic does not have to wait for another one; told, it is committed."""
+    """The last event of a topic needs no later event, and is committed once it has expired."""
     name = topic()
     only = Events().make("u-1", "A", written=time.time())
     send(stack.kafka, name, [only])
-    settings = to_consumer_settings(stack.kafka, registry, name) | {"FEATURES": "A,B", "TIME_LIMIT": "1"}
-    assert run_example(NAME, settings, 1, tmp_path / "log") == [told("incomplete", "u-1", "A", only)]
+    settings = make_consumer_settings(stack.kafka, registry, name) | {"FEATURES": "A,B", "TIME_LIMIT": "1"}
+    assert run_example(NAME, settings, 1, tmp_path / "log") == [make_line("incomplete", "u-1", "A", only)]
     assert read_committed(stack.kafka, f"example-{NAME}", name) == 1
 
 
-def test_await_features__goes_on_after_a_restart(
+def test_await_features__resumes_after_a_restart(
     stack: RunningStack, topic: Callable[..., str], registry: str, tmp_path: Path
 ) -> None:
-    """An entity that waits is read again with all that came since, of which some is told again; nothing is lost."""
+    """A restart reads a waiting entity and all later messages again. Some lines are repeated, but none is lost."""
     name, make, now = topic(), Events().make, time.time()
-    waits, whole = make("u-1", "A", written=now), make("u-2", "A", "B", written=now)
-    send(stack.kafka, name, [waits, whole])
-    settings = to_consumer_settings(stack.kafka, registry, name) | {"FEATURES": "A,B"}
-    assert run_example(NAME, settings, 1, tmp_path / "log") == [told("complete", "u-2", "AB", whole)]
+    waiting, complete = make("u-1", "A", written=now), make("u-2", "A", "B", written=now)
+    send(stack.kafka, name, [waiting, complete])
+    settings = make_consumer_settings(stack.kafka, registry, name) | {"FEATURES": "A,B"}
+    assert run_example(NAME, settings, 1, tmp_path / "log") == [make_line("complete", "u-2", "AB", complete)]
     assert read_committed(stack.kafka, f"example-{NAME}", name) == 0
     last = make("u-1", "B", written=now)
     send(stack.kafka, name, [last])
     assert run_example(NAME, settings, 2, tmp_path / "again") == [
-        told("complete", "u-2", "AB", whole),
-        told("complete", "u-1", "AB", waits, last),
+        make_line("complete", "u-2", "AB", complete),
+        make_line("complete", "u-1", "AB", waiting, last),
     ]
     assert read_committed(stack.kafka, f"example-{NAME}", name) == 3
 
 
-def to_read(sent: SentMessage, partition: int, offset: int) -> Mock:
-    """The message as the consumer returns it."""
+def make_read(sent: SentMessage, partition: int, offset: int) -> Mock:
+    """Make the message that the consumer returns."""
     message = Mock(error=Mock(return_value=None))
     message.topic.return_value, message.partition.return_value, message.offset.return_value = "T", partition, offset
     message.timestamp.return_value = (1, sent.timestamp_ms)
-    message.value.return_value = sent.event  # decoded already
+    message.value.return_value = sent.event  # already decoded
     return message
 
 
 @pytest.fixture
-def waiting(monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: ANN401  # of the example's module
-    """The recipe's process, which keeps three entities and three ids."""
+def consumer() -> Mock:
+    """Return the consumer of the example."""
+    return Mock()
+
+
+@pytest.fixture
+def waiting(monkeypatch: pytest.MonkeyPatch, consumer: Mock) -> Any:  # noqa: ANN401  # a class of the example
+    """Return the state of the example, with at most three waiting entities and three remembered ids."""
     program = load(monkeypatch, NAME, "await_features")
     monkeypatch.setattr(program, "MOST_WAITING", 3)
     monkeypatch.setattr(program, "REMEMBERED", 3)
-    return program.Waiting(Mock(), lambda value, _: value, frozenset("AB"), 60.0)
+    return program.Waiting(consumer, lambda value, _: value, frozenset("AB"), 60.0)
 
 
 def read_printed(capsys: pytest.CaptureFixture[str]) -> list[Any]:
-    """What the recipe has printed since the last look."""
+    """Return the lines printed since the last call."""
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
-def read(waiting: Any, *messages: Mock) -> None:  # noqa: ANN401  # of the example's module
-    """Let the process read these messages."""
+def read(waiting: Any, consumer: Mock, *messages: Mock) -> None:  # noqa: ANN401  # a class of the example
+    """Make the example read these messages."""
     for each in messages:
-        waiting._consumer.poll.return_value = each  # noqa: SLF001  # its consumer, which is a mock
+        consumer.poll.return_value = each
         waiting.poll()
 
 
-def stored(waiting: Any) -> dict[int, int]:  # noqa: ANN401  # of the example's module
-    """The last offset to commit of each partition."""
-    calls = waiting._consumer.store_offsets.call_args_list  # noqa: SLF001  # its consumer, which is a mock
+def find_stored(consumer: Mock) -> dict[int, int]:
+    """Return the last stored offset of each partition."""
+    calls = consumer.store_offsets.call_args_list
     return {each.partition: each.offset for call in calls for each in call.kwargs["offsets"]}
 
 
-def test_waiting__keeps_no_more_than_its_most_in_all_partitions(
-    waiting: Any,  # noqa: ANN401  # of the example's module
+def test_waiting__limits_the_waiting_entities_of_all_partitions(
+    waiting: Any,  # noqa: ANN401  # a class of the example
+    consumer: Mock,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """The oldest entity of the process is told as if its limit had passed, and no longer keeps its offset back."""
+    """Beyond the limit, the oldest entity expires, and its offset is committed."""
     make = Events().make
     messages = [make(f"u-{number}", "A", written=LONG_AGO + number) for number in range(8)]
-    read(waiting, *(to_read(each, number % 4, number // 4) for number, each in enumerate(messages)))
-    assert read_printed(capsys) == [told("incomplete", f"u-{number}", "A", messages[number]) for number in range(5)]
-    assert stored(waiting) == {0: 2, 1: 1, 2: 1, 3: 1}
-    assert len(waiting._seen._ids) == 3  # noqa: SLF001  # what must not grow
+    read(waiting, consumer, *(make_read(each, number % 4, number // 4) for number, each in enumerate(messages)))
+    assert read_printed(capsys) == [
+        make_line("incomplete", f"u-{number}", "A", messages[number]) for number in range(5)
+    ]
+    assert find_stored(consumer) == {0: 2, 1: 1, 2: 1, 3: 1}
 
 
-def test_waiting__reads_again_what_it_gave_away(
-    waiting: Any,  # noqa: ANN401  # of the example's module
+def test_waiting__accepts_events_of_a_reassigned_partition_again(
+    waiting: Any,  # noqa: ANN401  # a class of the example
+    consumer: Mock,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """A partition that comes back is read from an earlier offset: its events are then no repeats; others' still are."""
+    """A reassigned partition is read from an earlier offset. Duplicates in other partitions are still recognized."""
     make = Events().make
     one, two, other = (make(*each, written=LONG_AGO) for each in (("u-1", "A"), ("u-1", "B"), ("u-2", "A")))
-    read(waiting, to_read(one, 0, 0), to_read(other, 1, 0))
+    read(waiting, consumer, make_read(one, 0, 0), make_read(other, 1, 0))
     waiting.forget(None, [TopicPartition("T", 0)])
-    read(waiting, to_read(one, 0, 0), to_read(other, 1, 1), to_read(two, 0, 1))
-    assert read_printed(capsys) == [told("complete", "u-1", "AB", one, two)]
-    assert stored(waiting) == {0: 2, 1: 0}
+    read(waiting, consumer, make_read(one, 0, 0), make_read(other, 1, 1), make_read(two, 0, 1))
+    assert read_printed(capsys) == [make_line("complete", "u-1", "AB", one, two)]
+    assert find_stored(consumer) == {0: 2, 1: 0}
 
 
-def test_await_features__refuses_a_limit_that_is_no_number(tmp_path: Path) -> None:
-    """One line says what it must be."""
-    settings = to_consumer_settings("127.0.0.1:1", "http://127.0.0.1:1", "events")
+def test_await_features__rejects_an_invalid_time_limit(tmp_path: Path) -> None:
+    """The error is one line."""
+    settings = make_consumer_settings("127.0.0.1:1", "http://127.0.0.1:1", "events")
     ended = run_to_end(NAME, {**settings, "FEATURES": "A", "TIME_LIMIT": "1h"}, tmp_path / "log")
     assert (ended.status, ended.log.splitlines()) == (1, ["TIME_LIMIT must be a number of seconds"])

@@ -1,4 +1,4 @@
-"""The example in Java with AWS's Glue Schema Registry."""
+"""The Java example with AWS Glue as the registry."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from feature_events.events.message import to_confluent_prefix
-from tests.consumers.conftest import FIRST_ID, read_former_messages, to_messages
-from tests.consumers.glue_messages import NOT_FOUND, PREFIX, SECRET, VERSION_ID, to_glue, to_settings
+from tests.consumers.conftest import FIRST_ID, make_messages, read_former_messages
+from tests.consumers.glue_messages import NOT_FOUND, PREFIX, SECRET, VERSION_ID, make_settings, to_glue
 from tests.support.consumer_failures import read_committed, run_to_end
 from tests.support.consumers import SentTopic, by_key, prepare, run_example
 from tests.support.web_server import ScriptedServer
@@ -17,16 +17,16 @@ NAME = "java-glue"
 
 @pytest.fixture(scope="module", autouse=True)
 def example() -> None:
-    """The example is ready to run."""
+    """Build the example."""
     prepare(NAME)
 
 
 def test_java_glue__prints_what_was_sent(
     send_all: Callable[..., SentTopic], glue: ScriptedServer, tmp_path: Path
 ) -> None:
-    """A thousand messages and those of version 0.1.0, field by field; Glue is asked once, for the schema version."""
-    sent = send_all([to_glue(each) for each in (*read_former_messages(), *to_messages(1000))], partitions=4)
-    printed = run_example(NAME, to_settings(sent, glue), len(sent.messages), tmp_path / "log")
+    """This includes messages of version 0.1.0. The schema version is requested once."""
+    sent = send_all([to_glue(each) for each in (*read_former_messages(), *make_messages(1000))], partitions=4)
+    printed = run_example(NAME, make_settings(sent, glue), len(sent.messages), tmp_path / "log")
     assert by_key(printed) == by_key(each.printed for each in sent.messages)
     assert [each.body for each in glue.requests] == [{"SchemaVersionId": str(VERSION_ID)}]
 
@@ -34,15 +34,15 @@ def test_java_glue__prints_what_was_sent(
 @pytest.mark.parametrize(
     "value",
     [to_confluent_prefix(FIRST_ID) + SECRET, PREFIX + b"\x1a" + SECRET + b"\x7f"],
-    ids=["Confluent's wire format", "broken Avro"],
+    ids=["Confluent's wire format", "invalid Avro"],
 )
-def test_java_glue__ends_at_a_value_that_it_cannot_read(
+def test_java_glue__exits_at_an_invalid_value(
     value: bytes, send_all: Callable[..., SentTopic], glue: ScriptedServer, tmp_path: Path
 ) -> None:
-    """It names topic, partition and offset, and shows no payload; nothing from there on is committed."""
-    first, second, third = map(to_glue, to_messages(3))
+    """The error names topic, partition and offset without the payload. Nothing from this offset on is committed."""
+    first, second, third = map(to_glue, make_messages(3))
     sent = send_all([first, second, third._replace(value=value), third])
-    ended = run_to_end(NAME, to_settings(sent, glue), tmp_path / "log")
+    ended = run_to_end(NAME, make_settings(sent, glue), tmp_path / "log")
     assert ended.status == 1
     assert ended.printed == [first.printed, second.printed]
     assert f"{sent.name} [0] offset 2 cannot be read: " in ended.log
@@ -50,20 +50,20 @@ def test_java_glue__ends_at_a_value_that_it_cannot_read(
     assert read_committed(sent.kafka, "example-java-glue", sent.name) == 2
 
 
-def test_java_glue__ends_at_a_schema_that_glue_does_not_know(
+def test_java_glue__exits_at_an_unknown_schema(
     send_all: Callable[..., SentTopic], glue: ScriptedServer, tmp_path: Path
 ) -> None:
-    """Glue's own reason is shown."""
-    sent = send_all([to_glue(each) for each in to_messages(1)])
+    """The error contains Glue's message."""
+    sent = send_all([to_glue(each) for each in make_messages(1)])
     glue.script = [NOT_FOUND]
-    ended = run_to_end(NAME, to_settings(sent, glue), tmp_path / "log")
+    ended = run_to_end(NAME, make_settings(sent, glue), tmp_path / "log")
     assert (ended.status, ended.printed) == (1, [])
     assert f"{sent.name} [0] offset 0 cannot be read: " in ended.log
     assert "Schema version is not found." in ended.log
 
 
-def test_java_glue__names_a_missing_setting(tmp_path: Path) -> None:
-    """One line says which setting is missing."""
+def test_java_glue__reports_a_missing_setting(tmp_path: Path) -> None:
+    """The error is one line."""
     ended = run_to_end(NAME, {"KAFKA_BROKER_URL": "127.0.0.1:1", "AWS_REGION": ""}, tmp_path / "log")
     assert (ended.status, ended.printed) == (1, [])
     assert ended.log.splitlines() == ["java.lang.IllegalArgumentException: AWS_REGION must be set"]

@@ -18,8 +18,8 @@ REGISTRY = "https://registry.example"
 
 
 def run_tool(*command: str | Path) -> subprocess.CompletedProcess[str]:
-    """One of the tools that look at templates."""
-    return subprocess.run(  # noqa: S603  # our own tools, on our own template
+    """Run a tool that checks templates."""
+    return subprocess.run(  # noqa: S603  # tools and a template of this project
         [str(part) for part in command],
         env={**os.environ, "AWS_DEFAULT_REGION": "us-east-1", "SAM_CLI_TELEMETRY": "0"},
         capture_output=True,
@@ -29,13 +29,13 @@ def run_tool(*command: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_template__is_valid() -> None:
-    """For SAM and for CloudFormation."""
+    """SAM and CloudFormation accept it."""
     validated = run_tool(TOOLS / "sam", "validate", "--lint", "--template-file", TEMPLATE)
     assert validated.returncode == 0, validated.stdout + validated.stderr
 
 
-def test_template__lets_the_answer_count() -> None:
-    """Only in provisioned mode does Lambda look at what the handler answers."""
+def test_template__enables_partial_batch_responses() -> None:
+    """Lambda evaluates the handler's response only in provisioned mode."""
     mapping = yaml_parse(TEMPLATE.read_text())["Resources"]["Mapping"]["Properties"]
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert mapping["ProvisionedPollerConfig"]["MinimumPollers"] >= 1
@@ -44,7 +44,7 @@ def test_template__lets_the_answer_count() -> None:
 
 
 def test_template__retries_as_long_as_lambda_can() -> None:
-    """With a destination, Lambda takes the default of its own, which is said to be infinite, for 10."""
+    """With a destination, Lambda treats its own default, documented as infinite, as 10."""
     template = yaml_parse(TEMPLATE.read_text())
     parameter = template["Parameters"]["MaximumRetryAttempts"]
     model = boto3.client("lambda", "us-east-1").meta.service_model
@@ -53,9 +53,9 @@ def test_template__retries_as_long_as_lambda_can() -> None:
     assert template["Resources"]["Mapping"]["Properties"]["MaximumRetryAttempts"] == {"Ref": "MaximumRetryAttempts"}
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # what SAM's own code and jsonschema's call
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # from SAM and jsonschema
 @pytest.mark.parametrize(
-    ("given", "asked_by_function"),
+    ("parameters", "registry"),
     [
         ({"SchemaRegistry": REGISTRY}, REGISTRY),
         ({"SchemaRegistry": REGISTRY, "SchemaReader": "mapping"}, ""),
@@ -63,21 +63,24 @@ def test_template__retries_as_long_as_lambda_can() -> None:
         ({"SchemaRegistry": REGISTRY, "RegistrySecretArn": "arn:aws:secretsmanager:us-east-1:1:secret:r"}, ""),
     ],
 )
-def test_template__lets_the_mapping_read_what_the_handler_cannot(
-    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], asked_by_function: str
+def test_template__uses_the_mapping_for_what_the_handler_does_not_support(
+    monkeypatch: pytest.MonkeyPatch, parameters: dict[str, str], registry: str
 ) -> None:
-    """Neither Glue's wire format nor a registry's secret is for the handler, so it would fail at every event."""
+    """The handler supports neither Glue's wire format nor a registry with a secret."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    stacks, _ = SamLocalStackProvider.get_stacks(str(TEMPLATE), parameter_overrides=given)
+    stacks, _ = SamLocalStackProvider.get_stacks(str(TEMPLATE), parameter_overrides=parameters)
     (function,) = SamFunctionProvider(stacks).get_all()
-    assert function.environment == {"Variables": {"SCHEMA_REGISTRY": asked_by_function}}
+    assert function.environment == {"Variables": {"SCHEMA_REGISTRY": registry}}
     mapping = yaml_parse(TEMPLATE.read_text())["Resources"]["Mapping"]["Properties"]
     condition, _, otherwise = mapping["AmazonManagedKafkaEventSourceConfig"]["SchemaRegistryConfig"]["Fn::If"]
-    assert (condition, otherwise) == ("MappingReads", {"Ref": "AWS::NoValue"})  # by which the function has no registry
+    assert (condition, otherwise) == (
+        "MappingReads",
+        {"Ref": "AWS::NoValue"},
+    )  # the same condition removes the function's registry
 
 
-def test_template__allows_no_more_than_is_needed() -> None:
-    """No action is a pattern, and only what has no resource of its own is allowed on all."""
+def test_template__grants_least_privilege() -> None:
+    """No action contains a wildcard. Only actions that support no resources are allowed on all resources."""
     role = yaml_parse(TEMPLATE.read_text())["Resources"]["ConsumerRole"]["Properties"]
     listed = role["Policies"][0]["PolicyDocument"]["Statement"]
     branches = [branch for each in listed for branch in (each["Fn::If"][1:] if "Fn::If" in each else [each])]

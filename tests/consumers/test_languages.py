@@ -15,16 +15,16 @@ from fastavro import schemaless_writer
 
 from feature_events.events.message import to_confluent_prefix
 from feature_events.events.schema import SHIPPED_SCHEMA
-from local.application.consumers import CONSUMERS, read_consumers, to_consumer_settings
+from local.application.consumers import CONSUMERS, make_consumer_settings, read_consumers
 from local.servers.stack import RunningStack
-from tests.consumers.conftest import FIRST_ID, to_messages
+from tests.consumers.conftest import FIRST_ID, make_messages
 from tests.support.consumer_failures import read_committed, run_to_end
 from tests.support.consumers import LIMIT, SentTopic, by_key, prepare, run_example, send, start
 from tests.support.web_server import Answer, run_scripted_server
 
 UNKNOWN_ID = 424242
 SECRET = b"Personal-7731"
-"""What a value holds that no error may show."""
+"""A part of a value that errors must not contain."""
 LATER_FIELDS: dict[str, tuple[object, object, object]] = {
     "change": (["null", "string"], None, "MODIFY"),
     "changed_features": (["null", {"type": "array", "items": "string"}], None, ["age"]),
@@ -36,7 +36,7 @@ LATER_FIELDS: dict[str, tuple[object, object, object]] = {
         datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
     ),
 }
-"""Fields of a schema to come: the type, and the values in two events."""
+"""Fields of a later schema: the type, and the values in two events."""
 FAIL_TWICE = """
 let failures = 2;
 const print = console.log;
@@ -45,7 +45,7 @@ console.log = (line) => {
   print(line);
 };
 """
-"""Makes the work of the example in Node, which is to print, fail as a database's client does."""
+"""Makes the work of the Node example, which prints, fail like a database client."""
 PRINTED_TIME = {
     "go": 1767323045000,
     "java": 1767323045000,
@@ -58,31 +58,31 @@ PRINTED_TIME = {
 
 @pytest.fixture(scope="module", params=["go", "java", "node"])
 def example(request: pytest.FixtureRequest) -> str:
-    """An example that is ready to run."""
+    """Build the example."""
     prepare(request.param)
     return str(request.param)
 
 
 def test_example__prints_what_was_sent(example: str, sent: SentTopic, tmp_path: Path) -> None:
-    """Each message of today and of version 0.1.0 once, field by field, each entity's in order; all are committed."""
+    """This includes messages of version 0.1.0. Each entity's events are in order, and all offsets are committed."""
     printed = run_example(example, sent.settings, len(sent.messages), tmp_path / "log")
     assert by_key(printed) == by_key(each.printed for each in sent.messages)
     committed = [read_committed(sent.kafka, f"example-{example}", sent.name, each) for each in range(4)]
-    assert sum(max(each, 0) for each in committed) == len(sent.messages), "the next run would print some of them again"
+    assert sum(max(each, 0) for each in committed) == len(sent.messages), "the next run would repeat events"
 
 
 @pytest.mark.parametrize("example", PRINTED_TIME, indirect=True)
-def test_example__prints_the_fields_of_a_later_schema(  # four are fixtures
+def test_example__prints_the_fields_of_a_later_schema(
     *, example: str, stack: RunningStack, topic: Callable[..., str], registry: str, tmp_path: Path
 ) -> None:
-    """A field that this version does not know is printed as it was written, null or not."""
+    """Unknown fields are printed, with and without null values."""
     name = topic()
     schema = json.loads(SHIPPED_SCHEMA)
     schema["fields"] += [{"name": field, "type": kind} for field, (kind, _, _) in LATER_FIELDS.items()]
     registered = RegisteredSchema(json.dumps(schema), "AVRO")
     schema_id = SchemaRegistryClient({"url": registry}).register_schema(f"{name}-value", registered)
     messages = []
-    for message, place in zip(to_messages(2), (1, 2), strict=True):
+    for message, place in zip(make_messages(2), (1, 2), strict=True):
         event = {**message.event, **{field: known[place] for field, known in LATER_FIELDS.items()}}
         body = io.BytesIO()
         schemaless_writer(body, schema, event)
@@ -97,13 +97,13 @@ def test_example__prints_the_fields_of_a_later_schema(  # four are fixtures
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
-        pytest.param(SECRET, "", id="no wire format"),
+        pytest.param(SECRET, "", id="not in the wire format"),
         pytest.param(to_confluent_prefix(UNKNOWN_ID) + SECRET, str(UNKNOWN_ID), id="unknown schema"),
-        pytest.param(to_confluent_prefix(FIRST_ID) + b"\x1a" + SECRET + b"\x7f", "", id="cut off"),
+        pytest.param(to_confluent_prefix(FIRST_ID) + b"\x1a" + SECRET + b"\x7f", "", id="truncated"),
         pytest.param(None, "", id="no value"),
     ],
 )
-def test_example__ends_at_what_it_cannot_read(  # noqa: PLR0913  # five are fixtures and parameters
+def test_example__exits_at_an_invalid_message(  # noqa: PLR0913  # fixtures and parameters
     *,
     value: bytes | None,
     reason: str,
@@ -113,12 +113,12 @@ def test_example__ends_at_what_it_cannot_read(  # noqa: PLR0913  # five are fixt
     registry: str,
     tmp_path: Path,
 ) -> None:
-    """It names topic, partition and offset, and shows no payload; nothing from there on is committed."""
+    """The error names topic, partition and offset without the payload. Nothing from this offset on is committed."""
     name = topic()
-    first, second, third = to_messages(3)
-    bad = third._replace(value=value)  # type: ignore[arg-type]  # no message of ours is without a value
+    first, second, third = make_messages(3)
+    bad = third._replace(value=value)  # type: ignore[arg-type]  # a message without a value
     send(stack.kafka, name, [first, second, bad, third])
-    ended = run_to_end(example, to_consumer_settings(stack.kafka, registry, name), tmp_path / "log")
+    ended = run_to_end(example, make_consumer_settings(stack.kafka, registry, name), tmp_path / "log")
     assert ended.status == 1
     assert ended.printed == [first.printed, second.printed]
     assert f"{name} [0] offset 2 cannot be read: " in ended.log
@@ -128,32 +128,32 @@ def test_example__ends_at_what_it_cannot_read(  # noqa: PLR0913  # five are fixt
 
 
 @pytest.mark.parametrize("missing", ["KAFKA_BROKER_URL", "SCHEMA_REGISTRY"])
-def test_example__names_a_missing_setting(missing: str, example: str, tmp_path: Path) -> None:
-    """One line says which setting is missing."""
-    settings = {**to_consumer_settings("127.0.0.1:1", "http://127.0.0.1:1", "events"), missing: ""}
+def test_example__reports_a_missing_setting(missing: str, example: str, tmp_path: Path) -> None:
+    """The error is one line."""
+    settings = {**make_consumer_settings("127.0.0.1:1", "http://127.0.0.1:1", "events"), missing: ""}
     ended = run_to_end(example, settings, tmp_path / "log")
     assert (ended.status, ended.printed) == (1, [])
     [line] = ended.log.splitlines()
     assert line.endswith(f"{missing} must be set")
 
 
-def test_example__asks_for_a_schema_by_its_id(
+def test_example__requests_a_schema_once(
     *, example: str, stack: RunningStack, topic: Callable[..., str], tmp_path: Path
 ) -> None:
-    """The registry is asked once for an id, by the documented path, also where its URL ends with a slash."""
+    """The request uses the documented path, even if the registry's URL ends with a slash."""
     name = topic()
-    messages = to_messages(2)
+    messages = make_messages(2)
     send(stack.kafka, name, messages)
     with run_scripted_server() as server:
         server.script = [Answer.of(200, {"schema": SHIPPED_SCHEMA})]
-        settings = to_consumer_settings(stack.kafka, f"{server.url}/apis/ccompat/v7/", name)
+        settings = make_consumer_settings(stack.kafka, f"{server.url}/apis/ccompat/v7/", name)
         printed = run_example(example, settings, len(messages), tmp_path / "log")
     assert printed == [each.printed for each in messages]
     assert [each.path for each in server.requests] == [f"/apis/ccompat/v7/schemas/ids/{FIRST_ID}"]
 
 
-def test_prepare__leaves_a_running_program_its_files(example: str) -> None:
-    """What is prepared already is not made again: a second terminal may start the same example."""
+def test_prepare__does_not_rebuild_the_example(example: str) -> None:
+    """The same example can be started in a second terminal."""
 
     def read_files() -> dict[Path, int]:
         return {path: path.stat().st_ino for path in (CONSUMERS / example).rglob("*") if path.is_file()}
@@ -163,47 +163,47 @@ def test_prepare__leaves_a_running_program_its_files(example: str) -> None:
     assert read_files() == before
 
 
-def test_node__is_locked_as_it_is_declared() -> None:
-    """The lock has the dependencies of package.json: npm would fetch others without a word."""
+def test_node__has_a_current_lock() -> None:
+    """If the lock does not match package.json, npm silently installs other versions."""
     declared = json.loads((CONSUMERS / "node" / "package.json").read_text())["dependencies"]
     locked = json.loads((CONSUMERS / "node" / "package-lock.json").read_text())["packages"]
     assert locked[""]["dependencies"] == declared
     assert {name: locked[f"node_modules/{name}"]["version"] for name in declared} == declared
 
 
-def test_node__calls_work_that_failed_again(
+def test_node__retries_failed_work(
     *, stack: RunningStack, topic: Callable[..., str], registry: str, tmp_path: Path
 ) -> None:
-    """An error of a team's own work is told as that, not as a message that cannot be read, and no event is lost."""
+    """An error of the work is not reported as an invalid message, and no event is lost."""
     prepare("node")
     name = topic()
-    messages = to_messages(2)
+    messages = make_messages(2)
     send(stack.kafka, name, messages)
     preloaded = tmp_path / "fail.mjs"
     preloaded.write_text(FAIL_TWICE)
-    settings = {**to_consumer_settings(stack.kafka, registry, name), "NODE_OPTIONS": f"--import={preloaded}"}
+    settings = {**make_consumer_settings(stack.kafka, registry, name), "NODE_OPTIONS": f"--import={preloaded}"}
     assert run_example("node", settings, len(messages), tmp_path / "log") == [each.printed for each in messages]
     log = (tmp_path / "log").read_text()
     assert "ECONNREFUSED" in log
     assert "cannot be read" not in log
 
 
-def test_go__commits_before_a_fetch_is_processed(
+def test_go__commits_within_a_fetch(
     *, stack: RunningStack, topic: Callable[..., str], registry: str, tmp_path: Path
 ) -> None:
-    """While its work stands still among a thousand messages of one fetch, those before are committed."""
+    """If the work blocks within a fetch of 1,000 messages, the earlier messages are committed."""
     prepare("go")
     name = topic()
-    messages = to_messages(1000)
+    messages = make_messages(1000)
     send(stack.kafka, name, messages)
     example = read_consumers()["go"]
-    settings = to_consumer_settings(stack.kafka, registry, name)
+    settings = make_consumer_settings(stack.kafka, registry, name)
     with (tmp_path / "log").open("w") as errors, start(example.run, example.directory, settings, errors) as running:
         assert running.stdout is not None
         end = threading.Timer(LIMIT, running.kill)
         end.start()
         printed = [json.loads(running.stdout.readline()) for _ in range(300)]
-        # Nobody reads on, so it stands still as soon as the pipe is full
+        # Nothing reads the output any more, so the program blocks once the pipe is full
         deadline = time.monotonic() + 30
         while (committed := read_committed(stack.kafka, "example-go", name)) < 300 and time.monotonic() < deadline:
             time.sleep(0.1)

@@ -1,1 +1,1 @@
-"""What consumers read, by their own libraries."""
+"""The contract with consumers, checked by the libraries that they use."""

@@ -1,4 +1,4 @@
-"""Our bytes, read by the libraries that consumers use: what they get is the event, field by field."""
+"""The libraries that consumers use read our messages correctly."""
 
 import base64
 import json
@@ -15,11 +15,11 @@ from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
 from feature_events.events.codec import Codec
-from feature_events.events.message import Message, to_confluent_prefix
+from feature_events.events.message import to_confluent_prefix
 from feature_events.events.schema import read_shipped_schema
 from local.paths import ROOT
-from tests.support.doubles import FakeContext, FakeDeadLetters, FakePublisher
-from tests.support.pipelines import to_pipeline
+from tests.support.doubles import FakeContext
+from tests.support.pipelines import encode
 from tests.support.records import to_record
 
 FOLDER = ROOT / "schemas" / "examples"
@@ -30,12 +30,12 @@ type Example = dict[str, Any]
 
 
 def to_schema(example: Example) -> str:
-    """The schema that an example was written by: version 1 where it names none."""
+    """Return the schema of an example; version 1 by default."""
     return read_shipped_schema(example.get("schema", "feature_trigger.avsc"))
 
 
 def to_value(example: Example, schema_id: int | None = None) -> bytes:
-    """The message value that we make of an example."""
+    """Return the message value of an example's event."""
     given: Example = {name: tuple(value) if type(value) is list else value for name, value in example["event"].items()}
     if given.get("stream_time"):
         given["stream_time"] = round(datetime.fromisoformat(given["stream_time"]).timestamp() * 1000)
@@ -43,21 +43,15 @@ def to_value(example: Example, schema_id: int | None = None) -> bytes:
     return prefix + Codec(to_schema(example)).encode(tuple(given.values()))
 
 
-def published(record: dict[str, Any]) -> Message:
-    """The message that a record gives."""
-    prepared = to_pipeline(FakePublisher(), FakeDeadLetters()).prepare([record], range(1))
-    return prepared.messages[0]
-
-
 @EXAMPLE
-def test_encode__gives_the_golden_bytes(example: Example) -> None:
-    """The examples' bytes were written by Avro's reference implementation, and a change of ours would show here."""
+def test_encode__produces_the_golden_bytes(example: Example) -> None:
+    """Avro's reference implementation wrote the examples' bytes."""
     assert to_value(example).hex() == example["bytes"]
 
 
 @EXAMPLE
 def test_value__is_read_by_confluents_deserializer(example: Example) -> None:
-    """A consumer on confluent-kafka gets the event by the id in the wire-format prefix."""
+    """A confluent-kafka consumer finds the schema by the id in the wire-format prefix."""
     client = SchemaRegistryClient.new_client({"url": "mock://registry"})
     schema_id = client.register_schema("events-value", RegisteredSchema(to_schema(example), "AVRO"))
     read = AvroDeserializer(client)(to_value(example, schema_id), SerializationContext("events", MessageField.VALUE))
@@ -66,7 +60,7 @@ def test_value__is_read_by_confluents_deserializer(example: Example) -> None:
 
 @EXAMPLE
 def test_value__is_read_by_powertools_kafka_consumer(example: Example) -> None:
-    """A Lambda behind MSK, on Powertools, gets the event with Confluent's wire format named."""
+    """A Lambda consumer of MSK must set Confluent's wire format."""
     found: list[Any] = []
     config = SchemaConfig("AVRO", to_schema(example), value_schema_wire_format="CONFLUENT")
 
@@ -86,13 +80,13 @@ def test_value__is_read_by_powertools_kafka_consumer(example: Example) -> None:
         "keySchemaMetadata": {},
         "valueSchemaMetadata": {"dataFormat": "AVRO"},
     }
-    consume({"eventSource": "aws:kafka", "records": {"events-0": [record]}}, FakeContext())  # type: ignore[arg-type]  # as much of a context as it looks at
+    consume({"eventSource": "aws:kafka", "records": {"events-0": [record]}}, FakeContext())  # type: ignore[arg-type]  # it uses only a part of the context
     assert found == [example["event"]]
 
 
 def test_headers__are_read_by_the_cloudevents_sdk() -> None:
-    """The SDK finds a valid CloudEvent in binary mode."""
-    message = published(to_record(3))
+    """Each message is a valid CloudEvent in binary mode."""
+    message = encode(to_record(3)).message
     event = from_binary(KafkaMessage(dict(message.headers), message.key, message.value), JSONFormat())
     assert event.get_specversion() == "1.0"
     assert event.get_id() == dict(message.headers)["ce_id"].decode()

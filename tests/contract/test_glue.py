@@ -1,4 +1,4 @@
-"""Our bytes, read by AWS's own deserializer for Glue: what a Java consumer gets is the event, field by field."""
+"""AWS's Java deserializer for Glue reads our messages correctly."""
 
 import base64
 import os
@@ -15,9 +15,9 @@ from feature_events.events.codec import Codec
 from feature_events.events.event import FeatureAvailabilityEvent
 from feature_events.events.message import to_prefix
 from feature_events.events.schema import SHIPPED_SCHEMA
-from feature_events.registries.schema import register_schema
+from feature_events.registries.schema import make_registry
 from feature_events.settings.settings import DEFAULT_TOPIC, read_settings
-from local.environment import REGION, bypass_proxies, to_aws_environment
+from local.environment import REGION, bypass_proxies, make_aws_environment
 from local.paths import ROOT
 from local.servers.aws import Aws
 from local.servers.downloads import fetch, read_lock
@@ -26,15 +26,15 @@ PROGRAM = ROOT / "tests" / "contract" / "glue" / "ReadEvents.java"
 LOCK = PROGRAM.with_name("serde.lock")
 NUMBER = 1000
 ALPHABET = [*"aZ09 _-.,:/\\\"'{}\n\t\0", *"äßé日本語", "\u200d", "\ufeff", "😀", "👩‍🚀"]
-"""What names and ids may hold: whatever UTF-8 does."""
+"""Characters of names and ids: they may contain anything that UTF-8 can encode."""
 
 
 @pytest.fixture(scope="module")
 def java() -> str:
-    """A JDK's launcher, which compiles a program by itself."""
+    """The launcher of a JDK, which compiles and runs a source file."""
     compiler = shutil.which("javac")
     if compiler is None:
-        problem = "no JDK is installed (javac), so AWS's deserializer for Glue was not tried"
+        problem = "no JDK (javac) is installed to run AWS's deserializer for Glue"
         if os.environ.get("FEATURE_EVENTS_REQUIRE_TOOLCHAINS") == "1":
             pytest.fail(problem)
         pytest.skip(problem)
@@ -43,16 +43,16 @@ def java() -> str:
 
 @pytest.fixture
 def glue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The endpoint of a Glue, which this process asks too."""
+    """The endpoint of a local Glue, which this process uses too."""
     bypass_proxies()
     with Aws(tmp_path) as aws:
-        for name, value in to_aws_environment(aws.url).items():
+        for name, value in make_aws_environment(aws.url).items():
             monkeypatch.setenv(name, value)
         yield aws.url
 
 
 def to_events() -> list[FeatureAvailabilityEvent]:
-    """As many events of any texts, always the same, with none to forty features."""
+    """Return events with random texts and up to forty features, always the same ones."""
     chance = random.Random(14)  # noqa: S311  # for variety, not for secrecy
 
     def to_text() -> str:
@@ -69,12 +69,12 @@ def to_events() -> list[FeatureAvailabilityEvent]:
 
 
 def read_line(line: str) -> FeatureAvailabilityEvent:
-    """The event that the program read."""
+    """Parse an event that the program read."""
     return FeatureAvailabilityEvent(*map(read_value, line.split(" ")))
 
 
-def read_value(text: str) -> Any:  # noqa: ANN401  # a text, or several
-    """A field's value, as the program writes it."""
+def read_value(text: str) -> Any:  # noqa: ANN401  # a text or a list of texts
+    """Parse a field's value in the program's output."""
     kind, rest = text[0], text[1:]
     if kind == "t":
         return base64.b64decode(rest).decode()
@@ -82,10 +82,10 @@ def read_value(text: str) -> Any:  # noqa: ANN401  # a text, or several
 
 
 def test_value__is_read_by_awss_deserializer(java: str, glue: str) -> None:
-    """A thousand events, registered and written as the function does, arrive as they were."""
+    """A thousand events are read as they were written."""
     artifacts = read_lock(LOCK)
     fetch(artifacts)
-    registered = register_schema(read_settings({"SCHEMA_REGISTRY": "glue"}, registers=True))
+    registered = make_registry(read_settings({"SCHEMA_REGISTRY": "glue"}, registers=True)).ensure_registered()
     prefix, codec = to_prefix(registered.id), Codec(SHIPPED_SCHEMA)
     events = to_events()
     lines = [base64.b64encode(prefix + codec.encode(event)).decode() for event in events]

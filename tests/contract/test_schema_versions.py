@@ -1,4 +1,4 @@
-"""Readers of each version of the schema read events of every other one, and docs/consuming.md says what they find."""
+"""Readers of any schema version can read events of any other, as docs/consuming.md says."""
 
 import itertools
 import json
@@ -28,20 +28,20 @@ VERSION = pytest.mark.parametrize("version", VERSIONS, ids=lambda version: versi
 PAIRS = list(itertools.product(VERSIONS, VERSIONS))
 PAIR = pytest.mark.parametrize(("writer", "reader"), PAIRS, ids=[f"{a.name} to {b.name}" for a, b in PAIRS])
 STREAM_TIME_MS = 1_760_099_697_000
-"""The time that stands in the events as text."""
+"""The time that the events contain as text."""
 
 
 @VERSION
-def test_bytes__are_those_of_the_reference_implementation(version: Version) -> None:
-    """Apache Avro writes them now as it did."""
+def test_bytes__equal_those_of_the_reference_implementation(version: Version) -> None:
+    """Apache Avro still writes the same bytes."""
     out = BytesIO()
     avro.io.DatumWriter(avro.schema.parse(json.dumps(version.schema))).write(version.event, avro.io.BinaryEncoder(out))
     assert out.getvalue() == version.avro
 
 
 @VERSION
-def test_encode__gives_these_bytes(version: Version) -> None:
-    """The codec fills each version alike, by the fields' names."""
+def test_encode__produces_these_bytes(version: Version) -> None:
+    """The codec fills the fields of each version by their names."""
     given: dict[str, Any] = {
         name: tuple(value) if type(value) is list else value for name, value in version.event.items()
     }
@@ -53,8 +53,8 @@ def test_encode__gives_these_bytes(version: Version) -> None:
 
 
 @PAIR
-def test_reader__reads_the_writers_event(writer: Version, reader: Version) -> None:
-    """Both libraries find what was written, and defaults for the rest."""
+def test_readers__read_events_of_other_versions(writer: Version, reader: Version) -> None:
+    """Both libraries read the written fields, and defaults for the others."""
     expected = to_expected(writer, reader)
     assert read_by_fastavro(writer, reader) == expected
     assert read_by_apache(writer, reader) == expected
@@ -62,11 +62,11 @@ def test_reader__reads_the_writers_event(writer: Version, reader: Version) -> No
 
 @PAIR
 def test_find_breaks__finds_none(writer: Version, reader: Version) -> None:
-    """What can be read is registered."""
+    """The compatibility check accepts versions that readers can read."""
     assert list(find_breaks(json.dumps(reader.schema), json.dumps(writer.schema))) == []
 
 
-def test_document__has_the_table() -> None:
-    """What the documentation says is what the libraries read."""
+def test_document__contains_the_table() -> None:
+    """The documentation describes what the libraries read."""
     begin, end = MARKERS
     assert DOCUMENT.read_text().partition(begin)[2].partition(end)[0] == to_table(VERSIONS)

@@ -1,4 +1,4 @@
-"""docs/consuming.md tells what the code does: every field, header and example, and nothing that does not exist."""
+"""docs/consuming.md lists every field, header, right and example of the code, and nothing that does not exist."""
 
 import json
 import re
@@ -10,16 +10,12 @@ from samcli.lib.providers.sam_function_provider import SamFunctionProvider  # ty
 from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider  # type: ignore[import-untyped]
 from samcli.yamlhelper import yaml_parse  # type: ignore[import-untyped]
 
-from feature_events.events.backfilled import to_backfilled_headers
-from feature_events.events.event import to_event
-from feature_events.events.message import to_headers
 from feature_events.events.schema import SHIPPED_SCHEMA
-from feature_events.layouts.entity_features import EntityFeatures, read_entity_features
-from feature_events.records.change import Change, read_change
 from local.application.consumers import CONSUMERS, read_consumers
 from local.paths import ROOT
-from tests.docs.test_readme import read_table
-from tests.support.layouts import to_layouts
+from tests.docs.pages import read_table
+from tests.support.backfills import to_scanned
+from tests.support.pipelines import encode, encode_scanned
 from tests.support.records import to_record
 
 PAGE = ROOT / "docs" / "consuming.md"
@@ -29,50 +25,45 @@ CONSUME = re.compile(r"^((?:[A-Z_]+=\S+ )*)make consume EXAMPLE=(\S+)$")
 TEMPLATE = CONSUMERS / "lambda" / "template.yaml"
 
 
-def test_fields__are_the_schemas() -> None:
-    """The event's fields and types are the shipped schema's, in its order."""
+def test_fields__are_those_of_the_schema() -> None:
+    """The table has the fields and types of the shipped schema, in its order."""
     fields = json.loads(SHIPPED_SCHEMA)["fields"]
     expected = [(field["name"], "string" if field["type"] == "string" else "array of string") for field in fields]
     assert [(name, kind) for name, (kind, _) in read_table("field", TEXT).items()] == expected
 
 
-def test_headers__are_the_codes() -> None:
-    """Every header of a live or backfilled event is in the table, and no other."""
-    change = read_change(to_record())
-    assert isinstance(change, Change)
-    entity = read_entity_features(change, to_layouts(), "all")
-    assert isinstance(entity, EntityFeatures)
-    event = to_event(entity, change)
-    made = [*to_headers(event, change), *to_backfilled_headers(event, change)]
-    told = {name for cell in read_table("header", TEXT) for name in re.findall(r"[\w-]+", cell)}
-    assert told == {name for name, _ in made}
+def test_headers__are_those_of_the_code() -> None:
+    """The table has every header of a live or backfilled event, and no other."""
+    headers = [*encode(to_record()).message.headers, *encode_scanned(to_scanned()).message.headers]
+    listed = {name for cell in read_table("header", TEXT) for name in re.findall(r"[\w-]+", cell)}
+    assert listed == {name for name, _ in headers}
 
 
-def test_examples__are_all_there() -> None:
-    """Every example has its command on the page, once, and every command its example."""
-    told = [found[2] for line in COMMANDS if (found := CONSUME.match(line))]
-    assert sorted(told) == sorted(read_consumers())
+def test_examples__are_all_listed() -> None:
+    """The page has one command for each example, and no other."""
+    listed = [found[2] for line in COMMANDS if (found := CONSUME.match(line))]
+    assert sorted(listed) == sorted(read_consumers())
 
 
-def test_examples__read_the_wire_formats_that_the_page_says() -> None:
-    """A program that `make consume` runs on a stack is told to read that stack's events, and no other."""
-    told: dict[str, list[str]] = {}
-    for cell, (confluent, glue) in read_table("program", TEXT.partition("How your cluster")[0]).items():
+def test_examples__read_the_documented_wire_formats() -> None:
+    """The page says which wire formats each program reads, and `make consume` allows exactly these."""
+    listed: dict[str, list[str]] = {}
+    for cell, (confluent, glue) in read_table("program", TEXT.partition("**Time limit.**")[0]).items():
         formats = [name for name, text in (("confluent", confluent), ("glue", glue)) if text.startswith("yes")]
-        told |= dict.fromkeys(re.findall(r"[\w-]+", cell), formats)
-    assert told == {name: list(each.registries) for name, each in read_consumers().items()}
+        listed |= dict.fromkeys(re.findall(r"[\w-]+", cell), formats)
+    assert listed == {name: list(each.registries) for name, each in read_consumers().items()}
 
 
-def test_examples__have_their_programs_linked() -> None:
-    """The file that an example runs, or the one that it is about, is linked from the page."""
+def test_examples__are_linked() -> None:
+    """The page links a file of each example."""
     linked = {found.split("/")[0] for found in re.findall(r"\]\(\.\./examples/consumers/([^)#]+)\)", TEXT)}
     assert linked == set(read_consumers())
 
 
 def read_code(example: str) -> str:
-    """The text of an example's own files."""
+    """Return the code of an example."""
     listed = subprocess.run(  # noqa: S603  # git, on our own text
-        ["git", "ls-files", "-z", example],  # noqa: S607  # wherever git is
+        ["git", "ls-files", "-z", example],  # noqa: S607  # git is found on PATH
         cwd=CONSUMERS,
         capture_output=True,
         text=True,
@@ -81,8 +72,8 @@ def read_code(example: str) -> str:
     return "".join((CONSUMERS / name).read_text() for name in listed.stdout.split("\0") if name)
 
 
-def test_settings__are_read_by_the_examples() -> None:
-    """A variable before a command, and one that the text names beside it, is read by a program of that section."""
+def test_variables__are_read_by_the_examples() -> None:
+    """A program reads each environment variable that its section names."""
     for section in re.split(r"^##+ ", TEXT, flags=re.MULTILINE):
         commands = [found.groups() for line in section.splitlines() if (found := CONSUME.match(line))]
         code = "".join(read_code(example) for _, example in commands)
@@ -91,21 +82,8 @@ def test_settings__are_read_by_the_examples() -> None:
         assert [name for name in given | named if f'"{name}"' not in code] == [], section.splitlines()[0]
 
 
-def test_links__lead_to_headings() -> None:
-    """Where a link names a heading, the page has it."""
-    links = re.findall(r"\]\(((?!https?:)[^)#]*)#([^)]+)\)", TEXT)
-    assert links
-    for file, heading in links:
-        text = (PAGE.parent / file).read_text() if file else TEXT
-        slugs = {
-            re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-")
-            for each in re.findall(r"^#+ (.+)$", text, re.MULTILINE)
-        }
-        assert heading in slugs, f"{file}#{heading}"
-
-
 def test_rights__are_those_of_the_template() -> None:
-    """What the page tells of MSK's actions is what the Lambda example's role is allowed."""
+    """The MSK actions on the page are those of the Lambda example's role."""
     (row,) = read_table("where", TEXT)["MSK with IAM"]
     named = re.findall(r"`(?:kafka-cluster:)?([A-Z]\w+)`", row)
     allowed = re.findall(r"kafka-cluster:(\w+)", TEMPLATE.read_text())
@@ -113,9 +91,9 @@ def test_rights__are_those_of_the_template() -> None:
     assert set(named) == set(allowed) - only_lambdas
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # what SAM's own code and jsonschema's call
-def test_sam__is_told_what_exists(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The printed `sam local invoke` names files and parameters that exist, and the function gets the registry."""
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # calls in SAM and jsonschema
+def test_sam_commands__name_what_exists(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`sam local invoke` names existing files and parameters, and passes the registry to the function."""
     (command,) = [line for line in COMMANDS if line.startswith("sam local invoke")]
     (event,) = re.findall(r"-e (\S+)", command)
     assert (ROOT / event).is_file()
@@ -129,11 +107,11 @@ def test_sam__is_told_what_exists(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Path(*re.findall(r"-b (\S+)", built)) / "template.yaml" == Path(*re.findall(r"-t (\S+)", command))
 
 
-def test_parameters__are_the_templates() -> None:
-    """A parameter that the page names is one of the Lambda example's, or of the deployment's."""
+def test_parameters__exist() -> None:
+    """Each parameter on the page exists in the Lambda example's template or in those of the deployment."""
     templates = [TEMPLATE, ROOT / "template.yaml", ROOT / "table.yaml"]
     known = {name for template in templates for name in yaml_parse(template.read_text())["Parameters"]}
-    before_java, _, _ = TEXT.partition("### Java")  # whose names are classes
+    before_java, _, _ = TEXT.partition("### Java")  # the names after it are classes
     named = set(re.findall(r"`((?:[A-Z][a-z]+){2,})(?:=\w+)?`", before_java))
     actions = set(re.findall(r"`(?:kafka-cluster:)?([A-Z]\w+)`", "".join(read_table("where", TEXT)["MSK with IAM"])))
     assert named - actions

@@ -1,4 +1,4 @@
-"""CONTRIBUTING names the modules that are there, and functions that are where it says."""
+"""CONTRIBUTING.md is one short page that names every module, and functions where it says they are."""
 
 import ast
 import re
@@ -7,20 +7,27 @@ import tomllib
 from local.paths import ROOT
 
 PACKAGE = ROOT / "src" / "feature_events"
+TEXT = (ROOT / "CONTRIBUTING.md").read_text()
+MOST_LINES = 120
 STEP = re.compile(r"^\| (\d+)\. [^|]+ \| `(\w+)` \| `([\w/]+\.py)` \|$", re.MULTILINE)
 
 
-def test_map__names_each_module() -> None:
-    """Every folder and module of the package is in the map, and nothing that is not there."""
-    table = (ROOT / "CONTRIBUTING.md").read_text().split("| where | what is in it |")[1].split("\n\n")[0]
+def test_page__is_short() -> None:
+    """A newcomer reads it in a few minutes."""
+    assert len(TEXT.splitlines()) <= MOST_LINES
+
+
+def test_modules__are_all_listed() -> None:
+    """The table lists every module and package, and nothing that does not exist."""
+    table = TEXT.split("| module | contents |")[1].split("\n\n")[0]
     named = re.findall(r"`(\w+)/?`", "".join(re.findall(r"^\|([^|]+)\|", table, re.MULTILINE)))
-    there = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
-    assert sorted(named) == sorted(there - {"__init__"})
+    existing = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    assert sorted(named) == sorted(existing - {"__init__"})
 
 
-def test_walk__leads_through_functions_that_exist() -> None:
-    """At most ten steps, in order, each a function in its file, no file twice."""
-    steps = STEP.findall((ROOT / "CONTRIBUTING.md").read_text())
+def test_path__has_functions_that_exist() -> None:
+    """The path of a record has at most ten numbered steps, each a function in another file."""
+    steps = STEP.findall(TEXT)
     assert [int(number) for number, _, _ in steps] == list(range(1, len(steps) + 1))
     assert 8 <= len(steps) <= 10
     assert len({file for _, _, file in steps}) == len(steps)
@@ -31,8 +38,15 @@ def test_walk__leads_through_functions_that_exist() -> None:
         assert function in defined, file
 
 
-def test_version__is_the_projects() -> None:
-    """pyproject.toml and the changelog's newest release name the same version."""
+def test_tests__are_all_listed() -> None:
+    """The table lists every folder of tests."""
+    table = TEXT.split("| folder | purpose |")[1].split("\n\n")[0]
+    named = set(re.findall(r"^\| `([\w/]+)` \|", table, re.MULTILINE))
+    assert named == {f"tests/{path.parent.name}" for path in (ROOT / "tests").glob("*/__init__.py")}
+
+
+def test_version__is_that_of_the_changelog() -> None:
+    """pyproject.toml has the version of the newest release in CHANGELOG.md."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     (newest, *_) = re.findall(r"^## \[?(\d+\.\d+\.\d+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert project["version"] == newest

@@ -1,4 +1,4 @@
-"""docs/layouts.md is true: each recipe gives the events of its store, and the language is the one that is read."""
+"""The examples in docs/layouts.md work: recipes produce the right events, and layouts are parsed as described."""
 
 import json
 import re
@@ -11,10 +11,10 @@ import pytest
 from feature_events.epoch import Unit, to_iso
 from feature_events.errors import Misconfigured
 from feature_events.events.schema import SHIPPED_SCHEMA
-from feature_events.layouts.members import to_features
-from feature_events.layouts.pattern import to_pattern
-from feature_events.layouts.reading import DEFAULT, to_table_layouts
-from feature_events.layouts.table_layout import Features, TableLayout
+from feature_events.layouts.members import parse_features
+from feature_events.layouts.parser import DEFAULT, parse_table_layouts
+from feature_events.layouts.pattern import parse_pattern
+from feature_events.layouts.table_layout import FeatureNames, TableLayout
 from feature_events.records.change import Skipped
 from feature_events.settings.settings import read_settings
 from local.paths import ROOT
@@ -22,7 +22,7 @@ from tests.support.avro import read_avro
 from tests.support.captures import Capture, list_stores, read_capture
 from tests.support.doubles import FakeDeadLetters, FakePublisher
 from tests.support.layouts import to_layouts
-from tests.support.pipelines import PREFIX, to_pipeline
+from tests.support.pipelines import PREFIX, to_pipeline, with_encoder
 from tests.writers.stores import STORES
 
 type Json = Any
@@ -32,74 +32,74 @@ LANGUAGE, RECIPES = PAGE.split("\n## Recipes\n")
 BLOCK = re.compile(r"^ *```(\w+)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 CAPTURE = re.compile(r"captures/([\w.-]+)\.jsonl")
 AVRO = read_avro(SHIPPED_SCHEMA)
-TOLD = ("timestamp", "entity_type", "entity_id", "resource_name", "compute_id", "features")
-"""What a layout decides of an event."""
+EVENT_FIELDS = ("timestamp", "entity_type", "entity_id", "resource_name", "compute_id", "features")
+"""The fields of an event that a layout decides."""
 
 
 class Recipe(NamedTuple):
-    """What the page has about one store."""
+    """A recipe on the page."""
 
     heading: str
     text: str
     stores: list[str]
-    """The captures that it names."""
+    """The captures that the recipe names."""
     item: Json
     layouts: list[Json]
     event: Json
 
 
 def find_blocks(text: str, language: str) -> list[str]:
-    """The blocks of this language."""
+    """Return the code blocks in this language."""
     return [block for kind, block in BLOCK.findall(text) if kind == language]
 
 
 def read_table(heading: str) -> list[list[str]]:
-    """The rows of the table whose first column has this heading, each cell as it is written."""
+    """Return the rows of the table whose first column has this heading, as they are written."""
     found = re.search(rf"^\| {heading} \|.*\n\|[-|]+\|\n((?:\|.*\n)+)", PAGE, re.MULTILINE)
-    assert found, f"no table of {heading}"
+    assert found, f"no table with the column {heading}"
     return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in found[1].splitlines()]
 
 
 def find_code(text: str) -> list[str]:
-    """What stands between backticks."""
+    """Return the texts between backticks."""
     return re.findall(r"`([^`]+)`", text)
 
 
 def to_recipe(section: str) -> Recipe:
-    """The recipe of a section with an item, its layouts and its event, in this order."""
+    """Parse a section, which has an item, its layouts and its event in this order."""
     heading, text = section.split("\n", 1)
     item, layouts, event = [json.loads(block) for block in find_blocks(text, "json")]
     return Recipe(heading, text, CAPTURE.findall(text), item, layouts, event)
 
 
 SECTIONS = re.split(r"^### ", RECIPES, flags=re.MULTILINE)[1:]
-COOKED = [to_recipe(section) for section in SECTIONS if find_blocks(section, "json")]
-BY_STORE = {store: recipe for recipe in COOKED for store in recipe.stores}
-each_recipe = pytest.mark.parametrize("recipe", COOKED, ids=[recipe.heading for recipe in COOKED])
+STORE_RECIPES = [to_recipe(section) for section in SECTIONS if find_blocks(section, "json")]
+BY_STORE = {store: recipe for recipe in STORE_RECIPES for store in recipe.stores}
+each_recipe = pytest.mark.parametrize("recipe", STORE_RECIPES, ids=[recipe.heading for recipe in STORE_RECIPES])
 each_store = pytest.mark.parametrize("store", sorted(BY_STORE))
 
 
 def read_events(capture: Capture, layouts: list[Json]) -> list[Json]:
-    """What the pipeline makes of the records, in an account's words: its event, decoded, or why it is skipped."""
-    pipeline = to_pipeline(FakePublisher(), FakeDeadLetters())._replace(layouts=to_layouts(*layouts))
+    """Return what the pipeline makes of the records: the decoded events, and the reasons of skipped records."""
+    pipeline = with_encoder(to_pipeline(FakePublisher(), FakeDeadLetters()), layouts=to_layouts(*layouts))
     messages, skipped, bad = pipeline.prepare(capture.records, range(len(capture.records)))
     assert bad == {}
     found = {position: {"skipped": str(reason)} for position, reason in skipped.items()}
     for position, message in messages.items():
         event = AVRO.read(message.value.removeprefix(PREFIX))
-        found[position] = {name: event[name] for name in TOLD}
+        found[position] = {name: event[name] for name in EVENT_FIELDS}
     return [found[position] for position in sorted(found)]
 
 
 def to_comparable(event: Json, written: str = "") -> Json:
-    """An event with its features in alphabetical order, and with the change's time where its writer gives none."""
+    """Sort an event's features, and use the time of the change if the event has none."""
     if "skipped" in event:
         return event
     return {**event, "features": sorted(event["features"]), "timestamp": event["timestamp"] or written}
 
 
 def to_plain(value: Json) -> Json:
-    """An attribute's value without its types; binary is base64."""
+    """Return an attribute's value without types; binary is base64."""
     [(kind, inner)] = value.items()
     match kind:
         case "M":
@@ -114,8 +114,8 @@ def to_plain(value: Json) -> Json:
 
 
 @each_store
-def test_recipes__give_the_events_that_the_writer_accounts_for(store: str) -> None:
-    """Of each record of the store, an event with all that the writer says, or the skip's reason."""
+def test_recipes__produce_the_events_that_the_writers_expect(store: str) -> None:
+    """Each record of the store produces the expected event, or is skipped for the expected reason."""
     capture = read_capture(store)
     found = read_events(capture, BY_STORE[store].layouts)
     times = [to_iso(record["dynamodb"]["ApproximateCreationDateTime"] * 1000) for record in capture.records]
@@ -123,110 +123,110 @@ def test_recipes__give_the_events_that_the_writer_accounts_for(store: str) -> No
     assert [to_comparable(event) for event in found] == expected
 
 
-def test_recipes__are_there_for_each_store() -> None:
-    """Each capture is named by one recipe, and no other is named."""
-    assert sorted(store for recipe in COOKED for store in recipe.stores) == list_stores()
+def test_recipes__exist_for_each_store() -> None:
+    """Each capture is named by exactly one recipe."""
+    assert sorted(store for recipe in STORE_RECIPES for store in recipe.stores) == list_stores()
 
 
 @each_recipe
 def test_recipes__show_an_item_and_its_event(recipe: Recipe) -> None:
-    """The item is one that the writer wrote, and the event is that item's."""
+    """The item is one that the store wrote, and the event is that of the item."""
     capture = read_capture(recipe.stores[0])
     items = [to_plain({"M": record["dynamodb"].get("NewImage", {})}) for record in capture.records]
     position = items.index(recipe.item)
     event = read_events(capture, recipe.layouts)[position]
     if capture.events[position]["timestamp"] is None:
-        del event["timestamp"]  # another one whenever the capture is made again
+        del event["timestamp"]  # changes whenever the capture is repeated
     assert recipe.event == event
 
 
 @pytest.mark.parametrize("store", [name for name, store in STORES.items() if store.python])
-def test_recipes__name_the_versions_that_were_run(store: str) -> None:
-    """A package's version on the page is the one whose records are there."""
+def test_recipes__name_the_tested_versions(store: str) -> None:
+    """The version on the page is that of the capture."""
     package, version = read_capture(store).writer.replace(",", "").split()[:2]
     assert f"{package} {version}" in " ".join(BY_STORE[store].text.split())
 
 
 @pytest.mark.parametrize("store", ["feast-0.67", "feast-0.40", "mlforge"])
-def test_recipes__tell_a_hash_that_the_store_made(store: str) -> None:
-    """The hash under a piece of code for consumers is one of the store's own entity ids."""
+def test_recipes__show_real_hashes(store: str) -> None:
+    """The hashes in a recipe are entity ids of the store."""
     recipe = BY_STORE[store]
     ids = {name: {event.get("entity_id") for event in read_capture(name).events} for name in recipe.stores}
     [code] = find_blocks(recipe.text, "python")
-    told = set(re.findall(r"^# ([0-9a-f]+)$", code, re.MULTILINE) + re.findall(r"`([0-9a-f]{32})`", recipe.text))
-    assert told & ids[store]
-    assert told <= set().union(*ids.values())
+    shown = set(re.findall(r"^# ([0-9a-f]+)$", code, re.MULTILINE) + re.findall(r"`([0-9a-f]{32})`", recipe.text))
+    assert shown & ids[store]
+    assert shown <= set().union(*ids.values())
     assert compile(code, store, "exec")
 
 
-def test_recipes__have_code_for_mlforge_that_prints_the_hash() -> None:
-    """It needs nothing but Python, so it is run."""
+def test_recipe_of_mlforge__prints_the_hash() -> None:
+    """The code needs only Python, so it is run."""
     [code] = find_blocks(BY_STORE["mlforge"].text, "python")
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603  # ours
     assert f"# {run.stdout}" in code
 
 
-def test_recipes__have_the_default_layout() -> None:
-    """What the page has for this project's own tables is what is taken where nothing is given."""
+def test_recipe_of_own_tables__is_the_default_layout() -> None:
+    """The recipe for this project's own tables is the default of TABLE_LAYOUTS."""
     layouts = BY_STORE["former-service"].layouts
-    assert to_table_layouts(json.dumps(layouts)) == to_table_layouts(DEFAULT)
+    assert parse_table_layouts(json.dumps(layouts)) == parse_table_layouts(DEFAULT)
 
 
-def test_members__are_the_languages() -> None:
-    """Every member of a layout is in the table, and no other."""
+def test_members__are_complete() -> None:
+    """The table contains exactly the members of a layout."""
     assert [name.strip("`") for name, *_ in read_table("member")] == list(TableLayout._fields)
 
 
-def test_features__have_each_form() -> None:
-    """Every form in the table is read, and every form that is read is in it."""
-    forms = {type(to_features(json.loads(form.strip("`")))) for form, *_ in read_table("form")}
-    assert forms == set(get_args(Features.__value__))
+def test_forms_of_features__are_complete() -> None:
+    """The table contains all forms, and each is parsed."""
+    forms = {type(parse_features(json.loads(form.strip("`")))) for form, *_ in read_table("form")}
+    assert forms == set(get_args(FeatureNames.__value__))
 
 
-def test_texts__catch_what_the_page_says() -> None:
-    """Each text with holes takes its example apart as told."""
-    for text, taken, caught in read_table("text"):
-        parts = find_code(caught)
+def test_patterns__capture_what_the_page_says() -> None:
+    """Each pattern in the table captures the parts that its row contains."""
+    for text, matched, captures in read_table("text"):
+        parts = find_code(captures)
         expected = dict(zip(parts[::2], parts[1::2], strict=True))
-        assert to_pattern(text.strip("`")).catch(taken.strip("`")) == expected
+        assert parse_pattern(text.strip("`")).match(matched.strip("`")) == expected
 
 
-def test_units__are_the_languages() -> None:
-    """Every unit of a time is named, and no other."""
-    [sentence] = re.findall(r"The\s+units are ([^.]+)\.", PAGE)
+def test_units__are_complete() -> None:
+    """The page names all units of a time."""
+    [sentence] = re.findall(r"The\s+units\s+are ([^.]+)\.", PAGE)
     assert find_code(sentence) == list(get_args(Unit.__value__))
 
 
-def test_skip_reasons__are_the_codes() -> None:
-    """Every reason why an item gives no event is told."""
-    reasons = [find_code(done)[0] for _, done in read_table("what happens") if done.startswith("skipped")]
+def test_skip_reasons__are_complete() -> None:
+    """The page names all reasons to skip a record."""
+    reasons = [find_code(result)[0] for _, result in read_table("situation") if result.startswith("skipped")]
     assert set(reasons) == set(Skipped)
 
 
-def test_examples__are_accepted_but_for_those_that_are_refused() -> None:
-    """A list of layouts is read; where the page says that it is refused, the function says what the page says."""
-    accepted, refused = LANGUAGE.split("### What is refused at the start")
+def test_examples__are_accepted_or_refused_as_shown() -> None:
+    """Layouts before the section about errors are valid. Those in it cause the error on the page."""
+    accepted, refused = LANGUAGE.split("### Errors at the start")
     blocks = find_blocks(accepted, "json")
     assert blocks
     for block in blocks:
-        assert to_table_layouts(block)
+        assert parse_table_layouts(block)
     [layouts], [message] = find_blocks(refused, "json"), find_blocks(refused, "text")
-    with pytest.raises(Misconfigured) as caught:
+    with pytest.raises(Misconfigured) as raised:
         read_settings({"KAFKA_BROKER_URL": "k:1", "SCHEMA_ID": "7", "TABLE_LAYOUTS": layouts})
-    assert str(caught.value) == message.strip()
+    assert str(raised.value) == message.strip()
 
 
-def test_examples__have_the_error_of_a_table_without_a_layout() -> None:
-    """The default layout is for no table of a single-table design, and the page has what is said then."""
-    [message] = find_blocks(LANGUAGE.split("### What is refused at the start")[0], "text")
-    with pytest.raises(Misconfigured) as caught:
+def test_examples__contain_the_error_for_a_table_without_layout() -> None:
+    """The example is a single-table design with the default layout."""
+    [message] = find_blocks(LANGUAGE.split("### Errors at the start")[0], "text")
+    with pytest.raises(Misconfigured) as raised:
         read_events(read_capture("single-table"), [])
-    assert str(caught.value) == message.strip()
+    assert str(raised.value) == message.strip()
 
 
 def test_links__lead_to_headings() -> None:
-    """Every link within the page leads to one of its headings."""
+    """Every link within the page leads to a heading."""
     headings = re.findall(r"^#+ (.+)$", PAGE, re.MULTILINE)
     anchors = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
     assert set(re.findall(r"\]\(#([^)]+)\)", PAGE)) <= anchors
-    assert {recipe.heading for recipe in COOKED} <= set(headings)
+    assert {recipe.heading for recipe in STORE_RECIPES} <= set(headings)

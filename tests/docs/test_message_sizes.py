@@ -1,6 +1,6 @@
-"""docs/runbook.md says how large the messages of a large item are, in either version of the schema.
+"""docs/runbook.md has the sizes of the messages of a large item, for both versions of the schema.
 
-An item of 400 KB is the largest: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+The largest item has 400 KB: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 """
 
 import re
@@ -11,10 +11,10 @@ import pytest
 
 from feature_events.events.codec import Codec
 from feature_events.events.schema import read_shipped_schema
-from feature_events.kafka.producer_properties import DEFAULTS
+from feature_events.kafka.producer import DEFAULTS
 from local.paths import ROOT
 from tests.support.doubles import FakeDeadLetters, FakePublisher
-from tests.support.pipelines import to_pipeline
+from tests.support.pipelines import to_pipeline, with_encoder
 from tests.support.records import to_item, to_record
 
 PAGE = (ROOT / "docs" / "runbook.md").read_text()
@@ -24,12 +24,12 @@ NAME = 24
 
 
 def to_names(kind: str, count: int) -> tuple[str, ...]:
-    """Make so many names of features."""
+    """Return this number of feature names."""
     return tuple(f"{kind}_{number:0{NAME - 2}}" for number in range(count))
 
 
 def to_stored_size(attributes: Mapping[str, Any]) -> int:
-    """Return the bytes that DynamoDB counts of these attributes, at least.
+    """Return the minimal size of these attributes in DynamoDB, in bytes.
 
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
     """
@@ -56,12 +56,12 @@ FILES = ("feature_trigger.avsc", "feature_trigger_v2.avsc")
 def measure(change: str) -> list[int]:
     """Return the size of this change's message under each schema."""
     doubles = FakePublisher(), FakeDeadLetters()
-    pipelines = [to_pipeline(*doubles)._replace(codec=Codec(read_shipped_schema(file))) for file in FILES]
+    pipelines = [with_encoder(to_pipeline(*doubles), codec=Codec(read_shipped_schema(file))) for file in FILES]
     return [pipeline.prepare([CHANGES[change]], range(1)).messages[0].size for pipeline in pipelines]
 
 
-def test_item__is_as_large_as_the_page_says() -> None:
-    """One more feature would make it larger than 390 KB."""
+def test_item__has_the_documented_size() -> None:
+    """One more feature would exceed 390 KB."""
     sizes = [
         to_stored_size(to_record(item=to_item(to_names("n", n)))["dynamodb"]["NewImage"]) for n in (COUNT, COUNT + 1)
     ]
@@ -70,13 +70,13 @@ def test_item__is_as_large_as_the_page_says() -> None:
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_page__has_the_size_of_each_message(change: str) -> None:
-    """The rows of its table are what is measured, in bytes."""
+    """The rows of the table are the measured sizes in bytes."""
     first, second = measure(change)
     assert f"| {change} | {first:,} | {second:,} |" in PAGE
 
 
-def test_page__says_what_holds_every_message() -> None:
-    """The default fits version 1 of the largest item; what the page sets fits version 2 of it."""
+def test_page__recommends_a_sufficient_limit() -> None:
+    """The default limit fits the largest item in version 1, and the recommended limit fits it in version 2."""
     default = DEFAULTS["message.max.bytes"]
     assert isinstance(default, int)
     sizes = [measure(change) for change in CHANGES]

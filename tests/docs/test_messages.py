@@ -1,4 +1,4 @@
-"""A message names what the person who reads it can set: a deployer sets parameters of the template."""
+"""Error messages name the template's parameter, because deployers set parameters."""
 
 import ast
 import re
@@ -10,13 +10,13 @@ from local.paths import ROOT
 
 SOURCE = ROOT / "src" / "feature_events"
 NOT_MESSAGES = ("settings.py",)
-"""They name the function's variables, which they read."""
+"""Modules that name the variables, because they read them."""
 
 BARE = re.compile(r"(?<!\()\b(SCHEMA_VERSION|(KAFKA|SCHEMA_REGISTRY)_(CA_)?SECRET_ARN)\b")
 
 
 def find_texts(tree: ast.Module) -> Iterator[str]:
-    """All texts of a module but docstrings."""
+    """Return the string literals of a module, without docstrings."""
     docstrings = {id(each.value) for each in ast.walk(tree) if isinstance(each, ast.Expr)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
@@ -25,20 +25,20 @@ def find_texts(tree: ast.Module) -> Iterator[str]:
 
 @pytest.mark.parametrize("text", ["set SCHEMA_VERSION=latest", "the secret in KAFKA_SECRET_ARN"])
 def test_pattern__finds_a_bare_variable(text: str) -> None:
-    """A variable without its parameter is found."""
+    """The pattern matches a variable without its parameter."""
     assert BARE.search(text)
 
 
 def test_messages__name_the_parameter_first() -> None:
-    """A secret and the version of the schema are named as a parameter, with the variable in parentheses."""
+    """Messages name secrets and the schema version as a parameter, followed by the variable in parentheses."""
     modules = [path for path in sorted(SOURCE.rglob("*.py")) if path.name not in NOT_MESSAGES]
     texts = [(path.name, text) for path in modules for text in find_texts(ast.parse(path.read_text()))]
     assert len(texts) > 1000
     assert [(name, text) for name, text in texts if BARE.search(text)] == []
 
 
-def test_messages__ask_nobody_for_what_the_template_fixes() -> None:
-    """The template has no parameter for DELIVERY_TIMEOUT_MS, so its messages say who can change it."""
+def test_messages__do_not_suggest_what_the_template_fixes() -> None:
+    """Messages about DELIVERY_TIMEOUT_MS say that only a function made by hand can change it."""
     assert "DELIVERY_TIMEOUT_MS" not in (ROOT / "template.yaml").read_text()
     modules = [path for path in sorted(SOURCE.rglob("*.py")) if path.name not in NOT_MESSAGES]
     texts = [text for path in modules for text in find_texts(ast.parse(path.read_text())) if "DELIVERY_TIMEOUT" in text]

@@ -1,114 +1,53 @@
-"""README's tables and commands are the code's: nothing is missing there, and nothing is there that does not exist."""
+"""README.md is short, its commands exist, and it lists every skip reason and every page."""
 
 import re
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+import shlex
+import tomllib
 
-import pytest
-
-from feature_events.errors import Misconfigured
-from feature_events.metrics import METRICS
 from feature_events.records.change import Skipped
-from feature_events.settings.settings import Settings, read_settings
 from local.paths import ROOT
-from tests.support.sample_events import read_expected
+from tests.docs.pages import README, read_commands, read_links, read_table
+from tests.template.document import read_template
 
-README = (ROOT / "README.md").read_text()
-
-
-def read_table(heading: str, text: str = README) -> dict[str, list[str]]:
-    """The table whose first column has this heading: first cell, without its markup -> the other cells."""
-    lines = iter(text.splitlines())
-    for line in lines:
-        if line.startswith(f"| {heading} |"):
-            break
-    else:
-        raise AssertionError(f"no table of {heading}")
-    rows = {}
-    for line in lines:
-        if not line.startswith("|"):
-            break
-        first, *others = [cell.strip() for cell in line.strip("|").split(" | ")]
-        if others:  # the line under the headings has no spaces to split at
-            rows[re.sub(r"^\[(.*)\]\(.*\)$", r"\1", first).strip("`")] = others
-    return rows
+TEXT = README.read_text()
+MOST_LINES = 180
 
 
-class Recorder(Mapping[str, str]):
-    """An environment that remembers what it was asked for."""
-
-    def __init__(self) -> None:
-        self.asked: set[str] = set()
-
-    def __getitem__(self, name: str) -> str:
-        self.asked.add(name)
-        raise KeyError(name)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(())
-
-    def __len__(self) -> int:
-        return 0
+def test_readme__is_short() -> None:
+    """A reader sees what the project is, how to try it and how it fails; everything else is a link."""
+    assert len(TEXT.splitlines()) <= MOST_LINES
 
 
-def test_settings__are_the_codes() -> None:
-    """Every setting that the function reads is in the table, and no other."""
-    environ = Recorder()
-    with pytest.raises(Misconfigured):
-        read_settings(environ)
-    assert set(read_table("setting")) == environ.asked
-    assert len(environ.asked) == len(Settings._fields)
+def test_skip_reasons__are_those_of_the_code() -> None:
+    """The table lists every reason, and no other."""
+    assert set(read_table("reason", TEXT)) == set(Skipped)
 
 
-def test_settings__have_the_defaults_that_are_told() -> None:
-    """A default in the table is what the function takes when nothing is given."""
-    given = {"KAFKA_BROKER_URL": "b:9092", "SCHEMA_ID": "7"}
-    plain = read_settings(given)
-    for name, (default, _) in read_table("setting").items():
-        if default.startswith("`"):
-            assert read_settings({**given, name: default.strip("`")}) == plain, name
+def test_pages__are_all_linked() -> None:
+    """README links every page of docs."""
+    linked = {path for path, _ in read_links(README)}
+    assert {f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")} <= linked
 
 
-def test_metrics__are_the_codes() -> None:
-    """Every metric is in the table with its unit, its dimensions and its meaning, and no other."""
-    assert read_table("metric") == {
-        name: [unit.value, " and ".join(f"{{{', '.join(each)}}}" for each in dimensions), meaning]
-        for name, (unit, dimensions, meaning) in METRICS.items()
-    }
+def test_commands__deploy_with_names_that_exist() -> None:
+    """The commands use an environment of samconfig.toml, and parameters of table.yaml."""
+    commands = [part.strip() for line in read_commands(TEXT) for part in line.split("&&")]
+    assert {each.split()[0] for each in commands} == {"make", "sam", "aws"}
+    environments = tomllib.loads((ROOT / "samconfig.toml").read_text())
+    for command in commands:
+        words = shlex.split(command)
+        assert set(re.findall(r"--config-env (\S+)", command)) <= set(environments)
+        if words[0] == "aws":
+            assert (ROOT / words[words.index("--template-file") + 1]).is_file()
+            overrides = words[words.index("--parameter-overrides") + 1 :]
+            assert {each.partition("=")[0] for each in overrides} <= set(read_template("table.yaml")["Parameters"])
 
 
-def test_skip_reasons__are_the_codes() -> None:
-    """Every reason is in the table, and no other."""
-    assert set(read_table("reason")) == set(Skipped)
-
-
-def test_events__are_all_there() -> None:
-    """Every sample event is in the table with what it is about; that its answer is so, is tested with the answer."""
-    told = {name: what for name, (what, *_) in read_table("event").items()}
-    assert told == {name: row["what"] for name, row in read_expected().items()}
-
-
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
-
-
-@pytest.mark.parametrize(
-    ("document", "needed"),
-    [
-        ("README.md", {"demo", "test"}),
-        ("CONTRIBUTING.md", {"check", "lint", "test"}),
-        ("docs/consuming.md", {"consume", "demo"}),
-    ],
-)
-def test_commands__exist(document: str, needed: set[str]) -> None:
-    """Every `make` command in the text is one of the Makefile's."""
-    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    named = set(re.findall(r"(?:^|`)make ([a-z]+)", (ROOT / document).read_text(), re.MULTILINE))
-    assert needed <= named
-    assert named <= targets
-
-
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_links__lead_somewhere(document: Path) -> None:
-    """Every link to a file leads to one."""
-    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", document.read_text())
-    assert [link for link in links if not (document.parent / link).exists()] == []
+def test_demo__prints_what_the_page_shows() -> None:
+    """The labels of the sample output are those of the demo."""
+    (sample,) = [block for block in re.findall(r"```text\n(.*?)```", TEXT, re.DOTALL) if "events received" in block]
+    labels = re.findall(r"^((?:items|events) \w+)  ", sample, re.MULTILINE)
+    labels += re.findall(r"(produce no event by design|plus|success: [a-z ]+)(?: |\n)", sample)
+    code = "\n".join(path.read_text() for path in (ROOT / "local").rglob("*.py"))
+    assert len(labels) == 6  # three rows, two phrases, the result
+    assert [label for label in labels if label.removesuffix(" (") not in code] == []

@@ -53,7 +53,7 @@ def test_preflight__fails_if_a_check_fails() -> None:
 @needs_jq
 @pytest.mark.parametrize("answer", [{"errorMessage": "timed out", "errorType": "Sandbox.Timedout"}, {}, None])
 def test_preflight__fails_without_a_report(answer: object) -> None:
-    """A function that ended in an error has not passed the check."""
+    """A function that failed has not passed the check."""
     status, _ = run_jq(answer)
     assert status != 0
 

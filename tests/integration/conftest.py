@@ -1,4 +1,4 @@
-"""AWS in memory, with a table of the default layout, and the errors that it is told to answer with."""
+"""AWS in memory, with a table of the default layout, and errors that it should return."""
 
 from collections.abc import Iterator
 
@@ -10,12 +10,12 @@ from tests.support.failures import Account, Answers, FakeAccount, in_memory, rep
 
 @pytest.fixture
 def account() -> Iterator[FakeAccount]:
-    """An account with a pipeline to a publisher that keeps what it is given."""
+    """Create an account whose pipeline publishes to a list."""
     with in_memory():
         yield Account(FakePublisher(message_max_bytes=1000))
 
 
 @pytest.fixture
-def answers(account: FakeAccount, monkeypatch: pytest.MonkeyPatch) -> Answers:  # noqa: ARG001  # once it is there
-    """The errors that AWS answers with, by operation and a part of what it is on; none, to begin with."""
+def answers(account: FakeAccount, monkeypatch: pytest.MonkeyPatch) -> Answers:  # noqa: ARG001  # it must exist
+    """Return an empty mapping. Errors that are added to it are returned by AWS."""
     return replace_answers(monkeypatch)

@@ -19,7 +19,7 @@ import pytest
 from feature_events.errors import PoisonRecord
 from feature_events.failures.dead_letters import to_dead_letter
 from local.application.artefacts import Artefacts
-from local.environment import REGION, to_aws_environment
+from local.environment import REGION, make_aws_environment
 from local.paths import LAMBDA_RUNTIME
 from local.servers.stack import RunningStack
 from tests.support.records import to_record, to_unreadable_record
@@ -33,10 +33,10 @@ PREFIX = "dead-letters/"
 
 SIGNING = """
 import time
-from feature_events.kafka.iam import sign_token
+from feature_events.kafka.tokens import sign_iam_token
 
 def handler(event, context):
-    return sign_token(time.time, 3.0)[:2]
+    return sign_iam_token(time.time, 3.0)[:2]
 """
 
 type Json = dict[str, Any]
@@ -54,7 +54,7 @@ def account(stack: RunningStack) -> None:
 def invoke(artefacts: Artefacts, stack: RunningStack, oldest_runtime: Path, topic: Callable[..., str]) -> Invoke:
     """Invokes a handler of what was built, behind the runtime interface, on the oldest packages."""
     settings = {
-        **to_aws_environment(stack.aws),
+        **make_aws_environment(stack.aws),
         "KAFKA_BROKER_URL": stack.kafka,
         "TOPIC_NAME": topic(),
         "SCHEMA_ID": "7",
@@ -123,7 +123,7 @@ def test_function__signs_tokens(
     """Where the function authenticates by IAM, the token is signed by the runtime's botocore."""
     (tmp_path / "feature_events").symlink_to(artefacts.code / "feature_events")
     (tmp_path / "probe.py").write_text(SIGNING)
-    settings = to_aws_environment(stack.aws)
+    settings = make_aws_environment(stack.aws)
     with RuntimeInterface(tmp_path, artefacts.layer, "probe.handler", settings, runtime=oldest_runtime) as environment:
         token, expires = environment.invoke({})
     assert b"kafka-cluster%3AConnect" in base64.urlsafe_b64decode(token + "==")
@@ -162,6 +162,6 @@ def test_registration__reads_secrets(invoke: Invoke, stack: RunningStack) -> Non
             settings = {"SCHEMA_ID": "", "SCHEMA_REGISTRY": "https://127.0.0.1:1", "SCHEMA_REGISTRY_SECRET_ARN": arn}
             invoke("registration", settings, {"RequestType": "Create", "ResponseURL": f"{cloudformation.url}/"})
             reasons.append(cloudformation.requests[-1].body["Reason"])
-    assert "SCHEMA_REGISTRY_SECRET_ARN) is not of the form" in reasons[1]
+    assert "SCHEMA_REGISTRY_SECRET_ARN) must have the form" in reasons[1]
     assert "registry" in reasons[0]
     assert "SECRET" not in reasons[0]

@@ -215,7 +215,7 @@ def without_images(view: str) -> Json:
             Misconfigured,
             r"(?s)2 of .*BROKER_URL.*TOPIC_NAME",
         ),
-        ({"SCHEMA_REGISTRY": "http://127.0.0.1:1"}, to_record(), Undelivered, "127.0.0.1:1 was not reached"),
+        ({"SCHEMA_REGISTRY": "http://127.0.0.1:1"}, to_record(), Undelivered, "127.0.0.1:1 could not be reached"),
         ({"TOPIC_NAME": "missing"}, to_record(), Misconfigured, "topic missing.*create the topic"),
         ({"AUTO_REGISTER_SCHEMAS": "false"}, to_record(), Misconfigured, "not registered"),
         ({}, without_images("KEYS_ONLY"), Misconfigured, "view type KEYS_ONLY"),
@@ -271,5 +271,5 @@ def test_pipeline__dead_letters_what_kafka_cannot_take(function: Function) -> No
     records = [to_record(0), to_record(1, item=to_large_item()), to_record(2)]
     assert function(records) == DONE
     [letter] = function.dead_letters()
-    assert (letter["record"], letter["reason"]) == (records[1], "Kafka refuses it: MSG_SIZE_TOO_LARGE")
+    assert (letter["record"], letter["reason"]) == (records[1], "Kafka rejected the event: MSG_SIZE_TOO_LARGE")
     assert len(function.events()) == 2

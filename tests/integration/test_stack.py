@@ -121,7 +121,7 @@ def test_deployment__says_what_failed_first(stack: RunningStack) -> None:
         deployment.deploy(stack, {"SchemaRegistry": "http://127.0.0.1:9"}, "failing")
     told, log = str(raised.value).splitlines()
     assert re.match(r"sam-deploy failed: \w+ \(\S+\) CREATE_FAILED: .*127\.0\.0\.1:9", told)
-    assert log == "  sam-deploy.log has the whole output"
+    assert log == "  see sam-deploy.log for the full output"
 
 
 def test_stack__stops_everything_after_an_exception() -> None:
@@ -133,7 +133,7 @@ def test_stack__stops_everything_after_an_exception() -> None:
     assert {"kafka-0", "registry", "aws"} <= {identity.name for identity in identities}
     assert [identity.name for identity in identities if identity.is_running()] == []
     assert not failing.directory.exists()
-    assert raised.value.__notes__ == [f"logs are kept in {failing.kept_logs}"]
+    assert raised.value.__notes__ == [f"the logs are in {failing.kept_logs}"]
     assert {"kafka-0.log", "registry.log", "aws.log"} <= {log.name for log in failing.kept_logs.iterdir()}
     shutil.rmtree(failing.kept_logs)
 
@@ -149,12 +149,12 @@ def test_processes__end_with_an_owner_that_is_killed(tmp_path: Path) -> None:
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as owner:  # noqa: S603 -- the code above
         assert owner.stdout is not None
         pid = int(owner.stdout.readline())
-        assert reaper.read_birth(pid) is not None
+        assert reaper.read_start_time(pid) is not None
         owner.kill()
     processes = Processes(tmp_path)
     try:
         waiting = processes.start("wait", ["/bin/sleep", "60"], {})
-        waiting.wait_until(lambda: reaper.read_birth(pid) is None, limit=10)
+        waiting.wait_until(lambda: reaper.read_start_time(pid) is None, limit=10)
     finally:
         processes.end()
 
@@ -164,7 +164,7 @@ def test_process__says_how_it_failed(tmp_path: Path) -> None:
     processes = Processes(tmp_path)
     try:
         failing = processes.start("broken", ["/bin/sh", "-c", "echo no such setting; exit 3"], {})
-        with pytest.raises(LocalError, match=r"(?s)broken ended with status 3 .*broken\.log .*no such setting"):
+        with pytest.raises(LocalError, match=r"(?s)broken exited with status 3 .*broken\.log .*no such setting"):
             failing.wait_until(lambda: False, limit=10)
     finally:
         processes.end()
@@ -183,7 +183,7 @@ def test_end_recorded__spares_a_process_that_took_over_the_id(tmp_path: Path) ->
     processes = Processes(tmp_path)
     try:
         innocent = processes.start("innocent", ["/bin/sleep", "60"], {})
-        stale = innocent.identity._replace(birth="another-boot:1")
+        stale = innocent.identity._replace(started_at="another-boot:1")
         StackRecord("", "", "", (stale,)).write(tmp_path)
         assert end_recorded(tmp_path)
         assert innocent.is_running()

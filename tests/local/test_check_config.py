@@ -1,4 +1,4 @@
-"""`make check-config` finds names that sam would ignore without a word."""
+"""`make check-config` finds names that sam ignores silently."""
 
 import sys
 import tomllib
@@ -42,12 +42,12 @@ PARAMETERS = ("TopicName", "TableArns", "OwnTables")
     ],
 )
 def test_find_mistakes__names_what_sam_ignores(config: str, mistakes: list[str]) -> None:
-    """Parameters in both forms and in every section, options, and commands, each with the nearest name."""
+    """It checks parameters, options and commands, and suggests the closest name."""
     assert list(find_mistakes(tomllib.loads(config), PARAMETERS)) == mistakes
 
 
-def test_main__ends_with_every_mistake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A misspelled parameter was deployed without a word before."""
+def test_main__fails_on_a_mistake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sam would deploy with this misspelled parameter."""
     path = tmp_path / "samconfig.toml"
     path.write_text((ROOT / "samconfig.toml").read_text().replace("OwnTables=true A", "TopicNam=events A"))
     monkeypatch.setattr(sys, "argv", ["check_config", str(path)])
@@ -56,10 +56,10 @@ def test_main__ends_with_every_mistake(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("text", [None, "[dev.deploy", b"\xff"])
-def test_main__says_why_a_file_cannot_be_read(
+def test_main__reports_why_a_file_cannot_be_read(
     text: str | bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A file that is missing, or that is not TOML, is named with the reason."""
+    """The file is missing or is not TOML."""
     path = tmp_path / "samconfig.toml"
     if text is not None:
         path.write_bytes(text.encode() if isinstance(text, str) else text)
@@ -68,7 +68,7 @@ def test_main__says_why_a_file_cannot_be_read(
         main()
 
 
-def test_samconfig__has_no_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The project's own passes."""
+def test_samconfig__has_no_mistakes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The project's samconfig.toml passes the check."""
     monkeypatch.setattr(sys, "argv", ["check_config"])
     main()

@@ -1,4 +1,4 @@
-"""The demo ends well only where exactly the expected events came."""
+"""The demo succeeds only if exactly the expected events arrive."""
 
 import io
 import os
@@ -11,41 +11,37 @@ import pytest
 from rich.console import Console
 
 from feature_events.metrics import emit
-from local.demo.events import Place, ReceivedEvent
+from local.demo.comparison import Arrivals, compare_events, find_subject
+from local.demo.events import Position, ReceivedEvent
 from local.demo.feature_writes import plan_writes
-from local.demo.function_log import count_skipped
-from local.demo.summary import show_summary
-from local.demo.verdict import Arrivals, to_subject, to_verdict
+from local.demo.summary import count_skipped, show_summary
 from local.paths import ROOT
 
 
-def test_verdict__names_what_is_missing_and_what_nobody_expected() -> None:
-    """An event that differs in one field is both: the expected one is missing, and another came."""
+def test_compare_events__finds_missing_and_unexpected_events() -> None:
+    """An event that differs in one field counts as one missing and one unexpected event."""
     first, second, *_ = [event for write in plan_writes() for event in write.events]
     user = second.subject.entity_id
-    wrong = ReceivedEvent("id", "feature_available", "", "user", user, "feature", "other", "", (), Place(0, 0), 0)
-    verdict = to_verdict([second], [wrong])
-    assert verdict.missing == (second,)
-    assert [event.subject for event in verdict.unexpected] == [to_subject(wrong)]
-    assert not verdict.is_good
-    assert to_verdict([first], []).missing == (first,)
+    wrong = ReceivedEvent("id", "feature_available", "", "user", user, "feature", "other", "", (), Position(0, 0), 0)
+    comparison = compare_events([second], [wrong])
+    assert comparison.missing == (second,)
+    assert [event.subject for event in comparison.unexpected] == [find_subject(wrong)]
+    assert not comparison.is_equal
+    assert compare_events([first], []).missing == (first,)
 
 
-def test_arrivals__tell_a_repetition_by_its_id() -> None:
-    """The same event_id a second time is a duplicate and not a second event."""
-    event = ReceivedEvent("id", "feature_available", "", "user", "u", "feature", "r", "", ("f",), Place(0, 0), 2.5)
-    arrivals = Arrivals({to_subject(event): [2.0]})
+def test_arrivals__recognize_duplicates() -> None:
+    """A duplicate has the same event_id."""
+    event = ReceivedEvent("id", "feature_available", "", "user", "u", "feature", "r", "", ("f",), Position(0, 0), 2.5)
+    arrivals = Arrivals({find_subject(event): [2.0]})
     assert arrivals.add(event) == 500
-    assert arrivals.add(event._replace(place=Place(0, 1))) is None
+    assert arrivals.add(event._replace(position=Position(0, 1))) is None
     assert arrivals.events == [event]
     assert len(arrivals.duplicates) == 1
 
 
-def test_demo__gets_exactly_the_expected_events(tmp_path: Path) -> None:
-    """The whole way, from table writes to events that a consumer reads, works here, and leaves no temporary file.
-
-    A SOCKS proxy in the shell changes nothing.
-    """
+def test_demo__succeeds_and_leaves_no_temporary_files(tmp_path: Path) -> None:
+    """The demo works even if the shell has a SOCKS proxy."""
     done = subprocess.run(
         [sys.executable, "-S", "local", "demo"],
         cwd=ROOT,
@@ -56,12 +52,12 @@ def test_demo__gets_exactly_the_expected_events(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "exactly the expected events came" in done.stdout
+    assert "success: exactly the expected events arrived" in done.stdout
     assert list(tmp_path.iterdir()) == []
 
 
-def test_count_skipped__leaves_out_what_was_never_skipped(capsys: pytest.CaptureFixture[str]) -> None:
-    """The function emits zeros too, and a reason that it has not seen is the mapping's."""
+def test_count_skipped__omits_zeros(capsys: pytest.CaptureFixture[str]) -> None:
+    """The function also emits zeros for reasons that did not occur."""
     for count in (1, 2):
         emit({}, "orders", {"no_features": count, "remove": 0})
     assert count_skipped(["START", "{", *capsys.readouterr().out.splitlines()]) == {"no_features": 3}
@@ -69,23 +65,23 @@ def test_count_skipped__leaves_out_what_was_never_skipped(capsys: pytest.Capture
 
 FIGURES = """
 requests sent    13: 9×put_item, 2×update_item,{}1×batch_write_item,{}1×delete_item
-items changed    37, of which 3 give no event
+items changed    37: 3 produce no event by design
 events expected  34
-events received  0, and 0 duplicates by event_id
-without event    other_item 1: the function's metrics say 1
-                 no_features 1: the function's metrics say 1
-                 remove 1: dropped by the mapping's filter
+events received  0, plus 0 duplicates
+records skipped  other_item 1 (function's metrics: 1)
+                 no_features 1 (function's metrics: 1)
+                 remove 1 (function's metrics: 0)
 write to read    p50 153 ms, p99 201 ms
 cold start       1746 ms from the first write to its event
-"""  # noqa: RUF001  # the times sign is what is shown
+"""  # noqa: RUF001  # the printed text contains a multiplication sign
 BREAK = "\n" + 17 * " "
 
 
 @pytest.mark.parametrize(("width", "gaps"), [(60, [BREAK, " "]), (80, [" ", BREAK]), (120, [" ", " "])])
-def test_summary__breaks_no_phrase_on_a_narrow_terminal(width: int, gaps: list[str]) -> None:
-    """Each line of the figures ends where a reader expects it."""
+def test_show_summary__wraps_lines_between_phrases(width: int, gaps: list[str]) -> None:
+    """A narrow terminal breaks a line after a comma, never after a number."""
     arrivals = Arrivals({})
-    arrivals.waits = [1746.0, 153.0, 201.0]
+    arrivals.latencies = [1746.0, 153.0, 201.0]
     console = Console(width=width, file=io.StringIO())
     show_summary(console, plan_writes(), arrivals, Counter(no_features=1, other_item=1))
     assert isinstance(console.file, io.StringIO)

@@ -1,4 +1,4 @@
-"""What is downloaded is fetched once, is what the lock says, and says in one line why it could not be kept."""
+"""Downloads happen once, match their checksums, and report in one line why they failed."""
 
 import errno
 import hashlib
@@ -17,21 +17,21 @@ from local.servers.downloads import Artifact, fetch, unpack
 
 
 class Repository(ThreadingHTTPServer):
-    """A repository on loopback that answers every request with the same bytes, and counts them."""
+    """A Maven repository that returns the same bytes for every request, and counts the requests."""
 
     def __init__(self, content: bytes) -> None:
         self.content = content
         self.requests = 0
-        super().__init__(("127.0.0.1", 0), Answer)
+        super().__init__(("127.0.0.1", 0), Handler)
 
 
-class Answer(BaseHTTPRequestHandler):
-    """One answer of a Repository."""
+class Handler(BaseHTTPRequestHandler):
+    """The request handler of Repository."""
 
     server: Repository
 
     def do_GET(self) -> None:
-        """Sends the bytes."""
+        """Send the bytes."""
         self.server.requests += 1
         self.send_response(200)
         self.send_header("Content-Length", str(len(self.server.content)))
@@ -39,12 +39,12 @@ class Answer(BaseHTTPRequestHandler):
         self.wfile.write(self.server.content)
 
     def log_message(self, *_: object) -> None:
-        """Says nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Repository]:
-    """A repository, and an empty cache to fetch into."""
+    """Start a repository, and use an empty cache."""
     with Repository(b"a jar") as server:
         Thread(target=server.serve_forever, daemon=True).start()
         monkeypatch.setenv("MAVEN_REPO_URL", f"http://127.0.0.1:{server.server_port}")
@@ -55,8 +55,8 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Repo
         server.shutdown()
 
 
-def test_fetch__brings_a_file_once(repository: Repository) -> None:
-    """A file that is here and sound is not fetched again."""
+def test_fetch__downloads_a_file_once(repository: Repository) -> None:
+    """A file with the expected checksum is not downloaded again."""
     artifact = Artifact("org.example:thing:1.0", hashlib.sha256(b"a jar").hexdigest())
     fetch([artifact])
     fetch([artifact])
@@ -64,10 +64,10 @@ def test_fetch__brings_a_file_once(repository: Repository) -> None:
     assert repository.requests == 1
 
 
-def test_fetch__refuses_a_wrong_checksum(repository: Repository, tmp_path: Path) -> None:
-    """A file that is not what the lock says is named in the error and is not kept."""
+def test_fetch__rejects_a_wrong_checksum(repository: Repository, tmp_path: Path) -> None:
+    """The error names the artifact, and the file is deleted."""
     artifact = Artifact("org.example:thing:1.0:tar.gz:all", "0" * 64)
-    with pytest.raises(LocalError, match=r"org\.example:thing:1\.0:tar\.gz:all has the sha256 .* the lock says 0000"):
+    with pytest.raises(LocalError, match=r"org\.example:thing:1\.0:tar\.gz:all has the sha256 .* lock requires 0000"):
         fetch([artifact])
     assert repository.requests > 0
     assert [path for path in (tmp_path / "cache").rglob("*") if path.is_file()] == []
@@ -75,7 +75,7 @@ def test_fetch__refuses_a_wrong_checksum(repository: Repository, tmp_path: Path)
 
 @pytest.fixture
 def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Artifact:
-    """An archive that is fetched and not unpacked yet."""
+    """Return an archive that is downloaded but not unpacked."""
     monkeypatch.setenv("FEATURE_EVENTS_CACHE", str(tmp_path / "cache"))
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w:gz") as tar:
@@ -86,14 +86,14 @@ def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Artifact:
     return artifact
 
 
-def test_unpack__says_that_the_disk_is_full(archive: Artifact, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """One line with the place and what to do, and no half of an archive that passes for the whole."""
+def test_unpack__reports_a_full_disk(archive: Artifact, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The error names the directory and the remedy. A partly unpacked archive is deleted."""
 
     def fail(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr("tarfile.TarFile.makefile", fail)
-    with pytest.raises(LocalError, match=r"cache/unpacked: No space left on device: free some space on that disk$"):
+    with pytest.raises(LocalError, match=r"cache/unpacked: No space left on device: free some disk space$"):
         unpack(archive)
     assert list((tmp_path / "cache" / "unpacked").iterdir()) == []
     monkeypatch.undo()

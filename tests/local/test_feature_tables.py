@@ -1,16 +1,16 @@
-"""The tables of the local stack: the attached one is created before the deployment, and each has a layout."""
+"""The feature tables of the local stack."""
 
 import boto3
 import pytest
 
-from feature_events.layouts.reading import to_table_layouts
+from feature_events.layouts.parser import parse_table_layouts
 from feature_events.layouts.table_layouts import TableLayouts
 from local.application.feature_tables import APP, KEYS, LAYOUTS, create_app_table
 from tests.support.failures import in_memory
 
 
 def test_create_app_table__creates_the_table_once() -> None:
-    """A second call finds the table of the first, so another deployment on a running stack reads the same stream."""
+    """Another deployment to a running stack finds the existing table and its stream."""
     with in_memory():
         dynamodb = boto3.client("dynamodb")
         stream = create_app_table(dynamodb)
@@ -23,5 +23,5 @@ def test_create_app_table__creates_the_table_once() -> None:
 
 @pytest.mark.parametrize("table", KEYS)
 def test_layouts__fit_each_table(table: str) -> None:
-    """No table of the local stack is without a layout."""
-    assert TableLayouts(to_table_layouts(LAYOUTS)).fit_table(table, KEYS[table])
+    """Every table of the local stack has a layout."""
+    assert TableLayouts(parse_table_layouts(LAYOUTS)).fit_table(table, KEYS[table])

@@ -1,4 +1,4 @@
-"""`make layout` shows what the function would make of records, and says in one line what is wrong with its input."""
+"""`make layout` prints the events that the function would publish, and reports invalid input in one message."""
 
 import io
 import json
@@ -12,7 +12,7 @@ from rich.console import Console
 
 from feature_events.errors import Misconfigured, PoisonRecord
 from feature_events.events.event import FeatureAvailabilityEvent
-from feature_events.layouts.reading import to_table_layouts
+from feature_events.layouts.parser import parse_table_layouts
 from feature_events.records.change import Skipped
 from local.commands.layout import LAYOUTS, RECORDS, try_layouts
 from local.errors import LocalError
@@ -28,8 +28,8 @@ EVENT = FeatureAvailabilityEvent(
 )
 
 
-def to_account(trial: Trial) -> dict[str, Any]:
-    """A trial in the words of a capture's account."""
+def to_expected(trial: Trial) -> dict[str, Any]:
+    """Return a trial in the form of the events of a capture."""
     if isinstance(trial.result, Skipped):
         return {"skipped": str(trial.result)}
     assert isinstance(trial.result, FeatureAvailabilityEvent), trial.result
@@ -41,29 +41,29 @@ def to_account(trial: Trial) -> dict[str, Any]:
 
 @pytest.fixture
 def console() -> Console:
-    """A console that keeps what it prints."""
+    """Return a console whose output can be read."""
     return Console(file=io.StringIO(), width=150)
 
 
 def read(console: Console) -> list[str]:
-    """The lines that were printed, without the blanks at their ends."""
+    """Return the printed lines, without trailing spaces."""
     assert isinstance(console.file, io.StringIO)
     return [line.rstrip() for line in console.file.getvalue().splitlines()]
 
 
 @pytest.mark.parametrize("store", list_stores())
-def test_trials__are_the_writers_own_account(store: str, tmp_path: Path) -> None:
-    """Each record of a real writer gives what the writer says, and a time of its own where the writer gave one."""
+def test_trials__agree_with_the_writers(store: str, tmp_path: Path) -> None:
+    """Each record of a real store produces the event that its writer expects."""
     capture = read_capture(store)
     file = tmp_path / "layouts.json"
     file.write_text(json.dumps(capture.layouts))
     run = Trials(read_layouts(str(file), "all")).run
-    assert [to_account(run(record)) for record in capture.records] == capture.events
+    assert [to_expected(run(record)) for record in capture.records] == capture.events
 
 
 @pytest.mark.parametrize("store", list_stores())
-def test_table__has_each_event_of_a_capture(store: str, tmp_path: Path, console: Console) -> None:
-    """A row has the names, the ids and the number of the layout; a skip has its reason."""
+def test_table__shows_each_event_of_a_capture(store: str, tmp_path: Path, console: Console) -> None:
+    """A row contains the layout's number, names and ids, or the reason to skip the record."""
     capture = read_capture(store)
     file = tmp_path / "layouts.json"
     file.write_text(json.dumps(capture.layouts))
@@ -75,19 +75,20 @@ def test_table__has_each_event_of_a_capture(store: str, tmp_path: Path, console:
             continue
         words = line.split()[1:]
         assert 1 <= int(words[0]) <= len(capture.layouts)
-        told = f"{event['entity_type']} {event['entity_id']} {event['resource_name']} {', '.join(event['features'])}"
-        assert words[1:-2] == told.split()
+        text = f"{event['entity_type']} {event['entity_id']} {event['resource_name']} {', '.join(event['features'])}"
+        assert words[1:-2] == text.split()
         assert words[-1] == (event["compute_id"] or "-")
         assert event["timestamp"] is None or words[-2] == event["timestamp"]
 
 
+NO_LAYOUT = "no layout fits the table orders with the key attributes id: add one to TableLayouts (TABLE_LAYOUTS)"
 TRIALS = [
     Trial(EVENT, 2),
     Trial(EVENT._replace(entity_type="account_pid", entity_id="a-1234567890123456", compute_id=""), 1),
     Trial(Skipped.OTHER_ITEM, None),
     Trial(EVENT._replace(entity_id="[u]\x1b[1m", features=("", "a_long_name_of_a_feature")), 2, has_own_time=False),
     Trial(PoisonRecord("features: features is not a map"), 1),
-    Trial(Misconfigured("no layout fits the table orders with the key attributes id: add one to TABLE_LAYOUTS"), None),
+    Trial(Misconfigured(NO_LAYOUT), None),
 ]
 SCREENS = {
     100: """\
@@ -100,12 +101,12 @@ record layout entity           resource features               timestamp        
 4      2      user [u]\\x1b[1m  spending "",                    2025-10-10T12:34:56.789Z* run-1
                                         a_long_name_of_a_featu
                                         re
-5      1      PoisonRecord, which is dead-lettered: features: features is not a map
-6      -      Misconfigured, which fails the invocation: no layout fits the table orders with the
-              key attributes id: add one to TABLE_LAYOUTS
-* the time of the change: the layout finds no readable time in the item
+5      1      dead-lettered: features: features is not a map
+6      -      invocation fails: no layout fits the table orders with the key attributes id: add one
+              to TableLayouts (TABLE_LAYOUTS)
+* time of the change: the layout found no readable time in the item
 
-layout records what it takes
+layout records applies to
 1            2 any table: {entity_type} = {entity_id}, category = {resource_name}
 2            2 app: pk = USER#{entity_id}, sk = FEATURES#{resource_name}
 
@@ -121,13 +122,12 @@ record layout entity        resource features         timestamp      compute id
 4      2      user          spending "",              2025-10-10T    run-1
               [u]\\x1b[1m             a_long_name_of_a 12:34:56.789Z*
                                      _feature
-5      1      PoisonRecord, which is dead-lettered: features: features is not a
-              map
-6      -      Misconfigured, which fails the invocation: no layout fits the
-              table orders with the key attributes id: add one to TABLE_LAYOUTS
-* the time of the change: the layout finds no readable time in the item
+5      1      dead-lettered: features: features is not a map
+6      -      invocation fails: no layout fits the table orders with the key
+              attributes id: add one to TableLayouts (TABLE_LAYOUTS)
+* time of the change: the layout found no readable time in the item
 
-layout records what it takes
+layout records applies to
 1            2 any table: {entity_type} = {entity_id}, category =
                {resource_name}
 2            2 app: pk = USER#{entity_id}, sk = FEATURES#{resource_name}
@@ -137,24 +137,24 @@ records 6: events 3, skipped 1, errors 2""",
 
 
 @pytest.mark.parametrize("width", SCREENS)
-def test_table__looks_as_it_should(width: int) -> None:
-    """All is shown on a terminal of this width, and nothing of an item is taken for a command of the terminal."""
+def test_table__fits_the_terminal(width: int) -> None:
+    """Cells are wrapped, not truncated, and control characters are escaped."""
     console = Console(file=io.StringIO(), width=width)
-    show_trials(console, TRIALS, to_table_layouts(LAYOUTS)[:2])
+    show_trials(console, TRIALS, parse_table_layouts(LAYOUTS)[:2])
     assert "\n".join(read(console)) == SCREENS[width]
 
 
-def test_table__counts_the_layouts_that_took_nothing(console: Console) -> None:
-    """A layout that is for no record is seen by its nought."""
+def test_table__shows_layouts_without_records(console: Console) -> None:
+    """A layout that applies to no record has the count 0."""
     assert try_layouts(console, LAYOUTS, "all", RECORDS) == 0
     lines = read(console)
-    start = lines.index("layout records what it takes")
+    start = lines.index("layout records applies to")
     assert [line.split()[:2] for line in lines[start + 1 : start + 4]] == [["1", "0"], ["2", "1"], ["3", "1"]]
 
 
 def test_describe__names_table_and_keys() -> None:
-    """What makes a layout another one than its neighbour is in its line."""
-    assert [describe(layout) for layout in to_table_layouts(LAYOUTS)] == [
+    """Layouts differ in the table's name or the keys."""
+    assert [describe(layout) for layout in parse_table_layouts(LAYOUTS)] == [
         "any table: {entity_type} = {entity_id}, category = {resource_name}",
         "app: pk = USER#{entity_id}, sk = FEATURES#{resource_name}",
         "app: pk = MERCHANT#{entity_id}, sk = FEATURES#{resource_name}",
@@ -164,13 +164,13 @@ def test_describe__names_table_and_keys() -> None:
 @pytest.mark.parametrize(
     ("text", "shown"), [("u-1 ę🦊", "u-1 ę🦊"), ("a\nb\x1b[1m", "a\\nb\\x1b[1m"), ("\ud800", "\\ud800")]
 )
-def test_to_printable__writes_out_what_a_terminal_acts_on(text: str, shown: str) -> None:
-    """Text of any script stays, a control character or half of one is written out."""
+def test_to_printable__escapes_control_characters(text: str, shown: str) -> None:
+    """Control characters and lone surrogates are escaped; text of any script is not."""
     assert to_printable(text) == shown
 
 
-def test_records__are_taken_in_either_form(tmp_path: Path, console: Console) -> None:
-    """A record in each line, with empty lines between, one alone, a batch in a line and an event give the same rows."""
+def test_records__can_have_several_forms(tmp_path: Path, console: Console) -> None:
+    """A file can contain records or batches, one per line, or one event or record on several lines."""
     record, event = to_record(1), {"Records": [to_record(1), to_record(2)]}
     lines = f"{json.dumps(record)}\n\n{json.dumps(to_record(2))}\n"
     batches = f"{json.dumps({'Records': [record]})}\n{json.dumps({'Records': [to_record(2)]})}"
@@ -184,41 +184,45 @@ def test_records__are_taken_in_either_form(tmp_path: Path, console: Console) -> 
     assert counts == ["records 2: events 2, skipped 0, errors 0"] * 4 + ["records 1: events 1, skipped 0, errors 0"]
 
 
-def test_features_mode__is_the_functions(console: Console) -> None:
-    """Under `changed` only what changed is named, and what changed nothing is skipped by the layout that took it."""
+def test_features_mode__is_applied(console: Console) -> None:
+    """In mode `changed`, only changed features are named, and a record without any is skipped."""
     assert try_layouts(console, "default", "changed", ROOT / "events" / "modify.json") == 0
     assert read(console)[1].split()[:6] == ["1", "1", "bright_uid", "user-123", "user_features", "age"]
     assert try_layouts(console, "default", "changed", ROOT / "events" / "unchanged.json") == 0
     assert "1      1      skipped: unchanged" in read(console)
 
 
-def test_errors__are_rows_and_end_with_1(console: Console) -> None:
-    """A record that the function would dead-letter, or fail at, is told in the function's words."""
+def test_errors__are_printed_and_set_the_status(console: Console) -> None:
+    """The row of a record that the function would dead-letter or fail for contains the function's error."""
     assert try_layouts(console, "default", "all", ROOT / "events" / "unreadable.json") == 1
-    assert any("PoisonRecord, which is dead-lettered: " in line for line in read(console))
+    assert any("dead-lettered: " in line for line in read(console))
     assert try_layouts(console, "single_table", "all", ROOT / "events" / "insert.json") == 1
-    told = "no layout fits the table user_feature_store with the key attributes bright_uid and category"
-    assert any(f"Misconfigured, which fails the invocation: {told}" in line for line in read(console))
+    text = "no layout fits the table user_feature_store with the key attributes bright_uid and category"
+    assert any(f"invocation fails: {text}" in line for line in read(console))
 
 
 BAD = '[{"keys": {"pk": "{entity_id}"}, "features": [], "colour": "red"}, {"keys": {}}]'
 PLAIN = "records.jsonl, record {} is a plain item, not a stream record: RECORDS needs stream records"
-ENDS = {
+FAULTS = {
     "bad layouts": (
         "layouts.json",
         BAD,
-        "6 of the function's settings are invalid:\n- TABLE_LAYOUTS layout 1, colour: ",
+        "the function's settings are invalid:\n- TableLayouts (TABLE_LAYOUTS) layout 1, colour: ",
     ),
-    "layouts are no JSON": (
+    "layouts are invalid JSON": (
         "layouts.json",
         "[{",
-        "- TABLE_LAYOUTS must be a JSON list of layouts: invalid JSON (line 1, column 3: Expecting property name",
+        "- TableLayouts (TABLE_LAYOUTS) must be a JSON list of layouts: invalid JSON (line 1, column 3: Expecting",
     ),
-    "layouts are a word": ("layouts.json", "default", "layouts.json must hold a JSON list of layouts"),
-    "layouts are empty": ("layouts.json", "", "layouts.json must hold a JSON list of layouts"),
-    "records are empty": ("records.jsonl", "\n", "records.jsonl has no records: write one in each line, or an event"),
-    "an event without records": ("records.jsonl", '{"Records": []}', "records.jsonl has no records"),
-    "a line is no JSON": ("records.jsonl", '{"a": 1}\n{"b": ', "records.jsonl, line 2 is not JSON (Expecting value"),
+    "layouts are a word": ("layouts.json", "default", "layouts.json must contain a JSON list of layouts"),
+    "layouts are empty": ("layouts.json", "", "layouts.json must contain a JSON list of layouts"),
+    "records are empty": ("records.jsonl", "\n", "records.jsonl contains no records: write one per line, or an event"),
+    "an event without records": ("records.jsonl", '{"Records": []}', "records.jsonl contains no records"),
+    "a line is invalid JSON": (
+        "records.jsonl",
+        '{"a": 1}\n{"b": ',
+        "records.jsonl, line 2: invalid JSON (Expecting value",
+    ),
     "a plain item": ("records.jsonl", '{"pk": {"S": "u-1"}, "age": {"N": "3"}}', PLAIN.format(1)),
     "an item in plain JSON": ("records.jsonl", '{"pk": "u-1", "age": 3}', PLAIN.format(1)),
     "an item as the AWS CLI prints it": ("records.jsonl", '{"Item": {"pk": {"S": "u-1"}}}', PLAIN.format(1)),
@@ -228,25 +232,27 @@ ENDS = {
         PLAIN.format(1),
     ),
     "an item after a record": ("records.jsonl", '{"eventName": "REMOVE"}\n{"pk": {"S": "u-1"}}', PLAIN.format(2)),
-    "records are no text": ("records.jsonl", "\x00\x01", "records.jsonl, line 1 is not JSON"),
+    "records are binary": ("records.jsonl", "\x00\x01", "records.jsonl, line 1: invalid JSON"),
 }
-"""Which file holds what, and what is told."""
+"""A file, its content, and a part of the error."""
 
 
-@pytest.mark.parametrize(("name", "content", "told"), ENDS.values(), ids=ENDS)
-def test_input__is_refused_with_its_place(name: str, content: str, told: str, tmp_path: Path, console: Console) -> None:
-    """What is wrong with a file, and where; of layouts all mistakes at once, as the function has them."""
+@pytest.mark.parametrize(("name", "content", "error"), FAULTS.values(), ids=FAULTS)
+def test_input__is_refused_with_its_place(
+    name: str, content: str, error: str, tmp_path: Path, console: Console
+) -> None:
+    """The error names the file and the place. All mistakes in layouts are reported together."""
     layouts, records = tmp_path / "layouts.json", tmp_path / "records.jsonl"
     layouts.write_bytes((ROOT / "schemas" / "table_layouts" / "default.json").read_bytes())
     records.write_text("{}")
     (tmp_path / name).write_text(content)
     with pytest.raises(LocalError) as raised:
         try_layouts(console, str(layouts), "all", records)
-    assert told in str(raised.value)
+    assert error in str(raised.value)
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """The command as README has it, with nothing of this project on Python's path."""
+    """Run the command in a new process, without this project on Python's path."""
     return subprocess.run(  # noqa: S603  # this project's own command
         [sys.executable, "-m", "local.layout", *arguments],
         cwd=ROOT,
@@ -257,26 +263,26 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_command__works_as_it_is_written() -> None:
-    """Without arguments it tries the sample of a single-table design."""
+def test_command__has_defaults() -> None:
+    """Without arguments, it tries the sample of a single-table design."""
     done = run()
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.splitlines()[1].split()[:5] == ["1", "2", "user", "user-123", "spending"]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "status", "told"),
+    ("arguments", "status", "text"),
     [
         (["default", "events/unreadable.json"], 1, "records 3: events 2, skipped 0, errors 1"),
-        (["nowhere.json"], 1, "error: nowhere.json: no such file, and no name in schemas/table_layouts: default"),
+        (["nowhere.json"], 1, "error: nowhere.json: no such file, and not a name in schemas/table_layouts: default"),
         (["default", "nowhere.jsonl"], 1, "error: nowhere.jsonl: No such file or directory"),
-        (["default", "events/insert.json", "--table", "app"], 2, "give either RECORDS.jsonl or --table"),
+        (["default", "events/insert.json", "--table", "app"], 2, "use either RECORDS.jsonl or --table"),
         (["--table", "app", "--items", "0"], 2, "--items must be from 1 to 1000"),
     ],
 )
-def test_command__ends_with_its_status(arguments: list[str], status: int, told: str) -> None:
-    """A pipeline of CI learns by the status whether all is well, and a person by one line."""
+def test_command__returns_a_status(arguments: list[str], status: int, text: str) -> None:
+    """Errors set the exit status and are reported without a traceback."""
     done = run(*arguments)
     assert done.returncode == status
-    assert told in done.stdout + done.stderr
+    assert text in done.stdout + done.stderr
     assert "Traceback" not in done.stderr

@@ -1,4 +1,4 @@
-"""`make layout TABLE=...` reads a few items of a table, writes nothing, and says in one line why it could not."""
+"""`make layout TABLE=...` reads a few items of a table, writes nothing, and reports errors in one line."""
 
 import io
 import os
@@ -34,7 +34,7 @@ NOWHERE = {
 
 @pytest.fixture
 def shell(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """A shell that has nothing of AWS's, and a boto3 that has read no other."""
+    """Remove the AWS variables from the environment, and the session from boto3."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     for name, value in NOWHERE.items():
@@ -45,7 +45,7 @@ def shell(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 @pytest.fixture
 def dynamodb(shell: pytest.MonkeyPatch) -> Iterator["DynamoDBClient"]:
-    """An account in memory with the table `app`."""
+    """Create an account in memory with the table `app`."""
     for name, value in CREDENTIALS.items():
         shell.setenv(name, value)
     with mock_aws():
@@ -60,12 +60,12 @@ def dynamodb(shell: pytest.MonkeyPatch) -> Iterator["DynamoDBClient"]:
 
 
 def put(dynamodb: "DynamoDBClient", pk: str, sk: str, **others: Any) -> None:  # noqa: ANN401  # DynamoDB's JSON
-    """Writes one item."""
+    """Write one item."""
     dynamodb.put_item(TableName="app", Item={"pk": {"S": pk}, "sk": {"S": sk}, **others})
 
 
-def test_items__are_shown_as_their_events(dynamodb: "DynamoDBClient") -> None:
-    """Each item is a row as its insertion would be: names and ids, and no value of any attribute."""
+def test_items__are_printed_as_events(dynamodb: "DynamoDBClient") -> None:
+    """Each item has the row of its insertion, with names and ids but no values of attributes."""
     features = {"M": {"sum_7d": {"N": "98765"}, "blob": {"B": b"secret"}}}
     put(dynamodb, "USER#u-1", "FEATURES#spending", features=features, updated_at={"S": "2025-10-10T12:34:56.789Z"})
     put(dynamodb, "USER#u-1", "ORDER#1", note={"S": "confidential"})
@@ -84,23 +84,23 @@ def test_items__are_shown_as_their_events(dynamodb: "DynamoDBClient") -> None:
 
 
 def test_items__are_only_read(dynamodb: "DynamoDBClient", shell: pytest.MonkeyPatch) -> None:
-    """No request is made but the two that read, and no more items are asked for than is said."""
+    """The only requests are one DescribeTable and one Scan with the given limit."""
     for number in range(5):
         put(dynamodb, f"USER#{number}", "ORDER#1")
-    asked: list[tuple[str, dict[str, Any]]] = []
-    send = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]  # noqa: SLF001  # each request's way
+    requests: list[tuple[str, dict[str, Any]]] = []
+    send = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]  # noqa: SLF001  # every request
 
-    def note(client: object, operation: str, parameters: dict[str, Any]) -> Any:  # noqa: ANN401  # the answer
-        asked.append((operation, parameters))
+    def note(client: object, operation: str, parameters: dict[str, Any]) -> Any:  # noqa: ANN401  # the response
+        requests.append((operation, parameters))
         return send(client, operation, parameters)
 
     shell.setattr(botocore.client.BaseClient, "_make_api_call", note)
     assert len(read_items("app", 3)) == 3
-    assert asked == [("DescribeTable", {"TableName": "app"}), ("Scan", {"TableName": "app", "Limit": 3})]
+    assert requests == [("DescribeTable", {"TableName": "app"}), ("Scan", {"TableName": "app", "Limit": 3})]
 
 
-def test_to_record__is_as_lambda_has_it() -> None:
-    """Bytes are base64 at any depth, and the keys stand beside the image."""
+def test_to_record__has_the_form_of_a_stream_record() -> None:
+    """Bytes are base64 at any depth, and the keys are also separate from the image."""
     item = {"id": {"B": b"\x00"}, "n": {"N": "1"}, "m": {"M": {"l": {"L": [{"BS": [b"\xff"]}]}}}}
     image = {"id": {"B": "AA=="}, "n": {"N": "1"}, "m": {"M": {"l": {"L": [{"BS": ["/w=="]}]}}}}
     record = to_record(item, ["id"], "arn:aws:dynamodb:eu-west-1:123456789012:table/t/stream/x", 7, 1760099697)
@@ -119,48 +119,48 @@ def test_to_record__is_as_lambda_has_it() -> None:
 
 @pytest.mark.usefixtures("dynamodb")
 @pytest.mark.parametrize(
-    ("table", "told"),
+    ("table", "error"),
     [
-        ("app", "the table app has no items to try"),
+        ("app", "the table app has no items"),
         (
             "other",
-            "the table other cannot be read: ResourceNotFoundException: there is none of this name in this account",
+            "the table other cannot be read: ResourceNotFoundException: it does not exist in this account and region",
         ),
         ("!", "the table ! cannot be read: "),
     ],
 )
-def test_table__that_gives_no_items_is_told_in_one_line(table: str, told: str) -> None:
-    """What is wrong with the table's name, or that there is nothing in it."""
+def test_table__without_items_is_an_error(table: str, error: str) -> None:
+    """The error says that the name is wrong or that the table is empty, in one line."""
     with pytest.raises(LocalError) as raised:
         read_items(table, 25)
-    assert str(raised.value).startswith(told)
+    assert str(raised.value).startswith(error)
     assert "\n" not in str(raised.value)
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("variables", "error"),
     [
         (
             ("AWS_REGION",),
             "no AWS credentials: set AWS_PROFILE, or authenticate as for the AWS CLI",
         ),
         (("AWS_DEFAULT_REGION",), "no AWS credentials: set AWS_PROFILE, or authenticate as for the AWS CLI"),
-        ((), "no AWS region: set AWS_REGION, or AWS_PROFILE to a profile that has one"),
+        ((), "no AWS region: set AWS_REGION, or AWS_PROFILE to a profile with a region"),
     ],
 )
-def test_shell__without_an_account_is_told_in_one_line(
-    given: tuple[str, ...], told: str, shell: pytest.MonkeyPatch
+def test_environment__without_an_account_is_an_error(
+    variables: tuple[str, ...], error: str, shell: pytest.MonkeyPatch
 ) -> None:
-    """What to set where the shell has no credentials, or no region."""
-    for name in given:
+    """The error says what to set if there are no credentials or no region."""
+    for name in variables:
         shell.setenv(name, CREDENTIALS[name])
     with pytest.raises(LocalError) as raised:
         read_items("app", 25)
-    assert str(raised.value) == told
+    assert str(raised.value) == error
 
 
-def test_shell__with_a_profile_that_is_not_there_is_told_in_one_line(shell: pytest.MonkeyPatch) -> None:
-    """The name of the profile is in the line."""
+def test_environment__with_an_unknown_profile_is_an_error(shell: pytest.MonkeyPatch) -> None:
+    """The error names the profile."""
     shell.setenv("AWS_PROFILE", "team-x")
     with pytest.raises(LocalError, match=r"^the table app cannot be read: .*team-x"):
         read_items("app", 25)
@@ -168,25 +168,25 @@ def test_shell__with_a_profile_that_is_not_there_is_told_in_one_line(shell: pyte
 
 DENIED = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "User: arn:... no"}}, "Scan")
 EXPIRED = ClientError({"Error": {"Code": "ExpiredTokenException", "Message": "The token is expired"}}, "DescribeTable")
-AWAY = EndpointConnectionError(endpoint_url="https://dynamodb.eu-west-1.amazonaws.com")
+UNREACHABLE = EndpointConnectionError(endpoint_url="https://dynamodb.eu-west-1.amazonaws.com")
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("raised_by_aws", "error"),
     [
         (DENIED, "AccessDeniedException: the caller needs dynamodb:DescribeTable and dynamodb:Scan on it"),
         (EXPIRED, "ExpiredTokenException: The token is expired"),
-        (AWAY, 'Could not connect to the endpoint URL: "https://dynamodb.eu-west-1.amazonaws.com"'),
+        (UNREACHABLE, 'Could not connect to the endpoint URL: "https://dynamodb.eu-west-1.amazonaws.com"'),
     ],
 )
 @pytest.mark.usefixtures("dynamodb")
-def test_error_of_aws__is_told_in_one_line(error: Exception, told: str, shell: pytest.MonkeyPatch) -> None:
-    """What AWS says, or what to do about it where that is known."""
+def test_error_of_aws__is_reported_in_one_line(raised_by_aws: Exception, error: str, shell: pytest.MonkeyPatch) -> None:
+    """The error contains the remedy if it is known, else AWS's own text."""
 
     def fail(*_: object) -> None:
-        raise error
+        raise raised_by_aws
 
     shell.setattr(botocore.client.BaseClient, "_make_api_call", fail)
     with pytest.raises(LocalError) as raised:
         read_items("app", 25)
-    assert str(raised.value) == f"the table app cannot be read: {told}"
+    assert str(raised.value) == f"the table app cannot be read: {error}"

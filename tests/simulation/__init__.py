@@ -1,1 +1,1 @@
-"""The promises under faults, and proof that their tests would notice each being broken."""
+"""Tests of the promises under faults, and mutants that show that each test can fail."""

@@ -1,6 +1,6 @@
-"""The ends that a backfill's worker has in its world: a table, checkpoints and a publisher.
+"""A table, checkpoints and a publisher for a simulated backfill.
 
-Before and after each of their steps anything may happen, so that no order of events is left out.
+Anything can happen before and after each of their steps, so that the simulation covers every order of events.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,49 +12,49 @@ from feature_events.events.message import Message
 from feature_events.kafka.delivery import Delivery, Refuse
 from feature_events.pipeline import MessagePublisher
 from feature_events.records.change import Item
-from feature_events.tables.source_table import Page
+from feature_events.tables.table import Page, Tables
 from tests.support.backfills import MemoryCheckpoints
 
 SEGMENTS = 2
 
 type Seam = Callable[[], None]
-"""What happens between two steps; it raises where the worker is killed."""
+"""Run what happens between two steps; raise if the worker is killed."""
 
 
-class SeamTable:
-    """A table whose consistent reads say what is so at that moment; its replica is behind for others."""
+class SeamTable(Tables):
+    """A table with consistent reads, and a replica that lags behind."""
 
     def __init__(self, seam: Seam, key_names: Sequence[str]) -> None:
         self.items: dict[str, Item] = {}
-        """By their places in a scan's order, which begin with the segment's number."""
+        """By place in the order of a scan. A place begins with the number of its segment."""
         self.replica: dict[str, Item] = {}
         self.scans = 0
         self._seam = seam
         self._key_names = key_names
 
     def place(self, item: Item) -> str:
-        """An item's place."""
+        """Return an item's place in the order of a scan."""
         entity: str = item[self._key_names[0]]["S"]
         return f"{sum(entity.encode()) % SEGMENTS}-{entity}"
 
-    def scan(self, segment: int, segments: int, after: Item | None, limit: int) -> Page:
-        """See `SourceTable.scan`."""
+    @override
+    def scan(self, table: str, segment: int, segments: int, after: Item | None, limit: int) -> Page:
         assert segments == SEGMENTS
         self._seam()
         self.scans += 1
-        begin = "" if after is None else self.place(after)
-        places = sorted(place for place in self.items if place.startswith(f"{segment}-") and place > begin)[:limit]
+        start = "" if after is None else self.place(after)
+        places = sorted(place for place in self.items if place.startswith(f"{segment}-") and place > start)[:limit]
         items = [self.items[place] for place in places]
         self._seam()
-        # DynamoDB, too, says where it goes on when it has given as much as it may, and there may be nothing
+        # Like DynamoDB, which returns a key to resume after if the limit was reached, even at the end
         return Page(items, {name: items[-1][name] for name in self._key_names} if len(items) == limit else None)
 
-    def read(self, keys: Sequence[Item]) -> Sequence[Item]:
-        """See `SourceTable.read`."""
+    @override
+    def get_items(self, table: str, keys: Sequence[Item]) -> Sequence[Item]:
         return self._read(self.items, keys)
 
-    def read_replica(self, keys: Sequence[Item]) -> Sequence[Item]:
-        """What an eventually consistent read gives: what has come to the replica."""
+    def get_replica_items(self, table: str, keys: Sequence[Item]) -> Sequence[Item]:  # noqa: ARG002  # of get_items
+        """Return items by an eventually consistent read."""
         return self._read(self.replica, keys)
 
     def _read(self, source: dict[str, Item], keys: Sequence[Item]) -> Sequence[Item]:
@@ -65,17 +65,17 @@ class SeamTable:
 
 
 class SeamCheckpoints(MemoryCheckpoints):
-    """Checkpoints, with seams."""
+    """Checkpoints with a seam before and after each write."""
 
     def __init__(self, seam: Seam) -> None:
         super().__init__()
         self.again = 0
-        """Events that were sent once more, in all pages."""
+        """The events of all pages that were sent once more."""
         self._seam = seam
 
     @property
     def are_complete(self) -> bool:
-        """Whether the run is."""
+        """Whether the run is complete."""
         return len(self.progresses) == SEGMENTS and all(each.is_complete for each in self.progresses.values())
 
     @override
@@ -87,7 +87,7 @@ class SeamCheckpoints(MemoryCheckpoints):
 
 
 class SeamPublisher:
-    """A publisher, with seams."""
+    """A publisher with a seam before and after each call."""
 
     def __init__(self, publisher: MessagePublisher, seam: Seam, meet: Seam) -> None:
         self._publisher = publisher

@@ -1,4 +1,4 @@
-"""Writers, a live stream that lags and fails, and workers that are killed between any two steps, in any order."""
+"""Simulate writers, a live stream that lags and fails, and workers that are killed between any two steps."""
 
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ WORKER_FATES = st.lists(st.sampled_from((*FATES, *[Fate.WRITTEN] * 5)), max_size
 
 @dataclass
 class BackfillTally:
-    """What happened in all histories together."""
+    """The totals of all histories."""
 
     runs: int = 0
     writes: int = 0
@@ -41,7 +41,7 @@ class BackfillTally:
     again: int = 0
 
     def add(self, world: BackfillWorld) -> None:
-        """Counts one history."""
+        """Add one history."""
         self.runs += 1
         self.writes += world.writes - ENTITIES
         self.pages += world.table.scans
@@ -58,7 +58,7 @@ class BackfillTally:
 
 
 class BackfillMachine(RuleBasedStateMachine):
-    """What may happen."""
+    """The steps of a history."""
 
     watched = frozenset(INVARIANTS)
     tally: BackfillTally | None = None
@@ -70,29 +70,29 @@ class BackfillMachine(RuleBasedStateMachine):
 
     @rule(changes=st.lists(st.tuples(st.sampled_from((WRITE, WRITE, EMPTY, DELETE)), WRITTEN_ENTITIES), max_size=4))
     def write(self, changes: list[Move]) -> None:
-        """Feature teams write and delete."""
+        """Write and delete items."""
         for change in changes:
             self.world.move(change)
 
     @rule(lane=st.integers(0, 1), fate=st.sampled_from((*FATES, Fate.WRITTEN, Fate.WRITTEN)))
     def deliver(self, lane: int, fate: Fate) -> None:
-        """The mapping goes on with what there is, late as it may be."""
+        """Deliver waiting records to the live function."""
         self.world.deliver(lane, fate)
 
     @rule(segment=st.integers(0, 1), between=BETWEEN, fates=WORKER_FATES)
     def work(self, segment: int, between: list[Move], fates: list[Fate]) -> None:
-        """A worker goes on with a segment; writes, deliveries and its end come between its steps."""
+        """Run a worker on a segment, with writes, deliveries and kills between its steps."""
         self.world.work(segment, between, fates)
 
     @rule(entity=WRITTEN_ENTITIES, gaps=st.lists(st.integers(0, 5), min_size=1, max_size=4), fates=WORKER_FATES)
     def race(self, entity: int, gaps: list[int], fates: list[Fate]) -> None:
-        """An item is written between a worker's steps, and its event is there at once."""
+        """Write an item between a worker's steps, and deliver its live event immediately."""
         written = [[*[(NOTHING, 0)] * gap, (WRITE, entity), (DELIVER, 0), (DELIVER, 0)] for gap in gaps]
         self.world.work(entity % 2, [move for moves in written for move in moves], fates)
 
     @rule(segment=st.integers(0, 1), steps=st.integers(0, 10))
     def kill(self, segment: int, steps: int) -> None:
-        """A worker is killed after so many of its steps."""
+        """Kill a worker after this number of steps."""
         self.world.work(segment, [*[(NOTHING, 0)] * steps, (KILL, 0)], [])
 
     @override

@@ -1,4 +1,4 @@
-"""Changes to the backfill that break its promise, to see that the invariants notice; see `mutants`."""
+"""Mutants of the backfill, each of which breaks a promise; see `mutants`."""
 
 from feature_events.backfills.announcement import Announcer
 from feature_events.backfills.work import Worker
@@ -7,18 +7,18 @@ from tests.simulation.mutants import Mutant, edit, put
 
 BACKFILL_MUTANTS = (
     Mutant(
-        "what was sent is not read again",
+        "sent items are not read again",
         "I12",
         (edit(Announcer, "announce", "changed = self._find_changed(sent)", "changed = []"),),
     ),
     Mutant(
-        "what is sent again is not read again",
+        "items that are sent again are not read again",
         "I12",
         (edit(Announcer, "announce", "rounds + 1", "rounds + 1; sent = []"),),
     ),
-    Mutant("what was sent is read from a replica", "I12", (put(SeamTable, "read", SeamTable.read_replica),)),
+    Mutant("sent items are read from a replica", "I12", (put(SeamTable, "get_items", SeamTable.get_replica_items),)),
     Mutant(
-        "a page is checkpointed before it is acknowledged",
+        "the checkpoint of a page is written before its acknowledgements",
         "I12",
         (
             edit(
@@ -31,19 +31,19 @@ BACKFILL_MUTANTS = (
         ),
     ),
     Mutant(
-        "no acknowledgement counts as one",
+        "a missing acknowledgement is ignored",
         "I12",
         (edit(Announcer, "_publish", "if Delivery.UNKNOWN in deliveries:", "if not deliveries:"),),
     ),
     Mutant(
-        "a message has its item's time",
+        "a message has the time of its item",
         "I13",
         (
             edit(
                 Announcer,
-                "_to_message",
-                "to_message(event, change,",
-                "to_message(event, change._replace(created_ms=None),",
+                "_encode",
+                "encoder.encode(change)",
+                "encoder.encode(change._replace(created_ms=None))",
             ),
         ),
     ),

@@ -1,7 +1,7 @@
-"""A small world for a backfill beside the live stream: one table, its stream and mapping, workers, and one topic.
+"""A small world for a backfill during live events: one table, its stream and mapping, workers, and one topic.
 
-The worker, the pipeline and the publishers are the real ones. The invariants look at what is in the topic and in the
-table, never at what the code says of itself.
+The worker, the pipeline and the publishers are real. The invariants compare the topic with the table, and do not rely
+on what the code reports.
 """
 
 import logging
@@ -34,10 +34,10 @@ from tests.support.records import to_item, to_record
 
 WRITE, EMPTY, DELETE, DELIVER, KILL, NOTHING = "write", "empty", "delete", "deliver", "kill", "nothing"
 MOVES = (WRITE, EMPTY, DELETE, DELIVER, KILL, NOTHING)
-"""What may happen between two steps of a worker; none of them before the next step is NOTHING."""
+"""What can happen between two steps of a worker. NOTHING means that the next step follows."""
 
 FATES = tuple(fate for fate in Fate if fate is not Fate.LATE)
-"""Of record batches. One that is written after its producer has ended lands behind anything, which no read can tell."""
+"""The fates of record batches. A batch written after its producer was closed could follow any event unnoticed."""
 
 ENTITIES = 4
 _DELIVERY_SECONDS = 12.0
@@ -46,11 +46,11 @@ _PLAN = to_plan(segments=SEGMENTS, workers=5, events_per_second=2)  # two items 
 _AVRO = read_avro(SHIPPED_SCHEMA)
 
 type Move = tuple[str, int]
-"""What happens, and to which entity or lane."""
+"""What happens, and the number of the entity or lane."""
 
 
 class BackfillWorld:
-    """Everything there is, and every invariant about it."""
+    """The world and its invariants."""
 
     def __init__(self, watched: frozenset[str] = frozenset(INVARIANTS)) -> None:
         self._watched = watched
@@ -65,16 +65,16 @@ class BackfillWorld:
         self._fates: list[Fate] = []
         self._live: Pipeline | None = None
         self._backfill: Pipeline | None = None
-        for entity in range(ENTITIES):  # before the stream was on
+        for entity in range(ENTITIES):  # before the stream was enabled
             self._put(entity, to_item((f"version_{self.writes}",)))
 
     @contextmanager
     def running(self) -> Iterator["BackfillWorld"]:
-        """The world, as long as the ends of both functions lead into it."""
+        """Connect both functions to this world."""
         with ExitStack() as stack:
             for module, name, value in (
                 (producer_module, "Producer", self.kafka.to_producer),
-                (producer_module, "close_in_background", lambda _: None),  # or each history would leave threads behind
+                (producer_module, "close_in_background", lambda _: None),  # otherwise, each history would leave threads
                 (publisher_module, "close_in_background", lambda _: None),
                 (producer_module, "run_within", _run),
                 (metrics, "emit", lambda *_: None),
@@ -86,7 +86,7 @@ class BackfillWorld:
             yield self
 
     def move(self, move: Move) -> None:
-        """Lets something happen."""
+        """Perform one move."""
         kind, number = move
         if kind in (WRITE, EMPTY):
             self._write(number, to_item((f"version_{self.writes}",)) if kind == WRITE else {"text": {"S": "nothing"}})
@@ -98,7 +98,7 @@ class BackfillWorld:
             raise Killed
 
     def deliver(self, number: int, fate: Fate = Fate.WRITTEN) -> None:
-        """Lets one lane of the mapping go on, whose first record batch meets this fate."""
+        """Invoke the live function for one lane. Its first record batch has this fate."""
         ready = self.mapping.ready()
         if ready:
             self.kafka.fates.append(fate)
@@ -106,9 +106,13 @@ class BackfillWorld:
             self.kafka.fates.clear()
 
     def work(self, segment: int, moves: Sequence[Move], fates: Sequence[Fate]) -> None:
-        """Lets a worker go on with a segment, or with another run where one is complete.
+        """Run a worker on a segment, in a new run if the last one is complete.
 
-        Between its steps these moves happen, and to its record batches these fates.
+        Args:
+            segment: the segment's number.
+            moves: what happens between the worker's steps.
+            fates: the fates of the worker's record batches.
+
         """
         if self.checkpoints.are_complete:
             self.checkpoints.progresses.clear()
@@ -131,10 +135,10 @@ class BackfillWorld:
             self.kafka.fates.clear()
 
     def finish(self) -> None:
-        """Ends every fault; lets the run become complete and the stream drain; then looks at everything.
+        """End all faults, complete the run, drain the stream, and check the invariants.
 
         Raises:
-            Broken: with all that does not hold.
+            Broken: invariants do not hold.
 
         """
         for segment in range(SEGMENTS):
@@ -153,23 +157,23 @@ class BackfillWorld:
             raise Broken(broken)
 
     def _find_stale(self) -> Iterator[str]:
-        """Each item whose last event tells another state than it has, or that has none."""
+        """Yield each item whose last event differs from its current state or is missing."""
         last = {message.key.decode(): message for log in self.kafka.logs for message in log}
         for item in self.table.items.values():
             entity = item["bright_uid"]["S"]
             if "features" in item:
                 current = list(item["features"]["M"]["data"]["M"])
-                said = _AVRO.read(last[entity].value[len(PREFIX) :])["features"] if entity in last else "no event"
-                if said != current:
-                    yield f"{entity} is {current}, and its last event says {said}"
+                announced = _AVRO.read(last[entity].value[len(PREFIX) :])["features"] if entity in last else "no event"
+                if announced != current:
+                    yield f"{entity} is {current}, and its last event has {announced}"
 
     def _find_mistimed(self) -> Iterator[str]:
-        """Each backfilled message with another time than the run's start."""
+        """Yield each backfilled message whose timestamp is not the start of the run."""
         messages = [message for log in self.kafka.logs for message in log]
         return (f"{each.key!r} {each.timestamp_ms}" for each in messages if _is_mistimed(each))
 
     def _seam(self) -> None:
-        """Between two steps: what is drawn happens, up to the first NOTHING."""
+        """Perform the moves between two steps, up to the first NOTHING."""
         while self._moves:
             move = self._moves.pop(0)
             if move[0] == NOTHING:
@@ -177,7 +181,7 @@ class BackfillWorld:
             self.move(move)
 
     def _meet(self) -> None:
-        """The next record batch of the worker meets the fate that is drawn."""
+        """Set the fate of the worker's next record batch."""
         if self._fates:
             self.kafka.fates.append(self._fates.pop(0))
 
@@ -201,8 +205,8 @@ class BackfillWorld:
             self.writes += 1
             self.mapping.put("shard-0", record)
 
-    def _invoke(self, event: dict[str, Any]) -> Any:  # noqa: ANN401  # the handler's answer is JSON
-        """The live function as the mapping sees it."""
+    def _invoke(self, event: dict[str, Any]) -> Any:  # noqa: ANN401  # the response is JSON
+        """Invoke the live function."""
         self._live = self._live or self._to_pipeline()
         try:
             return self._live.run(event["Records"], Deadline(_DELIVERY_SECONDS, self.clock)).response()
@@ -211,12 +215,12 @@ class BackfillWorld:
             raise
 
     def _to_pipeline(self) -> Pipeline:
-        """That of a new execution environment."""
+        """Return the pipeline of a new execution environment."""
         return Instance(SETTINGS, Store(self.clock), self.clock).wired[1]
 
 
 def _run[T](_seconds: float, function: Callable[[], T], _watch: Callable[[], None] | None = None) -> T:
-    """Stands in for `run_within`: nothing here hangs, and a thread for each producer takes most of a history's time."""
+    """Replace `run_within`: nothing hangs here, and a thread per producer would take most of a history's time."""
     return function()
 
 

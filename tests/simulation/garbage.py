@@ -1,6 +1,6 @@
-"""Records as no table writes them: every part of a good one replaced, left out or doubled, by a seeded generator.
+"""A seeded generator of malformed records: parts of a valid record are replaced, removed, renamed or added.
 
-Plain `random` and not Hypothesis, so that a million of them take minutes.
+It uses `random` instead of Hypothesis, because a million records take only minutes.
 """
 
 import copy
@@ -27,8 +27,8 @@ _NUMBERS = (
 _TYPES = ("S", "N", "B", "M", "L", "NULL", "BOOL", "SS", "NS", "BS")
 
 
-def to_garbage(random: Random, depth: int = 0) -> Any:  # noqa: ANN401, PLR0911  # anything at all, each in its line
-    """Anything that JSON can hold, often in DynamoDB's forms."""
+def to_garbage(random: Random, depth: int = 0) -> Any:  # noqa: ANN401, PLR0911  # any JSON value, one return per kind
+    """Return a random JSON value, often in the form of a DynamoDB attribute."""
     choice = random.randrange(9 if depth < 4 else 5)
     match choice:
         case 0:
@@ -51,8 +51,8 @@ def to_garbage(random: Random, depth: int = 0) -> Any:  # noqa: ANN401, PLR0911 
             return {random.choice(_TEXTS): to_garbage(random, depth + 1) for _ in range(random.randrange(4))}
 
 
-def to_bad_record(random: Random, number: int) -> Any:  # noqa: ANN401  # anything at all
-    """A good record with up to four of its parts spoilt, or none of a record at all."""
+def to_bad_record(random: Random, number: int) -> Any:  # noqa: ANN401  # any JSON value
+    """Return a record with up to four spoiled parts, or a value that is not a record."""
     if random.random() < 0.02:
         return to_garbage(random)
     kind = random.choice(("INSERT", "MODIFY"))
@@ -66,15 +66,15 @@ def to_bad_record(random: Random, number: int) -> Any:  # noqa: ANN401  # anythi
     return record
 
 
-def keep(name: str, record: Any) -> Path:  # noqa: ANN401  # anything at all
-    """Adds a case to the corpus."""
+def save_case(name: str, record: Any) -> Path:  # noqa: ANN401  # any JSON value
+    """Add a record to the corpus and return its file."""
     file = CORPUS / f"{name}.json"
     file.write_text(json.dumps(record, indent=1) + "\n")
     return file
 
 
 def spoil(random: Random, part: Any) -> None:  # noqa: ANN401  # a part of a record
-    """Replaces, leaves out, renames or adds one thing, at a random depth."""
+    """Replace, remove, rename or add one member, at a random depth."""
     while True:
         names = [*part]
         if not names:

@@ -1,14 +1,15 @@
-"""Execution environments of the function, and the ends that each of them has in the world.
+"""Execution environments of the function, connected to the simulated dead-letter store and clock.
 
-They have small limits, so that short histories reach them.
+Their limits are small, so that short histories reach them.
 """
 
 from typing import override
 
 from feature_events.deadline import Clock, Deadline
+from feature_events.encoder import Encoder
 from feature_events.errors import PoisonRecord, Undelivered
 from feature_events.failures.dead_letter_limit import DeadLetterLimit
-from feature_events.kafka.producer_properties import to_properties
+from feature_events.kafka.producer import to_producer_properties
 from feature_events.kafka.publisher import Publisher
 from feature_events.pipeline import Pipeline
 from feature_events.records.stream_record import StreamRecord
@@ -18,13 +19,13 @@ from tests.support.layouts import to_layouts
 from tests.support.pipelines import CODEC, PREFIX
 
 MESSAGE_MAX_BYTES = 13_000
-"""Of a producer's waves: a message of a good record has about 600 bytes, so that a wave holds five."""
+"""The most bytes of a wave. A message of a valid record has about 600 bytes, so a wave contains up to five."""
 EVENTS_PER_DEAD_LETTER = 2
-"""Fewer than by default."""
+"""Fewer than the default."""
 
 
 class Store(FakeDeadLetters):
-    """The dead-letter store, which takes its time."""
+    """The dead-letter store; each put takes `seconds`."""
 
     def __init__(self, clock: FakeClock) -> None:
         super().__init__()
@@ -34,7 +35,7 @@ class Store(FakeDeadLetters):
     @override
     def put(self, record: StreamRecord, poison: PoisonRecord, deadline: Deadline) -> str:
         if not deadline.remaining():
-            raise Undelivered("there was no time left")
+            raise Undelivered("the deadline has passed")
         self._clock.seconds += self.seconds
         if not self.works:
             raise Undelivered("S3 answered SlowDown")
@@ -43,7 +44,7 @@ class Store(FakeDeadLetters):
 
 
 class Context(FakeContext):
-    """Lambda's context on a clock of ours."""
+    """Lambda's context on the simulated clock."""
 
     def __init__(self, clock: Clock, seconds: float) -> None:
         super().__init__()
@@ -56,24 +57,24 @@ class Context(FakeContext):
 
 
 class Instance:
-    """One execution environment of the function: what `handler.wire` makes, and what it has used of the limit."""
+    """One execution environment: the result of `handler.wire`, and how much of the dead-letter limit is used."""
 
     def __init__(self, settings: Settings, letters: Store, clock: Clock) -> None:
         publisher = Publisher(
-            settings.topic, {**to_properties(settings), "message.max.bytes": MESSAGE_MAX_BYTES}, log_each=False
+            settings.topic, {**to_producer_properties(settings), "message.max.bytes": MESSAGE_MAX_BYTES}, log_each=False
         )
         limit = DeadLetterLimit(settings.dead_letter_limit)
-        mode = settings.features_mode
-        pipeline = Pipeline(to_layouts(), mode, PREFIX, CODEC, publisher, letters, limit, clock)
+        encoder = Encoder(to_layouts(), settings.features_mode, PREFIX, CODEC)
+        pipeline = Pipeline(encoder, publisher, letters, limit, clock)
         self.wired = settings, pipeline
         self.limit = settings.dead_letter_limit
         self.used = 0
-        """Of the limit, in events: a dead letter takes as many as give one back."""
+        """The used part of the limit, in events: EVENTS_PER_DEAD_LETTER for each dead letter."""
         self.dead_lettered: set[int] = set()
         self.unanswered: set[int] = set()
-        """Of each attempt that failed, the first event without an answer."""
+        """For each failed attempt, the first event without an answer."""
 
     @property
     def is_at_limit(self) -> bool:
-        """Whether no dead letter is left to it."""
+        """True if another dead letter would exceed the limit."""
         return self.used > (self.limit - 1) * EVENTS_PER_DEAD_LETTER

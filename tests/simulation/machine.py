@@ -1,4 +1,4 @@
-"""Writers, faults and the passing of time in any order, and the invariants after every step."""
+"""A state machine of writes, faults and time in any order; the invariants are checked after every step."""
 
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ INVOCATIONS = st.lists(
 
 @dataclass
 class Tally:
-    """What happened in all histories together."""
+    """Totals of all histories."""
 
     runs: int = 0
     changes: int = 0
@@ -34,7 +34,7 @@ class Tally:
     on_failure: int = 0
 
     def add(self, world: World) -> None:
-        """Counts one history."""
+        """Add one history."""
         self.runs += 1
         self.changes += len(world.written)
         self.invocations += world.invocations
@@ -51,7 +51,7 @@ class Tally:
 
 
 class Machine(RuleBasedStateMachine):
-    """What may happen."""
+    """The steps of a history."""
 
     watched = frozenset(INVARIANTS)
     tally: Tally | None = None
@@ -63,13 +63,13 @@ class Machine(RuleBasedStateMachine):
 
     @rule(changes=CHANGES, invocations=INVOCATIONS)
     def work(self, changes: list[tuple[str, int]], invocations: list[tuple[int, list[Fate], int]]) -> None:
-        """Feature teams write, and the mapping delivers."""
+        """Write to the table and deliver batches."""
         for kind, entity in changes:
             self.world.write(kind, entity)
         self.invoke(invocations)
 
     def invoke(self, invocations: list[tuple[int, list[Fate], int]]) -> None:
-        """Delivers batches of these lanes, and each record batch of them meets its fate."""
+        """Deliver a batch of each of these lanes, with a fate for each record batch in Kafka."""
         for lane, fates, seconds in invocations:
             self.world.remaining = seconds
             self.world.kafka.fates.extend(fates)
@@ -78,54 +78,54 @@ class Machine(RuleBasedStateMachine):
 
     @rule(kind=st.sampled_from(sorted(BAD)), count=st.integers(3, 12), entity=ENTITIES)
     def write_only_bad(self, kind: str, count: int, entity: int) -> None:
-        """One of them writes nothing that can be published, behind something that can."""
+        """Write one valid record and then only bad ones."""
         self.world.write(GOOD, entity)
         for _ in range(count):
             self.world.write(kind, entity)
 
     @rule(invocations=INVOCATIONS)
     def deliver(self, invocations: list[tuple[int, list[Fate], int]]) -> None:
-        """The mapping goes on with what there is."""
+        """Deliver batches without writing."""
         self.invoke(invocations)
 
     @rule(reachable=st.booleans())
-    def change_kafka(self, reachable: bool) -> None:  # noqa: FBT001  # Hypothesis gives it
-        """All brokers go away, or come back."""
+    def change_kafka(self, reachable: bool) -> None:  # noqa: FBT001  # Hypothesis passes it
+        """Stop or start all brokers."""
         self.world.kafka.reachable = reachable
 
     @rule(works=st.booleans(), seconds=st.sampled_from([0.0, 0.5, SLOW_STORE]))
-    def change_store(self, works: bool, seconds: float) -> None:  # noqa: FBT001  # Hypothesis gives it
-        """S3 refuses, recovers, or grows slow."""
+    def change_store(self, works: bool, seconds: float) -> None:  # noqa: FBT001  # Hypothesis passes it
+        """Make S3 fail, recover or become slow."""
         self.world.letters.works = works
         self.world.letters.seconds = seconds
 
     @rule()
     def catch_up(self) -> None:
-        """What was on the wire arrives."""
+        """Deliver the messages that are on the wire."""
         self.world.kafka.catch_up()
         self.world.check()
 
     @rule()
     def replace_instances(self) -> None:
-        """Lambda starts new execution environments."""
+        """Start new execution environments."""
         self.world.replace_instances()
 
     @rule()
     def thaw_instances(self) -> None:
-        """Lambda goes back to frozen execution environments."""
+        """Resume frozen execution environments."""
         self.world.thaw_instances()
         self.world.check()
 
     @rule(hours=st.sampled_from([1, 12, 24]))
     def wait(self, hours: int) -> None:
-        """Time passes, in which what was on the wire has arrived."""
+        """Deliver the messages that are on the wire, and advance the clock."""
         self.world.kafka.catch_up()
         self.world.mapping.advance(hours * 3600)
         self.world.check()
 
     @rule()
     def split(self) -> None:
-        """The table's partition is split."""
+        """Split the shard."""
         self.world.split()
 
     @override
@@ -138,7 +138,7 @@ class Machine(RuleBasedStateMachine):
             self._stack.close()
 
 
-def run_machine(  # noqa: PLR0913  # each run names what it is about
+def run_machine(  # noqa: PLR0913  # the options of a run, by keyword
     runs: int,
     number: int,
     *,
@@ -147,7 +147,7 @@ def run_machine(  # noqa: PLR0913  # each run names what it is about
     watched: str | None = None,
     tally: object = None,
 ) -> None:
-    """Runs the machine so often, from this seed; with one invariant watched, only until that is broken."""
+    """Run the machine `runs` times from a seed; with one watched invariant, stop once that is broken."""
     configuration = settings(
         max_examples=runs,
         stateful_step_count=steps,
@@ -158,7 +158,7 @@ def run_machine(  # noqa: PLR0913  # each run names what it is about
         print_blob=watched is None,
         report_multiple_bugs=False,
     )
-    # A class of its own, since the seed is kept on it
+    # Hypothesis stores the seed on the class, so each run has its own subclass
     settings_of_run = {"tally": tally, "watched": frozenset(INVARIANTS) if watched is None else frozenset({watched})}
     of_run: Any = type(machine.__name__, (machine,), settings_of_run)
     run_state_machine_as_test(seed(number)(of_run), settings=configuration)

@@ -1,6 +1,6 @@
-"""Changes to the function that break a promise each, to see that the invariants notice.
+"""Mutants of the function: each breaks one promise, and its invariant must notice.
 
-A test of promises is worth what it catches. Each mutant is one small edit of the source, made in memory.
+Each mutant is a small edit of the source, made in memory.
 """
 
 import inspect
@@ -12,15 +12,15 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
-from feature_events import handler, pipeline
+from feature_events import encoder, handler
 from feature_events.deadline import Deadline
 from feature_events.events.codec import Codec
 from feature_events.events.event import FeatureAvailabilityEvent, to_event
 from feature_events.failures.dead_letter_limit import DeadLetterLimit
-from feature_events.kafka import delivery, producer_properties, publisher
+from feature_events.kafka import delivery, producer, publisher
 from feature_events.kafka.publisher import Publisher
 from feature_events.layouts.entity_features import EntityFeatures
-from feature_events.outcome import Outcome
+from feature_events.outcome import BatchOutcome
 from feature_events.pipeline import Pipeline
 from feature_events.records.change import Change
 
@@ -28,7 +28,7 @@ type Edit = Callable[[ExitStack], object]
 
 
 class Mutant(NamedTuple):
-    """A change to the code and the invariant that has to notice it."""
+    """A change to the code, and the invariant that must notice it."""
 
     name: str
     killed_by: str
@@ -36,7 +36,7 @@ class Mutant(NamedTuple):
 
     @contextmanager
     def alive(self) -> Iterator[None]:
-        """The code as this mutant has it."""
+        """Apply the edits within the context."""
         with ExitStack() as stack:
             for edit in self.edits:
                 edit(stack)
@@ -44,14 +44,14 @@ class Mutant(NamedTuple):
 
 
 def edit(owner: Any, name: str, old: str, new: str) -> Edit:  # noqa: ANN401  # a module or a class
-    """Replaces a piece of a function's text, which must be there exactly once."""
+    """Replace a text that occurs exactly once in a function's source."""
 
     def apply(stack: ExitStack) -> None:
         function = inspect.getattr_static(owner, name)
         text = textwrap.dedent(inspect.getsource(getattr(function, "fget", None) or function))
         assert text.count(old) == 1, f"{name} has changed: {old!r} is in it {text.count(old)} times"
         space: dict[str, Any] = {}
-        # The names that the function sees stay those of its module
+        # Names resolve in the function's module, as before
         module = vars(sys.modules[owner.__module__ if inspect.isclass(owner) else owner.__name__])
         exec(compile(text.replace(old, new), f"<mutant of {name}>", "exec"), module, space)  # noqa: S102  # our own text
         stack.enter_context(patch.object(owner, name, space[name]))
@@ -60,12 +60,12 @@ def edit(owner: Any, name: str, old: str, new: str) -> Edit:  # noqa: ANN401  # 
 
 
 def put(owner: Any, name: str, value: object) -> Edit:  # noqa: ANN401  # a module or a class
-    """Replaces a function or a value."""
+    """Replace a function or a value."""
     return lambda stack: stack.enter_context(patch.object(owner, name, value))
 
 
-def put_item(owner: Any, **values: object) -> Edit:  # noqa: ANN401  # a mapping, read-only to others
-    """Replaces entries of a table, underscores in their names for dots."""
+def put_item(owner: Any, **values: object) -> Edit:  # noqa: ANN401  # a mapping that is read-only by type
+    """Replace entries of a mapping; underscores in the names stand for dots."""
     named = {name.replace("_", "."): value for name, value in values.items()}
     return lambda stack: stack.enter_context(patch.dict(owner, named))
 
@@ -77,7 +77,7 @@ def _to_event_with_new_id(entity: EntityFeatures, change: Change) -> FeatureAvai
     return to_event(entity, change)._replace(event_id=f"00000000-0000-0000-0000-{next(_numbers):012}")
 
 
-def _quiet(line: Pipeline, records: Any, deadline: Deadline) -> Any:  # noqa: ANN401  # as the handler has it
+def _quiet(line: Pipeline, records: Any, deadline: Deadline) -> Any:  # noqa: ANN401  # the handler's types
     try:
         return line.run(records, deadline).response()
     except Exception:  # noqa: BLE001  # the mutation
@@ -102,9 +102,9 @@ MUTANTS = (
             _put_quiet,
         ),
     ),
-    Mutant("no report counts as delivered", "I1", (put(delivery.Outstanding, "error", None),)),
+    Mutant("no report counts as delivered", "I1", (put(delivery.DeliveryReport, "error", None),)),
     Mutant(
-        "goes on behind an unanswered wave",
+        "sending continues after an unanswered wave",
         "I2",
         (
             edit(
@@ -116,7 +116,7 @@ MUTANTS = (
         ),
     ),
     Mutant(
-        "a refused half is sent behind the next wave",
+        "a refused half is sent after the next wave",
         "I2",
         (
             edit(
@@ -140,16 +140,16 @@ MUTANTS = (
         ),
     ),
     Mutant(
-        "goes on with the next chunk behind an undelivered record",
+        "the next chunk is sent after an undelivered record",
         "I2",
-        (edit(Pipeline, "_run_chunks", "if outcome.first_undelivered in chunk:", "if not chunk:"),),
+        (edit(Pipeline, "_publish_chunks", "if outcome.first_undelivered in chunk:", "if not chunk:"),),
     ),
     Mutant(
-        "each message is a record batch and expires by itself",
+        "each message is a record batch and expires on its own",
         "I2",
-        (put_item(producer_properties.FIXED, linger_ms=5, message_timeout_ms=5000),),
+        (put_item(producer.FIXED, linger_ms=5, message_timeout_ms=5000),),
     ),
-    Mutant("an id is another at each delivery", "I3", (put(pipeline, "to_event", _to_event_with_new_id),)),
+    Mutant("each delivery has another id", "I3", (put(encoder, "to_event", _to_event_with_new_id),)),
     Mutant(
         "the bytes depend on what was encoded before",
         "I3",
@@ -158,48 +158,60 @@ MUTANTS = (
     Mutant(
         "the last undelivered record is reported",
         "I4",
-        (edit(Outcome, "first_undelivered", "self._states.find(", "self._states.rfind("),),
-    ),
-    Mutant(
-        "the record behind the right one is reported",
-        "I4",
         (
             edit(
-                Outcome, "response", "self.records[position]", "self.records[min(position + 1, len(self.records) - 1)]"
+                BatchOutcome,
+                "first_undelivered",
+                "return self._first_unsettled",
+                "return len(self.outcomes) - 1 - self.outcomes[::-1].index(RecordOutcome.UNDELIVERED)",
             ),
         ),
     ),
-    Mutant("what is left over is not purged", "I5", (put(Publisher, "_abandon", lambda _: None),)),
-    Mutant("whatever fails is dead-lettered", "I6", (put(publisher, "is_refused", lambda *_, **__: True),)),
-    Mutant("no time is kept to answer", "I7", (put(handler, "ANSWER_SECONDS", 0.0),)),
-    Mutant("a lost producer is kept", "I8", (put(Publisher, "_abandon", lambda _: None),)),
-    Mutant("a delivered event gives nothing back", "I8", (put(DeadLetterLimit, "give_back", lambda *_: None),)),
     Mutant(
-        "all of a batch that is retried is sent at once",
+        "the record after the first undelivered one is reported",
+        "I4",
+        (
+            edit(
+                BatchOutcome,
+                "response",
+                "self.records[position]",
+                "self.records[min(position + 1, len(self.records) - 1)]",
+            ),
+        ),
+    ),
+    Mutant("unsent messages are not purged", "I5", (put(Publisher, "_abandon", lambda _: None),)),
+    Mutant("every failed record is dead-lettered", "I6", (put(publisher, "is_refused", lambda *_, **__: True),)),
+    Mutant("no time is reserved for the answer", "I7", (put(handler, "ANSWER_SECONDS", 0.0),)),
+    Mutant("a failed producer is reused", "I8", (put(Publisher, "_abandon", lambda _: None),)),
+    Mutant(
+        "a delivered event restores nothing of the limit", "I8", (put(DeadLetterLimit, "give_back", lambda *_: None),)
+    ),
+    Mutant(
+        "a retried batch is sent without waiting for its first event",
         "I11",
         (edit(Publisher, "_publish_waves", "[range(1)] if messages and", "[range(1)] if not messages and"),),
     ),
     Mutant("there is no dead-letter limit", "I9", (put(DeadLetterLimit, "allows", lambda *_: True),)),
     Mutant(
-        "any delivered event gives all back",
+        "any delivered event restores the whole limit",
         "I9",
         (edit(DeadLetterLimit, "give_back", "max(0, account.used - events)", "0 if events else account.used"),),
     ),
     Mutant(
-        "the dead-letter limit is each invocation's own",
+        "the dead-letter limit is counted per invocation",
         "I9",
         (
             edit(
                 Pipeline,
                 "run",
-                "outcome = Outcome(records)",
-                "outcome = Outcome(records); self.limit._accounts.clear()",
+                "return self._settle(",
+                "self.limit._accounts.clear(); return self._settle(",
             ),
         ),
     ),
     Mutant(
-        "a bad record behind an undelivered one is dead-lettered",
+        "a bad record after an undelivered one is dead-lettered",
         "I10",
-        (edit(Pipeline, "_publish", " or outcome.first_undelivered != position", ""),),
+        (edit(Pipeline, "_publish_chunk", " or outcome.first_undelivered != position", ""),),
     ),
 )

@@ -1,4 +1,4 @@
-"""Texts as deployers and registries could write them by mistake: good ones, damaged by a seeded generator."""
+"""Generate invalid settings, secrets and schemas by damaging valid ones."""
 
 import json
 from collections.abc import Sequence
@@ -14,9 +14,9 @@ _TOKENS = (
     "-----BEGIN CERTIFICATE-----",
 )  # fmt: skip
 _LABELS = ("X509 CERTIFICATE", "TRUSTED CERTIFICATE", "CERTIFICATE REQUEST")
-"""What may stand in PEM instead of CERTIFICATE."""
+"""Other labels of PEM blocks."""
 _LONG_TOKENS = ("[" * 60_000, '{"a":' * 60_000)
-"""Rare, since they take longer than all others to parse."""
+"""Used rarely, because they take longest to parse."""
 _PRIMITIVES = ("null", "boolean", "int", "long", "float", "double", "bytes", "string")
 _LOGICAL = (
     ("string", ("uuid",)),
@@ -31,7 +31,7 @@ _LOGICAL = (
         ),
     ),
 )
-"""Every logical type of the specification (https://avro.apache.org/docs/1.12.0/specification/#logical-types)."""
+"""All logical types of the specification (https://avro.apache.org/docs/1.12.0/specification/#logical-types)."""
 _DEFAULTS: tuple[Any, ...] = (
     None, True, 0, -1, 86_400_000, 2**31 - 1, 2**63 - 1, 1.5, "", "none", "A", "ÿ", "2025-10-10", "0" * 12, "0" * 16,
     [], {}, "123e4567-e89b-12d3-a456-426614174000", ["none"], [0], {"a": "none"}, {"a": 0}, float("nan"),
@@ -41,7 +41,7 @@ _LISTS = ("features", "changed_features", "removed_features")
 
 
 def damage(random: Random, good: Sequence[Any]) -> str:
-    """Damage one of these documents: its parts, its text, or both; a text is no document and stays as it is."""
+    """Damage the parts or the text of one of these documents, or both. Only the text of a string is damaged."""
     document = random.choice(good)
     if type(document) is not str:
         document = json.loads(json.dumps(document))
@@ -64,7 +64,7 @@ def damage(random: Random, good: Sequence[Any]) -> str:
 
 
 def to_schema(random: Random) -> dict[str, Any]:
-    """Generate a record with fields of any types, most of them such as an event could fill."""
+    """Generate a record schema. Most fields have types that an event's values fit."""
     names = random.sample(_NAMES, random.randrange(1, 7))
     return {
         "type": "record",

@@ -1,6 +1,6 @@
-"""Runs the proof at full size and writes what it came to into README, *Promises*: `make prove`, about half an hour.
+"""`make prove`: run the simulation at full size and write the results to docs/promises.md.
 
-The figures are for readers, so README has them; the seed is for whoever repeats the run, so it is in a file.
+The page shows the figures. docs/promises.json also has the seed, with which the run can be repeated.
 """
 
 import json
@@ -15,24 +15,23 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
-README = ROOT / "README.md"
+PAGE = ROOT / "docs" / "promises.md"
 LAST_RUN = ROOT / "docs" / "promises.json"
 BEGIN, END = "<!-- promises: written by `make prove` -->\n", "<!-- end of promises -->\n"
 
 type Figures = dict[str, list[str]]
-"""What the parts of the proof reported, by part, as the table says it."""
+"""The figures of each part of the proof, as texts for the table."""
 
 
 class Run(NamedTuple):
-    """A full run, as the file keeps it."""
+    """A full run, as stored in the file."""
 
     commit: str
     day: str
-    """In UTC, as ISO 8601 has it."""
+    """The date in UTC, in ISO 8601."""
     minutes: int
-    """How long it took."""
     seed: int
-    """What its generated input follows from: `make prove PROVE_SEED=...` repeats it."""
+    """The seed of the generated input; `make prove PROVE_SEED=...` repeats the run."""
     figures: Figures
 
 
@@ -42,49 +41,49 @@ class Promise(NamedTuple):
     promise: str
     test: str
     parts: tuple[str, ...]
-    """The parts of the proof whose figures stand in the row."""
+    """The parts of the proof whose figures are in the row."""
 
 
 PROMISES = (
     Promise(
-        "Nothing is lost: every change is in the topic, the dead letters, the on-failure destination or still in the "
+        "No change is lost: every change is in the topic, the dead letters, the on-failure destination or still in the "
         "stream. The first appearances of an entity's events are in stream order",
-        "generated histories of writers, faults and time over the real function and a model of Kafka and of Lambda's "
-        "mapping, looked at after every step; fewer of them with the real producer on sockets; three real brokers, "
-        "killed one by one under load, and all at once for longer than the function waits",
+        "generated histories of writes, faults and time, with the real function and a model of Kafka and of Lambda's "
+        "event source mapping, checked after every step; fewer histories with the real producer on sockets; three real "
+        "brokers, killed one by one under load, and all together for longer than the function waits",
         ("machine", "sockets", "brokers"),
     ),
     Promise("The same change has the same id and the same bytes", "the same histories and brokers", ("machine",)),
     Promise(
         "Nothing is sent after the function has returned",
-        "the same histories; at the wire, every connection is cut at the return and what arrives after it is counted",
+        "the same histories; on real sockets, every connection is cut at the return, and later requests are counted",
         ("wire",),
     ),
     Promise(
-        "One bad record stops nobody, and a good one is never dead-lettered",
-        "the same histories; generated records with any part replaced by anything; the texts of secrets, CA "
-        "certificates, schemas, settings, requests and dead letters likewise",
+        "One bad record does not block others, and a valid record is never dead-lettered",
+        "the same histories; generated records with any part replaced by any value; generated secrets, CA "
+        "certificates, schemas, settings, requests and dead letters",
         ("input",),
     ),
     Promise(
-        "What failed can be redriven, as often as one likes",
-        "dead letters in S3, some of them still poison and some stale, redriven twice into a real Kafka",
+        "Failed records can be redriven any number of times",
+        "dead letters in S3, some of them still poison and some stale, redriven twice to a real Kafka broker",
         ("redrive",),
     ),
     Promise(
-        "Once a backfill is complete and the stream has drained, an item's last event tells its current state",
-        "generated histories of writers, a live stream that lags and fails, and workers that are killed between any "
-        "two of their steps, over the real workers and pipeline and a model of Kafka",
+        "Once a backfill is complete and the stream has drained, an item's last event describes its current state",
+        "generated histories of writes, a live stream that lags and fails, and workers that are killed between any "
+        "two steps, with the real workers and pipeline and a model of Kafka",
         ("backfill",),
     ),
     Promise(
-        "Each of these tests would notice",
+        "Each of these tests can fail",
         "mutants of the code, each of which breaks one invariant",
         ("mutants",),
     ),
 )
 
-# How to say figures of which every run of a test reports one
+# Texts for parts in which every test reports one figure
 _COUNTED = {
     "mutants": "{number} mutants, each found by its own of {distinct} invariants",
     "sockets": "{number} histories with the real producer on sockets",
@@ -93,12 +92,12 @@ _COUNTED = {
 
 
 def to_section(run: Run) -> str:
-    """The table of a run, and the sentences above it."""
+    """Return the table of a run, with its introduction."""
     rows = [f"| {each.promise} | {each.test} | {_to_cell(each.parts, run.figures)} |" for each in PROMISES]
     head = (
         f"`make prove` wrote this table on {run.day}, from commit {run.commit}, in {run.minutes} minutes; `make test` "
-        "runs the same in small. The seed, with which `make prove PROVE_SEED=...` repeats it, is in "
-        f"[{LAST_RUN.relative_to(ROOT)}]({LAST_RUN.relative_to(ROOT)}).\n\n"
+        "runs smaller versions of the tests. The seed, with which `make prove PROVE_SEED=...` repeats it, is in "
+        f"[{LAST_RUN.name}]({LAST_RUN.name}).\n\n"
         "| promise | how it is tested | last figures |\n|---|---|---|\n"
     )
     return head + "\n".join(rows) + "\n"
@@ -109,14 +108,14 @@ def _to_cell(parts: tuple[str, ...], figures: Figures) -> str:
 
 
 def replace_section(text: str, section: str) -> str:
-    """README's text, with this section between its marks."""
+    """Replace the section between the markers."""
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}{section}{END}{after}"
 
 
 def read_figures(file: Path) -> Figures:
-    """What the parts reported, in their order: a JSON object with `promise` and `figures` on each line."""
+    """Read the reported figures: one JSON object with `promise` and `figures` per line."""
     reported: Figures = defaultdict(list)
     for line in file.read_text().splitlines():
         row = json.loads(line)
@@ -132,12 +131,12 @@ def _say(part: str, found: list[str]) -> list[str]:
 
 
 def read_run() -> Run:
-    """The last full run."""
+    """Read the last full run."""
     return Run(**json.loads(LAST_RUN.read_text()))
 
 
 def main() -> int:
-    """Runs everything; writes the table and the file only if all of it holds."""
+    """Run everything; write the table and the file only if all tests pass."""
     begun = time.monotonic()
     seed = int(os.environ.get("PROVE_SEED") or time.time())
     with TemporaryDirectory() as directory:
@@ -153,8 +152,8 @@ def main() -> int:
     day = datetime.now(UTC).date().isoformat()
     run = Run(commit, day, round((time.monotonic() - begun) / 60), seed, figures)
     LAST_RUN.write_text(json.dumps(run._asdict(), indent=2) + "\n")
-    README.write_text(replace_section(README.read_text(), to_section(run)))
-    sys.stdout.write(f"README's table of promises and {LAST_RUN.relative_to(ROOT)} are written\n")
+    PAGE.write_text(replace_section(PAGE.read_text(), to_section(run)))
+    sys.stdout.write(f"wrote {PAGE.relative_to(ROOT)} and {LAST_RUN.relative_to(ROOT)}\n")
     return 0
 
 

@@ -1,11 +1,11 @@
-"""A process whose connected producer loses its broker while the resolver hangs: says so once it has its answer."""
+"""A program whose producer loses its broker while the resolver hangs; it prints `answered` if `publish` returns."""
 
 import os
 import sys
 
 from feature_events.deadline import Deadline
 from feature_events.kafka.delivery import Delivery
-from feature_events.kafka.producer_properties import DEFAULTS
+from feature_events.kafka.producer import DEFAULTS
 from feature_events.kafka.publisher import Publisher
 from tests.support.messages import Refusals, to_messages
 from tests.support.mock_kafka import hang_resolver, run_mock_kafka
@@ -14,7 +14,7 @@ LONG, SHORT = 20.0, 0.5
 
 
 def main() -> None:
-    """Publishes, and publishes again with the resolver hanging and the broker gone."""
+    """Publish, stop the broker while the resolver hangs, and publish again."""
     with run_mock_kafka() as kafka:
         publisher = Publisher(kafka.topic, {**DEFAULTS, "bootstrap.servers": kafka.bootstrap})
         delivered = publisher.publish(to_messages(40), Deadline(LONG), Refusals())
@@ -25,7 +25,7 @@ def main() -> None:
         is_right = (set(delivered), hangs, set(unknown)) == ({Delivery.DELIVERED}, True, {Delivery.UNKNOWN})
         sys.stdout.write("answered\n" if is_right else f"{delivered} {hangs} {unknown}\n")
         sys.stdout.flush()
-        os._exit(0)  # its threads hang, and whoever ends the producer waits for them
+        os._exit(0)  # the client's threads hang, and closing the producer would wait for them
 
 
 if __name__ == "__main__":

@@ -1,25 +1,25 @@
-"""How much of the proof is run, and what it came to: small in every test run, large in `make prove`."""
+"""The size of the simulation (small in a test run, large in `make prove`), and the reports of its figures."""
 
 import json
 import os
 from pathlib import Path
 
 FULL = os.environ.get("PROVE", "") == "1"
-"""Whether this is `make prove`."""
+"""True in `make prove`."""
 
 SEED = int(os.environ.get("PROVE_SEED") or 20251010)
-"""What the generated input follows from: the same in every run of the tests, another in every run of `make prove`."""
+"""The seed of generated input: the same in every test run, a new one in every `make prove`."""
 
 _FIGURES = os.environ.get("PROVE_FIGURES", "")
 
 
 def scaled(small: int, large: int) -> int:
-    """A size: of the tests, or of `make prove`."""
+    """Return the size for a test run or for `make prove`."""
     return large if FULL else small
 
 
 def report(promise: str, figures: str) -> None:
-    """Keeps what a part of the proof came to, for the table of promises."""
+    """Record the figures of a part of the proof for the table of promises."""
     if _FIGURES:
         with Path(_FIGURES).open("a") as file:
             file.write(json.dumps({"promise": promise, "figures": figures}) + "\n")

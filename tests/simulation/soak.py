@@ -1,7 +1,7 @@
-"""Runs the function for a long time at a bounded rate and watches memory, open files and latency: `make soak`.
+"""`make soak`: run the function at a constant rate and measure memory, open files and latency.
 
-One execution environment, a real broker, the same load from first to last. What grows without end in 15 minutes ends an
-environment that Lambda keeps for hours.
+One execution environment sends to a real broker. A leak that is visible after 15 minutes would stop an environment that
+Lambda keeps for hours.
 """
 
 import argparse
@@ -23,15 +23,17 @@ BATCHES_PER_SECOND = 10
 WINDOW_SECONDS = 2.0
 TOPIC = "soak"
 
-# A window's figures beside the first quarter's may differ by so much and no more, a factor and an amount
 LIMITS = {"memory, MB": (1.05, 4.0), "open files": (1.0, 2.0), "latency, median ms": (1.5, 5.0)}
-"""The last quarter of the run is compared to the second: in the first, caches and pools are still filled."""
+"""The allowed growth of each figure, as a factor and an amount.
+
+The last quarter of the run is compared with the second, because caches and pools fill during the first.
+"""
 
 WIDTH, HEIGHT, MARGIN = 900, 160, 50
 
 
 class Window(NamedTuple):
-    """What was seen in a few seconds; its fields are in the order of LIMITS."""
+    """The figures of WINDOW_SECONDS; after `at`, the fields have the order of LIMITS."""
 
     at: float
     megabytes: float
@@ -40,7 +42,7 @@ class Window(NamedTuple):
 
 
 def watch(function: FunctionProcess, seconds: float) -> list[Window]:
-    """Invokes at the rate for so long."""
+    """Invoke the function at the rate for this time."""
     item = to_item(tuple(f"feature_{number}" for number in range(20)))
     windows: list[Window] = []
     latencies: list[float] = []
@@ -63,7 +65,7 @@ def watch(function: FunctionProcess, seconds: float) -> list[Window]:
 
 
 def find_growth(windows: Sequence[Window]) -> list[str]:
-    """What has grown from the second quarter of the run to its last, beyond its limit."""
+    """Return the figures whose growth from the second quarter to the last exceeds the limit."""
     quarter = len(windows) // 4
     grown = []
     for place, (name, (factor, amount)) in enumerate(LIMITS.items(), start=1):
@@ -75,7 +77,7 @@ def find_growth(windows: Sequence[Window]) -> list[str]:
 
 
 def to_plot(windows: Sequence[Window]) -> str:
-    """The figures over time, as SVG."""
+    """Plot the figures over time, as SVG."""
     parts = []
     for place, name in enumerate(LIMITS, start=1):
         values = [window[place] for window in windows]
@@ -103,7 +105,7 @@ def _scale(most: float, start: float, end: float) -> Callable[[float], float]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Runs, plots, and says what has grown."""
+    """Run, plot, and report growth; return 1 if a figure has grown."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=15.0)
     parser.add_argument("--plot", type=Path, default=Path("docs/soak.svg"))
@@ -118,7 +120,7 @@ def main(arguments: Sequence[str]) -> int:
     last = windows[-1]
     sys.stdout.write(
         f"{options.minutes:g} minutes, {BATCH * BATCHES_PER_SECOND} events a second: {last.megabytes:.1f} MB, "
-        f"{last.files:.0f} files, {last.milliseconds:.1f} ms in the end; plotted in {options.plot}\n"
+        f"{last.files:.0f} files, {last.milliseconds:.1f} ms at the end; plotted in {options.plot}\n"
     )
     sys.stdout.writelines(f"grown: {line}\n" for line in grown)
     return 1 if grown else 0

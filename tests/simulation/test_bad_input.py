@@ -1,4 +1,4 @@
-"""Whatever a stream may bring, the function brings it to an end or says which of the three errors it is."""
+"""Generated records: the function settles each of them or raises one of its three errors."""
 
 import contextlib
 import json
@@ -13,35 +13,40 @@ import pytest
 from feature_events import handler as handler_module
 from feature_events.errors import FeatureEventsError, Misconfigured, PoisonRecord
 from feature_events.events.codec import Codec
-from feature_events.layouts.entity_features import EntityFeatures, _read_part_by_part, read_entity_features
+from feature_events.layouts.entity_features import (
+    EntityFeatures,
+    FeaturesMode,
+    _read_part_by_part,
+    read_entity_features,
+)
 from feature_events.layouts.table_layouts import TableLayouts
 from feature_events.records.change import Change, Skipped, read_change
-from feature_events.settings.settings import FeaturesMode, read_settings
-from tests.simulation.garbage import CORPUS, keep, to_bad_record, to_garbage
+from feature_events.settings.settings import read_settings
+from tests.simulation.garbage import CORPUS, save_case, to_bad_record, to_garbage
 from tests.simulation.scale import SEED, report, scaled
 from tests.support.doubles import FakeContext, FakeDeadLetters, FakePublisher
 from tests.support.layouts import to_layouts
-from tests.support.pipelines import to_pipeline
+from tests.support.pipelines import to_pipeline, with_encoder
 
 RECORDS = scaled(40_000, 1_000_000)
 BATCH = 20
 OTHER = Codec(json.dumps({"type": "record", "name": "E", "fields": [{"name": "event_id", "type": "string"}]}))
-"""A registry schema with less than an event has."""
+"""A registered schema with only one of an event's fields."""
 SETTINGS = read_settings({"KAFKA_BROKER_URL": "model:1", "SCHEMA_ID": "7"})
 
 
 @pytest.fixture(autouse=True)
 def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No metrics, and no log, of a million records."""
+    """Emit no metrics and write no log for a million records."""
     monkeypatch.setattr("feature_events.metrics.emit", lambda *_: None)
-    monkeypatch.setattr("feature_events.pipeline.logger", _Silence())
+    monkeypatch.setattr("feature_events.pipeline.logger", _SilentLogger())
 
 
-class _Silence:
-    """A logger that hears everything and says nothing."""
+class _SilentLogger:
+    """A logger that writes nothing."""
 
     def info(self, message: str, **values: object) -> None:
-        """Checks that what is logged can be."""
+        """Check that the log entry can be serialized."""
         json.dumps([message, values])
 
     error = info
@@ -50,25 +55,25 @@ class _Silence:
 def run(
     monkeypatch: pytest.MonkeyPatch, records: list[Any], mode: FeaturesMode
 ) -> tuple[FakePublisher, FakeDeadLetters, Any]:
-    """The handler over doubles that take everything; what it left behind, and its answer."""
+    """Invoke the handler with doubles that accept everything; return the doubles and the answer."""
     publisher, letters = FakePublisher(), FakeDeadLetters()
     pipeline = to_pipeline(publisher, letters, features_mode=mode, limit=1_000_000)
     if mode == "changed":
-        pipeline = pipeline._replace(codec=OTHER)
+        pipeline = with_encoder(pipeline, codec=OTHER)
     monkeypatch.setattr(handler_module, "wire", lambda: (SETTINGS, pipeline))
     answer = handler_module.handler({"Records": records}, FakeContext())  # type: ignore[arg-type]  # the double
     return publisher, letters, answer
 
 
 def check(monkeypatch: pytest.MonkeyPatch, records: list[Any], mode: FeaturesMode) -> bool:
-    """Whether the batch is brought to its end; False where it is said to be misconfigured."""
+    """Return True if the batch is settled, False if the handler raises Misconfigured."""
     misconfigured = ""
     try:
         publisher, letters, answer = run(monkeypatch, records, mode)
     except Misconfigured as error:
         misconfigured = str(error)
     if misconfigured:
-        # Said of one of the records, and rightly: Lambda halves the batch down to it
+        # Caused by one of the records; Lambda bisects the batch down to it
         assert "StreamViewType" in misconfigured or "no layout fits the table" in misconfigured
         return False
     assert answer == {"batchItemFailures": []}
@@ -81,34 +86,35 @@ def check(monkeypatch: pytest.MonkeyPatch, records: list[Any], mode: FeaturesMod
 
 
 def find_culprit(monkeypatch: pytest.MonkeyPatch, records: list[Any], mode: FeaturesMode) -> Path:
-    """The one record of a batch that cannot be handled, kept in the corpus."""
+    """Add the failing record of a batch to the corpus and return its file."""
     for record in records:
         try:
             check(monkeypatch, [record], mode)
-        except Exception as error:  # noqa: BLE001  # whatever it is, it is what was looked for
-            return keep(f"{type(error).__name__.lower()}-{crc32(repr(record).encode(errors='replace')):08x}", record)
-    raise AssertionError("only the batch as a whole cannot be handled")
+        except Exception as error:  # noqa: BLE001  # any exception is a failure
+            digest = crc32(repr(record).encode(errors="replace"))
+            return save_case(f"{type(error).__name__.lower()}-{digest:08x}", record)
+    raise AssertionError("the batch fails, but none of its records does")
 
 
-def test_handler__brings_every_record_to_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Delivered, skipped, dead-lettered or misconfigured, and no other exception, for every generated record."""
+def test_handler__settles_every_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every generated record is delivered, skipped, dead-lettered or misconfigured."""
     random = Random(SEED)  # noqa: S311  # to be repeatable
-    ended = 0
+    settled = 0
     for number in range(0, RECORDS, BATCH):
         records = [to_bad_record(random, number + position) for position in range(BATCH)]
         mode: FeaturesMode = "changed" if random.random() < 0.5 else "all"
         try:
-            ended += check(monkeypatch, records, mode)
+            settled += check(monkeypatch, records, mode)
             if number % (10 * BATCH) == 0:
-                ended += sum(check(monkeypatch, [record], mode) for record in records)
+                settled += sum(check(monkeypatch, [record], mode) for record in records)
         except Exception as error:
             raise AssertionError(f"seed {SEED}: {find_culprit(monkeypatch, records, mode)}") from error
-    assert ended > RECORDS // BATCH // 2  # most batches hold nothing that is misconfigured
+    assert settled > RECORDS // BATCH // 2  # most batches contain no misconfigured record
     report("input", f"{RECORDS:,} generated records: no exception but the three")
 
 
-def test_read_change__says_change_skip_or_poison() -> None:
-    """Anything at all is a change, a skip, or one of two errors."""
+def test_read_change__reads_or_rejects_any_value() -> None:
+    """Any JSON value is a change, a skip, or one of two errors."""
     random = Random(SEED)  # noqa: S311  # to be repeatable
     kinds: set[type] = set()
     for number in range(RECORDS):
@@ -123,8 +129,8 @@ def test_read_change__says_change_skip_or_poison() -> None:
 
 
 @pytest.mark.parametrize("mode", ["all", "changed"])
-def test_read_entity_features__reads_at_once_what_it_reads_part_by_part(mode: FeaturesMode) -> None:
-    """The quick way of most items gives what the careful way gives, for every generated record."""
+def test_read_entity_features__has_the_same_result_part_by_part(mode: FeaturesMode) -> None:
+    """The fast path and the slow path return the same result for every generated record."""
     random = Random(SEED)  # noqa: S311  # to be repeatable
     read_at_once = 0
     for number in range(RECORDS // 4):
@@ -138,14 +144,14 @@ def test_read_entity_features__reads_at_once_what_it_reads_part_by_part(mode: Fe
 
 
 def read_part_by_part(change: Change, layouts: TableLayouts, mode: FeaturesMode) -> EntityFeatures | Skipped:
-    """The careful way."""
-    return _read_part_by_part(change, layouts.fit(change.stream, tuple(change.keys)).layouts, mode)
+    """Read with the slow path."""
+    return _read_part_by_part(change, layouts.fit(change.source_arn, tuple(change.keys)).layouts, mode)
 
 
 def outcome_of(
     read: Callable[[Change, TableLayouts, FeaturesMode], EntityFeatures | Skipped], change: Change, mode: FeaturesMode
 ) -> object:
-    """What this way of reading gives, or the error that it raises."""
+    """Return the result of a read function, or its error as a value."""
     try:
         return read(change, to_layouts(), mode)
     except FeatureEventsError as error:
@@ -154,8 +160,6 @@ def outcome_of(
 
 @pytest.mark.parametrize("file", sorted(CORPUS.glob("*.json")), ids=lambda file: file.stem)
 @pytest.mark.parametrize("mode", ["all", "changed"])
-def test_handler__brings_what_was_found_to_an_end(
-    monkeypatch: pytest.MonkeyPatch, file: Path, mode: FeaturesMode
-) -> None:
-    """Each case of the corpus stays fixed."""
+def test_handler__settles_the_corpus(monkeypatch: pytest.MonkeyPatch, file: Path, mode: FeaturesMode) -> None:
+    """Records that failed in earlier versions are settled."""
     check(monkeypatch, [json.loads(file.read_text())], mode)

@@ -1,4 +1,4 @@
-"""Three real brokers, killed and started again under load, then all stopped: what is in the topic in the end."""
+"""Three real brokers are killed and restarted under load, then all stopped; the topic must be complete."""
 
 import threading
 import time
@@ -10,7 +10,7 @@ import pytest
 from confluent_kafka.admin import AdminClient
 
 from feature_events.deadline import Deadline
-from feature_events.kafka.producer_properties import DEFAULTS
+from feature_events.kafka.producer import DEFAULTS
 from feature_events.kafka.publisher import Publisher
 from feature_events.outcome import BatchResponse
 from feature_events.pipeline import Pipeline
@@ -32,24 +32,24 @@ PARTITIONS = 6
 LANES = 4
 DELIVERY_SECONDS = 4.0
 OUTAGE_SECONDS = 6.0
-"""How long all brokers are stopped: longer than an invocation waits."""
+"""The duration of the outage of all brokers, longer than an invocation waits."""
 BETWEEN_KILLS = 2.0
 BACKOFF_SECONDS = 0.2
 SHARD = "shard-1"
 KEEP = {"log.retention.ms": "-1"}
-"""Messages bear the time of their change, and those of these are older than what a broker keeps by default."""
+"""Unlimited retention: the messages' timestamps are older than a broker's default retention time."""
 ITEM = to_item()
 
 
 @pytest.fixture
 def kafka(tmp_path: Path) -> Iterator[Kafka]:
-    """Three brokers, of which two must have what is acknowledged."""
+    """Run three brokers; an acknowledged message is on at least two."""
     with Kafka(tmp_path, brokers=3, settings=KEEP) as kafka:
         yield kafka
 
 
 class Load:
-    """A table that is written to, and the mapping with a function instance for each of its lanes, all at once."""
+    """A writer and a mapping with one function instance per lane, each in its own thread."""
 
     def __init__(self, bootstrap: str, topic: str) -> None:
         self.letters = FakeDeadLetters()
@@ -66,12 +66,12 @@ class Load:
         self._bootstrap, self._topic = bootstrap, topic
 
     def threads(self) -> list[threading.Thread]:
-        """The writer, and one for each lane."""
+        """Return the threads of the writer and of the lanes."""
         lanes = [threading.Thread(target=self._drive, args=(lane,)) for lane in self.mapping.lanes(SHARD)]
         return [threading.Thread(target=self._write), *lanes]
 
-    def meet_outage(self) -> None:
-        """Goes on with the second half, now that no broker is left."""
+    def resume_in_outage(self) -> None:
+        """Write the second half; all brokers are stopped now."""
         with self._lock:
             self._latest = time.monotonic()
         self._outage.set()
@@ -83,7 +83,7 @@ class Load:
             self.mapping.put(SHARD, record)
             if number == CHANGES // 2:
                 self.half_written.set()
-                self._outage.wait()  # however slow the machine is, the outage meets the other half
+                self._outage.wait()  # so that the outage hits the second half on slow machines too
                 begun = time.monotonic() - number / PER_SECOND
             if number % 100 == 0:
                 time.sleep(max(0.0, begun + number / PER_SECOND - time.monotonic()))
@@ -122,8 +122,8 @@ _SETTINGS = MappingSettings(
 )
 
 
-class Found(NamedTuple):
-    """What is in the topic."""
+class Contents(NamedTuple):
+    """The number of distinct messages in the topic, and of each kind of deviation."""
 
     distinct: int
     duplicates: int
@@ -131,8 +131,8 @@ class Found(NamedTuple):
     garbled: int
 
 
-def look(messages: list[Received]) -> Found:
-    """Counts, and the order of each entity's first appearances."""
+def summarize(messages: list[Received]) -> Contents:
+    """Count messages; out of order are first appearances after a later change of their entity."""
     firsts: dict[int, Received] = {}
     latest: dict[bytes, int] = {}
     duplicates = out_of_order = garbled = 0
@@ -145,11 +145,11 @@ def look(messages: list[Received]) -> Found:
         firsts[number] = message
         out_of_order += latest.get(message.key, -1) > number
         latest[message.key] = number
-    return Found(len(firsts), duplicates, out_of_order, garbled)
+    return Contents(len(firsts), duplicates, out_of_order, garbled)
 
 
-def kill_one_after_the_other(kafka: Kafka, topic: str, until: threading.Event) -> int:
-    """Kills the leader of one partition after the other and starts it again, with a pause; gives how often."""
+def kill_leaders(kafka: Kafka, topic: str, until: threading.Event) -> int:
+    """Kill and restart the leader of one partition after another; return the number of kills."""
     kills = 0
     while True:
         leaders = find_leaders(AdminClient({"bootstrap.servers": kafka.bootstrap}), topic, PARTITIONS)
@@ -163,23 +163,23 @@ def kill_one_after_the_other(kafka: Kafka, topic: str, until: threading.Event) -
 
 
 @pytest.mark.parametrize("run", range(scaled(1, 3)))
-def test_pipeline__loses_and_reorders_nothing_while_brokers_die(kafka: Kafka, run: int) -> None:
-    """Every change is in the topic once the brokers are back; each entity's first appearances are in stream order."""
+def test_pipeline__loses_and_reorders_nothing_when_brokers_are_killed(kafka: Kafka, run: int) -> None:
+    """After the restart every change is in the topic, and each entity's first appearances are in stream order."""
     topic = f"kill-test-{run}"
     create_topic(kafka.bootstrap, topic, PARTITIONS)
     load = Load(kafka.bootstrap, topic)
     threads = load.threads()
     for thread in threads:
         thread.start()
-    kills = kill_one_after_the_other(kafka, topic, load.half_written)
+    kills = kill_leaders(kafka, topic, load.half_written)
     kafka.kill()
-    load.meet_outage()
+    load.resume_in_outage()
     time.sleep(OUTAGE_SECONDS)
     kafka.restart()
-    kills += kill_one_after_the_other(kafka, topic, load.written)
+    kills += kill_leaders(kafka, topic, load.written)
     for thread in threads:
         thread.join()
-    found = look(read_topic(kafka.bootstrap, topic))
+    found = summarize(read_topic(kafka.bootstrap, topic))
     figures = (
         f"{CHANGES:,} changes of {ENTITIES:,} entities, {kills} kills: {CHANGES - found.distinct} lost, "
         f"{found.out_of_order} out of order, {found.duplicates:,} duplicates, longest stall {load.stall:.1f} s"
@@ -188,5 +188,5 @@ def test_pipeline__loses_and_reorders_nothing_while_brokers_die(kafka: Kafka, ru
     assert load.mapping.pending() == []
     assert load.letters.letters == []
     assert (found.distinct, found.out_of_order, found.garbled) == (CHANGES, 0, 0)
-    assert load.stall > DELIVERY_SECONDS  # it did meet the outage
+    assert load.stall > DELIVERY_SECONDS  # the outage did stop the delivery
     report("brokers", figures)

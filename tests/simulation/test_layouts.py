@@ -1,4 +1,4 @@
-"""Whatever an item of any layout may hold, it is an event, a skip, or one of the errors that are raised on purpose."""
+"""Any record of any layout produces an event, is skipped, or raises one of this project's errors."""
 
 import copy
 import json
@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 
 from feature_events.errors import Misconfigured, PoisonRecord
-from feature_events.settings.settings import FeaturesMode
+from feature_events.layouts.entity_features import FeaturesMode
 from tests.simulation.garbage import spoil, to_garbage
 from tests.simulation.scale import SEED, report, scaled
 from tests.support.captures import list_stores, read_capture
 from tests.support.doubles import FakeDeadLetters, FakePublisher
 from tests.support.layouts import to_layouts
-from tests.support.pipelines import to_pipeline
+from tests.support.pipelines import to_pipeline, with_encoder
 
 RECORDS = scaled(600, 50_000)
-"""For each store."""
+"""The number of records per store."""
 JSON = (
     "[]",
     "{}",
@@ -32,8 +32,8 @@ JSON = (
 )
 
 
-def to_spoilt(random: Random, record: Any) -> Any:  # noqa: ANN401  # anything at all
-    """A real writer's record with up to three of its parts spoilt."""
+def corrupt(random: Random, record: Any) -> Any:  # noqa: ANN401  # any JSON
+    """Return a copy of a real writer's record with up to three corrupted parts."""
     record = copy.deepcopy(record)
     for _ in range(random.randrange(4)):
         body = record.get("dynamodb")
@@ -48,31 +48,31 @@ def to_spoilt(random: Random, record: Any) -> Any:  # noqa: ANN401  # anything a
 
 
 def find_reason(message: str) -> str:
-    """Why the stream or its table is misconfigured."""
+    """Return why the stream or its table is misconfigured."""
     return next(reason for reason in ("StreamViewType", "no layout fits the table") if reason in message)
 
 
 @pytest.mark.parametrize("store", list_stores())
-def test_prepare__brings_every_record_of_every_layout_to_an_end(store: str) -> None:
-    """An event, a skip or poison; misconfigured only where the stream or its table is, and then rightly."""
+def test_prepare__classifies_every_record(store: str) -> None:
+    """A record is an event, skipped or poison. Misconfigured is raised only for the stream or its table."""
     random = Random(SEED)  # noqa: S311  # to be repeatable
     capture = read_capture(store)
-    ends = Counter[str]()
+    outcomes = Counter[str]()
     modes: tuple[FeaturesMode, FeaturesMode] = ("all", "changed")
     pipelines = [to_pipeline(FakePublisher(), FakeDeadLetters(), features_mode=mode) for mode in modes]
     for _ in range(RECORDS):
-        record = to_spoilt(random, random.choice(capture.records))
-        pipeline = random.choice(pipelines)._replace(layouts=to_layouts(*capture.layouts))
+        record = corrupt(random, random.choice(capture.records))
+        pipeline = with_encoder(random.choice(pipelines), layouts=to_layouts(*capture.layouts))
         try:
             prepared = pipeline.prepare([record], range(1))
         except Misconfigured as error:
-            ends[find_reason(str(error))] += 1
+            outcomes[find_reason(str(error))] += 1
         except Exception as error:
             raise AssertionError(f"seed {SEED}: {json.dumps(record)}") from error
         else:
-            assert len(prepared.messages) + len(prepared.skipped) + len(prepared.bad) == 1
-            assert all(type(poison) is PoisonRecord for poison in prepared.bad.values())
-            ends["event" if prepared.messages else "skip" if prepared.skipped else "poison"] += 1
-    assert ends["event"] > RECORDS // 10
-    assert ends["poison"] > RECORDS // 20
+            assert len(prepared.messages) + len(prepared.skipped) + len(prepared.poison) == 1
+            assert all(type(poison) is PoisonRecord for poison in prepared.poison.values())
+            outcomes["event" if prepared.messages else "skip" if prepared.skipped else "poison"] += 1
+    assert outcomes["event"] > RECORDS // 10
+    assert outcomes["poison"] > RECORDS // 20
     report("input", f"{RECORDS:,} records of {store}'s layout: an event, a skip or one of the errors")

@@ -1,4 +1,4 @@
-"""Each invariant can fail: for every mutant of the code the machine finds the promise that it breaks."""
+"""Each invariant can fail: for every mutant, the machine finds the invariant that it breaks."""
 
 import pytest
 from hypothesis.stateful import RuleBasedStateMachine
@@ -11,7 +11,7 @@ from tests.simulation.mutants import MUTANTS, Mutant
 from tests.simulation.scale import report
 
 RUNS = 2000
-"""Four times what the one that lives longest needs."""
+"""Four times the runs that the longest-surviving mutant needs."""
 
 
 CASES: tuple[tuple[Mutant, type[RuleBasedStateMachine]], ...] = (
@@ -21,8 +21,8 @@ CASES: tuple[tuple[Mutant, type[RuleBasedStateMachine]], ...] = (
 
 
 @pytest.mark.parametrize(("mutant", "machine"), CASES, ids=[mutant.name for mutant, _ in CASES])
-def test_invariants__notice(mutant: Mutant, machine: type[RuleBasedStateMachine]) -> None:
-    """The invariant that the mutant breaks is found broken, with nothing else watched."""
+def test_invariants__notice_each_mutant(mutant: Mutant, machine: type[RuleBasedStateMachine]) -> None:
+    """The mutant's invariant breaks while only that one is watched."""
     with mutant.alive(), pytest.raises(Broken) as raised:
         run_machine(RUNS, 1, machine=machine, watched=mutant.killed_by)
     assert raised.value.invariants == {mutant.killed_by}
@@ -30,5 +30,5 @@ def test_invariants__notice(mutant: Mutant, machine: type[RuleBasedStateMachine]
 
 
 def test_invariants__can_all_fail() -> None:
-    """No invariant is without a mutant."""
+    """Every invariant has a mutant."""
     assert {mutant.killed_by for mutant, _ in CASES} == set(INVARIANTS)

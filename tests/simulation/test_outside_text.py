@@ -1,6 +1,6 @@
-"""Whatever text comes from outside, the function accepts it or raises one of its own errors, which can be reported.
+"""The function accepts any text from outside, or raises FeatureEventsError, which Lambda can report.
 
-A registry's and a token endpoint's answers have such tests beside the modules that read them.
+The responses of registries and token endpoints have such tests in the unit tests.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ import pytest
 import requests
 
 from feature_events.aws.secret import Secret
-from feature_events.backfills.request import read_request as read_backfill_request
+from feature_events.backfills.request import read_backfill_request
 from feature_events.errors import FeatureEventsError, Misconfigured
 from feature_events.events.codec import Codec
 from feature_events.events.event import EventDetails, FeatureAvailabilityEvent
@@ -26,13 +26,13 @@ from feature_events.events.schema import SHIPPED_SCHEMA, read_shipped_schema
 from feature_events.failures.dead_letters import read_record
 from feature_events.failures.on_failure_batch import find_obstacle, read_records
 from feature_events.kafka.authentication import read_client_certificate
-from feature_events.kafka.producer_properties import to_properties
+from feature_events.kafka.producer import to_producer_properties
 from feature_events.layouts.table_layouts import TableLayouts
 from feature_events.preflight.network import to_address
-from feature_events.redrives.request import read_request as read_redrive_request
+from feature_events.redrives.request import read_redrive_request
 from feature_events.registries.confluent_client import open_access
-from feature_events.settings.settings import read_settings
-from feature_events.web.session import to_tls_context
+from feature_events.settings.settings import read_settings, to_label
+from feature_events.web.session import make_tls_context
 from tests.simulation.outside_text import damage, to_schema
 from tests.simulation.scale import SEED, report, scaled
 from tests.support.certificates import CertificateAuthority
@@ -75,14 +75,14 @@ EVENT = FeatureAvailabilityEvent(
 )  # fmt: skip
 KNOWN = EventDetails("INSERT", "t", "7", 1_760_099_696_789, ("a",), (), backfill=False)
 UNKNOWN = EventDetails(None, "t", None, None, None, None, backfill=True)
-NO_RECORDS = ("it is no dead letter", "it holds no records", "its records are no list")
+NO_RECORDS = ("not a dead letter", "no records", "records are not a list")
 
 INPUTS = scaled(1_000, 100_000)
-"""For each boundary."""
+"""The number of inputs of each kind."""
 
 
 def fuzz(name: str, make: Callable[[Random], Any], read: Callable[[Any], object]) -> None:
-    """Read generated inputs: each is accepted, or refused with an error of ours whose text Lambda can report."""
+    """Read generated inputs. Each is accepted or raises FeatureEventsError with valid Unicode text."""
     random = Random(SEED)  # noqa: S311  # to be repeatable
     accepted = 0
     for number in range(INPUTS):
@@ -100,7 +100,7 @@ def fuzz(name: str, make: Callable[[Random], Any], read: Callable[[Any], object]
 
 @pytest.fixture
 def secrets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
-    """The text that every secret has; few CA certificates are public, because hundreds take long to load."""
+    """Return a list whose text every secret has. Only one CA certificate is public, because hundreds load slowly."""
     public = tmp_path / "public.pem"
     public.write_text(PEM)
     monkeypatch.setattr("certifi.where", lambda: str(public))
@@ -110,7 +110,7 @@ def secrets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
 
 
 def test_secrets__are_read_or_refused(secrets: list[str]) -> None:
-    """In each form and for each purpose, up to a session with the registry."""
+    """Secrets are read in each form and for each purpose, including a session with the registry."""
 
     def read(text: str) -> None:
         secrets[0] = text
@@ -127,21 +127,21 @@ def test_secrets__are_read_or_refused(secrets: list[str]) -> None:
 
 
 def test_ca_certificates__are_read_or_refused(secrets: list[str]) -> None:
-    """Whatever stands between and within the certificates; what is accepted, OpenSSL can load."""
+    """OpenSSL can load everything that is accepted, whatever text surrounds the certificates."""
 
     def read(text: str) -> None:
         secrets[0] = text
         pem = Secret("S", ARN).read_ca_certificates()
         assert pem.isascii()
-        assert to_tls_context("S", pem).cert_store_stats()["x509"]
+        assert make_tls_context("S", pem).cert_store_stats()["x509"]
 
     trusted = PEM.replace("CERTIFICATE", "TRUSTED CERTIFICATE")
     good = [PEM, trusted, f"# Főtanúsítvány\n{PEM}# Főtanúsítvány\n{PEM}", {"certificate": f"ő\n{PEM}"}]
     fuzz("CA certificates", lambda random: damage(random, good), read)
 
 
-def test_schemas__are_filled_or_refused() -> None:
-    """A schema that is accepted is one by which every event can be read."""
+def test_schemas__are_accepted_or_refused() -> None:
+    """Events can be written and read with every schema that is accepted."""
     shipped = [json.loads(SHIPPED_SCHEMA), json.loads(read_shipped_schema("feature_trigger_v2.avsc"))]
 
     def make(random: Random) -> str:
@@ -151,7 +151,7 @@ def test_schemas__are_filled_or_refused() -> None:
 
 
 def read_schema(text: str) -> None:
-    """Write events by this schema, and read them with fastavro in its plainest use."""
+    """Write events with this schema, and read them with fastavro."""
     codec = Codec(text)
     schema = fastavro.parse_schema(json.loads(text))
     for details in (KNOWN, UNKNOWN):
@@ -163,8 +163,8 @@ def read_schema(text: str) -> None:
             assert to_plain(read[name]) == to_plain(values[name]), name
 
 
-def to_plain(value: Any) -> Any:  # noqa: ANN401  # fastavro's own
-    """A value as the event has it, whichever type the schema gives it."""
+def to_plain(value: Any) -> Any:  # noqa: ANN401  # any value of fastavro
+    """Return a value as in the event, for any type in the schema."""
     if isinstance(value, datetime):
         return round(value.timestamp() * 1000)
     if value == "2025-10-10T12:34:56.789Z":
@@ -173,7 +173,7 @@ def to_plain(value: Any) -> Any:  # noqa: ANN401  # fastavro's own
 
 
 def test_settings__are_read_or_refused() -> None:
-    """Each message names the setting; what is accepted can be taken apart further."""
+    """Each message names the setting, and accepted settings can be used."""
 
     def make(random: Random) -> dict[str, str]:
         environ = dict(ENVIRON)
@@ -192,23 +192,23 @@ def test_settings__are_read_or_refused() -> None:
 
 
 def read_environment(environ: dict[str, str]) -> None:
-    """Read the settings, and what is made of them before anything is connected."""
+    """Read the settings, and convert them as before connecting."""
     try:
         settings = read_settings(environ)
     except Misconfigured as error:
         _, *mistakes = str(error).split("\n- ")
         assert mistakes
-        assert all(mistake.split()[0] in ENVIRON for mistake in mistakes)
+        assert all(mistake.startswith(tuple(to_label(name) for name in ENVIRON)) for mistake in mistakes)
         raise
     TableLayouts(settings.table_layouts)
-    texts = "".join(f"{name}{value}" for name, value in to_properties(settings).items())
+    texts = "".join(f"{name}{value}" for name, value in to_producer_properties(settings).items())
     assert texts.encode().count(b"\0") == 0
     for url in (settings.registry or "//a:1", *[f"//{broker}" for broker in settings.brokers.split(",")]):
         assert to_address(url).host.encode("idna")
 
 
 def test_requests__are_read_or_refused() -> None:
-    """Of the redrive and of the backfill, which people write by hand."""
+    """Requests of redrive and backfill are written by hand."""
     redrive = {"keys": ["dead-letters/a.json"], "dry_run": True, "force": False, "after": "a", "seconds": 7}
     backfill = {"table": "t_1", "segments": 3, "filter": {"entity_type": "user"}, "run": "a"}
 
@@ -227,7 +227,7 @@ def test_requests__are_read_or_refused() -> None:
 
 
 def test_failures__are_read_or_refused() -> None:
-    """Dead letters and on-failure batches: their own ValueError makes the redrive report the object."""
+    """Invalid dead letters and on-failure batches raise ValueError, which the redrive reports with the object."""
     batch = {"DDBStreamBatchInfo": {"batchSize": 1, "shardId": "shardId-1"}, "payload": {"Records": [to_record()]}}
 
     def read(text: str) -> None:

@@ -1,7 +1,6 @@
-"""Whatever comes, the pipeline keeps its promises, on generated input."""
+"""The pipeline keeps its promises for generated input."""
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -10,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feature_events.deadline import Deadline
+from feature_events.epoch import read_iso
 from feature_events.errors import Misconfigured, PoisonRecord
-from feature_events.events.event import FeatureAvailabilityEvent, to_timestamp
+from feature_events.events.event import FeatureAvailabilityEvent
 from feature_events.events.message import Message
 from feature_events.events.schema import SHIPPED_SCHEMA
 from feature_events.records.change import Change, Skipped, read_change
@@ -36,8 +36,8 @@ attributes = st.recursive(
 
 
 @st.composite
-def mutated_records(draw: st.DrawFn) -> Any:  # noqa: ANN401  # anything at all may come out
-    """A good record with up to three of its parts replaced by anything, or left out."""
+def mutated_records(draw: st.DrawFn) -> Any:  # noqa: ANN401  # any JSON value
+    """Draw a valid record with up to three parts replaced by any value, or removed."""
     record = to_record(draw(st.integers(0, 9)), kind=draw(st.sampled_from(["INSERT", "MODIFY", "REMOVE"])))
     for _ in range(draw(st.integers(0, 3))):
         part: Any = record
@@ -57,21 +57,21 @@ def mutated_records(draw: st.DrawFn) -> Any:  # noqa: ANN401  # anything at all 
 
 
 @given(json_like | mutated_records())
-def test_read_change__gives_a_change_a_skip_or_poison(record: Any) -> None:  # noqa: ANN401  # anything at all
-    """No record makes any other exception, but for a stream that carries no images."""
-    carries_none = False
+def test_read_change__returns_a_change_or_skip_or_raises_poison(record: Any) -> None:  # noqa: ANN401  # any JSON value
+    """Only a stream without new images is misconfigured; no value raises another exception."""
+    misconfigured = False
     try:
         assert isinstance(read_change(record), Change | Skipped)
     except PoisonRecord:
         pass
     except Misconfigured:
-        carries_none = True
-    assert not carries_none or record["dynamodb"]["StreamViewType"] in ("KEYS_ONLY", "OLD_IMAGE")
+        misconfigured = True
+    assert not misconfigured or record["dynamodb"]["StreamViewType"] in ("KEYS_ONLY", "OLD_IMAGE")
 
 
 @given(st.lists(json_like | mutated_records(), max_size=5), st.sampled_from(["all", "changed"]))
-def test_run__brings_every_record_to_an_end(records: list[Any], mode: Any) -> None:  # noqa: ANN401  # a Literal, to Hypothesis text
-    """Any batch is delivered, skipped or dead-lettered, record by record."""
+def test_run__settles_every_record(records: list[Any], mode: Any) -> None:  # noqa: ANN401  # Hypothesis passes text for a Literal
+    """Every record of any batch is delivered, skipped or dead-lettered."""
     publisher, letters = FakePublisher(), FakeDeadLetters()
     try:
         outcome = to_pipeline(publisher, letters, features_mode=mode).run(records, TIME_LEFT)
@@ -82,16 +82,16 @@ def test_run__brings_every_record_to_an_end(records: list[Any], mode: Any) -> No
     assert all(type(part) is bytes for message in publisher.log for part in (message.key, message.value))
 
 
-ENDS = ["good", "skipped", "unreadable", "large", "lost"]
+KINDS = ["good", "skipped", "unreadable", "large", "lost"]
 LARGE = tuple(f"feature_{number}" for number in range(200))
 
 
-def to_batch(ends: Sequence[str]) -> list[Json]:
-    """One record for each end that it is to come to."""
+def to_batch(kinds: Sequence[str]) -> list[Json]:
+    """Return one record of each of these kinds."""
     records = []
-    for number, end in enumerate(ends):
-        entity = "lost" if end == "lost" else f"user-{number % 3}"
-        match end:
+    for number, kind in enumerate(kinds):
+        entity = "lost" if kind == "lost" else f"user-{number % 3}"
+        match kind:
             case "unreadable":
                 records.append(to_unreadable_record(number))
             case "skipped":
@@ -103,31 +103,31 @@ def to_batch(ends: Sequence[str]) -> list[Json]:
     return records
 
 
-def first_undelivered(ends: Sequence[str], *, stores: bool) -> int | None:
-    """What the answer has to name, from the promises alone."""
+def first_undelivered(kinds: Sequence[str], *, stores: bool) -> int | None:
+    """Return the position that the response must name; `stores`: the dead-letter store works."""
     bad = {"lost"} if stores else {"lost", "unreadable", "large"}
-    return next((position for position, end in enumerate(ends) if end in bad), None)
+    return next((position for position, kind in enumerate(kinds) if kind in bad), None)
 
 
-@given(st.lists(st.sampled_from(ENDS), max_size=12), st.booleans())
-def test_response__is_always_the_first_undelivered(ends: list[str], stores: bool) -> None:  # noqa: FBT001  # Hypothesis gives it
-    """Whatever fails and however, the answer names the first record that came to no end, and no other."""
+@given(st.lists(st.sampled_from(KINDS), max_size=12), st.booleans())
+def test_response__names_only_the_first_undelivered_record(kinds: list[str], stores: bool) -> None:  # noqa: FBT001  # Hypothesis passes it
+    """The response does not depend on what fails or how."""
     publisher, letters = FakePublisher(message_max_bytes=1000), FakeDeadLetters(works=stores)
     publisher.loses = lambda message: message.key == b"lost"
-    records = to_batch(ends)
+    records = to_batch(kinds)
     outcome = to_pipeline(publisher, letters).run(records, TIME_LEFT)
-    first = first_undelivered(ends, stores=stores)
+    first = first_undelivered(kinds, stores=stores)
     expected = [] if first is None else [{"itemIdentifier": number_of(records[first])}]
     assert outcome.response() == {"batchItemFailures": expected}
 
 
-@given(st.lists(st.sampled_from(ENDS), max_size=12))
-def test_retry__completes_in_order_with_recognisable_duplicates(ends: list[str]) -> None:
-    """A batch that failed, retried from the reported record on, leaves nothing out and nothing out of order."""
+@given(st.lists(st.sampled_from(KINDS), max_size=12))
+def test_retry__completes_in_order_with_recognizable_duplicates(kinds: list[str]) -> None:
+    """A failed batch that is retried from the reported record is complete and in order."""
     publisher, letters = FakePublisher(message_max_bytes=1000), FakeDeadLetters()
     publisher.loses = lambda message: message.key == b"lost"
     pipeline = to_pipeline(publisher, letters)
-    records = to_batch(ends)
+    records = to_batch(kinds)
     reported = pipeline.run(records, TIME_LEFT).first_undelivered
     if reported is not None:
         publisher.loses = lambda _: False
@@ -137,31 +137,30 @@ def test_retry__completes_in_order_with_recognisable_duplicates(ends: list[str])
         assert firsts.setdefault(message.value, message) == message
     times = [message.timestamp_ms for message in firsts.values()]
     assert times == sorted(times)
-    wanted = Counter({"good": ends.count("good"), "lost": ends.count("lost")})
-    assert len(firsts) == wanted.total()
+    assert len(firsts) == kinds.count("good") + kinds.count("lost")
     numbers = {number_of(record) for record, _ in letters.letters}
-    assert len(numbers) == ends.count("unreadable") + ends.count("large")
+    assert len(numbers) == kinds.count("unreadable") + kinds.count("large")
 
 
 texts = st.text(max_size=100) | st.text(st.sampled_from("aé🦊"), min_size=1000, max_size=3000)
 
 
 @given(st.tuples(*[texts] * 8), st.lists(st.text(max_size=20), max_size=70))
-def test_encode__is_avro_to_the_byte(fields: tuple[str, ...], features: list[str]) -> None:
-    """What is encoded part by part is what fastavro writes of the whole record."""
+def test_encode__writes_the_same_bytes_as_fastavro(fields: tuple[str, ...], features: list[str]) -> None:
+    """The bytes equal those that fastavro writes for the whole event."""
     event = FeatureAvailabilityEvent._make((*fields, tuple(features)))
     expected = read_avro(SHIPPED_SCHEMA).write({**event._asdict(), "features": features})
     assert CODEC.encode(event) == expected
 
 
 @given(st.datetimes(), st.sampled_from(["", "Z", "+00:00"]), st.sampled_from(["milliseconds", "microseconds"]))
-def test_to_timestamp__keeps_every_time_of_the_calendar(time: datetime, zone: str, precision: str) -> None:
-    """A time in UTC is told to the millisecond, whatever day it is."""
-    stored = time.isoformat(timespec=precision) + zone
-    assert to_timestamp(stored, None) == time.isoformat(timespec="milliseconds") + "Z"
+def test_read_iso__accepts_every_date(time: datetime, zone: str, precision: str) -> None:
+    """A time in UTC is cut to milliseconds, for every date from year 1 to 9999."""
+    text = time.isoformat(timespec=precision) + zone
+    assert read_iso(text) == time.isoformat(timespec="milliseconds") + "Z"
 
 
 @given(st.text() | st.datetimes().map(str) | st.datetimes(timezones=st.timezones()).map(lambda time: time.isoformat()))
-def test_to_timestamp__has_one_form(stored: str) -> None:
-    """Whatever text a row has for a time, consumers parse one form."""
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", to_timestamp(stored, 1))
+def test_read_iso__returns_one_form(text: str) -> None:
+    """Any text becomes empty or the one form that consumers parse."""
+    assert re.fullmatch(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)?", read_iso(text))

@@ -1,4 +1,4 @@
-"""Whatever happens in whatever order, every invariant holds after every step, and in the end all is delivered."""
+"""Generated histories: every invariant holds after every step, and in the end every record is settled."""
 
 import pytest
 
@@ -9,11 +9,11 @@ CHUNK = 1000
 RUNS = scaled(1000, 50_000)
 
 
-def test_promises__hold_in_whatever_happens() -> None:
-    """Writers, faults of Kafka, S3 and Lambda, new and frozen instances and time, in generated histories."""
+def test_promises__hold_in_generated_histories() -> None:
+    """Histories contain writes, faults of Kafka, S3 and Lambda, new and frozen instances, and time."""
     tally = Tally()
     for seed in range(SEED, SEED + RUNS // CHUNK):
-        print(f"seed {seed}")  # noqa: T201  # shown where it fails
+        print(f"seed {seed}")  # noqa: T201  # pytest shows it on failure
         run_machine(CHUNK, seed, tally=tally)
     assert tally.runs >= RUNS
     least = RUNS // 10  # so that the histories are not idle
@@ -23,5 +23,5 @@ def test_promises__hold_in_whatever_happens() -> None:
 
 @pytest.mark.parametrize("seed", [SEED])
 def test_promises__hold_in_long_histories(seed: int) -> None:
-    """The same with five times as many steps."""
+    """Histories with five times as many steps keep the promises too."""
     run_machine(scaled(50, 2000), seed, steps=60)

@@ -1,4 +1,4 @@
-"""README's table of promises says what was reported, and says so where a part was not run."""
+"""docs/promises.md shows what was reported, and which parts were not run."""
 
 import json
 from pathlib import Path
@@ -6,8 +6,8 @@ from pathlib import Path
 from tests.simulation.prove import (
     BEGIN,
     END,
+    PAGE,
     PROMISES,
-    README,
     Run,
     read_figures,
     read_run,
@@ -28,13 +28,13 @@ REPORTED = (
 
 
 def to_run(file: Path) -> Run:
-    """A run whose parts reported these figures."""
+    """Return a run in which the parts reported these figures."""
     lines = [json.dumps({"promise": part, "figures": figures}) for part, figures in REPORTED]
     file.write_text("\n".join(lines) + "\n")
     return Run("abc1234", "2026-11-24", 12, 4711, read_figures(file))
 
 
-def test_to_section__says_what_was_reported(tmp_path: Path) -> None:
+def test_to_section__has_the_reported_figures(tmp_path: Path) -> None:
     """Every row has its promise, its test and the figures of its parts."""
     section = to_section(to_run(tmp_path / "figures"))
     assert "on 2026-11-24, from commit abc1234, in 12 minutes" in section
@@ -45,21 +45,21 @@ def test_to_section__says_what_was_reported(tmp_path: Path) -> None:
     assert all(each.promise in section and each.test in section for each in PROMISES)
 
 
-def test_to_section__leaves_the_seed_to_the_file(tmp_path: Path) -> None:
-    """A reader of the table wants figures; the seed is in the file that the text names."""
+def test_to_section__does_not_contain_the_seed(tmp_path: Path) -> None:
+    """The seed is only in the file to which the text links."""
     assert "4711" not in to_section(to_run(tmp_path / "figures"))
 
 
-def test_readme__has_the_promises_that_are_proved() -> None:
-    """Its table is of this version of the proof and of the last run that is kept, with figures in each row."""
-    _, _, rest = README.read_text().partition(BEGIN)
+def test_page__has_the_results_of_the_last_run() -> None:
+    """The table of docs/promises.md has figures in each row, and is what this version would write."""
+    _, _, rest = PAGE.read_text().partition(BEGIN)
     section, _, _ = rest.partition(END)
     assert section == to_section(read_run())
     assert "not run" not in section
 
 
-def test_replace_section__leaves_the_rest() -> None:
-    """Writing it twice is writing it once."""
+def test_replace_section__preserves_the_rest() -> None:
+    """Replacing the section twice has the same result as once."""
     text = f"before\n{BEGIN}old\n{END}after\n"
     once = replace_section(text, "new\n")
     assert once == replace_section(once, "new\n") == f"before\n{BEGIN}new\n{END}after\n"

@@ -1,8 +1,8 @@
-"""Thousands of dead letters, the cause of most of them fixed, into a real Kafka: each comes to its end, and once."""
+"""Test a redrive of thousands of dead letters to a real Kafka broker."""
 
 from collections.abc import Callable
 
-from feature_events.kafka.producer_properties import DEFAULTS
+from feature_events.kafka.producer import DEFAULTS
 from feature_events.kafka.publisher import Publisher
 from local.servers.stack import RunningStack
 from tests.simulation.scale import report, scaled
@@ -17,8 +17,8 @@ GOOD = LETTERS - POISON - STALE
 SECONDS = 10_000.0
 
 
-def test_redrive__brings_each_letter_to_its_end(stack: RunningStack, topic: Callable[..., str]) -> None:
-    """What is good now is in the topic once, what is poison or stale is where it was; a second run changes nothing."""
+def test_redrive__settles_every_dead_letter(stack: RunningStack, topic: Callable[..., str]) -> None:
+    """Good records are sent once, poison and stale ones stay, and a second run changes nothing."""
     name = topic(3)
     with in_memory():
         account = Account(Publisher(name, {**DEFAULTS, "bootstrap.servers": stack.kafka}))
@@ -39,15 +39,15 @@ def test_redrive__brings_each_letter_to_its_end(stack: RunningStack, topic: Call
             {"delivered": GOOD, "poison": POISON, "stale": STALE, "moved": GOOD},
         )
         left = [number for number in range(LETTERS) if number % 100 == 0 or number in stale]
-        gone = [number for number in range(LETTERS) if number not in set(left)]
-        end = sorted([keys[number] for number in left] + redriven([keys[number] for number in gone]))
-        assert account.keys == end
+        archived = [number for number in range(LETTERS) if number not in set(left)]
+        expected = sorted([keys[number] for number in left] + redriven([keys[number] for number in archived]))
+        assert account.keys == expected
 
         second = account.redrive(prefix=PREFIX, seconds=SECONDS)
         assert (second["complete"], counts(second)) == (True, {"poison": POISON, "stale": STALE})
-        assert account.keys == end
+        assert account.keys == expected
     sent = sorted(dict(each.headers)["ce_sequence"].decode() for each in read_topic(stack.kafka, name))
-    assert sent == [number_of(records[number]) for number in gone]
+    assert sent == [number_of(records[number]) for number in archived]
     report(
         "redrive",
         f"{LETTERS:,} dead letters: {GOOD:,} delivered once, {POISON} still poison and {STALE} stale left where they "

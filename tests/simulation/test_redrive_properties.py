@@ -1,10 +1,10 @@
-"""Whatever fails in the midst of a redrive, nothing is lost by it, and further runs bring each record to its end."""
+"""Test that no failure during a redrive loses a record, and that further runs settle every record."""
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 from threading import Lock
-from typing import Any
+from typing import Any, override
 from unittest.mock import patch
 
 from botocore.exceptions import ClientError
@@ -18,9 +18,10 @@ from feature_events.failures.dead_letters import DeadLetters, read_record, to_de
 from feature_events.failures.failure_store import FailureStore
 from feature_events.failures.on_failure_batch import read_records
 from feature_events.records.change import Change, Item
-from feature_events.redrives.report import Report
-from feature_events.redrives.request import Request
+from feature_events.redrives.report import RedriveReport
+from feature_events.redrives.request import RedriveRequest
 from feature_events.redrives.run import Redrive
+from feature_events.tables.table import Tables
 from tests.support.doubles import FakePublisher
 from tests.support.failures import PREFIX, to_on_failure
 from tests.support.pipelines import to_pipeline
@@ -32,69 +33,84 @@ OPERATIONS = ("ListObjectsV2", "GetObject", "PutObject", "DeleteObjects", "GetIt
 
 
 class Faults:
-    """What fails once, by operation and what it is on; the same whichever thread comes first."""
+    """Requests that fail once, by operation and object, in whichever thread they are made."""
 
     def __init__(self, planned: set[tuple[str, int]]) -> None:
         self._left = set(planned)
         self._lock = Lock()
 
-    def meet(self, operation: str, what: str) -> bool:
-        """Whether this fails now."""
-        fault = operation, sum(what.encode()) % 7
+    def take(self, operation: str, name: str) -> bool:
+        """Return whether this request fails now."""
+        fault = operation, sum(name.encode()) % 7
         with self._lock:
             fails = fault in self._left
             self._left.discard(fault)
         return fails
 
     def end(self) -> None:
-        """Lets nothing fail any more."""
+        """Remove all faults."""
         self._left.clear()
 
 
 class MemoryS3:
-    """A bucket in memory, as far as it is used; boto3's names."""
+    """The part of boto3's S3 client that is used, on a bucket in memory."""
 
     def __init__(self, faults: Faults) -> None:
         self.objects: dict[str, bytes] = {}
         self._faults = faults
 
-    def _meet(self, operation: str, key: str) -> None:
-        if self._faults.meet(operation, key):
+    def _check(self, operation: str, key: str) -> None:
+        if self._faults.take(operation, key):
             raise ClientError({"Error": {"Code": "SlowDown"}}, operation)
 
     def get_paginator(self, _: str) -> "MemoryS3":
-        """Itself: what is asked for is one page."""
+        """Return itself, since all objects fit on one page."""
         return self
 
     def paginate(self, *, Bucket: str, Prefix: str) -> Iterator[Json]:  # noqa: ARG002, N803  # boto3's names
-        """All objects whose keys begin so."""
-        self._meet("ListObjectsV2", Prefix)
+        """Yield the objects with this prefix."""
+        self._check("ListObjectsV2", Prefix)
         found = [{"Key": key, "Size": len(body)} for key, body in self.objects.items() if key.startswith(Prefix)]
         yield {"Contents": found}
 
     def get_object(self, *, Bucket: str, Key: str) -> Json:  # noqa: ARG002, N803  # boto3's names
-        """The object."""
-        self._meet("GetObject", Key)
+        """Return the object."""
+        self._check("GetObject", Key)
         return {"Body": BytesIO(self.objects[Key])}
 
     def put_object(self, *, Key: str, Body: bytes, **_: object) -> None:  # noqa: N803  # boto3's names
-        """Keeps the object."""
-        self._meet("PutObject", Key)
+        """Store the object."""
+        self._check("PutObject", Key)
         self.objects[Key] = Body
 
     def delete_objects(self, *, Bucket: str, Delete: Json) -> Json:  # noqa: ARG002, N803  # boto3's names
-        """Deletes the objects, and tells which it did not."""
+        """Delete objects, and return errors for those that failed."""
         errors = []
         for each in Delete["Objects"]:
-            if self._faults.meet("DeleteObjects", each["Key"]):
+            if self._faults.take("DeleteObjects", each["Key"]):
                 errors.append({"Key": each["Key"], "Code": "InternalError"})
             else:
                 del self.objects[each["Key"]]
         return {"Errors": errors}
 
 
+class FaultyTables(Tables):
+    """Tables with the current items of records, by the kinds of the records."""
+
+    def __init__(self, kinds: Sequence[str], faults: Faults) -> None:
+        self._kinds = kinds
+        self._faults = faults
+
+    @override
+    def get_item(self, change: Change) -> Item | None:
+        number = change.keys["bright_uid"]["S"]
+        if self._faults.take("GetItem", number):
+            raise Undelivered("the table cannot be read (ThrottlingException): try again later")
+        return None if self._kinds[int(number)] == "stale" else change.new_image
+
+
 class World:
-    """A bucket of what could not be delivered, and the table and topic that it came from and is for."""
+    """A failure bucket, and the table and the topic of its records."""
 
     def __init__(self, kinds: Sequence[str], in_batches: Sequence[bool], faults: Faults) -> None:
         self.faults = faults
@@ -102,7 +118,7 @@ class World:
         self.publisher = FakePublisher(message_max_bytes=1000)
         self.publisher.loses = self._loses
         self.records = [to_record_of(kind, number) for number, kind in enumerate(kinds)]
-        self.kinds = kinds
+        self._tables = FaultyTables(kinds, faults)
         batch = []
         for record, in_batch in zip(self.records, in_batches, strict=True):
             if in_batch:
@@ -115,20 +131,13 @@ class World:
         self._before = dict(self.s3.objects)
 
     def _loses(self, message: Message) -> bool:
-        return self.faults.meet("Produce", message.key.decode())
+        return self.faults.take("Produce", message.key.decode())
 
-    def find_item(self, change: Change) -> Item | None:
-        """As the table has it, where it answers."""
-        number = change.keys["bright_uid"]["S"]
-        if self.faults.meet("GetItem", number):
-            raise Undelivered("the table cannot be read (ThrottlingException): try again later")
-        return None if self.kinds[int(number)] == "stale" else change.new_image
-
-    def run(self, prefix: str) -> Report | None:
-        """One run; None where it ended by an error."""
+    def run(self, prefix: str) -> RedriveReport | None:
+        """Run a redrive, and return its report, or None if it failed."""
         with patch("boto3.client", return_value=self.s3), patch("time.sleep"):
             pipeline = to_pipeline(self.publisher, DeadLetters("failures", PREFIX), limit=1)
-            run = Redrive(Request(prefix), pipeline, FailureStore("failures", PREFIX), self)
+            run = Redrive(RedriveRequest(prefix), pipeline, FailureStore("failures", PREFIX), self._tables)
             with contextlib.suppress(Undelivered):
                 run.run(Deadline(1e6), 20.0)
                 return run.report()
@@ -136,7 +145,7 @@ class World:
 
     @property
     def has_all_objects(self) -> bool:
-        """Whether the records of every object are where they were, or where it goes when they have come to an end."""
+        """Whether the records of every object are still there, or in its archived copy."""
         now = self.s3.objects
         return all(
             any(read(key, now[place]) == read(key, body) for place in (key, f"redriven/{key}") if place in now)
@@ -145,12 +154,12 @@ class World:
 
     @property
     def sent(self) -> set[str]:
-        """The sequence numbers of what is in the topic."""
+        """The sequence numbers of the messages in the topic."""
         return {dict(message.headers)["ce_sequence"].decode() for message in self.publisher.log}
 
     @property
     def kept(self) -> Mapping[str, list[str]]:
-        """Key -> the sequence numbers of the records in it; of what has not been moved out of the way."""
+        """The sequence numbers of the records in each object that is not archived, by key."""
         return {
             key: [number_of(record) for record in read(key, body)]
             for key, body in self.s3.objects.items()
@@ -159,12 +168,12 @@ class World:
 
 
 def read(key: str, body: bytes) -> Sequence[Json]:
-    """The records in an object that has, or had, this key."""
-    return [read_record(body)] if key.startswith(PREFIX) else read_records(body)  # type: ignore[return-value,list-item]  # they are ours
+    """Return the records of an object that has, or had, this key."""
+    return [read_record(body)] if key.startswith(PREFIX) else read_records(body)  # type: ignore[return-value,list-item]  # written by this test
 
 
 def to_record_of(kind: str, number: int) -> Json:
-    """A record of this kind."""
+    """Return a record of this kind."""
     match kind:
         case "unreadable":
             return to_unreadable_record(number, entity=str(number))
@@ -177,8 +186,8 @@ def to_record_of(kind: str, number: int) -> Json:
 
 
 @given(st.data())
-def test_redrive__loses_nothing_and_ends(data: st.DataObject) -> None:
-    """After each run every record is sent or still kept; without faults two runs are enough for all that can end."""
+def test_redrive__loses_nothing_and_settles_all_records(data: st.DataObject) -> None:
+    """After each run, every record is sent or stored. Once the faults end, two runs settle all records."""
     kinds = data.draw(st.lists(st.sampled_from(KINDS), max_size=12))
     in_batches = data.draw(st.lists(st.booleans(), min_size=len(kinds), max_size=len(kinds)))
     planned: Any = data.draw(st.sets(st.tuples(st.sampled_from(OPERATIONS), st.integers(0, 6)), max_size=8))

@@ -1,6 +1,6 @@
-"""Whatever of an event a schema asks for, in any order and type: what a consumer decodes is what the record says.
+"""Generated schemas: a consumer decodes the values of the record, for any fields, order and types.
 
-The expectation is read from the raw record, by the fields' definitions and none of the function's code.
+The expected values come from the raw record and the definitions of the fields, without the function's code.
 """
 
 import json
@@ -18,7 +18,7 @@ from feature_events.events.schema import SHIPPED_SCHEMA
 from feature_events.failures.dead_letters import read_record, to_dead_letter
 from tests.support.avro import read_avro
 from tests.support.doubles import FakeDeadLetters, FakePublisher
-from tests.support.pipelines import PREFIX, to_pipeline
+from tests.support.pipelines import PREFIX, to_pipeline, with_encoder
 from tests.support.records import Json, to_item, to_record
 
 NINE, DETAILS = FeatureAvailabilityEvent._fields, EventDetails._fields
@@ -40,13 +40,13 @@ DEFAULTS: dict[str, list[Any]] = {
     "stream_time": ["1970-01-01T00:00:00.000Z", 0, 0],
     "backfill": [True],
 }
-"""One for each type."""
+"""One default for each type."""
 TENANT = {"name": "tenant", "type": "string", "default": "none"}
 
 
 @st.composite
 def fields_of(draw: st.DrawFn, name: str) -> Json:
-    """A field of this name, of any type that it may have."""
+    """Draw a field of this name, with any of its types."""
     choice = draw(st.integers(0, len(TYPES[name]) - 1))
     kind = TYPES[name][choice]
     form = draw(st.sampled_from(["plain", "null first", "null last", "defaulted"]))
@@ -61,7 +61,7 @@ def fields_of(draw: st.DrawFn, name: str) -> Json:
 
 @st.composite
 def schemas(draw: st.DrawFn) -> Json:
-    """A schema with some of the fields and perhaps one of a team's own, in any order."""
+    """Draw a schema with some of the fields, and perhaps a team's custom field, in any order."""
     names = draw(st.lists(st.sampled_from((*NINE, *DETAILS, "tenant")), unique=True, min_size=1))
     fields = [TENANT if name == "tenant" else draw(fields_of(name)) for name in names]
     return {"type": "record", "name": "E", "fields": fields}
@@ -76,7 +76,7 @@ ITEMS = st.builds(
 
 @st.composite
 def records(draw: st.DrawFn) -> Json:
-    """A write, with or without what a record need not have."""
+    """Draw a write, with or without the optional parts of a record."""
     kind = draw(st.sampled_from(["INSERT", "MODIFY"]))
     old = draw(st.none() | ITEMS) if kind == "MODIFY" else None
     record = to_record(draw(st.integers(0, 99)), kind=kind, item=draw(ITEMS), old=old)
@@ -86,7 +86,7 @@ def records(draw: st.DrawFn) -> Json:
 
 
 def to_details(record: Json) -> dict[str, Any]:
-    """What the record says beyond the nine fields; None where it does not."""
+    """Return the values of the later fields; a value is None if the record does not contain it."""
     body = record["dynamodb"]
     new, old = (body.get(image, {}).get("features", {}).get("M", {}).get("data", {}).get("M") for image in IMAGES)
     is_known = record["eventName"] == "INSERT" or old is not None
@@ -106,7 +106,7 @@ IMAGES = ("NewImage", "OldImage")
 
 
 def to_expected(field: Json, values: dict[str, Any]) -> object:
-    """What a consumer finds in this field."""
+    """Return the value that a consumer decodes from this field."""
     name, types = field["name"], field["type"] if type(field["type"]) is list else [field["type"]]
     value = values[name]
     if value is None and "null" in types:
@@ -119,7 +119,7 @@ def to_expected(field: Json, values: dict[str, Any]) -> object:
 
 
 def to_expected_time(types: list[Any], value: object) -> object:
-    """Seconds, or a default as it is written, as a reader has them."""
+    """Return the decoded form of a time: seconds, or a default as written in the schema."""
     if "string" not in types:
         return datetime.fromtimestamp(float(str(value)), UTC)
     is_seconds = isinstance(value, int)
@@ -127,21 +127,21 @@ def to_expected_time(types: list[Any], value: object) -> object:
 
 
 @given(schemas(), st.lists(records(), min_size=1, max_size=4))
-def test_prepare__writes_what_the_records_say(schema: Json, written: list[Json]) -> None:
-    """Also what is kept from the events before, and also when a record is redriven."""
+def test_prepare__writes_the_values_of_the_records(schema: Json, written: list[Json]) -> None:
+    """The values do not depend on earlier events, and a redriven record has the same message."""
     pipeline = to_pipeline(FakePublisher(), FakeDeadLetters())
     nine = [json_of(message.value) for message in pipeline.prepare(written, range(len(written))).messages.values()]
-    asked = pipeline._replace(codec=Codec(json.dumps(schema)))
-    messages = asked.prepare(written, range(len(written))).messages
+    generated = with_encoder(pipeline, codec=Codec(json.dumps(schema)))
+    messages = generated.prepare(written, range(len(written))).messages
     for position, record in enumerate(written):
         values = {**nine[position], **to_details(record), "tenant": "none"}
         value = messages[position].value
         expected = {field["name"]: to_expected(field, values) for field in schema["fields"]}
         assert read_avro(json.dumps(schema)).read(value.removeprefix(PREFIX)) == expected
         redriven = read_record(to_dead_letter(record, PoisonRecord("too large"), "dead-letters/").body)
-        assert asked.prepare([redriven], range(1)).messages[0] == messages[position]
+        assert generated.prepare([redriven], range(1)).messages[0] == messages[position]
 
 
 def json_of(value: bytes) -> dict[str, Any]:
-    """The nine fields, as a consumer of version 1 has them."""
+    """Decode the nine fields with schema version 1."""
     return dict(read_avro(SHIPPED_SCHEMA).read(value.removeprefix(PREFIX)))

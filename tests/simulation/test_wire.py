@@ -1,4 +1,4 @@
-"""The real producer and the real process against faults at the wire: on sockets, what the model is trusted with."""
+"""The real producer and the real function in a process, with faults on real sockets."""
 
 import contextlib
 import os
@@ -14,7 +14,7 @@ from confluent_kafka import KafkaError
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured
 from feature_events.kafka.delivery import Delivery
-from feature_events.kafka.producer_properties import DEFAULTS
+from feature_events.kafka.producer import DEFAULTS
 from feature_events.kafka.publisher import Publisher
 from local.paths import ROOT
 from local.servers.topic import Received
@@ -24,30 +24,30 @@ from tests.support.messages import Refusals, to_message, to_messages
 from tests.support.mock_kafka import PRODUCE, MockKafka, run_mock_kafka
 from tests.support.records import Json, to_item, to_record
 from tests.support.records import number_of as number_of_record
-from tests.support.resolver import asking_producers
+from tests.support.resolver import blocking_producers
 from tests.support.topics import read_topic
 from tests.support.web_server import Answer, run_scripted_server
 
 LONG, SHORT = 20.0, 0.7
 DONE: Json = {"batchItemFailures": []}
 LEAK_SECONDS = 1.5
-"""Longer than a producer with something left takes to come back: reconnect.backoff.max.ms is 1 s, retries are 0.2 s."""
+"""Long enough for a producer with unsent messages to reconnect (at most 1 s) and retry (0.2 s)."""
 
 
 @pytest.fixture
 def kafka() -> Iterator[MockKafka]:
-    """One mock broker with a topic of four partitions."""
+    """Run one mock broker with a topic of four partitions."""
     with run_mock_kafka() as cluster:
         yield cluster
 
 
 def to_publisher(kafka: MockKafka) -> Publisher:
-    """The real publisher to this cluster."""
+    """Return a real publisher to this cluster."""
     return Publisher(kafka.topic, {**DEFAULTS, "bootstrap.servers": kafka.bootstrap})
 
 
 def to_environ(kafka: MockKafka) -> dict[str, str]:
-    """The function's settings for this cluster."""
+    """Return the function's environment variables for this cluster."""
     return {"KAFKA_BROKER_URL": kafka.bootstrap, "TOPIC_NAME": kafka.topic, "SCHEMA_ID": "7"}
 
 
@@ -62,7 +62,7 @@ FAULTS: dict[str, Callable[[MockKafka], None]] = {
 
 
 def fail(kafka: MockKafka, fault: str) -> Publisher:
-    """A publisher that has delivered messages, and then met this fault with others."""
+    """Return a publisher that delivered 40 messages, and failed to deliver 40 others because of this fault."""
     publisher = to_publisher(kafka)
     assert set(publisher.publish(to_messages(40), Deadline(LONG), Refusals())) == {Delivery.DELIVERED}
     FAULTS[fault](kafka)
@@ -75,36 +75,36 @@ def fail(kafka: MockKafka, fault: str) -> Publisher:
 
 
 def count_stale(kafka: MockKafka, publisher: Publisher) -> int:
-    """How many requests come by themselves, and how many messages more than asked for with the next invocation.
+    """Count the requests that arrive without an invocation, and the surplus messages of the next invocation.
 
-    First every connection is cut, so that nothing counts that was on its way already.
+    All connections are cut first, so that requests on the wire do not count.
     """
     kafka.cut()
     time.sleep(LEAK_SECONDS)
     requests = kafka.count(PRODUCE)
     before = len(read_topic(kafka.bootstrap, kafka.topic))
-    asked = [to_message(100, entity="another")]
-    assert list(publisher.publish(asked, Deadline(LONG), Refusals())) == [Delivery.DELIVERED]
-    return requests + len(read_topic(kafka.bootstrap, kafka.topic)) - before - len(asked)
+    messages = [to_message(100, entity="another")]
+    assert list(publisher.publish(messages, Deadline(LONG), Refusals())) == [Delivery.DELIVERED]
+    return requests + len(read_topic(kafka.bootstrap, kafka.topic)) - before - len(messages)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_publish__sends_nothing_once_it_has_returned(kafka: MockKafka, fault: str) -> None:
-    """Nothing comes after the answer, neither by itself nor with the next batch."""
+def test_publish__sends_nothing_after_it_has_returned(kafka: MockKafka, fault: str) -> None:
+    """Failed messages are sent neither in the background nor with the next batch."""
     publisher = fail(kafka, fault)
     assert count_stale(kafka, publisher) == 0
     report("wire", fault)
 
 
-def test_publish__would_be_seen_to_send_later(kafka: MockKafka, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A publisher that keeps what is left over is found out by the same look at the wire."""
+def test_count_stale__notices_a_publisher_that_sends_later(kafka: MockKafka, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The previous test fails for a publisher that does not purge its unsent messages."""
     monkeypatch.setattr(Publisher, "_abandon", lambda _: None)
     publisher = fail(kafka, "no replicas")
     assert count_stale(kafka, publisher) > 0
 
 
-def test_publish__takes_an_acknowledgement_up_to_the_deadline(kafka: MockKafka) -> None:
-    """What is acknowledged slowly, but in time, is delivered, and nothing is sent twice."""
+def test_publish__accepts_acknowledgements_until_the_deadline(kafka: MockKafka) -> None:
+    """Messages with a late acknowledgement before the deadline are delivered once."""
     publisher = to_publisher(kafka)
     publisher.open(Deadline(LONG))
     kafka.delay(1500)
@@ -113,8 +113,8 @@ def test_publish__takes_an_acknowledgement_up_to_the_deadline(kafka: MockKafka) 
     assert len(read_topic(kafka.bootstrap, kafka.topic)) == 40
 
 
-def test_publish__takes_no_acknowledgement_of_an_earlier_invocation(kafka: MockKafka) -> None:
-    """What the last invocation sent may be acknowledged during this one, and is none of this one's deliveries."""
+def test_publish__ignores_acknowledgements_of_an_earlier_invocation(kafka: MockKafka) -> None:
+    """A late acknowledgement of an earlier invocation is not a delivery of this one."""
     publisher = to_publisher(kafka)
     publisher.open(Deadline(LONG))
     kafka.delay(1000)
@@ -125,25 +125,25 @@ def test_publish__takes_no_acknowledgement_of_an_earlier_invocation(kafka: MockK
 
 
 def test_publish__reports_names_that_do_not_resolve() -> None:
-    """Brokers whose names nobody knows are out of reach, and may be back."""
+    """If the brokers' names do not resolve, messages are undelivered, so a retry can succeed."""
     publisher = Publisher("events", {**DEFAULTS, "bootstrap.servers": "broker.invalid:9092"})
     assert set(publisher.publish(to_messages(3), Deadline(SHORT), Refusals())) == {Delivery.UNKNOWN}
 
 
-def test_publish__waits_for_no_resolver() -> None:
-    """A producer whose threads are still asking for an address ends after the answer, not before it."""
-    with asking_producers(LONG) as end:
+def test_publish__does_not_wait_for_the_resolver() -> None:
+    """A producer whose threads still resolve an address is closed after `publish` has returned."""
+    with blocking_producers(LONG) as closing:
         publisher = Publisher("events", {**DEFAULTS, "bootstrap.servers": "broker.invalid:9092"})
         assert set(publisher.publish(to_messages(3), Deadline(SHORT), Refusals())) == {Delivery.UNKNOWN}
-        assert end.came_after_the_return(LONG)
+        assert closing.happened_after_return(LONG)
 
 
-def test_publish__waits_for_no_resolver_of_a_connected_producer() -> None:
-    """A resolver that hangs while a connection is lost holds up no answer.
+def test_publish__does_not_wait_for_the_resolver_of_a_connected_producer() -> None:
+    """`publish` returns although the resolver hangs after a lost connection.
 
-    confluent-kafka 2.15 takes `purge()` for one that does not wait for the client's threads, of which one hangs here:
-    its argument `blocking` has the opposite sense. Where this test is red, a later release has put that right, and the
-    publisher needs `purge(blocking=False)`. In a process of its own, since such a purge never returns.
+    In confluent-kafka 2.15 the argument `blocking` of `purge` is inverted, so `purge()` does not wait for the client's
+    threads. If this test fails, a later release has fixed that, and the publisher needs `purge(blocking=False)`.
+    The test runs in a separate process, because a waiting purge never returns.
     """
     command = [sys.executable, "-m", "tests.simulation.resolver"]
     environ = {"PATH": os.environ["PATH"], "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
@@ -153,8 +153,8 @@ def test_publish__waits_for_no_resolver_of_a_connected_producer() -> None:
     assert done.stdout.splitlines()[-1] == "answered"
 
 
-def test_handler__goes_on_after_a_freeze(kafka: MockKafka) -> None:
-    """A thawed environment, whose connections died meanwhile, delivers the next batch at once."""
+def test_handler__delivers_after_a_freeze(kafka: MockKafka) -> None:
+    """A thawed environment that lost its connections while frozen delivers the next batch."""
     records = [to_record(number, entity=f"user-{number % 5}") for number in range(40)]
     with FunctionProcess(to_environ(kafka)) as function:
         assert function.invoke(records[:20]) == DONE
@@ -166,7 +166,7 @@ def test_handler__goes_on_after_a_freeze(kafka: MockKafka) -> None:
 
 
 def test_handler__sends_nothing_stale_after_a_freeze(kafka: MockKafka) -> None:
-    """What was reported before the freeze is not sent when the environment is thawed, with or without another batch."""
+    """Records reported as undelivered before a freeze are not sent after it, with or without another batch."""
     records = [to_record(number, entity=f"user-{number % 5}") for number in range(40)]
     with FunctionProcess({**to_environ(kafka), "DELIVERY_TIMEOUT_MS": "1000"}) as function:
         assert function.invoke(records[:20]) == DONE
@@ -184,8 +184,8 @@ def test_handler__sends_nothing_stale_after_a_freeze(kafka: MockKafka) -> None:
     assert_complete(kafka, records)
 
 
-def test_handler__loses_nothing_when_it_is_killed_before_it_answers(kafka: MockKafka) -> None:
-    """Killed with its events written and not yet answered for, it sends the same bytes again in another instance."""
+def test_handler__loses_nothing_if_it_is_killed_before_it_answers(kafka: MockKafka) -> None:
+    """If an instance is killed before its acknowledgements arrive, the next one sends the same bytes."""
     records = [to_record(number, entity=f"user-{number % 5}") for number in range(40)]
     with FunctionProcess(to_environ(kafka)) as function:
         assert function.invoke(records[:20]) == DONE
@@ -195,7 +195,7 @@ def test_handler__loses_nothing_when_it_is_killed_before_it_answers(kafka: MockK
         limit = Deadline(LONG)
         while not kafka.count(PRODUCE) and limit.remaining():
             time.sleep(0.01)
-        function.kill()  # written, and the acknowledgement is on its way
+        function.kill()  # the messages are written; their acknowledgement is delayed
     kafka.delay(0)
     with FunctionProcess(to_environ(kafka)) as function:
         assert function.invoke(records[20:]) == DONE
@@ -203,7 +203,7 @@ def test_handler__loses_nothing_when_it_is_killed_before_it_answers(kafka: MockK
 
 
 def test_handler__stays_within_its_memory(kafka: MockKafka) -> None:
-    """Batches of the 6 MB that Lambda hands over at most need less than half of the 512 MB that the template gives."""
+    """Batches of 6 MB, Lambda's limit, need less than half of the template's 512 MB."""
     item = to_item(tuple(f"feature_{number}" for number in range(60)))
     records = [to_record(number, entity=f"user-{number % 50}", item=item) for number in range(2000)]
     with FunctionProcess(to_environ(kafka)) as function:
@@ -214,7 +214,7 @@ def test_handler__stays_within_its_memory(kafka: MockKafka) -> None:
 
 @pytest.mark.parametrize("kibibytes", [250, 500, 1000, 2000, 4000, 8000])
 def test_handler__loses_nothing_without_memory(kafka: MockKafka, kibibytes: int) -> None:
-    """Where memory ends, anywhere in a batch, the answer is an error or none; another instance delivers all of it."""
+    """If memory runs out within a batch, the function fails, and another instance delivers the batch."""
     item = to_item(tuple(f"feature_{number}" for number in range(60)))
     records = [to_record(number, entity=f"user-{number % 50}", item=item) for number in range(3000)]
     with FunctionProcess(to_environ(kafka)) as function:
@@ -224,7 +224,7 @@ def test_handler__loses_nothing_without_memory(kafka: MockKafka, kibibytes: int)
         try:
             function.send(records, kibibytes=kibibytes)
             answer = function.receive()
-        except (AssertionError, OSError):  # librdkafka ends the process
+        except (AssertionError, OSError):  # librdkafka aborts the process
             answer = {"errorType": "Runtime.ExitError"}
         rescue.cancel()
     if kibibytes == 250:
@@ -237,7 +237,7 @@ def test_handler__loses_nothing_without_memory(kafka: MockKafka, kibibytes: int)
 
 
 def test_handler__keeps_its_schema_id(kafka: MockKafka) -> None:
-    """Where the registry gives the schema another id, an instance keeps the one that it began with."""
+    """A running instance keeps its schema id if the registry changes the id."""
     records = [to_record(number) for number in range(3)]
     with run_scripted_server() as registry:
         environ = {**to_environ(kafka), "SCHEMA_ID": "", "SCHEMA_REGISTRY": registry.url}
@@ -255,8 +255,8 @@ def test_handler__keeps_its_schema_id(kafka: MockKafka) -> None:
     assert (ids, len(registry.requests)) == ([7, 7, 8], 2)
 
 
-def test_handler__reports_what_its_queue_does_not_hold(kafka: MockKafka) -> None:
-    """With a queue for a few messages a batch goes out bit by bit, complete and in order."""
+def test_handler__delivers_batches_larger_than_its_queue(kafka: MockKafka) -> None:
+    """With a queue of seven messages, a batch is still delivered completely and in order."""
     records = [to_record(number, entity=f"user-{number % 5}") for number in range(200)]
     properties = '{"queue.buffering.max.messages": 7}'
     with FunctionProcess({**to_environ(kafka), "KAFKA_PROPERTIES": properties}) as function:
@@ -265,7 +265,7 @@ def test_handler__reports_what_its_queue_does_not_hold(kafka: MockKafka) -> None
 
 
 def assert_complete(kafka: MockKafka, records: list[Json]) -> list[Received]:
-    """Every record's event is in the topic, first appearances in order, repetitions byte for byte; gives them all."""
+    """Assert that the topic has every event, in order per entity, with equal duplicates; return all messages."""
     received = read_topic(kafka.bootstrap, kafka.topic)
     firsts: dict[bytes, Received] = {}
     for message in received:

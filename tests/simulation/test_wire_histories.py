@@ -1,4 +1,4 @@
-"""The same invariants over the real producer on sockets: fewer histories, and nothing of the client is a model."""
+"""The invariants with the real producer on sockets, in fewer histories; only the brokers are mocked."""
 
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,7 +23,7 @@ FAST = SETTINGS._replace(delivery_timeout_ms=700)
 
 
 class WireKafka:
-    """A cluster of mock brokers, and real producers that are watched."""
+    """A cluster of mock brokers, and real producers whose messages are recorded."""
 
     def __init__(self, mock: MockKafka) -> None:
         self._mock = mock
@@ -31,11 +31,11 @@ class WireKafka:
         self._known: Sequence[Sequence[Written]] = []
         self._producers: weakref.WeakSet[_WatchedProducer] = weakref.WeakSet()
         self.acknowledged: list[Written] = []
-        self.handed: list[Written] = []
+        self.produced: list[Written] = []
         self.fates = self
 
     def extend(self, fates: Iterable[Fate], /) -> None:
-        """Lets the next requests meet these faults."""
+        """Inject these faults into the next requests."""
         for fate in fates:
             match fate:
                 case Fate.SLOW:
@@ -50,13 +50,13 @@ class WireKafka:
                     self._mock.fail(PRODUCE, KafkaError.TOPIC_AUTHORIZATION_FAILED)
 
     def clear(self) -> None:
-        """Ends every fault."""
+        """End every fault."""
         self._mock.delay(0)
         self._mock.recover(PRODUCE)
 
     @property
     def reachable(self) -> bool:
-        """Whether the brokers are up."""
+        """True if the brokers are running."""
         return self._reachable
 
     @reachable.setter
@@ -69,7 +69,7 @@ class WireKafka:
 
     @property
     def logs(self) -> Sequence[Sequence[Written]]:
-        """What is in each partition; while no broker is up, what was there before."""
+        """The messages of each partition; during an outage, those from before it."""
         if not self._reachable:
             return self._known
         self.clear()
@@ -81,26 +81,26 @@ class WireKafka:
         return self._known
 
     @property
-    def held(self) -> Sequence[object]:
+    def pending(self) -> Sequence[object]:
         """How many messages each living producer has yet to report, if any."""
         return [producer.left for producer in self._producers if producer.left]
 
     def to_producer(self, properties: Mapping[str, Any]) -> "_WatchedProducer":
-        """A real producer to this cluster."""
+        """Return a real producer to this cluster."""
         given = {**properties, "bootstrap.servers": self._mock.bootstrap}
-        producer = _WatchedProducer(given, self.handed, self.acknowledged)
+        producer = _WatchedProducer(given, self.produced, self.acknowledged)
         self._producers.add(producer)
         return producer
 
     def catch_up(self) -> None:
-        """Does nothing: sockets do it by themselves."""
+        """Do nothing: real messages arrive without help."""
 
     def thaw(self) -> None:
-        """Does nothing: the client's threads have never stopped."""
+        """Do nothing: the client's threads never stopped."""
 
 
 class _WatchedProducer(Producer):
-    """The real producer, and lists of what it takes and of what it reports as acknowledged."""
+    """A real producer that records the produced and the acknowledged messages."""
 
     def __init__(self, properties: Mapping[str, Any], handed: list[Written], acknowledged: list[Written]) -> None:
         super().__init__(dict(properties))
@@ -108,7 +108,7 @@ class _WatchedProducer(Producer):
         self._acknowledged = acknowledged
         self.left = 0
 
-    def produce(  # type: ignore[override]  # the publisher's way to call it  # noqa: PLR0913, PLR0917
+    def produce(  # type: ignore[override]  # as the publisher calls it  # noqa: PLR0913, PLR0917
         self,
         topic: str,
         value: bytes,
@@ -119,7 +119,7 @@ class _WatchedProducer(Producer):
         timestamp: int,
         headers: Headers,
     ) -> None:
-        """Produces, and watches the report."""
+        """Produce the message and record its delivery report."""
         message = Written(key, value, tuple(headers), timestamp)
 
         def watch(error: KafkaError | None, report: Any) -> None:  # noqa: ANN401  # passed on
@@ -135,7 +135,7 @@ class _WatchedProducer(Producer):
 
 @pytest.mark.parametrize("seed", range(SEED, SEED + HISTORIES))
 def test_promises__hold_on_sockets(seed: int) -> None:
-    """Writers, faults at the wire and outages in generated order; every invariant after every step and in the end."""
+    """Every invariant holds after every step of generated writes, socket faults and outages."""
     random = Random(seed)  # noqa: S311  # to be repeatable
     with run_mock_kafka(partitions=2) as mock:
         world = World(kafka=WireKafka(mock), settings=FAST._replace(topic=mock.topic))

@@ -1,4 +1,4 @@
-"""The function in a process of its own, as an execution environment is one: events in, answers out."""
+"""The program of an execution environment: read events from stdin, and write the function's answers to stdout."""
 
 import contextlib
 import json
@@ -12,16 +12,16 @@ from tests.support.doubles import FakeContext
 
 
 def read_status(name: str) -> int:
-    """A figure of this process by the kernel's name, in KiB."""
+    """Return a value of /proc/self/status, in KiB."""
     [line] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(f"{name}:")]
     return int(line.split()[1])
 
 
 def limit_memory(kibibytes: int) -> list[bytearray]:
-    """Leaves this process so much memory, besides odds and ends, as long as the answer is kept."""
+    """Limit the free memory of this process until the returned list is cleared."""
     most = read_status("VmData") * 1024
     resource.setrlimit(resource.RLIMIT_DATA, (most, most))
-    # What it has and does not use is no certain amount, so all of it is taken first
+    # The amount of allocated but unused memory is unknown, so allocate all of it first
     taken: list[bytearray] = []
     for size in (64, 4, 1):
         with contextlib.suppress(MemoryError):
@@ -33,9 +33,9 @@ def limit_memory(kibibytes: int) -> list[bytearray]:
 
 
 def answer(event: dict[str, Any]) -> Any:  # noqa: ANN401  # the handler's answer is JSON
-    """The handler's answer, or its error; to no event, the most memory used so far."""
+    """Return the handler's answer or error; for an empty event, the peak memory."""
     if not event:
-        # Not getrusage's, in which the program that started this one counts
+        # getrusage would include the program that started this one
         return {"kibibytes": read_status("VmHWM")}
     taken = limit_memory(event.pop("kibibytes")) if "kibibytes" in event else []
     try:

@@ -1,7 +1,7 @@
-"""A small world for the whole function: a stream, the mapping, Kafka, S3 and a clock; and what must hold in it.
+"""A simulated environment of the function: stream, mapping, Kafka, S3 and clock, with the checks of the invariants.
 
-The handler, the pipeline and the publisher are the real ones. The invariants look at what is in the topic and in the
-stores, never at what the code says of itself.
+The handler, the pipeline and the publisher are real. The checks read the contents of the topic and of the stores, not
+the code's own reports.
 """
 
 import logging
@@ -39,12 +39,12 @@ SKIPPED = (NOTHING, REMOVED)
 BAD = frozenset({UNREADABLE, LARGE, HUGE})
 
 SLOW_STORE = 2.9
-"""Seconds that the slowest put takes which is no failure."""
+"""The seconds of the slowest put that does not fail."""
 
-# A message of a good record has about 600 bytes: a record batch that the topic takes holds two
 _TOPIC_MAX_BYTES = 1_500
-# Of a batch of twelve
+"""The most bytes of a record batch: two messages of valid records, of about 600 bytes each."""
 _CHUNK = 7
+"""The records of a chunk; a batch has up to twelve."""
 _ITEMS = {
     GOOD: to_item(),
     NOTHING: {"text": {"S": "no features"}},
@@ -73,7 +73,7 @@ MAPPING = MappingSettings(
 
 
 class World:
-    """Everything there is, and every invariant about it."""
+    """The environment, and the invariants that were broken in it."""
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class World:
     ) -> None:
         self._watched = watched
         self.clock = FakeClock(1_760_200_000.0)
-        # On real sockets the function has the real time; the stream's is told in both
+        # With real sockets the function uses real time; the stream always uses simulated time
         self._now: Clock = self.clock if kafka is None else time.monotonic
         self.kafka = kafka or ModelledKafka(self.clock, topic_max_bytes=_TOPIC_MAX_BYTES)
         self.letters = Store(self.clock)
@@ -94,7 +94,7 @@ class World:
         self.settings = settings
         self.remaining = 60.0
         self.written: dict[int, tuple[str, int]] = {}
-        """Kind and entity by number."""
+        """The kind and entity of each change, by number."""
         self.invocations = self.failures = 0
         self._instances: dict[int, list[Instance]] = {}
         self._frozen: dict[int, list[Instance]] = {}
@@ -103,11 +103,11 @@ class World:
 
     @contextmanager
     def running(self) -> Iterator["World"]:
-        """The world, as long as the function's ends lead into it."""
+        """Connect the function to this environment within the context."""
         with ExitStack() as stack:
             for module, name, value in (
                 (producer_module, "Producer", self.kafka.to_producer),
-                (producer_module, "close_in_background", lambda _: None),  # or each history would leave threads behind
+                (producer_module, "close_in_background", lambda _: None),  # which would leak a thread per history
                 (publisher_module, "close_in_background", lambda _: None),
                 (handler_module, "wire", self._wire),
                 (handler_module, "Deadline", partial(Deadline, clock=self._now)),
@@ -122,7 +122,7 @@ class World:
             yield self
 
     def write(self, kind: str, entity: int) -> None:
-        """Writes one change to the table."""
+        """Write one change to the table."""
         number = len(self.written)
         name = f"user-{entity}"
         if kind == UNREADABLE:
@@ -135,25 +135,25 @@ class World:
         self.mapping.put(self.shard, record)
 
     def split(self) -> None:
-        """Ends the shard and goes on in a new one."""
+        """Close the shard and continue in a new one."""
         parent, self.shard = self.shard, f"shard-{int(self.shard[6:]) + 1}"
         self.mapping.add_shard(self.shard, parent)
 
     def replace_instances(self) -> None:
-        """Lets Lambda start new execution environments; the old ones are frozen."""
+        """Freeze all execution environments, so that Lambda starts new ones."""
         for lane, instances in self._instances.items():
             self._frozen.setdefault(lane, []).extend(instances)
         self._instances.clear()
 
     def thaw_instances(self) -> None:
-        """Lets Lambda go on with frozen execution environments."""
+        """Resume the frozen execution environments."""
         for lane, frozen in self._frozen.items():
             self._instances.setdefault(lane, []).extend(frozen)
         self._frozen.clear()
         self.kafka.thaw()
 
     def step(self, choice: int) -> Invocation | None:
-        """Lets one of the lanes that can go on do so, and looks at everything."""
+        """Invoke the function for one of the ready lanes, and check the invariants."""
         ready = self.mapping.ready()
         if not ready:
             return None
@@ -167,9 +167,9 @@ class World:
         return done
 
     def finish(self) -> None:
-        """Ends every fault, and lets the mapping go on to the end; a slow store is none, and this one is slow.
+        """End every fault and run the mapping until the stream is empty; the store stays slow.
 
-        Where the dead-letter limit stops it, and rightly, a person raises the limit.
+        If the dead-letter limit stops the function, raise the limit as an operator would.
         """
         self.kafka.reachable = self.letters.works = True
         self.kafka.fates.clear()
@@ -190,10 +190,10 @@ class World:
         self.check()
 
     def check(self) -> None:
-        """Looks at everything that must hold at any time.
+        """Check the invariants that apply at any time.
 
         Raises:
-            Broken: with all that does not.
+            Broken: an invariant was broken, now or in an invocation.
 
         """
         logs = self.kafka.logs
@@ -207,7 +207,7 @@ class World:
             raise Broken(self._broken)
 
     def _break(self, invariant: str, found: object) -> None:
-        """Writes down what was found, if anything was."""
+        """Record a violation, unless nothing was found."""
         if found and invariant in self._watched:
             self._broken.setdefault(invariant, str(found))
 
@@ -231,9 +231,13 @@ class World:
         return instances[-1]
 
     def _invoke(self, event: dict[str, Any]) -> Any:  # noqa: ANN401  # the handler's answer is JSON
-        """The function as the mapping sees it."""
+        """Invoke the function as the mapping does, and check the invariants of an invocation."""
         context = Context(self._now, self.remaining)
-        acknowledged, handed, letters = len(self.kafka.acknowledged), len(self.kafka.handed), len(self.letters.letters)
+        acknowledged, handed, letters = (
+            len(self.kafka.acknowledged),
+            len(self.kafka.produced),
+            len(self.letters.letters),
+        )
         instance = self._instance()
         answer, stopped = None, False
         try:
@@ -249,7 +253,7 @@ class World:
             stored = {position_of(record) for record, _ in self.letters.letters[letters:]}
             if stopped and not instance.is_at_limit:
                 self._break("I8", "stopped by a limit that was not reached")
-            sent = [number_of(each) for each in self.kafka.handed[handed:]]
+            sent = [number_of(each) for each in self.kafka.produced[handed:]]
             self._check_probe(instance, event["Records"], sent, delivered | stored)
             instance.used += len(stored - instance.dead_lettered) * EVENTS_PER_DEAD_LETTER
             instance.dead_lettered |= stored
@@ -258,14 +262,14 @@ class World:
             first = self._find_first_undone(event["Records"], delivered | stored)
             self._break("I10", [number for number in stored if first is not None and number > first])
             self._break("I7", max(0.0, self._now() - context.end))
-            self._break("I5", self.kafka.held)
+            self._break("I5", self.kafka.pending)
         settled = [number for number in delivered if first is None or number < first]
         instance.used = max(0, instance.used - len(settled))
         self._check_report(first, answer)
         return answer
 
     def _check_probe(self, instance: Instance, records: Sequence[Record], sent: list[int], answered: set[int]) -> None:
-        """Looks at what an instance has sent of a batch that is retried."""
+        """Check the events that an instance has sent for a retried batch."""
         numbers = [n for n in map(position_of, records) if self.written[n][0] in (GOOD, LARGE, HUGE)]
         if numbers and numbers[0] in instance.unanswered - answered:
             self._break("I11", sorted(set(sent) - {numbers[0]}))

@@ -1,1 +1,1 @@
-"""What tests of several kinds stand on, with its own tests beside it."""
+"""Helpers for several kinds of tests."""

@@ -1,4 +1,4 @@
-"""Avro by fastavro in its plainest use, to compare with."""
+"""Avro with plain fastavro, for expected values."""
 
 import json
 from io import BytesIO
@@ -8,18 +8,18 @@ import fastavro
 
 
 class Avro(NamedTuple):
-    """Writes and reads bare records of one schema."""
+    """Avro encoding and decoding with one schema, without a prefix."""
 
     schema: Any
 
     def write(self, record: dict[str, Any]) -> bytes:
-        """A record's bytes."""
+        """Encode a record."""
         data = BytesIO()
         fastavro.schemaless_writer(data, self.schema, record)
         return data.getvalue()
 
-    def read(self, data: bytes) -> Any:  # noqa: ANN401  # whatever the schema says
-        """The record that these bytes are, to the last of them."""
+    def read(self, data: bytes) -> Any:  # noqa: ANN401  # depends on the schema
+        """Decode a record that ends with the last byte."""
         stream = BytesIO(data)
         record = fastavro.schemaless_reader(stream, self.schema, None)
         assert stream.read() == b""
@@ -27,5 +27,5 @@ class Avro(NamedTuple):
 
 
 def read_avro(text: str) -> Avro:
-    """Avro under a schema given as JSON text."""
+    """Parse a schema from JSON text."""
     return Avro(fastavro.parse_schema(json.loads(text)))

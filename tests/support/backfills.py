@@ -1,12 +1,13 @@
-"""What a backfill needs from outside, in memory: a table, and checkpoints."""
+"""A table and checkpoints in memory, for backfills."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, override
 
-from feature_events.backfills.checkpoints import Plan, Progress
-from feature_events.backfills.request import Request
+from feature_events.backfills.checkpoints import Checkpoints, Progress
+from feature_events.backfills.plan import Plan
+from feature_events.backfills.request import BackfillRequest
 from feature_events.records.change import Item
-from feature_events.tables.source_table import Page
+from feature_events.tables.table import Page, Tables
 from tests.support.records import to_item
 
 TABLE_ARN = "arn:aws:dynamodb:eu-west-1:123456789012:table/user_feature_store"
@@ -16,82 +17,86 @@ STARTED_MS = 1_761_955_200_000
 
 
 def to_plan(**request: Any) -> Plan:  # noqa: ANN401  # the request's fields
-    """The plan of a run over the default layout's table, in one segment unless told otherwise."""
-    return Plan(Request(**{"table": "user_feature_store", "segments": 1, **request}), TABLE_ARN, KEY_NAMES, STARTED_MS)
+    """Return the plan of a run on the table of the default layout, by default with one segment."""
+    fields = {"table": "user_feature_store", "segments": 1, **request}
+    return Plan(BackfillRequest(**fields), TABLE_ARN, KEY_NAMES, STARTED_MS)
 
 
 def to_scanned(entity: str = "user-1", item: Item | None = None, **parts: Any) -> dict[str, Any]:  # noqa: ANN401  # an item's parts
-    """An item as a scan gives it."""
+    """Return an item as a scan returns it."""
     keys = {"bright_uid": {"S": entity}, "category": {"S": "user_features"}}
     return {**keys, **(to_item(**parts) if item is None else item)}
 
 
-class MemoryCheckpoints:
+class MemoryCheckpoints(Checkpoints):
     """Checkpoints in memory."""
 
     def __init__(self, plan: Plan | None = None) -> None:
         self.plan = plan
         self.progresses: dict[int, Progress] = {}
 
+    @override
     def read_plan(self) -> Plan | None:
-        """See `Checkpoints.read_plan`."""
         return self.plan
 
+    @override
     def write_plan(self, plan: Plan) -> None:
-        """See `Checkpoints.write_plan`."""
         self.plan = plan
 
+    @override
     def read(self, segment: int) -> Progress:
-        """See `Checkpoints.read`."""
         return self.progresses.get(segment, Progress())
 
+    @override
     def write(self, segment: int, progress: Progress) -> None:
-        """See `Checkpoints.write`."""
         self.progresses[segment] = progress
 
 
-class MemoryTable:
-    """A table of one segment, in memory.
+class MemoryTable(Tables):
+    """One table in memory. Its first segment contains all items.
 
     Args:
-        items: what it holds, in a scan's order.
+        items: the items in the order of a scan.
 
     """
 
     def __init__(self, *items: dict[str, Any]) -> None:
         self.items = {self._key(item): item for item in items}
         self.scanned: list[tuple[Item | None, int]] = []
-        """Where each scan began, and how many items it might give."""
-        self.asked: list[int] = []
-        """For how many keys each read asked."""
+        """The start and the limit of each scan."""
+        self.requested: list[int] = []
+        """The number of keys in each read."""
         self.meanwhile: list[Callable[[], object]] = []
         """What happens before each of the next reads."""
 
     def put(self, item: dict[str, Any]) -> None:
-        """Writes an item."""
+        """Write an item."""
         self.items[self._key(item)] = item
 
     def delete(self, item: dict[str, Any]) -> None:
-        """Deletes an item."""
+        """Delete an item."""
         del self.items[self._key(item)]
 
-    def scan(self, segment: int, segments: int, after: Item | None, limit: int) -> Page:
-        """See `SourceTable.scan`."""
-        assert segment < segments  # the first has all items, so that a plan can have several
+    @override
+    def scan(self, table: str, segment: int, segments: int, after: Item | None, limit: int) -> Page:
+        assert table == TABLE_ARN
+        assert segment < segments
         if segment:
             return Page([], None)
         self.scanned.append((after, limit))
         keys = list(self.items)
-        begin = 0 if after is None else keys.index(self._key(after)) + 1
-        items = [self.items[key] for key in keys[begin : begin + limit]]
-        is_end = begin + limit >= len(keys)
+        start = 0 if after is None else keys.index(self._key(after)) + 1
+        items = [self.items[key] for key in keys[start : start + limit]]
+        is_end = start + limit >= len(keys)
         return Page(items, None if is_end else {name: items[-1][name] for name in KEY_NAMES})
 
-    def read(self, keys: Sequence[Item]) -> Sequence[Item]:
-        """See `SourceTable.read`; the items come in another order than the keys."""
-        self.asked.append(len(keys))
+    @override
+    def get_items(self, table: str, keys: Sequence[Item]) -> Sequence[Item]:
+        assert table == TABLE_ARN
+        self.requested.append(len(keys))
         if self.meanwhile:
             self.meanwhile.pop(0)()
+        # Reversed, since DynamoDB returns items in any order
         return [self.items[key] for key in map(self._key, reversed(keys)) if key in self.items]
 
     def _key(self, item: Item) -> str:

@@ -1,4 +1,4 @@
-"""Stand-ins for the ends of the pipeline; each passes the same tests as the real thing where it has promises."""
+"""Fakes of the pipeline's dependencies; those with a contract pass the same tests as the real implementation."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,18 +10,18 @@ from feature_events.records.stream_record import StreamRecord
 
 
 class FakePublisher:
-    """A publisher into a list: what it promises is what `publisher.Publisher` promises."""
+    """A publisher to a list, with the contract of `publisher.Publisher`."""
 
     def __init__(self, *, message_max_bytes: int = 1_000_000) -> None:
         self.log: list[Message] = []
         self.reachable = True
         self.topic_exists = True
         self.loses: Callable[[Message], bool] = lambda _: False
-        """Which messages get no acknowledgement."""
+        """Returns True for messages that are not acknowledged."""
         self._message_max_bytes = message_max_bytes
 
     def publish(self, messages: Sequence[Message], deadline: Deadline, refuse: Refuse) -> Sequence[Delivery]:
-        """Appends in order, up to the first message that cannot be acknowledged."""
+        """Append messages in order, up to the first one that is not acknowledged."""
         if not self.topic_exists:
             raise Misconfigured("Kafka refuses the topic: it does not exist: create it")
         deliveries = [Delivery.UNKNOWN] * len(messages)
@@ -45,10 +45,10 @@ class FakeDeadLetters:
         self.works = works
         self.letters: list[tuple[StreamRecord, str]] = []
         self.put_takes: Callable[[], None] = lambda: None
-        """Lets the time pass that a put takes."""
+        """Called by each put, for example to advance a clock."""
 
     def put(self, record: StreamRecord, poison: PoisonRecord, deadline: Deadline) -> str:
-        """Keeps the record, or refuses as S3 would."""
+        """Store the record, or fail as S3 would."""
         if not self.works or not deadline.remaining():
             raise Undelivered("S3 answered SlowDown")
         self.put_takes()
@@ -57,7 +57,7 @@ class FakeDeadLetters:
 
 
 class FakeContext:
-    """Lambda's context, with a given time left."""
+    """Lambda's context with a fixed remaining time."""
 
     function_name = "feature-events"
     memory_limit_in_mb = 512
@@ -68,16 +68,16 @@ class FakeContext:
         self._milliseconds = milliseconds
 
     def get_remaining_time_in_millis(self) -> int:
-        """What Lambda says is left of the invocation."""
+        """Return the remaining time of the invocation."""
         return self._milliseconds
 
 
 class FakeClock:
-    """A clock that goes only when it is told to."""
+    """A clock that tests advance by setting `seconds`."""
 
     def __init__(self, seconds: float = 0.0) -> None:
         self.seconds = seconds
 
     def __call__(self) -> float:
-        """The time that it was told."""
+        """Return the current time."""
         return self.seconds

@@ -1,4 +1,4 @@
-"""A failure bucket and a table in memory, and redrives of what is in them."""
+"""A failure bucket and a table in memory, and redrives of them."""
 
 import json
 import os
@@ -18,35 +18,36 @@ from feature_events.deadline import Deadline
 from feature_events.errors import PoisonRecord
 from feature_events.failures.dead_letters import DeadLetters, to_dead_letter
 from feature_events.failures.failure_store import FailureStore
+from feature_events.layouts.entity_features import FeaturesMode
 from feature_events.pipeline import MessagePublisher, Pipeline
-from feature_events.redrives.report import Report
-from feature_events.redrives.request import Request
+from feature_events.redrives.report import RedriveReport
+from feature_events.redrives.request import RedriveRequest
 from feature_events.redrives.run import Redrive
-from feature_events.settings.settings import FeaturesMode
-from feature_events.tables.current_items import CurrentItems
+from feature_events.tables.table import Tables
 from tests.support.doubles import FakeClock, FakePublisher
 from tests.support.pipelines import to_pipeline
 from tests.support.records import Json, to_item, to_record
+from tests.support.tables import create_table
 
 BUCKET = "failures"
 PREFIX = "dead-letters/"
 MAPPING = "3e21fe9d-9d2f-4f2a-8e5e-2f1d6e1a7b10"
 SHARD = "shardId-00000001767225600000-0a1b2c3d"
 BATCH = f"aws/lambda/{MAPPING}/{SHARD}/2026/01/01/2026-01-01T00.00.00-5b0a1f62-6c0f-4d44-9a0b-6b0d8c1f2a3e"
-POISON = PoisonRecord("Kafka refuses it: INVALID_TIMESTAMP")
+POISON = PoisonRecord("Kafka rejected the event: INVALID_TIMESTAMP")
 LARGE = to_item(tuple(f"feature_{number}" for number in range(200)))
-"""An item whose event is larger than `FakePublisher` takes where it takes 1,000 bytes."""
+"""An item whose event exceeds the 1,000 bytes that `FakePublisher` accepts in these tests."""
 
 type Answers = dict[str, str]
-"""The errors that AWS answers with, by operation and a part of what it is on."""
+"""The error codes that AWS returns, by `OPERATION` or `OPERATION TEXT`, where TEXT is part of the parameters."""
 type FakeAccount = Account[FakePublisher]
 
 
 class Account[P: MessagePublisher]:
-    """What a redrive meets; to be made and used within `in_memory()`.
+    """An account with a failure bucket and a table. It must be used within `in_memory()`.
 
     Args:
-        publisher: where the pipeline leads.
+        publisher: the publisher of its pipeline.
 
     """
 
@@ -54,55 +55,49 @@ class Account[P: MessagePublisher]:
         self.s3 = boto3.client("s3")
         self.s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
         self.dynamodb = boto3.client("dynamodb")
-        keys = {"bright_uid": "HASH", "category": "RANGE"}
-        self.dynamodb.create_table(
-            TableName="user_feature_store",
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in keys],
-            KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in keys.items()],  # type: ignore[typeddict-item]  # HASH and RANGE
-        )
+        create_table(self.dynamodb, "user_feature_store")
         self.publisher = publisher
         self.letters = DeadLetters(BUCKET, PREFIX)
         self.features_mode: FeaturesMode = "all"
 
     @property
     def pipeline(self) -> Pipeline:
-        """The pipeline, with a limit that a redrive has to get past."""
+        """The pipeline, with a dead-letter limit that must not stop a redrive."""
         return to_pipeline(self.publisher, self.letters, features_mode=self.features_mode, limit=1)
 
     def write(self, record: Json) -> None:
-        """Puts the item as this record has it into the table."""
+        """Write the record's new image to the table."""
         self.dynamodb.put_item(TableName="user_feature_store", Item=record["dynamodb"]["NewImage"])
 
-    def put_dead_letters(self, *records: Any) -> list[str]:  # noqa: ANN401  # anything that a stream may hand over
-        """Makes a dead letter of each of these, and gives their keys."""
+    def put_dead_letters(self, *records: Any) -> list[str]:  # noqa: ANN401  # any JSON can be a record
+        """Write a dead letter for each record, and return the keys."""
         letters = [to_dead_letter(record, POISON, PREFIX) for record in records]
         for letter in letters:
             self.put(letter.key, letter.body)
         return [letter.key for letter in letters]
 
     def put_on_failure_batch(self, *records: Json, key: str = BATCH) -> str:
-        """Makes an on-failure batch of these."""
+        """Write an on-failure batch with these records, and return its key."""
         self.put(key, to_on_failure(records))
         return key
 
     def put(self, key: str, body: bytes) -> None:
-        """Puts an object into the bucket."""
+        """Write an object to the bucket."""
         self.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
 
     def read(self, key: str) -> Json:
-        """An object's document."""
+        """Return an object's JSON."""
         found: Json = json.loads(self.read_bytes(key))
         return found
 
     def read_bytes(self, key: str) -> bytes:
-        """An object as it is."""
+        """Return an object's bytes."""
         return self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
 
-    def redrive(self, *, seconds: float = 50.0, **request: Any) -> Report:  # noqa: ANN401  # the request's fields
-        """One run."""
+    def redrive(self, *, seconds: float = 50.0, **request: Any) -> RedriveReport:  # noqa: ANN401  # the request's fields
+        """Run a redrive and return its report."""
         store = FailureStore(BUCKET, PREFIX)
-        run = Redrive(Request(**request), self.pipeline, store, CurrentItems())
+        run = Redrive(RedriveRequest(**request), self.pipeline, store, Tables())
         run.run(Deadline(seconds, FakeClock()), 20.0)
         return run.report()
 
@@ -113,8 +108,8 @@ class Account[P: MessagePublisher]:
         return [found["Key"] for page in pages for found in page.get("Contents", [])]
 
 
-def to_written(account: Account[Any], *numbers: int, **parts: Any) -> list[Json]:  # noqa: ANN401  # a record's parts
-    """Records of items that are in the table as they say."""
+def write_records(account: Account[Any], *numbers: int, **parts: Any) -> list[Json]:  # noqa: ANN401  # a record's parts
+    """Return records with these numbers, and write their items to the table."""
     records = [to_record(number, entity=f"user-{number}", **parts) for number in numbers]
     for record in records:
         account.write(record)
@@ -122,26 +117,26 @@ def to_written(account: Account[Any], *numbers: int, **parts: Any) -> list[Json]
 
 
 def sent(account: FakeAccount) -> list[str]:
-    """The sequence numbers of what was sent."""
+    """Return the sequence numbers of the sent messages."""
     return [dict(message.headers)["ce_sequence"].decode() for message in account.publisher.log]
 
 
-def to_key(record: Json) -> str:
-    """The key of this record's dead letter."""
+def to_dead_letter_key(record: Json) -> str:
+    """Return the key of the record's dead letter."""
     table = record["eventSourceARN"].split("/")[1]
     return f"{PREFIX}{table}/{record['dynamodb']['SequenceNumber']}-{record['eventID']}.json"
 
 
 def to_on_failure(records: Sequence[Json]) -> bytes:
-    """The object that Lambda makes of a batch for the on-failure destination."""
+    """Return a batch as Lambda writes it to the on-failure destination."""
     return json.dumps({**to_batch_metadata(records), "payload": {"Records": records}}).encode()
 
 
 def to_batch_metadata(records: Sequence[Json]) -> Json:
-    """What an on-failure document says of its batch, in S3 beside the payload and elsewhere alone.
+    """Return the fields of an on-failure document besides its payload. Only S3 receives the payload.
 
-    Its fields are those that AWS was seen to write; a payload was an object, and not the text that the guide has.
-    https://github.com/localstack/localstack: test_lambda_integration_dynamodbstreams.snapshot.json, recorded on AWS
+    The fields are those recorded on AWS, where the payload was an object. In the guide, it is a string.
+    https://github.com/localstack/localstack: test_lambda_integration_dynamodbstreams.snapshot.json
     https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
     """
     numbers = [record["dynamodb"]["SequenceNumber"] for record in records]
@@ -173,16 +168,16 @@ def to_batch_metadata(records: Sequence[Json]) -> Json:
 
 @contextmanager
 def in_memory() -> Iterator[None]:
-    """AWS by moto, in the region that the records are from."""
+    """Replace AWS by moto, in the records' region."""
     login = {"AWS_DEFAULT_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
     with patch.dict(os.environ, login), mock_aws():
         yield
 
 
 def replace_answers(monkeypatch: pytest.MonkeyPatch) -> Answers:
-    """The errors that AWS answers with from now on; none, to begin with."""
+    """Return an empty mapping. Errors that are added to it are returned by AWS."""
     answers: Answers = {}
-    call = BaseClient._make_api_call  # type: ignore[attr-defined]  # noqa: SLF001  # where every request passes
+    call = BaseClient._make_api_call  # type: ignore[attr-defined]  # noqa: SLF001  # every request passes here
 
     def answer(client: object, name: str, parameters: object) -> object:
         for wanted, code in answers.items():
@@ -195,13 +190,13 @@ def replace_answers(monkeypatch: pytest.MonkeyPatch) -> Answers:
     return answers
 
 
-def counts(report: Report) -> dict[str, int]:
-    """The report's counts that are not nothing, but for the numbers of objects and records."""
-    ends = ("delivered", "skipped", "stale", "poison", "unchecked", "undelivered", "deliverable")
-    names = (*ends, "moved", "missing", "unreadable")
-    return {name: report[name] for name in names if report[name]}  # type: ignore[literal-required]  # its own names
+def counts(report: RedriveReport) -> dict[str, int]:
+    """Return the report's counts other than zero, without `objects` and `records`."""
+    outcomes = ("delivered", "skipped", "stale", "poison", "unchecked", "undelivered", "deliverable")
+    names = (*outcomes, "moved", "missing", "unreadable")
+    return {name: report[name] for name in names if report[name]}  # type: ignore[literal-required]  # names of its fields
 
 
 def redriven(keys: Sequence[str]) -> list[str]:
-    """Where these objects are when their records have come to an end."""
+    """Return the keys of these objects after they were archived."""
     return [f"redriven/{key}" for key in keys]

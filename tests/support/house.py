@@ -1,7 +1,6 @@
-"""The rules of a package's house, read from its source: no import upwards, no circle, nothing that is too long.
+"""Check the architecture of a package: imports only downwards, no import cycles, no long modules or functions.
 
-A tool for it would need its own configuration and lock; what is asked here is one walk over the syntax tree, and finds
-an import inside a function or under TYPE_CHECKING as well.
+The checks read the syntax tree, so they include imports inside functions and under TYPE_CHECKING.
 """
 
 import ast
@@ -12,18 +11,18 @@ from typing import NamedTuple
 
 MODULE_LINES = 300
 FUNCTION_LINES = 40
-"""The longest that a module and a function may be, docstrings included and decorators not."""
+"""The maximum lengths, including docstrings but not decorators."""
 
 
 class Module(NamedTuple):
-    """A module of the package; its name begins below the package, and the package's own `__init__` has none."""
+    """A module. Its name is relative to the package, and empty for the package's own `__init__`."""
 
     name: str
     path: Path
 
 
 class Import(NamedTuple):
-    """One module that imports another one of the same package, and on which line."""
+    """An import of another module of the same package."""
 
     importer: Module
     line: int
@@ -31,30 +30,33 @@ class Import(NamedTuple):
 
 
 def find_upward_imports(package: Path, order: Sequence[str]) -> list[str]:
-    """Imports of a module that stands above the importer, each as `file:line imports module`.
+    """Return the imports of a module above the importer, each as `file:line imports module`.
 
-    The order goes from low to high. An entry is a module or a package, dotted and without the root package's name; a
-    package (a room) stands for all its modules that have no entry of their own, and they may import one another.
+    Args:
+        package: the folder of the package.
+        order: dotted names of modules and packages, from low to high. The entry of a package applies to all its modules
+            without an own entry, and these may import each other.
+
     """
     return [
-        f"{_to_text(each)}, which stands above it"
+        f"{each.importer.path}:{each.line} imports {each.imported}, which is above it"
         for each in _read_imports(package)
         if _to_rank(each.imported, order) > _to_rank(each.importer.name, order)
     ]
 
 
 def find_unplaced(package: Path, order: Sequence[str]) -> list[str]:
-    """Modules that the order does not place, and entries of the order that name nothing."""
+    """Return the modules that are missing in the order, and its entries that do not exist."""
     names = [module.name for module in _read_modules(package) if module.name]
     placed = {name: _find_entry(name, order) for name in names}
     return [
-        *(f"{name} has no place in the order" for name, entry in placed.items() if entry is None),
-        *(f"{entry} is in the order and not in the package" for entry in order if entry not in placed.values()),
+        *(f"{name} is missing in the order" for name, entry in placed.items() if entry is None),
+        *(f"{entry} is in the order but not in the package" for entry in order if entry not in placed.values()),
     ]
 
 
 def find_circles(package: Path) -> list[str]:
-    """Circles of imports as `a -> b -> a`; where all that are named are opened, none is left."""
+    """Return import cycles as `a -> b -> a`. Breaking all of these leaves no cycle."""
     imports: dict[str, set[str]] = {module.name: set() for module in _read_modules(package)}
     for each in _read_imports(package):
         imports[each.importer.name].add(each.imported)
@@ -66,13 +68,13 @@ def find_circles(package: Path) -> list[str]:
 
 
 def find_long_modules(directory: Path) -> list[str]:
-    """Modules in and below a directory that have too many lines, with their number."""
+    """Return the modules below a directory that are too long, with their lengths."""
     lengths = {module.path: len(module.path.read_text().splitlines()) for module in _read_modules(directory)}
     return [f"{path} has {length} lines" for path, length in lengths.items() if length > MODULE_LINES]
 
 
 def find_long_functions(directory: Path) -> list[str]:
-    """Functions in and below a directory that have too many lines, with their number."""
+    """Return the functions below a directory that are too long, with their lengths."""
     return [
         f"{module.path}:{node.lineno} {node.name} has {length} lines"
         for module in _read_modules(directory)
@@ -106,7 +108,7 @@ def _read_imports(package: Path) -> Iterator[Import]:
 
 
 def _to_targets(node: ast.AST, module: Module, root: str) -> list[str]:
-    """The dotted names that a statement imports, each of which may be a module or a name in one."""
+    """Return the dotted names that a statement imports. Each is a module, or a name in a module."""
     if isinstance(node, ast.Import):
         return [alias.name for alias in node.names]
     if not isinstance(node, ast.ImportFrom):
@@ -119,7 +121,7 @@ def _to_targets(node: ast.AST, module: Module, root: str) -> list[str]:
 
 
 def _to_module(target: str, names: set[str], root: str) -> str:
-    """The module of the package that a dotted name is or is in; empty for one of elsewhere and for the root."""
+    """Return the module that a dotted name is or is in; empty for the root and for other packages."""
     first, *parts = target.split(".")
     while first == root and parts and ".".join(parts) not in names:
         parts.pop()
@@ -127,24 +129,20 @@ def _to_module(target: str, names: set[str], root: str) -> str:
 
 
 def _find_entry(name: str, order: Sequence[str]) -> str | None:
-    """The entry that places a module: the longest one, so that a module may stand apart from its room."""
+    """Return the longest entry that applies to a module: its own, or else its package's."""
     return max((entry for entry in order if f"{name}.".startswith(f"{entry}.")), key=len, default=None)
 
 
 def _to_rank(name: str, order: Sequence[str]) -> int:
-    """How high a module stands. Whoever imports anything imports the root's `__init__` first, so it is the lowest."""
+    """Return a module's index in the order. The root's `__init__` is the lowest: every import runs it first."""
     entry = _find_entry(name, order)
     return -1 if entry is None else order.index(entry)
 
 
 def _find_circle(imports: Mapping[str, set[str]]) -> list[str]:
-    """The first circle that is found, each module before the one that it imports; empty where there is none."""
+    """Return a cycle, each module before one that it imports; empty if there is none."""
     try:
         TopologicalSorter({name: sorted(found) for name, found in imports.items()}).prepare()
     except CycleError as error:
         return list(reversed(error.args[1]))
     return []
-
-
-def _to_text(each: Import) -> str:
-    return f"{each.importer.path}:{each.line} imports {each.imported}"

@@ -1,4 +1,4 @@
-"""Tokens in the place of AWS's, which Kafka's own validator of unsigned tokens takes."""
+"""A fake of AWS's IAM token provider, whose unsigned tokens Kafka's validator accepts."""
 
 import base64
 import json
@@ -9,21 +9,21 @@ import pytest
 
 
 class TokenProvider:
-    """What stands in for MSKAuthTokenProvider.generate_auth_token: the same form of answer, by the same call."""
+    """A fake of MSKAuthTokenProvider."""
 
     def __init__(self) -> None:
         self.life = 900.0
-        """How long a token lives, in seconds."""
+        """The lifetime of a token in seconds."""
         self.taken = True
-        """Whether Kafka takes the tokens."""
+        """False for expired tokens, which Kafka rejects."""
         self.error: Exception | None = None
-        """What is raised in the place of a token."""
+        """Raised instead of returning a token."""
         self.delay = 0.0
         self.given = 0
-        """How many tokens there have been."""
+        """The number of tokens returned."""
 
     def generate_auth_token(self, region: str) -> tuple[str, int]:
-        """A token and its end in milliseconds since the epoch."""
+        """Return a token and its expiry in milliseconds since the epoch."""
         assert region == "us-east-1"
         time.sleep(self.delay)
         if self.error:
@@ -36,7 +36,7 @@ class TokenProvider:
 
 
 def replace_token_provider(monkeypatch: pytest.MonkeyPatch) -> TokenProvider:
-    """A provider in the place of AWS's, as long as the test runs."""
+    """Replace AWS's provider by a fake during a test."""
     provider = TokenProvider()
     name = "aws_msk_iam_sasl_signer.MSKAuthTokenProvider.generate_auth_token"
     monkeypatch.setattr(name, provider.generate_auth_token)

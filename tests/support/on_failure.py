@@ -1,6 +1,6 @@
-"""The on-failure destination of a mapping: the objects that Lambda puts there, and a bucket to put them into.
+"""The on-failure destination of a mapping: the objects that Lambda writes, and a bucket in memory.
 
-The document's fields:
+The fields of an object:
 https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
 """
 
@@ -13,10 +13,10 @@ from tests.support.lanes import Batch, Record
 
 
 class ObjectStore(Protocol):
-    """Where the on-failure destination puts its objects."""
+    """The bucket of an on-failure destination."""
 
     def put(self, key: str, body: bytes) -> None:
-        """Stores an object."""
+        """Store an object."""
         ...
 
 
@@ -24,12 +24,12 @@ class MemoryStore(dict[str, bytes]):
     """A bucket in memory."""
 
     def put(self, key: str, body: bytes) -> None:
-        """Stores an object."""
+        """Store an object."""
         self[key] = body
 
 
-class End(NamedTuple):
-    """How the retries of a batch ended: where, why, with which kind of the function's error, and when."""
+class Discard(NamedTuple):
+    """Why and when Lambda stopped retrying a batch."""
 
     shard: str
     condition: str
@@ -37,32 +37,32 @@ class End(NamedTuple):
     seconds: float
 
 
-def to_key(end: End, number: int) -> str:
-    """The object's key, as Lambda makes it."""
-    now = _to_iso(end.seconds)
+def to_key(discard: Discard, number: int) -> str:
+    """Return an object key like Lambda's."""
+    now = _to_iso(discard.seconds)
     day = now.partition("T")[0]
-    return f"aws/lambda/mapping/{end.shard}/{day.replace('-', '/')}/{now}-{number}"
+    return f"aws/lambda/mapping/{discard.shard}/{day.replace('-', '/')}/{now}-{number}"
 
 
-def to_document(end: End, batch: Batch, number: int) -> bytes:
-    """The object's content: what Lambda says of the batch, and the records."""
+def to_document(discard: Discard, batch: Batch, number: int) -> bytes:
+    """Return an object's content: a description of the batch, and the records."""
     first, last = batch.entries[0], batch.entries[-1]
     document = {
         "requestContext": {
             "requestId": f"request-{number}",
             "functionArn": "arn:aws:lambda:eu-west-1:123456789012:function:feature-events",
-            "condition": end.condition,
+            "condition": discard.condition,
             "approximateInvokeCount": batch.invocations,
         },
         "responseContext": {
             "statusCode": 200,
             "executedVersion": "$LATEST",
-            "functionError": end.function_error,
+            "functionError": discard.function_error,
         },
         "version": "1.0",
-        "timestamp": _to_iso(end.seconds),
+        "timestamp": _to_iso(discard.seconds),
         "DDBStreamBatchInfo": {
-            "shardId": end.shard,
+            "shardId": discard.shard,
             "startSequenceNumber": first.number,
             "endSequenceNumber": last.number,
             "approximateArrivalOfFirstRecord": _to_iso(first.at),
@@ -76,7 +76,7 @@ def to_document(end: End, batch: Batch, number: int) -> bytes:
 
 
 def read_on_failure(store: Mapping[str, bytes]) -> list[Record]:
-    """The records in an on-failure destination."""
+    """Return all records in an on-failure destination."""
     return [record for body in store.values() for record in json.loads(body)["payload"]["Records"]]
 
 

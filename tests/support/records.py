@@ -1,4 +1,4 @@
-"""Stream records as DynamoDB writes them, for tables of the default layout."""
+"""Stream records in DynamoDB's form, for tables of the default layout."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,7 +20,7 @@ def to_item(
     updated_at: str | None = WRITTEN,
     compute_id: str | None = "spark-job-0007",
 ) -> Json:
-    """An item's attributes without its keys."""
+    """Return an item's attributes without its keys."""
     metadata: Json = {}
     if updated_at is not None:
         metadata |= {"created_at": {"S": updated_at}, "updated_at": {"S": updated_at}}
@@ -30,7 +30,7 @@ def to_item(
     return {"features": {"M": {"data": {"M": data}, metadata_name: {"M": metadata}}}}
 
 
-def to_record(  # noqa: PLR0913  # a record has these parts, and each test names the one that it is about
+def to_record(  # noqa: PLR0913  # the parts of a record, by keyword
     number: int = 0,
     *,
     entity: str = "user-1",
@@ -39,7 +39,7 @@ def to_record(  # noqa: PLR0913  # a record has these parts, and each test names
     old: Json | None = None,
     view: str = "NEW_AND_OLD_IMAGES",
 ) -> Json:
-    """The record of one write; its number in the stream and its id follow from `number`."""
+    """Return the record of one write; its sequence number, time and id follow from `number`."""
     keys = {"bright_uid": {"S": entity}, "category": {"S": "user_features"}}
     body: Json = {
         "ApproximateCreationDateTime": CREATED + number,
@@ -63,10 +63,10 @@ def to_record(  # noqa: PLR0913  # a record has these parts, and each test names
 
 
 def to_unreadable_record(number: int = 0, *, entity: str = "user-1") -> Json:
-    """A record whose item is not of the layout."""
+    """Return a record whose item does not fit the layout."""
     return to_record(number, entity=entity, item={"features": {"S": "age,income"}})
 
 
 def number_of(record: Mapping[str, Any]) -> str:
-    """The record's number in the stream."""
+    """Return the record's sequence number."""
     return str(record["dynamodb"]["SequenceNumber"])

@@ -1,4 +1,4 @@
-"""A resolver that does not answer, as where a VPC's DNS is away."""
+"""A DNS resolver that does not answer, as during a DNS outage of a VPC."""
 
 import socket
 import threading
@@ -10,12 +10,12 @@ from unittest.mock import patch
 from confluent_kafka import Producer
 
 HANGS_SECONDS = 12.0
-"""How long it hangs: two servers, asked twice, for three seconds each."""
+"""The duration of a look-up: two servers, two attempts each, three seconds per attempt."""
 
 
 @contextmanager
 def hanging_resolver() -> Iterator[threading.Event]:
-    """Lets every look-up of a name hang, while the context lasts; the event is set once one has come to its end."""
+    """Make every look-up hang within the context; the event is set when one has failed."""
     ended, released = threading.Event(), threading.Event()
 
     def look_up(*_: object, **__: object) -> Never:
@@ -30,28 +30,28 @@ def hanging_resolver() -> Iterator[threading.Event]:
             released.set()
 
 
-class End(NamedTuple):
-    """The end of a producer whose threads ask for an address until whoever lets go of it has returned."""
+class Closing(NamedTuple):
+    """The closing of a producer, which blocks until the test has marked the return of the call under test."""
 
     returned: threading.Event
     ended: threading.Event
     in_time: list[bool]
 
-    def came_after_the_return(self, seconds: float) -> bool:
-        """Whether nobody has waited for it; says that the return has happened."""
+    def happened_after_return(self, seconds: float) -> bool:
+        """Mark the return, and return True if the producer closed only after it."""
         self.returned.set()
         return self.ended.wait(seconds) and self.in_time == [True]
 
 
 @contextmanager
-def asking_producers(seconds: float) -> Iterator[End]:
-    """Makes producers whose end waits for the return, so many seconds at most."""
-    end = End(threading.Event(), threading.Event(), [])
+def blocking_producers(seconds: float) -> Iterator[Closing]:
+    """Replace producers by ones whose closing blocks until the return, for at most `seconds`."""
+    closing = Closing(threading.Event(), threading.Event(), [])
 
-    class Asking(Producer):
+    class BlockingProducer(Producer):
         def __del__(self) -> None:
-            end.in_time.append(end.returned.wait(seconds))
-            end.ended.set()
+            closing.in_time.append(closing.returned.wait(seconds))
+            closing.ended.set()
 
-    with patch("feature_events.kafka.producer.Producer", Asking):
-        yield end
+    with patch("feature_events.kafka.producer.Producer", BlockingProducer):
+        yield closing

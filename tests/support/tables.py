@@ -1,4 +1,4 @@
-"""Tables of an account that are as the default layout has them."""
+"""Tables of the default layout."""
 
 from typing import TYPE_CHECKING, Literal
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def create_table(dynamodb: "DynamoDBClient", name: str) -> None:
-    """Makes a table of users' features, without a stream."""
+    """Create the table of users' features, without a stream."""
     partition_key, sort_key = KEYS[USERS]
     keys: dict[str, Literal["HASH", "RANGE"]] = {partition_key: "HASH", sort_key: "RANGE"}
     dynamodb.create_table(

@@ -11,13 +11,12 @@ import botocore.session
 import pytest
 from botocore import xform_name
 
-from feature_events.backfills.report import Report as BackfillReport
-from feature_events.backfills.request import Request as Backfill
-from feature_events.backfills.request import read_request as read_backfill
+from feature_events.backfills.report import BackfillReport
+from feature_events.backfills.request import BackfillRequest, read_backfill_request
 from feature_events.failures.on_failure_batch import ON_FAILURE_PREFIX
 from feature_events.metrics import METRICS
-from feature_events.redrives.report import Report
-from feature_events.redrives.request import Request, read_request
+from feature_events.redrives.report import RedriveReport
+from feature_events.redrives.request import RedriveRequest, read_redrive_request
 from local.paths import ROOT, TOOLS
 from tests.template.document import read_template, to_members
 from tests.template.expansion import SETS, STACK, expand_set
@@ -165,29 +164,31 @@ def test_redrive_requests__are_taken() -> None:
     """Each request to the redrive function is one that it takes."""
     commands = [each for each in COMMANDS if "invoke RedriveFunction" in each]
     requests = [json.loads(*re.findall(r"--event '([^']*)'", each)) for each in commands]
-    assert {name for request in requests for name in request} == set(Request._fields)
+    assert {name for request in requests for name in request} == set(RedriveRequest._fields)
     for request in requests:
-        read_request(request, ("dead-letters/", ON_FAILURE_PREFIX))
+        read_redrive_request(request, ("dead-letters/", ON_FAILURE_PREFIX))
 
 
 def test_report__is_all_told() -> None:
     """Every field of the redrive function's report is in the table, and no other."""
-    assert set(read_tables("field")) == set(Report.__annotations__)
+    assert set(read_tables("field")) == set(RedriveReport.__annotations__)
 
 
 def test_backfill_request__is_all_told() -> None:
     """Every field of the backfill's request is in the table with its default, and no other."""
-    defaults = {name: json.dumps(default).strip('"') or "empty" for name, default in Backfill._field_defaults.items()}
+    defaults = {
+        name: json.dumps(default).strip('"') or "empty" for name, default in BackfillRequest._field_defaults.items()
+    }
     told = {name: default.strip("`") for name, (default, _) in read_tables("request field").items()}
-    assert told == {name: defaults.get(name, "required") for name in Backfill._fields}
+    assert told == {name: defaults.get(name, "required") for name in BackfillRequest._fields}
 
 
 def test_backfill_requests__are_taken() -> None:
     """Each request to the state machine is one that it takes, and together they show every field."""
     inputs = [json.loads(*re.findall(r"--input '(.*)'", each)) for each in COMMANDS if "start-execution" in each]
-    assert {name for each in inputs for name in each} == set(Backfill._fields)
+    assert {name for each in inputs for name in each} == set(BackfillRequest._fields)
     for each in inputs:
-        read_backfill(each)
+        read_backfill_request(each)
 
 
 def test_backfill_report__is_all_told() -> None:

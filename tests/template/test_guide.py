@@ -18,7 +18,7 @@ import boto3
 import pytest
 
 from local.application.artefacts import ARCHITECTURE
-from local.environment import REGION, to_aws_environment, to_tool_environment
+from local.environment import REGION, make_aws_environment, make_tool_environment
 from local.paths import ROOT
 from local.servers.stack import Stack
 from local.servers.topic import TOPIC, create_topic
@@ -43,7 +43,7 @@ class Follower:
     def __init__(self, clone: Path, stack: Stack, tools: Path, home: Path) -> None:
         self._clone = clone
         self.names = {"YOUR_TABLE": TABLE, "YOUR_ATTACHMENT": "orders"}
-        self._environment = to_tool_environment({**to_aws_environment(stack.aws), "__SAM_CLI_APP_DIR": str(home)})
+        self._environment = make_tool_environment({**make_aws_environment(stack.aws), "__SAM_CLI_APP_DIR": str(home)})
         self._environment["PATH"] = os.pathsep.join([self._environment["PATH"].partition(os.pathsep)[0], str(tools)])
         self._environment["PATH"] += os.pathsep + os.environ["PATH"]
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from samcli.cli.types import CfnParameterOverridesType  # type: ignore[import-untyped]
 
-from feature_events.layouts.reading import to_table_layouts
+from feature_events.layouts.parser import parse_table_layouts
 from local.paths import ROOT
 from tests.template.document import LAYOUTS, PINNED, REGISTRY, Parameters, read_template
 from tests.template.expansion import expand
@@ -26,7 +26,7 @@ def test_table_layouts__reach_each_function_that_reads_records(function: str, gi
     """Both have the same text, and it is one that the function takes."""
     text = read_environment({**PINNED, **given}, function)["TABLE_LAYOUTS"]
     assert text == expected
-    assert len(to_table_layouts(text)) == 1
+    assert len(parse_table_layouts(text)) == 1
 
 
 def test_table_layouts__do_not_stop_the_registration() -> None:
@@ -53,5 +53,5 @@ def test_guide__has_parameters_that_are_taken() -> None:
     pattern = read_template()["Parameters"]["TableLayouts"]["AllowedPattern"]
     assert [value for value in values if not re.fullmatch(pattern, value)] == []
     inline, files = values
-    assert len(to_table_layouts(inline)) == 1
+    assert len(parse_table_layouts(inline)) == 1
     assert files.split(",") == ["default", "app"]

@@ -1,4 +1,4 @@
-"""A deadline counts down to nothing and no further."""
+"""A deadline limits how long an invocation waits."""
 
 import gc
 import weakref
@@ -10,8 +10,8 @@ from feature_events.deadline import Deadline, run_within
 from tests.support.doubles import FakeClock
 
 
-def test_remaining__goes_with_the_clock_down_to_zero() -> None:
-    """What is left is never negative, so that it can be waited for."""
+def test_remaining__decreases_to_zero() -> None:
+    """It is never negative, so it can be used as a timeout."""
     clock = FakeClock(100)
     deadline = Deadline(5, clock)
     left = []
@@ -22,8 +22,8 @@ def test_remaining__goes_with_the_clock_down_to_zero() -> None:
     assert Deadline(-3, clock).remaining() == 0
 
 
-def test_within__is_the_earlier_moment() -> None:
-    """What may take so long ends at the deadline that it is within, on the same clock."""
+def test_within__returns_the_earlier_deadline() -> None:
+    """Both deadlines use the same clock."""
     clock = FakeClock(100)
     deadline = Deadline(10, clock)
     soon, late = deadline.within(4), deadline.within(60)
@@ -31,15 +31,15 @@ def test_within__is_the_earlier_moment() -> None:
     assert (soon.remaining(), late.remaining()) == (1, 7)
 
 
-def test_run_within__gives_what_the_function_gives() -> None:
-    """A value is returned and an error raised, as if it had been called."""
+def test_run_within__returns_or_raises_what_the_function_does() -> None:
+    """The other thread makes no difference."""
     assert run_within(10, lambda: 7) == 7
     with pytest.raises(ZeroDivisionError):
         run_within(10, lambda: 1 // 0)
 
 
-def test_run_within__ends_where_what_watches_raises() -> None:
-    """Whoever sees meanwhile that waiting is in vain ends it, and the error is theirs."""
+def test_run_within__ends_if_watch_raises_an_error() -> None:
+    """The error of `watch` is raised."""
     hanging = Event()
 
     def watch() -> None:
@@ -50,8 +50,8 @@ def test_run_within__ends_where_what_watches_raises() -> None:
     hanging.set()
 
 
-def test_run_within__keeps_nothing() -> None:
-    """What an error was raised among is free when the error is, without a look for garbage."""
+def test_run_within__frees_what_an_error_refers_to() -> None:
+    """It is freed with the error, without garbage collection."""
 
     class Kept:
         """Something."""
@@ -72,8 +72,8 @@ def test_run_within__keeps_nothing() -> None:
         gc.enable()
 
 
-def test_run_within__keeps_nothing_of_what_it_has_left() -> None:
-    """An error that comes when nobody waits any more is free at once, with what it was raised among."""
+def test_run_within__frees_what_a_late_error_refers_to() -> None:
+    """An error after the timeout is freed immediately."""
 
     class Kept:
         """Something."""
@@ -96,8 +96,8 @@ def test_run_within__keeps_nothing_of_what_it_has_left() -> None:
         gc.enable()
 
 
-def test_run_within__waits_no_longer() -> None:
-    """What hangs is left to itself."""
+def test_run_within__raises_after_the_timeout() -> None:
+    """The function's thread continues."""
     hanging = Event()
     with pytest.raises(TimeoutError):
         run_within(0.01, hanging.wait)

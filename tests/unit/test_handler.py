@@ -1,4 +1,4 @@
-"""The entry point wires once, keeps no error, and leaves itself time to answer."""
+"""The handler creates its pipeline once, retries after an error, and reserves time for its response."""
 
 import json
 import os
@@ -33,7 +33,7 @@ type Load = Callable[..., ModuleType]
 
 @pytest.fixture
 def load(monkeypatch: pytest.MonkeyPatch) -> Load:
-    """Starts an execution environment with these variables."""
+    """Start an execution environment with these variables."""
 
     def start(**environ: str) -> ModuleType:
         for name in NAMES:
@@ -45,21 +45,21 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Load:
     return start
 
 
-def test_handler__answers_a_batch(load: Load) -> None:
-    """With an embedded broker and a pinned id the function needs nothing else."""
+def test_handler__responds_to_a_batch(load: Load) -> None:
+    """With an embedded broker and a pinned schema id, the function needs nothing else."""
     assert load(**ENVIRON).handler({"Records": [to_record()]}, FakeContext()) == {"batchItemFailures": []}
 
 
 def test_handler__wires_once(load: Load) -> None:
-    """Settings, schema and producer are those of the start, invocation after invocation."""
+    """All invocations share the settings, the schema and the producer."""
     module = load(**ENVIRON)
     wired = module.wire()
     module.handler({"Records": [to_record()]}, FakeContext())
     assert module.wire() is wired
 
 
-def test_wire__keeps_within_the_time_of_a_start(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A registry that answers byte by byte does not use up the ten seconds that Lambda gives a start."""
+def test_wire__respects_the_time_limit_of_a_start(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow registry does not use up the ten seconds that Lambda allows."""
     load(KAFKA_BROKER_URL="localhost:9092", SCHEMA_REGISTRY="http://127.0.0.1:1")
     assert wiring.START_SECONDS < 10
     monkeypatch.setattr(wiring, "START_SECONDS", 0.2)
@@ -70,15 +70,15 @@ def test_wire__keeps_within_the_time_of_a_start(load: Load, monkeypatch: pytest.
             wiring.wire()
 
 
-def test_handler__names_every_wrong_setting(load: Load) -> None:
-    """The start does not hide what the first invocation has to say."""
+def test_handler__names_every_invalid_setting(load: Load) -> None:
+    """The first invocation raises the error of the start."""
     module = load(KAFKA_BROKER_URL="nowhere")
     with pytest.raises(Misconfigured, match=r"(?s)KAFKA_BROKER_URL.*SCHEMA_REGISTRY"):
         module.handler({"Records": [to_record()]}, FakeContext())
 
 
 def test_handler__recovers_without_a_new_environment(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A registry that was away at the start is asked again by the next invocation."""
+    """If the registry is unreachable at the start, the next invocation retries."""
     module = load(**{**ENVIRON, "SCHEMA_ID": "", "SCHEMA_REGISTRY": "http://127.0.0.1:1"})
     with pytest.raises(Undelivered):
         module.handler({"Records": [to_record()]}, FakeContext())
@@ -87,16 +87,16 @@ def test_handler__recovers_without_a_new_environment(load: Load, monkeypatch: py
 
 
 @pytest.mark.parametrize("fails", ["settings", "pipeline"])
-def test_handler__says_how_old_a_batch_is_before_anything_fails(
+def test_handler__emits_a_batchs_age_before_anything_fails(
     fails: str, load: Load, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A batch that ends in an error or a timeout has its size, age and table in the metrics."""
+    """The metrics contain the size, age and table of a batch that fails or times out."""
     module = load(**ENVIRON) if fails == "pipeline" else load(KAFKA_BROKER_URL="nowhere")
     seen = []
 
     def run(*_: object) -> None:
         seen.append(capsys.readouterr().out)
-        raise Misconfigured("what the batch meets")
+        raise Misconfigured("any error")
 
     monkeypatch.setattr(Pipeline, "run", run)
     with pytest.raises(Misconfigured):
@@ -107,14 +107,14 @@ def test_handler__says_how_old_a_batch_is_before_anything_fails(
 
 
 @pytest.mark.parametrize("event", [{}, {"Records": None}, {"Records": {"a": 1}}, [], None, "check", [{"check": True}]])
-def test_handler__refuses_what_is_no_batch(load: Load, event: Any) -> None:  # noqa: ANN401  # any JSON
-    """An invocation by something else says so, and is no silent success."""
+def test_handler__refuses_anything_but_a_batch(load: Load, event: Any) -> None:  # noqa: ANN401  # any JSON
+    """An invocation by mistake does not succeed silently."""
     with pytest.raises(Misconfigured, match="no Records"):
         load(**ENVIRON).handler(event, FakeContext())
 
 
-def test_handler__sends_nothing_when_there_is_no_time_to_answer(load: Load) -> None:
-    """With less time left than answering takes, the batch stays in the stream."""
+def test_handler__sends_nothing_without_time_to_respond(load: Load) -> None:
+    """The batch stays in the stream."""
     record = to_record()
     answer = load(**ENVIRON).handler({"Records": [record]}, FakeContext(milliseconds=3000))
     assert answer == {"batchItemFailures": [{"itemIdentifier": number_of(record)}]}
@@ -122,7 +122,7 @@ def test_handler__sends_nothing_when_there_is_no_time_to_answer(load: Load) -> N
 
 @pytest.mark.parametrize("kind", [UUID_TEXT, ["null", UUID_TEXT], [UUID_TEXT, "string"]])
 def test_handler__delivers_under_a_schema_whose_event_id_is_a_uuid(load: Load, kind: object) -> None:
-    """A team's own schema may say so; fastavro raises ValueError for any other text (fastavro 838)."""
+    """A team's own schema may use this type; fastavro raises ValueError for any other text (fastavro 838)."""
     schema = json.dumps({"type": "record", "name": "E", "fields": [{"name": "event_id", "type": kind}]})
     with run_scripted_server() as registry:
         registry.script = [Answer.of(200, {"id": 12, "version": 3, "schema": schema})]
@@ -134,8 +134,8 @@ def test_handler__delivers_under_a_schema_whose_event_id_is_a_uuid(load: Load, k
 @pytest.mark.parametrize(
     "field", [{"name": "entity_id", "type": UUID_TEXT}, {"name": "x", "type": UUID_TEXT, "default": ""}]
 )
-def test_handler__names_a_field_that_readers_could_not_read(load: Load, field: dict[str, Any]) -> None:
-    """The check and the first invocation say it, and the import has not failed."""
+def test_handler__names_a_field_that_readers_cannot_read(load: Load, field: dict[str, Any]) -> None:
+    """The preflight check and the first invocation name it, and the import succeeds."""
     fields = [{"name": "event_id", "type": "string"}, field]
     schema = json.dumps({"type": "record", "name": "E", "fields": fields})
     with run_scripted_server() as registry:
@@ -149,10 +149,10 @@ def test_handler__names_a_field_that_readers_could_not_read(load: Load, field: d
 
 @pytest.mark.parametrize("schema_id", ["7", "11111111-2222-3333-4444-555555555555"])
 def test_start__imports_nothing_that_it_does_not_need(schema_id: str) -> None:
-    """boto3 and requests, the most of a cold start, stay out of one that needs none of them."""
+    """boto3 and requests would take most of a cold start."""
     modules = {"boto3", "botocore.session", "requests", "ssl", "certifi", "aws_msk_iam_sasl_signer"}
-    rooms = ("kafka.authentication", "aws.secret", "preflight.run", "registration", "redrive")
-    modules |= {f"feature_events.{name}" for name in rooms}
+    lazy = ("kafka.authentication", "aws.secret", "preflight.run", "registration", "redrive")
+    modules |= {f"feature_events.{name}" for name in lazy}
     code = f"import sys, feature_events.handler; print(sorted({modules} & set(sys.modules)))"
     environ = {**os.environ, **ENVIRON, "PYTHONPATH": "src", "SCHEMA_REGISTRY": "", "SCHEMA_ID": schema_id}
     done = subprocess.run(  # noqa: S603  # the command is this test's
@@ -161,25 +161,25 @@ def test_start__imports_nothing_that_it_does_not_need(schema_id: str) -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-def test_handler__checks_what_cannot_start(load: Load) -> None:
-    """Asked for a check the function answers with what is wrong, also where that keeps it from anything else."""
+def test_handler__runs_the_preflight_check_if_it_cannot_start(load: Load) -> None:
+    """The report names the invalid settings."""
     report = load(KAFKA_BROKER_URL="nowhere").handler({"check": True}, FakeContext())
     assert not report["ok"]
-    assert "KAFKA_BROKER_URL must be host:port" in report["checks"][0]["detail"]
-    assert {each["detail"] for each in report["checks"][1:]} == {"not tried: first fix settings"}
+    assert "(KAFKA_BROKER_URL) must be host:port" in report["checks"][0]["detail"]
+    assert {each["detail"] for each in report["checks"][1:]} == {"skipped: fix settings first"}
 
 
-def test_handler__checks_an_embedded_broker(load: Load) -> None:
-    """With librdkafka's own broker in the place of Kafka all but the missing bucket is green."""
+def test_handler__runs_the_preflight_check_against_an_embedded_broker(load: Load) -> None:
+    """With librdkafka's mock broker, only the missing bucket fails."""
     report = load(**ENVIRON).handler({"check": True}, FakeContext())
     assert [each["name"] for each in report["checks"] if not each["ok"]] == ["dead letters"]
 
 
-@pytest.mark.parametrize("part", ["Codec", "TableLayouts", "find_schema", "to_properties", "read_settings"])
-def test_handler__checks_after_any_exception_at_the_start(
+@pytest.mark.parametrize("part", ["Codec", "TableLayouts", "find_schema", "to_producer_properties", "read_settings"])
+def test_handler__runs_the_preflight_check_after_any_error_at_the_start(
     load: Load, monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
-    """Also a bug leaves the import whole: the preflight check answers, and the first invocation raises the error."""
+    """The import succeeds even if there is a bug, and the first invocation raises the error."""
 
     def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError("hidden")
@@ -200,15 +200,15 @@ def test_handler__checks_after_any_exception_at_the_start(
     ("part", "name"),
     [
         ("read_settings", "settings"),
-        ("layout_checks", "table layouts"),
-        ("open_probes", "authentication"),
-        ("registry_stages", "schema"),
+        ("make_table_checks", "table layouts"),
+        ("open_kafka_checks", "authentication"),
+        ("make_registry_stages", "schema"),
     ],
 )
-def test_handler__checks_the_other_parts_after_any_exception_in_one(
+def test_handler__runs_the_other_checks_after_an_error_in_one(
     load: Load, monkeypatch: pytest.MonkeyPatch, part: str, name: str
 ) -> None:
-    """The report says where it was raised, and nothing of its text, which may hold anything."""
+    """The report says where the error was raised, but not its text, which may contain anything."""
 
     def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError("hidden")
@@ -216,15 +216,15 @@ def test_handler__checks_the_other_parts_after_any_exception_in_one(
     module = load(**ENVIRON)
     monkeypatch.setattr(f"feature_events.preflight.run.{part}", fail)
     report = module.handler({"check": True}, FakeContext())
-    [finding] = [each for each in report["checks"] if each["name"] == name]
+    [result] = [each for each in report["checks"] if each["name"] == name]
     assert re.fullmatch(
-        r"unexpected ZeroDivisionError \(test_handler.py, line \d+\): report this line", finding["detail"]
+        r"unexpected ZeroDivisionError \(test_handler.py, line \d+\): report this line", result["detail"]
     )
     assert report["checks"][-1]["name"] == "dead letters"
 
 
-def test_handler__checks_the_tables_that_the_event_names(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each name becomes a check of its own; a mistake is one failed check, and the other checks run."""
+def test_handler__checks_the_tables_named_in_the_event(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is one check per table. A mistake is one failed check, and the other checks run."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:1")
     monkeypatch.setattr("feature_events.preflight.tables._DESCRIBE_SECONDS", 0.1)
     function = load(**ENVIRON)

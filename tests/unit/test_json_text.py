@@ -1,4 +1,4 @@
-"""JSON is parsed, or refused with one error that says where and repeats no value."""
+"""JSON is parsed, or an error names the place without repeating a value."""
 
 import pytest
 
@@ -18,8 +18,8 @@ from feature_events.json_text import InvalidJson, parse_json
     ],
     ids=range(7),
 )
-def test_parse_json__says_where(text: str | bytes, why: str) -> None:
-    """By line and column, if the text has such a place."""
+def test_parse_json__names_the_place(text: str | bytes, why: str) -> None:
+    """The place is a line and a column, if the error has one."""
     with pytest.raises(InvalidJson) as raised:
         parse_json(text)
     assert str(raised.value).startswith(f"invalid JSON ({why}")
@@ -27,7 +27,7 @@ def test_parse_json__says_where(text: str | bytes, why: str) -> None:
 
 
 def test_parse_json__refuses_a_name_that_occurs_twice() -> None:
-    """Only if asked to: JSON allows it, and Python takes the last value."""
+    """Only on request: JSON allows it, and Python takes the last value."""
     assert parse_json('{"a": 1, "a": 2}') == {"a": 2}
     assert parse_json('{"a": 1, "b": {"a": 2}}', unique_names=True) == {"a": 1, "b": {"a": 2}}
     with pytest.raises(InvalidJson, match=r"^a, b is written twice in one object; keep one$"):

@@ -1,4 +1,4 @@
-"""Every line of the log is written, whatever a record holds."""
+"""Every line of the log is written, whatever a record contains."""
 
 import json
 import os
@@ -15,8 +15,8 @@ from tests.support.pipelines import to_pipeline
 from tests.support.records import to_record
 
 
-def test_logger__writes_what_is_no_text(caplog: pytest.LogCaptureFixture) -> None:
-    """A record whose names are not valid Unicode has its line like any other."""
+def test_logger__writes_invalid_unicode(caplog: pytest.LogCaptureFixture) -> None:
+    """A record with such names is logged like any other."""
     record = to_record()
     record["eventSourceARN"] = "arn:aws:dynamodb:eu-west-1:123456789012:table/t\ud800/stream/s"
     record["eventID"] = ""
@@ -26,8 +26,8 @@ def test_logger__writes_what_is_no_text(caplog: pytest.LogCaptureFixture) -> Non
 
 
 @pytest.mark.parametrize("level", ["VERBOSE", "10", "trace", ""])
-def test_logger__has_a_level_whatever_the_variable_has(level: str) -> None:
-    """With a level that Python has not, the function and the preflight check still start, and the log says so."""
+def test_logger__falls_back_to_info_if_the_level_is_invalid(level: str) -> None:
+    """The function and the preflight check start, and the log contains a warning."""
     code = "from feature_events.logs import logger; logger.info('one'); logger.debug('none')"
     done = subprocess.run(  # noqa: S603  # the command is this test's
         [sys.executable, "-c", code],

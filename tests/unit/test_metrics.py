@@ -1,4 +1,4 @@
-"""What is emitted is what the table of metrics says, in CloudWatch's embedded format."""
+"""The function emits the metrics of the table, in CloudWatch's embedded metric format."""
 
 import io
 import json
@@ -21,13 +21,13 @@ from tests.support.records import STREAM_ARN, to_item, to_record, to_unreadable_
 
 
 def read_emf(text: str) -> list[dict[str, Any]]:
-    """The lines of output that are metrics."""
+    """Return the lines of the output that contain metrics."""
     lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
     return [line for line in lines if "_aws" in line]
 
 
 def values_of(emitted: list[dict[str, Any]]) -> dict[str, Any]:
-    """Name -> value, the reason with it where there is one; each with its unit and its dimensions checked."""
+    """Return the values by name and reason, after checking units and dimensions."""
     found: dict[str, Any] = {}
     for line in emitted:
         [directive] = line["_aws"]["CloudWatchMetrics"]
@@ -44,8 +44,8 @@ def values_of(emitted: list[dict[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def test_run__emits_the_batchs_figures(capsys: pytest.CaptureFixture[str]) -> None:
-    """One invocation emits every figure once, zeros too, so that an alarm can tell none from silence."""
+def test_run__emits_every_figure_of_a_batch(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each is emitted once, even if it is zero: an alarm must distinguish none from missing data."""
     records = [to_record(0), to_record(1), to_record(2, kind="REMOVE"), to_record(3, item={}), to_unreadable_record(4)]
     publisher = FakePublisher()
     to_pipeline(publisher, FakeDeadLetters()).run(records, Deadline(1e9))
@@ -85,7 +85,7 @@ def test_run__emits_the_batchs_figures(capsys: pytest.CaptureFixture[str]) -> No
     ],
     ids=["good", "no time", "odd ARN", "ARN is not text", "not a table's name", "not records", "empty"],
 )
-def test_emit__describes_any_batch(
+def test_emit__accepts_any_batch(
     records: list[Any], table: str, expected: dict[str, int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A malformed batch has a size and a table, `unknown` if need be; its age is left out if no record has a time."""
@@ -95,8 +95,8 @@ def test_emit__describes_any_batch(
 
 
 @given(strategies.none() | strategies.text())
-def test_emit__writes_only_tables_that_cloudwatch_takes(table: str | None) -> None:
-    """No name makes Powertools fail or warn, and CloudWatch drop the figures: it wants some ASCII.
+def test_emit__writes_only_table_names_that_cloudwatch_accepts(table: str | None) -> None:
+    """CloudWatch drops figures whose dimensions contain no printable ASCII.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_Dimension.html
     """
@@ -107,8 +107,8 @@ def test_emit__writes_only_tables_that_cloudwatch_takes(table: str | None) -> No
     assert all(name.isascii() and name.isprintable() and name.strip() for name in names)
 
 
-def test_emit__knows_every_metric(capsys: pytest.CaptureFixture[str]) -> None:
-    """No metric is in the table that nothing emits."""
+def test_metrics__are_all_emitted(capsys: pytest.CaptureFixture[str]) -> None:
+    """The table contains no other metric."""
     emit_registry_latency(12.5)
     emit(measure_arrival([to_record()], 1760100000.0), "orders")
     pipeline = to_pipeline(FakePublisher(), FakeDeadLetters())
@@ -126,19 +126,19 @@ def test_emit__knows_every_metric(capsys: pytest.CaptureFixture[str]) -> None:
     }
 
 
-def test_emit__emits_nothing_where_powertools_is_told_so(
+def test_emit__emits_nothing_if_metrics_are_disabled(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """POWERTOOLS_METRICS_DISABLED ends all metrics, also those with a dimension of their own."""
+    """POWERTOOLS_METRICS_DISABLED applies to every metric."""
     monkeypatch.setenv("POWERTOOLS_METRICS_DISABLED", "true")
-    for _ in range(100):  # so many values Powertools writes whatever it is told
+    for _ in range(100):  # Powertools flushes 100 values even if it is disabled
         emit_registry_latency(12.5)
         to_pipeline(FakePublisher(), FakeDeadLetters()).run([to_record(), to_record(1, kind="REMOVE")], Deadline(1e9))
     assert read_emf(capsys.readouterr().out) == []
 
 
-def test_logs__hold_no_payload(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither what is dead-lettered nor what is delivered leaves a key, a value or a feature's name in the log."""
+def test_logs__contain_no_payload(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The log contains no key, value or feature name, neither of delivered nor of dead-lettered records."""
     log = io.StringIO()
     for handler in logging.getLogger("feature-events").handlers:
         monkeypatch.setattr(handler, "stream", log)

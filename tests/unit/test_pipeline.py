@@ -1,4 +1,4 @@
-"""A batch goes down the pipeline, and every record of it comes to an end that is told."""
+"""Every record of a batch gets one outcome, and the response names the first undelivered record."""
 
 import contextlib
 import gc
@@ -15,19 +15,19 @@ from feature_events.events.message import Message
 from feature_events.kafka.delivery import Delivery, Refuse
 from tests.support.doubles import FakeClock, FakeDeadLetters, FakePublisher
 from tests.support.layouts import to_layouts
-from tests.support.pipelines import to_pipeline
+from tests.support.pipelines import to_pipeline, with_encoder
 from tests.support.records import Json, number_of, to_item, to_record, to_unreadable_record
 
 TIME_LEFT = Deadline(1e9)
 
 
 def failures(*records: Json) -> dict[str, list[dict[str, str]]]:
-    """The answer that names the first of these records, or none."""
+    """Return the response that names the first of these records, if there is one."""
     return {"batchItemFailures": [{"itemIdentifier": number_of(record)} for record in records[:1]]}
 
 
 def test_run__publishes_each_change_in_order() -> None:
-    """A batch of changes is in the topic as it was in the stream."""
+    """The topic contains the changes in stream order."""
     publisher = FakePublisher()
     records = [to_record(number, entity=f"user-{number % 3}") for number in range(9)]
     outcome = to_pipeline(publisher, FakeDeadLetters()).run(records, TIME_LEFT)
@@ -37,8 +37,8 @@ def test_run__publishes_each_change_in_order() -> None:
     ]
 
 
-def test_run__gives_the_same_bytes_for_the_same_batch() -> None:
-    """What is delivered twice is the same twice, to the last header."""
+def test_run__produces_the_same_bytes_for_the_same_batch() -> None:
+    """Consumers can recognize duplicates: they are equal to the last header."""
     publisher = FakePublisher()
     records = [to_record(number) for number in range(5)]
     for _ in range(2):
@@ -46,8 +46,8 @@ def test_run__gives_the_same_bytes_for_the_same_batch() -> None:
     assert publisher.log[:5] == publisher.log[5:]
 
 
-def test_run__dead_letters_a_record_that_nobody_can_read() -> None:
-    """One bad record among many stops nobody."""
+def test_run__dead_letters_an_unreadable_record() -> None:
+    """A bad record does not block the others."""
     publisher, letters = FakePublisher(), FakeDeadLetters()
     records = [to_record(0), to_unreadable_record(1), to_record(2)]
     outcome = to_pipeline(publisher, letters).run(records, TIME_LEFT)
@@ -58,18 +58,18 @@ def test_run__dead_letters_a_record_that_nobody_can_read() -> None:
     )
 
 
-def test_run__dead_letters_what_kafka_refuses() -> None:
-    """A record too large for Kafka is poison once Kafka has said so."""
+def test_run__dead_letters_a_record_that_kafka_rejects() -> None:
+    """A record that is too large is poison once Kafka has rejected it."""
     publisher, letters = FakePublisher(message_max_bytes=1000), FakeDeadLetters()
     large = to_record(1, item=to_item(tuple(f"feature_{number}" for number in range(200))))
     outcome = to_pipeline(publisher, letters).run([to_record(0), large, to_record(2)], TIME_LEFT)
     assert outcome.response() == failures()
-    assert letters.letters == [(large, "Kafka refuses it: MSG_SIZE_TOO_LARGE")]
+    assert letters.letters == [(large, "Kafka rejected the event: MSG_SIZE_TOO_LARGE")]
 
 
 @pytest.mark.parametrize("kind", ["unreadable", "too large"])
-def test_run__leaves_in_the_stream_what_s3_does_not_take(kind: str) -> None:
-    """Where a record cannot be dead-lettered it is reported, and nothing behind it overtakes it."""
+def test_run__leaves_a_record_in_the_stream_if_s3_fails(kind: str) -> None:
+    """A record that cannot be dead-lettered is undelivered, and no later record overtakes it."""
     publisher, letters = FakePublisher(message_max_bytes=1000), FakeDeadLetters(works=False)
     large = to_item(tuple(f"feature_{number}" for number in range(200)))
     bad = to_unreadable_record(1) if kind == "unreadable" else to_record(1, item=large)
@@ -78,8 +78,8 @@ def test_run__leaves_in_the_stream_what_s3_does_not_take(kind: str) -> None:
     assert len(publisher.log) == 1
 
 
-def test_run__reports_the_first_that_was_not_acknowledged() -> None:
-    """What is before it is not asked for again; what is behind it is."""
+def test_run__names_the_first_record_that_kafka_did_not_acknowledge() -> None:
+    """Lambda retries it and every later record, and no earlier one."""
     publisher = FakePublisher()
     records = [to_record(0), to_record(1, kind="REMOVE"), to_record(2), to_record(3)]
     publisher.loses = lambda message: (
@@ -89,20 +89,20 @@ def test_run__reports_the_first_that_was_not_acknowledged() -> None:
     assert outcome.response() == failures(records[2])
 
 
-def test_run__reports_everything_when_kafka_is_away() -> None:
-    """A batch that could not be sent is in the stream, whole."""
+def test_run__leaves_the_whole_batch_in_the_stream_if_kafka_is_unreachable() -> None:
+    """Lambda retries every record of the batch."""
     publisher = FakePublisher()
     publisher.reachable = False
     records = [to_record(0), to_record(1)]
     assert to_pipeline(publisher, FakeDeadLetters()).run(records, TIME_LEFT).response() == failures(*records)
 
 
-def test_run__dead_letters_nothing_behind_an_undelivered_record() -> None:
-    """While Kafka is away a bad record comes again with what is before it; it is dead-lettered once, afterwards."""
+def test_run__dead_letters_no_record_after_an_undelivered_one() -> None:
+    """While Kafka is unreachable, Lambda retries the bad record with the earlier ones. It is dead-lettered once."""
     publisher, letters = FakePublisher(), FakeDeadLetters()
     records = [to_record(0), to_unreadable_record(1), to_record(2), to_unreadable_record(3)]
     publisher.reachable = False
-    for _ in range(10):  # each in an execution environment of its own
+    for _ in range(10):  # each in another execution environment
         assert to_pipeline(publisher, letters).run(records, TIME_LEFT).response() == failures(records[0])
     assert letters.letters == []
     publisher.reachable = True
@@ -112,7 +112,7 @@ def test_run__dead_letters_nothing_behind_an_undelivered_record() -> None:
 
 @pytest.mark.parametrize("kind", ["unreadable", "too large"])
 def test_run__dead_letters_in_stream_order(kind: str) -> None:
-    """What is before a bad record is sent before that is dead-lettered, and what is behind it afterwards."""
+    """Earlier records are sent before a bad one is dead-lettered, and later records after that."""
     publisher, letters = FakePublisher(message_max_bytes=1000), FakeDeadLetters()
     large = to_item(tuple(f"feature_{number}" for number in range(200)))
     bad = to_unreadable_record(1) if kind == "unreadable" else to_record(1, item=large)
@@ -123,8 +123,8 @@ def test_run__dead_letters_in_stream_order(kind: str) -> None:
 
 
 @pytest.mark.parametrize("case", ["topic", "view type", "old images"])
-def test_run__fails_when_it_is_misconfigured(case: str) -> None:
-    """What a person must change fails the invocation, and nothing is dead-lettered for it."""
+def test_run__fails_if_it_is_misconfigured(case: str) -> None:
+    """A mistake that an operator must fix fails the invocation, and no record is dead-lettered."""
     publisher, letters = FakePublisher(), FakeDeadLetters()
     publisher.topic_exists = case != "topic"
     record = to_record(kind="MODIFY")
@@ -137,8 +137,8 @@ def test_run__fails_when_it_is_misconfigured(case: str) -> None:
     assert (publisher.log, letters.letters) == ([], [])
 
 
-def test_run__troubles_no_producer_when_dead_letters_took_all_the_time(caplog: pytest.LogCaptureFixture) -> None:
-    """Where S3 is slow the log says so, and the publisher is not asked to send in no time."""
+def test_run__does_not_call_the_publisher_after_the_deadline(caplog: pytest.LogCaptureFixture) -> None:
+    """If dead-lettering takes all the time, the log says so."""
     publisher, letters, clock = FakePublisher(), FakeDeadLetters(), FakeClock(0)
     asked: list[int] = []
 
@@ -153,18 +153,18 @@ def test_run__troubles_no_producer_when_dead_letters_took_all_the_time(caplog: p
     records = [to_record(0), to_unreadable_record(1), to_record(2)]
     outcome = to_pipeline(publisher, letters).run(records, Deadline(20, clock))
     assert (outcome.response(), asked) == (failures(records[2]), [1])
-    assert "deadline passed while records were dead-lettered" in caplog.messages
+    assert "deadline exceeded while dead-lettering records" in caplog.messages
 
 
 @pytest.fixture
 def chunks_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two records at a time."""
+    """Process two records at a time."""
     monkeypatch.setattr(pipeline_module, "_CHUNK", 2)
 
 
 @pytest.mark.usefixtures("chunks_of_two")
-def test_run__goes_on_chunk_by_chunk(capsys: pytest.CaptureFixture[str]) -> None:
-    """A large batch comes to its end in chunks, and its figures are those of all."""
+def test_run__processes_a_batch_in_chunks(capsys: pytest.CaptureFixture[str]) -> None:
+    """The metrics describe the whole batch."""
     publisher, letters = FakePublisher(message_max_bytes=1000), FakeDeadLetters()
     large = to_record(2, item=to_item(tuple(f"feature_{number}" for number in range(200))))
     records = [to_record(0), to_unreadable_record(1), large, to_record(3), to_record(4, kind="REMOVE")]
@@ -176,14 +176,16 @@ def test_run__goes_on_chunk_by_chunk(capsys: pytest.CaptureFixture[str]) -> None
     figures = {name: value for line in lines for name, value in line.items()}
     assert (figures["EventsDelivered"], figures["DeadLetters"]) == ([2], [2])
     assert figures["EndToEndLatency"] == [303_000]  # the first record's
-    assert figures["EventBytes"][0] > sum(len(message.value) for message in publisher.log)  # what was refused, too
+    assert figures["EventBytes"][0] > sum(
+        len(message.value) for message in publisher.log
+    )  # includes the rejected event
 
 
 @pytest.mark.usefixtures("chunks_of_two")
 @pytest.mark.parametrize("kind", ["unreadable", "lost"])
 @pytest.mark.parametrize("bad", range(4))
-def test_run__publishes_no_chunk_behind_an_undelivered_record(kind: str, bad: int) -> None:
-    """What is behind a record that stays in the stream is not sent, in whichever chunk it is."""
+def test_run__publishes_no_chunk_after_an_undelivered_record(kind: str, bad: int) -> None:
+    """Records after one that stays in the stream are not sent, in any chunk."""
     publisher = FakePublisher()
     publisher.loses = lambda message: message.key == b"lost"
     records = [to_record(number) for number in range(6)]
@@ -194,8 +196,8 @@ def test_run__publishes_no_chunk_behind_an_undelivered_record(kind: str, bad: in
 
 
 @pytest.mark.usefixtures("chunks_of_two")
-def test_run__dead_letters_in_each_chunk_what_there_is_time_for() -> None:
-    """What earlier chunks took is not taken from the time to dead-letter a record."""
+def test_run__dead_letters_in_a_later_chunk_if_there_is_time() -> None:
+    """The time that earlier chunks took does not prevent it."""
     clock, publisher, letters = FakeClock(), FakePublisher(), FakeDeadLetters()
 
     def take_time(_: Message) -> bool:
@@ -210,8 +212,8 @@ def test_run__dead_letters_in_each_chunk_what_there_is_time_for() -> None:
 
 
 @pytest.mark.usefixtures("chunks_of_two")
-def test_run__sends_no_chunk_again_for_what_is_misconfigured_behind_it() -> None:
-    """A later chunk's error is raised by the invocation that begins with it."""
+def test_run__sends_no_chunk_again_if_a_later_one_is_misconfigured() -> None:
+    """The invocation that starts with the later chunk raises its error."""
     publisher = FakePublisher()
     records = [to_record(number) for number in range(4)]
     del records[3]["dynamodb"]["NewImage"]
@@ -225,8 +227,8 @@ def test_run__sends_no_chunk_again_for_what_is_misconfigured_behind_it() -> None
 
 
 @pytest.mark.parametrize("case", ["good", "poison", "undelivered", "misconfigured"])
-def test_run__leaves_nothing_that_refers_to_itself(case: str) -> None:
-    """What it leaves is gone at once, so that the collector may be let to sleep."""
+def test_run__leaves_no_reference_cycles(case: str) -> None:
+    """So the garbage collector need not run often."""
     publisher = FakePublisher()
     publisher.reachable, publisher.topic_exists = case != "undelivered", case != "misconfigured"
     pipeline = to_pipeline(publisher, FakeDeadLetters(works=False))
@@ -241,11 +243,11 @@ def test_run__leaves_nothing_that_refers_to_itself(case: str) -> None:
     gc.disable()
     try:
         left = []
-        for _ in range(3):  # what other tests left running may leave some too, but not each time
+        for _ in range(3):  # threads of other tests may leave some, but not each time
             for _ in range(200):
                 run()
             left.append(gc.collect())
-        assert min(left) < 200  # not one for each
+        assert min(left) < 200  # fewer than one per run
     finally:
         gc.enable()
 
@@ -259,12 +261,12 @@ def test_run__leaves_nothing_that_refers_to_itself(case: str) -> None:
     ],
     ids=["another table", "another key", "one key"],
 )
-def test_run__sends_skips_and_dead_letters_nothing_of_a_table_without_a_layout(layout: Json) -> None:
-    """One error names the table, its keys and what the layouts want; all of it stays in the stream."""
+def test_run__leaves_the_records_of_a_table_without_a_layout_in_the_stream(layout: Json) -> None:
+    """The error names the table, its keys and what the layouts expect."""
     publisher, letters, counts = FakePublisher(), FakeDeadLetters(), Counter[str]()
     records = [to_record(0, kind="REMOVE"), {**to_record(1), "eventName": "?"}, to_record(2), to_record(3, item={})]
     layouts = to_layouts(layout | {"entity_type": "user", "features": "features.data"})
-    pipeline = to_pipeline(publisher, letters)._replace(layouts=layouts)
+    pipeline = with_encoder(to_pipeline(publisher, letters), layouts=layouts)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("feature_events.metrics.emit", lambda measured, _, skipped: counts.update(measured | skipped))
         with pytest.raises(Misconfigured) as caught:

@@ -1,6 +1,6 @@
-"""Runs Airflow on this machine with the DAG of this folder, and prints what the tasks of its runs print.
+"""Run Airflow on this machine with the DAG of this directory, and print the output of its tasks.
 
-A team has an Airflow already and takes `dags` and `plugins` to it; this program is for trying them.
+This program is only for trying the example. To use it, copy `dags` and `plugins` to your Airflow.
 """
 
 import contextlib
@@ -32,18 +32,18 @@ TAIL = 4000
 type Process = subprocess.Popen[bytes]
 
 
-def to_environment(home: Path, kafka: str) -> dict[str, str]:
-    """The settings of an Airflow that keeps everything in `home` and listens on the loopback interface only."""
+def make_environment(home: Path, kafka: str) -> dict[str, str]:
+    """Make the settings of an Airflow that stores everything in `home` and listens only on the loopback interface."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     consumer = {
         "bootstrap.servers": kafka,
-        "group.id": f"example-{home.name}",  # a new Airflow reads from the beginning
+        "group.id": f"example-{home.name}",  # a new group, which reads from the beginning
         "auto.offset.reset": "earliest",
-        "enable.auto.commit": "false",  # the trigger commits what Airflow has stored
+        "enable.auto.commit": "false",  # the trigger commits events once Airflow has stored them
     }
-    # An AIRFLOW_ variable of the caller's shell could lead to the database of a real Airflow
+    # An AIRFLOW_ variable of the caller's shell could point to the database of a real Airflow
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")}
     return {
         **kept,
@@ -64,8 +64,10 @@ def to_environment(home: Path, kafka: str) -> dict[str, str]:
 
 
 def read_task_logs(logs: Path, read: dict[Path, int]) -> Iterator[Mapping[str, Any]]:
-    """What tasks have logged since the last look; `read` keeps how many bytes of each log have been read."""
-    for log in sorted(logs.glob("dag_id=*/run_id=*/task_id=*/attempt=*.log")):  # a run's id begins with its time
+    """Yield the new entries of the task logs. `read` stores the number of bytes read from each log."""
+    for log in sorted(
+        logs.glob("dag_id=*/run_id=*/task_id=*/attempt=*.log")
+    ):  # sorted by time, with which a run's id begins
         with log.open() as lines:
             lines.seek(read.get(log, 0))
             while (line := lines.readline()).endswith("\n"):
@@ -74,7 +76,7 @@ def read_task_logs(logs: Path, read: dict[Path, int]) -> Iterator[Mapping[str, A
 
 
 def show(records: Iterable[Mapping[str, Any]]) -> None:
-    """Prints what tasks printed, and tells of what they failed by."""
+    """Print the output and the errors of tasks."""
     for record in records:
         if record.get("logger") == "task.stdout":
             print(record["event"], flush=True)
@@ -84,18 +86,18 @@ def show(records: Iterable[Mapping[str, Any]]) -> None:
 
 
 def run(home: Path, environment: Mapping[str, str], components: dict[str, Process], read: dict[Path, int]) -> str:
-    """Starts Airflow's components and shows what its tasks print, until a component ends, whose name is returned."""
-    subprocess.run(  # noqa: S603  # Airflow's own
+    """Start Airflow's components, print the output of tasks until a component exits, and return its name."""
+    subprocess.run(  # noqa: S603  # a command of Airflow
         [AIRFLOW, "db", "migrate"], env=environment, stdout=subprocess.DEVNULL, check=True
     )
     for name, options in COMPONENTS.items():
         with (home / f"{name}.log").open("wb") as log:
-            components[name] = subprocess.Popen(  # noqa: S603  # Airflow's own
+            components[name] = subprocess.Popen(  # noqa: S603  # a command of Airflow
                 [AIRFLOW, name, *options],
                 env=environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C reaches this program, which ends them
+                start_new_session=True,  # Ctrl-C reaches only this program, which then stops them
             )
     while True:
         show(read_task_logs(home / "logs", read))
@@ -106,7 +108,7 @@ def run(home: Path, environment: Mapping[str, str], components: dict[str, Proces
 
 
 def end(processes: Iterable[Process]) -> None:
-    """Ends the components one by one; what is left of one after its time goes with its session."""
+    """Stop the components one by one, and kill what remains after a timeout."""
     for each in processes:
         each.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -117,7 +119,7 @@ def end(processes: Iterable[Process]) -> None:
 
 
 def main() -> str | None:
-    """Runs until SIGTERM or Ctrl-C; returns what went wrong."""
+    """Run until SIGTERM or Ctrl-C, and return an error message if a component fails."""
     missing = [name for name in ("KAFKA_BROKER_URL", "SCHEMA_REGISTRY") if not os.environ.get(name)]
     if missing:
         return f"{' and '.join(missing)} must be set"
@@ -127,15 +129,15 @@ def main() -> str | None:
     with tempfile.TemporaryDirectory(prefix="airflow-") as directory:
         home = Path(directory)
         try:
-            print(f"Airflow starts, which takes a while; its logs are in {home}", file=sys.stderr)
-            ended = run(home, to_environment(home, os.environ["KAFKA_BROKER_URL"]), components, read)
+            print(f"starting Airflow, which takes a while; logs are in {home}", file=sys.stderr)
+            ended = run(home, make_environment(home, os.environ["KAFKA_BROKER_URL"]), components, read)
             log = (home / f"{ended}.log").read_text()
-            return f"{log[-TAIL:]}\nAirflow's {ended} ended by itself, for the reason above"
+            return f"{log[-TAIL:]}\nAirflow's {ended} has exited; see its log above"
         except KeyboardInterrupt:
             return None
         finally:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
-            end(reversed(components.values()))  # the API server last: a task that still runs reports to it
+            end(reversed(components.values()))  # the API server last, because running tasks report to it
             show(read_task_logs(home / "logs", read))
 
 

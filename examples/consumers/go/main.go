@@ -18,14 +18,14 @@ import (
 	"github.com/twmb/franz-go/pkg/sr"
 )
 
-// line is what is printed of a message.
+// line is the printed form of a message.
 type line struct {
 	Key     string            `json:"key"`
 	Headers map[string]string `json:"headers"`
 	Event   json.RawMessage   `json:"event"`
 }
 
-// decoder decodes events by the schema that each was written with, so that it keeps the fields of later schemas too.
+// decoder decodes each event with the schema that wrote it, so it keeps the fields of later schemas.
 type decoder struct {
 	registry *sr.Client
 	schemas  map[int]*avro.Schema
@@ -35,7 +35,7 @@ func (d *decoder) decode(ctx context.Context, value []byte) (json.RawMessage, er
 	var prefix sr.ConfluentHeader
 	id, data, err := prefix.DecodeID(value)
 	if err != nil {
-		return nil, fmt.Errorf("the value is not in the registry's wire format: %w", err)
+		return nil, fmt.Errorf("the value is not in Confluent's wire format: %w", err)
 	}
 	schema, err := d.schema(ctx, id)
 	if err != nil {
@@ -43,12 +43,12 @@ func (d *decoder) decode(ctx context.Context, value []byte) (json.RawMessage, er
 	}
 	var event any
 	if _, err := schema.Decode(data, &event); err != nil {
-		return nil, fmt.Errorf("the value is not of the schema with id %d: %w", id, err)
+		return nil, fmt.Errorf("the value does not match schema id %d: %w", id, err)
 	}
 	return schema.EncodeJSON(event)
 }
 
-// schema asks the registry once for each id: an id always means the same schema.
+// schema requests each schema from the registry once. The schema of an id never changes.
 func (d *decoder) schema(ctx context.Context, id int) (*avro.Schema, error) {
 	if schema, known := d.schemas[id]; known {
 		return schema, nil
@@ -65,7 +65,7 @@ func (d *decoder) schema(ctx context.Context, id int) (*avro.Schema, error) {
 	return schema, nil
 }
 
-// print is what is done with an event: put your own work here.
+// print processes an event: replace it with your own work.
 func (d *decoder) print(ctx context.Context, record *kgo.Record) error {
 	event, err := d.decode(ctx, record.Value)
 	if err != nil {
@@ -78,22 +78,22 @@ func (d *decoder) print(ctx context.Context, record *kgo.Record) error {
 	return json.NewEncoder(os.Stdout).Encode(line{string(record.Key), headers, event})
 }
 
-// pollLimit keeps the time between two commits short: a whole fetch can hold 50 MiB of each broker.
+// pollLimit keeps the time between commits short. A fetch can contain 50 MiB from each broker.
 const pollLimit = 100
 
 func run(ctx context.Context, brokers, registryURL, topic string) error {
-	registry, err := sr.NewClient(sr.URLs(registryURL)) // beside it: how you authenticate, such as sr.BasicAuth
+	registry, err := sr.NewClient(sr.URLs(registryURL)) // add your authentication, such as sr.BasicAuth
 	if err != nil {
 		return err
 	}
 	client, err := kgo.NewClient(
-		kgo.SeedBrokers(strings.Split(brokers, ",")...), // beside it: how you authenticate, such as kgo.SASL
+		kgo.SeedBrokers(strings.Split(brokers, ",")...), // add your authentication, such as kgo.SASL
 		kgo.ConsumerGroup("example-go"),
 		kgo.ConsumeTopics(topic),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.DisableAutoCommit(),
-		kgo.BlockRebalanceOnPoll(),          // no other member gets a partition between its records and their commit
-		kgo.RebalanceTimeout(5*time.Minute), // a member whose records and commit take longer is put out of its group
+		kgo.BlockRebalanceOnPoll(),          // keep partitions until their records are committed
+		kgo.RebalanceTimeout(5*time.Minute), // a member that takes longer leaves its group
 		kgo.WithLogger(kgo.BasicLogger(os.Stderr, kgo.LogLevelWarn, nil)),
 	)
 	if err != nil {
@@ -110,7 +110,7 @@ func run(ctx context.Context, brokers, registryURL, topic string) error {
 		if err := fetches.Err(); err != nil {
 			return err
 		}
-		// A signal ends the wait for records, and not the work on those that are there
+		// A signal interrupts the poll, but not the processing of records
 		if err := process(context.WithoutCancel(ctx), client, fetches.Records(), &events); err != nil {
 			return err
 		}
@@ -118,7 +118,7 @@ func run(ctx context.Context, brokers, registryURL, topic string) error {
 	}
 }
 
-// process commits what was printed, also where a later record fails: a restart begins with the one that failed.
+// process commits the printed records, even if a later record fails. A restart resumes with the failed record.
 func process(ctx context.Context, client *kgo.Client, records []*kgo.Record, events *decoder) error {
 	for number, record := range records {
 		if err := events.print(ctx, record); err != nil {

@@ -1,10 +1,12 @@
-"""Starts a job once the features of another one are complete: no event of it has come for some minutes.
+"""Start a job once another job is complete, that is, if none of its events has arrived for some minutes.
 
-A job is a resource_name and a compute_id. Its events are in all partitions, so one process reads the whole topic, and
-ends if it is given only a part. Time is that of the messages, and does not pass a partition that has more to read. If
-nothing is left to read, and no message comes for the same minutes by the clock, every job is complete. Kafka is the
-only memory: nothing from the first event of a job that waits is committed. So no job is lost in a restart, but one may
-be told again. An event that comes later begins a new wait, and the job is told again.
+A job is identified by resource_name and compute_id. Its events are in all partitions, so one process must read the
+whole topic; it exits if it is assigned only some partitions. Time is that of the messages, and advances only as far as
+every partition has been read. If all messages have been read, and none arrives for the same number of minutes by the
+clock, every job is complete.
+
+Kafka is the only storage. While a job is waiting, its first event and all later messages stay uncommitted. A restart
+therefore loses no job, but may start one again. A late event starts a new wait, and the job is started again.
 """
 
 import json
@@ -26,37 +28,37 @@ from confluent_kafka.schema_registry.error import SchemaRegistryError
 from confluent_kafka.serialization import MessageField, SerializationContext, SerializationError
 
 STORE_SECONDS: Final = 1.0
-"""How often it is said what can be committed."""
+"""The interval between commits."""
 MOST_WAITING: Final = 100_000
-"""The most jobs that wait. More of them have ids that are not those of jobs, or too long a wait."""
+"""The largest number of waiting jobs. With more, compute_id does not identify jobs, or QUIET_MINUTES is too long."""
 REMEMBERED: Final = 100_000
-"""So many events are known again when they are repeated."""
+"""The number of event ids to remember."""
 LIMIT: Final = 10.0
-"""Seconds in which Kafka must say how many partitions the topic has."""
+"""The timeout in seconds for requesting the topic's partitions."""
 UNKNOWN_SCHEMA: Final = 40403
-"""A registry's code where it has no schema of an id; another 404 is that of a proxy, or of a wrong URL.
+"""The registry's error code for an unknown schema id. Any other 404 comes from a proxy or a wrong URL.
 
-https://docs.confluent.io/platform/current/schema-registry/develop/api.html (Apicurio's and Karapace's code as well)
+https://docs.confluent.io/platform/current/schema-registry/develop/api.html (Apicurio and Karapace use the same code)
 """
 BACKFILLED: Final = ("ce_backfill", b"true")
-"""The header of an event that announces what a table already held."""
+"""The header of a backfilled event, which announces an existing item."""
 
 type Job = tuple[str, str]
-"""Its resource_name and its compute_id."""
+"""The resource_name and the compute_id of a job."""
 
 
 class Wait(NamedTuple):
-    """A job of which events have come."""
+    """A job for which events have arrived."""
 
     last: float
-    """When the last one came, in the messages' time, in seconds."""
+    """The time of the last event in seconds, in the messages' time."""
     events: int
     first: dict[int, int]
-    """partition -> the offset of the job's first event there."""
+    """The offset of the job's first event in each partition."""
 
 
 class Waiting:
-    """The jobs that wait, and the time in the partitions of the topic."""
+    """The waiting jobs, and the time of each partition."""
 
     def __init__(self, quiet: float, partitions: Iterable[int], clock: Callable[[], float] = time.monotonic) -> None:
         self._quiet = quiet
@@ -70,37 +72,39 @@ class Waiting:
         self._seen: OrderedDict[str, None] = OrderedDict()
 
     def add(self, partition: int, offset: int, written: float, event: dict[str, Any] | None) -> None:
-        """Take a message; without an event it only lets time pass."""
+        """Add a message. Without an event, it only advances the time."""
         self._arrived = self._clock()
         self._unread.add(partition)
         self._next[partition] = offset + 1
         self._times[partition] = max(self._times[partition], written)
         self._pass_time()
-        if event is None or not event["compute_id"] or self._is_repeat(event["event_id"]):
+        if event is None or not event["compute_id"] or self._is_duplicate(event["event_id"]):
             return
         job = event["resource_name"], event["compute_id"]
         wait = self._jobs.get(job, Wait(0.0, 0, {}))
         wait.first.setdefault(partition, offset)
         self._jobs[job] = Wait(max(wait.last, self._times[partition]), wait.events + 1, wait.first)
         if len(self._jobs) > MOST_WAITING:
-            sys.exit(f"more than {MOST_WAITING} jobs wait: lower QUIET_MINUTES, unless compute_id names no job")
+            sys.exit(
+                f"more than {MOST_WAITING} jobs are waiting; lower QUIET_MINUTES or check that compute_id names a job"
+            )
 
     def end(self, partition: int, offset: int) -> None:
-        """Nothing is left to read in this partition before this offset."""
+        """Record that this partition has been read up to this offset."""
         self._unread.discard(partition)
         self._next[partition] = offset
         self._pass_time()
 
     def tick(self) -> None:
-        """Complete all jobs if the topic has been silent for long enough by the clock."""
+        """Complete all jobs if no message has arrived for long enough by the clock."""
         if not self._unread and self._clock() - self._arrived >= self._quiet:
             self._complete(list(self._jobs))
 
     def find_safe_offsets(self) -> Iterator[tuple[int, int]]:
-        """Where a restart has to go on in each partition: at the first event of a job that waits."""
-        for partition, behind in self._next.items():
+        """Yield the offset to resume from in each partition: the first event of a waiting job."""
+        for partition, following in self._next.items():
             waiting = [wait.first[partition] for wait in self._jobs.values() if partition in wait.first]
-            yield partition, min(waiting, default=behind)
+            yield partition, min(waiting, default=following)
 
     def _pass_time(self) -> None:
         unread = [self._times[each] for each in self._unread]
@@ -113,7 +117,7 @@ class Waiting:
         for job in sorted(jobs, key=lambda each: self._jobs[each].last):
             start(job, self._jobs.pop(job).events)
 
-    def _is_repeat(self, event_id: str) -> bool:
+    def _is_duplicate(self, event_id: str) -> bool:
         if event_id in self._seen:
             return True
         self._seen[event_id] = None
@@ -123,23 +127,23 @@ class Waiting:
 
 
 type NewWaiting = Callable[[Iterable[int]], Waiting]
-"""Makes what waits in these partitions, from nothing."""
+"""Makes the empty state for these partitions."""
 
 
 def start(job: Job, events: int) -> None:
-    """Starts what needs all of a job's features: put your own work here. A job that is told again has the same name."""
+    """Start the work that needs all features of a job: replace this with your own. A repeated job has the same name."""
     name = str(uuid5(NAMESPACE_OID, json.dumps(job)))
-    told = {"complete": name, "resource_name": job[0], "compute_id": job[1], "events": events}
-    print(json.dumps(told, ensure_ascii=False), flush=True)
+    line = {"complete": name, "resource_name": job[0], "compute_id": job[1], "events": events}
+    print(json.dumps(line, ensure_ascii=False), flush=True)
 
 
 def read_setting(name: str) -> str:
-    """A setting that must be there."""
+    """Return a required setting."""
     return os.environ.get(name) or sys.exit(f"{name} must be set")
 
 
 def read_quiet() -> float:
-    """How long no event of a job must have come, in seconds."""
+    """Return the number of seconds without events after which a job is complete."""
     try:
         minutes = float(os.environ.get("QUIET_MINUTES") or "10")
     except ValueError:
@@ -148,7 +152,7 @@ def read_quiet() -> float:
 
 
 def read_start_backfilled() -> bool:
-    """Whether backfilled events count too."""
+    """Return whether backfilled events count too."""
     value = os.environ.get("START_BACKFILLED") or "false"
     if value not in ("true", "false"):
         sys.exit("START_BACKFILLED must be true or false")
@@ -156,29 +160,29 @@ def read_start_backfilled() -> bool:
 
 
 class Registry(SchemaRegistryClient):
-    """Ends the program where the registry does not answer: that is not the message's fault."""
+    """A registry client that exits the program if the registry is unavailable, because the message is not at fault."""
 
-    def get_schema(self, *asked: Any, **named: Any) -> Schema:  # noqa: ANN401  # the client's own
-        """The schema of an id; where the registry knows none, the client's own error."""
+    def get_schema(self, *args: Any, **kwargs: Any) -> Schema:  # noqa: ANN401  # the client's signature
+        """Return a schema. The client's error is raised only for an unknown schema id."""
         try:
-            return super().get_schema(*asked, **named)
+            return super().get_schema(*args, **kwargs)
         except SchemaRegistryError as error:
             if error.error_code == UNKNOWN_SCHEMA:
                 raise
             reason = f"HTTP status {error.http_status_code}"
-        except Exception as error:  # noqa: BLE001  # of the connection, TLS or the token
+        except Exception as error:  # noqa: BLE001  # an error of the connection, TLS or the token
             reason = type(error).__name__
-        sys.exit(f"the schema registry did not answer ({reason}); nothing is wrong with the message")
+        sys.exit(f"schema registry unavailable ({reason}); restart this program to retry the message")
 
 
 def read_event(deserialize: AvroDeserializer, message: Message) -> dict[str, Any]:
-    """The event of a message, by the schema that it was written with; it ends the program where there is none."""
+    """Decode a message with the schema that wrote it, or exit the program if it is not an event."""
     try:
         event = deserialize(message.value(), SerializationContext(message.topic() or "", MessageField.VALUE))
-        reason = "it has no value"
+        reason = "no value"
     except (SerializationError, SchemaRegistryError) as error:
         event, reason = None, str(error)
-    except Exception as error:  # noqa: BLE001  # a decoder fails in many ways, and its text can hold the payload
+    except Exception as error:  # noqa: BLE001  # a decoder can raise any error, and the error's text can contain the payload
         event, reason = None, type(error).__name__
     if isinstance(event, dict):
         return event
@@ -198,16 +202,16 @@ class Reader:
         consumer.subscribe([topic], on_assign=self._begin, on_revoke=self._forget)
 
     def read(self, *, start_backfilled: bool) -> None:
-        """Take the next message, if there is one, and complete the jobs whose time has come."""
+        """Add the next message, if there is one, and complete the jobs that are due."""
         message = self._consumer.poll(STORE_SECONDS)
         if message is not None:
-            self._take(message, start_backfilled=start_backfilled)
+            self._add(message, start_backfilled=start_backfilled)
         self._waiting.tick()
         if time.monotonic() - self._stored >= STORE_SECONDS:
             self.store()
 
     def store(self) -> None:
-        """Let what no waiting job needs be committed."""
+        """Store the offsets that no waiting job needs, so that they are committed."""
         self._stored = time.monotonic()
         offsets = [TopicPartition(self._topic, *each) for each in self._waiting.find_safe_offsets()]
         if offsets:
@@ -217,40 +221,40 @@ class Reader:
         whole = consumer.list_topics(self._topic, timeout=LIMIT).topics[self._topic].partitions
         if len(partitions) < len(whole):
             sys.exit(
-                f"this process was given {len(partitions)} of the topic's {len(whole)} partitions, but a job's events "
-                "are in all of them: run one process of this consumer group"
+                f"this process was assigned {len(partitions)} of the topic's {len(whole)} partitions, but a job's "
+                "events are in all of them; run only one process in this consumer group"
             )
         self._waiting = self._new([each.partition for each in partitions])
 
     def _forget(self, _: Consumer, __: list[TopicPartition]) -> None:
         self._waiting = self._new(())
 
-    def _take(self, message: Message, *, start_backfilled: bool) -> None:
+    def _add(self, message: Message, *, start_backfilled: bool) -> None:
         number, offset = message.partition() or 0, message.offset() or 0
         if (error := message.error()) is None:
             event = read_event(self._deserialize, message)
             counts = start_backfilled or BACKFILLED not in (message.headers() or ())
             self._waiting.add(number, offset, message.timestamp()[1] / 1000, event if counts else None)
-        elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  # its public name
+        elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  # the documented name
             self._waiting.end(number, offset)
         else:
             raise KafkaException(error)
 
 
 def main() -> None:
-    """Reads the topic from its beginning, or from where its group was."""
+    """Read the topic from the group's last position, or from its beginning."""
     stopping = Flag()
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda *_: stopping.set())
     settings = {
-        "bootstrap.servers": read_setting("KAFKA_BROKER_URL"),  # beside it and the registry's url: how you authenticate
+        "bootstrap.servers": read_setting("KAFKA_BROKER_URL"),  # add your authentication here and to the registry
         "group.id": "example-job-complete",
         "auto.offset.reset": "earliest",
         "enable.auto.offset.store": False,
         "enable.partition.eof": True,
     }
     registry = Registry({"url": read_setting("SCHEMA_REGISTRY")})
-    # Without a strategy the client first asks for associations, which many registries and their proxies refuse
+    # Without a strategy, the client first requests associations, which many registries and proxies reject
     deserialize = AvroDeserializer(registry, conf={"subject.name.strategy.type": "TOPIC"})
     quiet, start_backfilled = read_quiet(), read_start_backfilled()
     topic = os.environ.get("TOPIC_NAME") or "FEATURE_AVAILABILITY_EVENTS"

@@ -1,7 +1,7 @@
-"""Handles the FeatureAvailabilityEvents that a Lambda event source mapping reads from an MSK topic.
+"""Process the FeatureAvailabilityEvents that a Lambda event source mapping reads from an MSK topic.
 
-The mapping retries the records that the answer names and commits the others; what fails too often it sends to the
-on-failure destination (https://docs.aws.amazon.com/lambda/latest/dg/kafka-retry-configurations.html).
+The mapping retries the records that the response names, and commits the others. A record that fails too often is sent
+to the on-failure destination (https://docs.aws.amazon.com/lambda/latest/dg/kafka-retry-configurations.html).
 """
 
 import json
@@ -19,79 +19,79 @@ from aws_lambda_powertools.utilities.kafka.exceptions import KafkaConsumerDeseri
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 TIMEOUT: Final = (2.0, 5.0)
-"""Seconds to connect to the registry, and to wait for its answer."""
+"""The timeouts in seconds for connecting to the registry, and for its response."""
 REMEMBERED: Final = 100_000
 PREFIX: Final = 5
-"""Confluent's wire-format prefix: a zero byte, and the schema's id."""
+"""The length of the prefix in Confluent's wire format: a zero byte and the schema id."""
 UNKNOWN_SCHEMA: Final = 40403
-"""A registry's code where it has no schema of an id; another 404 is that of a proxy, or of a wrong URL.
+"""The registry's error code for an unknown schema id. Any other 404 comes from a proxy or a wrong URL.
 
-https://docs.confluent.io/platform/current/schema-registry/develop/api.html (Apicurio's and Karapace's code as well)
+https://docs.confluent.io/platform/current/schema-registry/develop/api.html (Apicurio and Karapace use the same code)
 """
 
 logger = logging.getLogger(__name__)
 seen: OrderedDict[str, None] = OrderedDict()
-"""The ids of the last events that this execution environment processed: another one may see their duplicates."""
+"""The ids of the latest events that this execution environment processed. Another environment may see duplicates."""
 
 
 class Unreadable(Exception):
-    """The record's value is no event."""
+    """The record's value is not an event."""
 
 
-def read_error_code(answer: requests.Response) -> object:
-    """What the registry says is wrong; None where something else answers in its place."""
+def read_error_code(response: requests.Response) -> object:
+    """Return the registry's error code, or None if the response is not from a registry."""
     try:
-        return answer.json()["error_code"]
+        return response.json()["error_code"]
     except (ValueError, KeyError, TypeError):
         return None
 
 
 @cache
 def read_schema(schema_id: int) -> SchemaConfig:
-    """How a value of this schema is read; the registry is asked once.
+    """Return the schema with this id. It is requested from the registry once.
 
-    Powertools reads by one schema for all, and would read an event of a later schema wrongly, without an error.
+    Powertools would decode all events with one schema, and silently misread events of a later schema.
     """
     url = f"{os.environ['SCHEMA_REGISTRY'].rstrip('/')}/schemas/ids/{schema_id}"
-    answer = requests.get(url, timeout=TIMEOUT)  # auth=(user, password) where the registry asks for it
-    if answer.status_code == requests.codes.not_found and read_error_code(answer) == UNKNOWN_SCHEMA:
-        raise Unreadable(f"the registry has no schema {schema_id}")
-    answer.raise_for_status()  # an outage fails the invocation: everything is retried, as often as the mapping may
-    return SchemaConfig("AVRO", answer.json()["schema"], value_schema_wire_format="CONFLUENT")
+    response = requests.get(url, timeout=TIMEOUT)  # add auth=(user, password) if the registry requires it
+    if response.status_code == requests.codes.not_found and read_error_code(response) == UNKNOWN_SCHEMA:
+        raise Unreadable(f"unknown schema id {schema_id}")
+    response.raise_for_status()  # an outage fails the invocation, so the mapping retries the whole batch
+    return SchemaConfig("AVRO", response.json()["schema"], value_schema_wire_format="CONFLUENT")
 
 
 def read_event(record: ConsumerRecordRecords) -> dict[str, Any]:
-    """The event of a record.
+    """Decode the event in a record.
 
     Raises:
-        Unreadable: it has none.
+        Unreadable: the record's value is not an event.
 
     """
     value = b64decode(record.original_value or "")
-    by_registry = bool(os.environ.get("SCHEMA_REGISTRY"))  # else the mapping has asked it, and gives JSON
+    by_registry = bool(os.environ.get("SCHEMA_REGISTRY"))  # otherwise the mapping has decoded the value to JSON
     if by_registry:
         if len(value) < PREFIX or value[0] != 0:
-            raise Unreadable("it is not in Confluent's wire format")
+            raise Unreadable("not in Confluent's wire format")
         record.schema_config = read_schema(int.from_bytes(value[1:PREFIX]))
     try:
         event = record.value if by_registry else json.loads(value)
     except (KafkaConsumerDeserializationError, ValueError) as error:
-        raise Unreadable(type(error).__name__) from None  # the error's own text can hold the payload
+        raise Unreadable(type(error).__name__) from None  # the error's text can contain the payload
     if not isinstance(event, dict) or "event_id" not in event:
-        raise Unreadable("it has no event_id")
+        raise Unreadable("no event_id")
     return event
 
 
 def process(record: ConsumerRecordRecords, event: dict[str, Any]) -> None:
-    """What is done with an event: put your own work here."""
+    """Process an event: replace this with your own work."""
     headers = {name: text.decode() for name, text in record.headers.items()}
     line = {"key": record.key, "headers": headers, "event": event}
-    # default: JSON knows no time, and a field of a later schema can be one
+    # default: JSON has no type for times, which a later schema may contain
     print(json.dumps(line, ensure_ascii=False, default=str), flush=True)
 
 
 def process_once(record: ConsumerRecordRecords, event: dict[str, Any]) -> None:
-    """Processes an event unless it is a duplicate of one that was."""
+    """Process an event unless it is a duplicate."""
     if event["event_id"] in seen:
         return
     process(record, event)
@@ -102,7 +102,7 @@ def process_once(record: ConsumerRecordRecords, event: dict[str, Any]) -> None:
 
 @kafka_consumer
 def handler(event: ConsumerRecords, _: LambdaContext) -> dict[str, Any]:
-    """Processes a batch, each partition in order; the answer names every record that was not processed."""
+    """Process a batch, each partition in order. The response names every record that was not processed."""
     failures = []
     stopped = set()
     for record in event.records:
@@ -111,11 +111,11 @@ def handler(event: ConsumerRecords, _: LambdaContext) -> dict[str, Any]:
             if partition not in stopped:
                 process_once(record, read_event(record))
                 continue
-        except Unreadable as error:  # nobody can ever process it, so what is behind it need not wait
-            logger.error("%s offset %s cannot be read: %s", partition, record.offset, error)  # noqa: TRY400  # a traceback would say no more
+        except Unreadable as error:  # it can never be processed, so later records need not wait
+            logger.error("%s offset %s cannot be read: %s", partition, record.offset, error)  # noqa: TRY400  # a traceback would add nothing
         except requests.RequestException:
             raise
-        except Exception:  # whatever your own work raises
+        except Exception:  # any error of your own work
             logger.exception("%s offset %s was not processed", partition, record.offset)
             stopped.add(partition)  # a later event of an entity must not overtake an earlier one
         failures.append({"itemIdentifier": {"partition": partition, "offset": record.offset}})

@@ -1,6 +1,6 @@
-"""Hands the messages of a topic to the handler as Lambda's event source mapping does, on this machine.
+"""Invoke the handler with the messages of a topic, as Lambda's event source mapping does.
 
-So the handler is tried on a real topic without AWS. Deployed, it needs none of this.
+This program is only for trying the handler without AWS.
 """
 
 import logging
@@ -15,14 +15,14 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
-from handler import handler  # type: ignore[import-not-found]  # it stands beside this file, in no package
+from handler import handler  # type: ignore[import-not-found]  # a file in this directory
 
 BATCH = 100
 SIGNED = 128
 
 
 def to_record(message: Message) -> dict[str, Any]:
-    """A message as Lambda gives it (https://docs.aws.amazon.com/lambda/latest/dg/with-msk.html, example event)."""
+    """Convert a message to a record of Lambda's event (https://docs.aws.amazon.com/lambda/latest/dg/with-msk.html)."""
     headers: Any = message.headers() or ()
     key: Any = message.key() or b""
     value: Any = message.value() or b""
@@ -34,13 +34,13 @@ def to_record(message: Message) -> dict[str, Any]:
         "timestampType": "CREATE_TIME",
         "key": b64encode(key).decode(),
         "value": b64encode(value).decode(),
-        # Java's bytes have a sign
+        # Java's bytes are signed
         "headers": [{name: [(x + SIGNED) % 256 - SIGNED for x in text]} for name, text in headers],
     }
 
 
 def to_event(messages: Iterable[Message]) -> dict[str, Any]:
-    """A batch as the mapping hands it over."""
+    """Convert messages to an event of the mapping."""
     records = defaultdict(list)
     for each in messages:
         records[f"{each.topic()}-{each.partition()}"].append(to_record(each))
@@ -53,7 +53,7 @@ def to_event(messages: Iterable[Message]) -> dict[str, Any]:
 
 
 def find_next(event: dict[str, Any], failures: Iterable[dict[str, Any]]) -> list[TopicPartition]:
-    """Where each partition goes on: at its first failed record, or behind its last one."""
+    """Return the next offset of each partition: that of its first failed record, or the one after its last record."""
     failed: dict[str, int] = {}
     for each in failures:
         failed.setdefault(each["itemIdentifier"]["partition"], each["itemIdentifier"]["offset"])
@@ -64,7 +64,7 @@ def find_next(event: dict[str, Any], failures: Iterable[dict[str, Any]]) -> list
 
 
 def invoke(consumer: Consumer) -> None:
-    """Reads a batch and commits what was processed; what was not ends the program, where the mapping would retry."""
+    """Process and commit a batch. A failed record exits the program, whereas the mapping would retry."""
     messages = consumer.consume(BATCH, 1.0)
     for each in messages:
         if (error := each.error()) is not None:
@@ -75,11 +75,11 @@ def invoke(consumer: Consumer) -> None:
     failures = handler(event, LambdaContext())["batchItemFailures"]
     consumer.commit(offsets=find_next(event, failures), asynchronous=False)
     if failures:
-        sys.exit("not all was processed: the log above has each record")
+        sys.exit("some records were not processed; see the log above")
 
 
 def main() -> None:
-    """Reads the topic from its beginning, or from where its group was."""
+    """Read the topic from the group's last position, or from its beginning."""
     logging.basicConfig()
     stopping = Flag()
     for each in (signal.SIGTERM, signal.SIGINT):

@@ -1,14 +1,14 @@
-// Prints each FeatureAvailabilityEvent of a topic as a line of JSON.
+// Print each FeatureAvailabilityEvent of a topic as a line of JSON.
 //
-// kafkajs is in wide use but has had no stable release since 2023; @confluentinc/kafka-javascript has nearly the same
-// API, on librdkafka.
+// kafkajs is widely used, but has had no stable release since 2023. @confluentinc/kafka-javascript, which is based on
+// librdkafka, has nearly the same API.
 import { SchemaRegistry } from "@kafkajs/confluent-schema-registry";
 import { decompress } from "fzstd";
 import kafkajs from "kafkajs";
 
 const { CompressionCodecs, CompressionTypes, Kafka, KafkaJSNonRetriableError, logLevel } = kafkajs;
 
-// The events are compressed with zstd, which kafkajs leaves to a codec. From Node 22.15 on, node:zlib has one as well.
+// The events are compressed with zstd, for which kafkajs needs a codec. Since Node 22.15, node:zlib also has one.
 CompressionCodecs[CompressionTypes.ZSTD] = () => ({
   decompress: async (buffer) => Buffer.from(decompress(buffer)),
 });
@@ -20,14 +20,14 @@ function readSetting(name, fallback) {
 }
 
 async function readMessage(registry, message) {
-  if (message.value === null) throw new Error("it has no value");
-  // By the schema that the event was written with, so that it keeps the fields of later schemas too
+  if (message.value === null) throw new Error("no value");
+  // Decoded with the schema that wrote the event, so the fields of later schemas are kept
   const event = await registry.decode(message.value);
   const headers = Object.entries(message.headers).map(([name, value]) => [name, value.toString()]);
   return { key: message.key.toString(), headers: Object.fromEntries(headers), event };
 }
 
-// What is done with an event: put your own work here. Where it throws, kafkajs calls it again, until it succeeds.
+// Process an event: replace this with your own work. If it throws, kafkajs retries until it succeeds.
 async function work(line) {
   console.log(JSON.stringify(line));
 }
@@ -35,17 +35,17 @@ async function work(line) {
 async function consume() {
   const topic = readSetting("TOPIC_NAME", "FEATURE_AVAILABILITY_EVENTS");
   const brokers = readSetting("KAFKA_BROKER_URL").split(",");
-  // Beside host and brokers: how you authenticate
+  // Add your authentication to the registry and to Kafka
   const registry = new SchemaRegistry({ host: readSetting("SCHEMA_REGISTRY") });
   const consumer = new Kafka({ brokers, logLevel: logLevel.WARN }).consumer({
     groupId: "example-node",
-    // Work on one event must be shorter: kafkajs sends heartbeats only between events. So long, too, a crashed
-    // process's partitions wait for another.
+    // The work on one event must take less time, because kafkajs sends heartbeats only between events. The partitions
+    // of a crashed process are reassigned after the same time.
     sessionTimeout: 300_000,
     rebalanceTimeout: 300_000,
   });
 
-  // kafkajs restarts by itself after a transient error, such as a broker's restart
+  // kafkajs restarts after a transient error, such as a broker's restart
   const ended = new Promise((resolve) => {
     consumer.on(consumer.events.CRASH, ({ payload }) => payload.restart || resolve(payload.error));
     for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => resolve());
@@ -54,7 +54,7 @@ async function consume() {
     await consumer.connect();
     await consumer.subscribe({ topic, fromBeginning: true });
     await consumer.run({
-      // kafkajs commits an offset after this has returned, and never that of a message for which it threw
+      // kafkajs commits a message's offset after this function has returned, but not if it throws
       eachMessage: async (received) => {
         let line;
         try {
@@ -62,7 +62,7 @@ async function consume() {
         } catch (error) {
           const { partition, message } = received;
           const place = `${topic} [${partition}] offset ${message.offset}`;
-          // kafkajs retries after any other error for ever, and the partition stands still
+          // kafkajs would retry any other error forever, which would block the partition
           throw new KafkaJSNonRetriableError(`${place} cannot be read: ${error.message}`, { cause: error });
         }
         await work(line);

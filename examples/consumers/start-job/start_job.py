@@ -1,11 +1,12 @@
-"""Starts a job once for each resource_name and compute_id, however many events name them.
+"""Start a job once for each resource_name and compute_id, however many events name them.
 
-A table in DynamoDB knows the jobs. An event claims its job there, starts it, and marks it as started; only then is its
-offset committed. Where the process crashes in between, or loses its partition (start takes longer than
-max.poll.interval.ms, five minutes), the same event is read again, finds its own claim, and starts the job again under
-the same name, perhaps beside the first: let the system that runs it refuse a second one of that name, as Step Functions
-does. An event without a compute_id starts none. Nor does a backfilled event, or a backfill would start every job again
-whose features the table still holds; with START_BACKFILLED=true it does.
+A DynamoDB table stores the jobs. For each event, this program claims the job, starts it, marks it as started, and then
+commits the offset. If the process crashes before the commit, or loses its partition because `start` takes longer than
+max.poll.interval.ms (five minutes), the event is read again. It finds its own claim and starts the job again with the
+same name. The system that runs the jobs must reject a second job with the same name, as Step Functions does.
+
+An event without a compute_id starts no job. Neither does a backfilled event, because a backfill would restart the jobs
+of all items in the table. START_BACKFILLED=true changes this.
 """
 
 import json
@@ -28,27 +29,27 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
 REMEMBERED: Final = 100_000
-"""Of so many started jobs DynamoDB is not asked again."""
+"""The number of started jobs to remember without a request to DynamoDB."""
 UNKNOWN_SCHEMA: Final = 40403
-"""A registry's code where it has no schema of an id; another 404 is that of a proxy, or of a wrong URL.
+"""The registry's error code for an unknown schema id. Any other 404 comes from a proxy or a wrong URL.
 
-https://docs.confluent.io/platform/current/schema-registry/develop/api.html (Apicurio's and Karapace's code as well)
+https://docs.confluent.io/platform/current/schema-registry/develop/api.html (Apicurio and Karapace use the same code)
 """
 BACKFILLED: Final = ("ce_backfill", b"true")
-"""The header of an event that announces what a table already held."""
-# Another event's claim is left to that event: it is not committed before the job is started
+"""The header of a backfilled event, which announces an existing item."""
+# A claim belongs to the event that made it, which is not committed until its job is started
 FREE = "attribute_not_exists(job) OR (claimed_by = :event AND job_state = :claimed)"
 
 
 class Jobs:
-    """The jobs that were started, by all processes together."""
+    """The jobs started by all processes."""
 
     def __init__(self, table: "Table") -> None:
         self._table = table
         self._started: set[str] = set()
 
     def start_once(self, event: dict[str, Any]) -> None:
-        """Starts the event's job, unless it was started or another event has claimed it."""
+        """Start the event's job, unless it was started or another event has claimed it."""
         name = str(uuid5(NAMESPACE_OID, json.dumps([event["resource_name"], event["compute_id"]])))
         if not event["compute_id"] or name in self._started:
             return
@@ -72,7 +73,7 @@ class Jobs:
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except self._table.meta.client.exceptions.ConditionalCheckFailedException as error:
-            if error.response["Item"]["job_state"] == {"S": "started"}:  # type: ignore[typeddict-item]  # as asked for
+            if error.response["Item"]["job_state"] == {"S": "started"}:  # type: ignore[typeddict-item]  # requested by ReturnValuesOnConditionCheckFailure
                 self._remember(name)
             return False
         return True
@@ -84,13 +85,13 @@ class Jobs:
 
 
 def start(name: str, event: dict[str, Any]) -> None:
-    """Starts the job: put your own work here, and give the job this name."""
-    told = {each: event[each] for each in ("resource_name", "compute_id", "event_id")}
-    print(json.dumps({"started": name, **told}, ensure_ascii=False), flush=True)
+    """Start the job with this name: replace this with your own work."""
+    fields = {each: event[each] for each in ("resource_name", "compute_id", "event_id")}
+    print(json.dumps({"started": name, **fields}, ensure_ascii=False), flush=True)
 
 
 def open_table() -> "Table":
-    """The table of the jobs; it is made where it is not there, as on a local stack."""
+    """Open the table of jobs, and create it if it does not exist, as on a local stack."""
     table = boto3.resource("dynamodb").Table(os.environ.get("JOBS_TABLE") or "started_jobs")
     try:
         table.load()
@@ -106,34 +107,34 @@ def open_table() -> "Table":
 
 
 def read_setting(name: str) -> str:
-    """A setting that must be there."""
+    """Return a required setting."""
     return os.environ.get(name) or sys.exit(f"{name} must be set")
 
 
 class Registry(SchemaRegistryClient):
-    """Ends the program where the registry does not answer: that is not the message's fault."""
+    """A registry client that exits the program if the registry is unavailable, because the message is not at fault."""
 
-    def get_schema(self, *asked: Any, **named: Any) -> Schema:  # noqa: ANN401  # the client's own
-        """The schema of an id; where the registry knows none, the client's own error."""
+    def get_schema(self, *args: Any, **kwargs: Any) -> Schema:  # noqa: ANN401  # the client's signature
+        """Return a schema. The client's error is raised only for an unknown schema id."""
         try:
-            return super().get_schema(*asked, **named)
+            return super().get_schema(*args, **kwargs)
         except SchemaRegistryError as error:
             if error.error_code == UNKNOWN_SCHEMA:
                 raise
             reason = f"HTTP status {error.http_status_code}"
-        except Exception as error:  # noqa: BLE001  # of the connection, TLS or the token
+        except Exception as error:  # noqa: BLE001  # an error of the connection, TLS or the token
             reason = type(error).__name__
-        sys.exit(f"the schema registry did not answer ({reason}); nothing is wrong with the message")
+        sys.exit(f"schema registry unavailable ({reason}); restart this program to retry the message")
 
 
 def read_event(deserialize: AvroDeserializer, message: Message) -> dict[str, Any]:
-    """The event of a message, by the schema that it was written with; it ends the program where there is none."""
+    """Decode a message with the schema that wrote it, or exit the program if it is not an event."""
     try:
         event = deserialize(message.value(), SerializationContext(message.topic() or "", MessageField.VALUE))
-        reason = "it has no value"
+        reason = "no value"
     except (SerializationError, SchemaRegistryError) as error:
         event, reason = None, str(error)
-    except Exception as error:  # noqa: BLE001  # a decoder fails in many ways, and its text can hold the payload
+    except Exception as error:  # noqa: BLE001  # a decoder can raise any error, and the error's text can contain the payload
         event, reason = None, type(error).__name__
     if isinstance(event, dict):
         return event
@@ -141,7 +142,7 @@ def read_event(deserialize: AvroDeserializer, message: Message) -> dict[str, Any
 
 
 def read_start_backfilled() -> bool:
-    """Whether backfilled events start jobs too."""
+    """Return whether backfilled events start jobs too."""
     value = os.environ.get("START_BACKFILLED") or "false"
     if value not in ("true", "false"):
         sys.exit("START_BACKFILLED must be true or false")
@@ -151,7 +152,7 @@ def read_start_backfilled() -> bool:
 def consume(
     consumer: Consumer, deserialize: AvroDeserializer, jobs: Jobs, stopping: Flag, *, start_backfilled: bool
 ) -> None:
-    """Starts jobs until it is told to stop."""
+    """Start jobs until the program is stopped."""
     while not stopping.is_set():
         message = consumer.poll(1.0)
         if message is None:
@@ -161,23 +162,23 @@ def consume(
         event = read_event(deserialize, message)
         if start_backfilled or BACKFILLED not in (message.headers() or ()):
             jobs.start_once(event)
-        consumer.store_offsets(message)  # only what is dealt with is ever committed
+        consumer.store_offsets(message)  # only processed messages are committed
 
 
 def main() -> None:
-    """Reads the topic from its beginning, or from where its group was."""
+    """Read the topic from the group's last position, or from its beginning."""
     stopping = Flag()
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda *_: stopping.set())
     start_backfilled = read_start_backfilled()
     settings = {
-        "bootstrap.servers": read_setting("KAFKA_BROKER_URL"),  # beside it and the registry's url: how you authenticate
+        "bootstrap.servers": read_setting("KAFKA_BROKER_URL"),  # add your authentication here and to the registry
         "group.id": "example-start-job",
         "auto.offset.reset": "earliest",
         "enable.auto.offset.store": False,
     }
     registry = Registry({"url": read_setting("SCHEMA_REGISTRY")})
-    # Without a strategy the client first asks for associations, which many registries and their proxies refuse
+    # Without a strategy, the client first requests associations, which many registries and proxies reject
     deserialize = AvroDeserializer(registry, conf={"subject.name.strategy.type": "TOPIC"})
     consumer = Consumer(settings)
     consumer.subscribe([os.environ.get("TOPIC_NAME") or "FEATURE_AVAILABILITY_EVENTS"])

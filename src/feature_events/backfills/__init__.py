@@ -1,1 +1,1 @@
-"""Announces what a table already holds, beside its live stream."""
+"""Announce the items that a table already contains, while its live stream continues."""

@@ -1,17 +1,19 @@
-"""Keeps how far a run is, in the failure bucket: where a segment goes on may name a person.
+"""Store the progress of a run in the failure bucket.
 
-It must not stand in an execution's history, which many may read, so that has the numbers of segments alone.
+A segment's position is a key, which can identify a user. Many people may read an execution's history, so it contains
+only the numbers of segments.
 """
 
 import base64
 import json
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
-from feature_events.aws.clients import ask, ask_or_none, make_failure_store_client
+from feature_events.aws.clients import call, call_or_none, make_failure_store_client
 from feature_events.aws.errors import Action
-from feature_events.backfills.request import Request
+from feature_events.backfills.plan import Plan
+from feature_events.backfills.request import BackfillRequest
 from feature_events.errors import Misconfigured
 from feature_events.records.change import Item
 
@@ -21,58 +23,28 @@ _BASE64 = "base64"
 _MISSING = ("NoSuchKey", "404")
 
 
-class Plan(NamedTuple):
-    """What a run does."""
-
-    request: Request
-    table_arn: str
-    key_names: tuple[str, ...]
-    as_of_ms: int
-    """When the run began, in milliseconds since the epoch: the time of its messages, and of items without their own."""
-
-
 class Progress(NamedTuple):
-    """How far a segment is, and what became of its items."""
+    """The progress of a segment, and its items by outcome."""
 
     after: Item | None = None
-    """The key of the last item that need not be looked at again; None at the beginning and at the end."""
+    """The key of the last item that is done; None at the beginning and at the end."""
     is_complete: bool = False
     items: int = 0
     delivered: int = 0
     again: int = 0
-    """Of the events delivered, those that were sent once more since their items had changed."""
+    """The delivered events that were sent once more since their items had changed."""
     skipped: Mapping[str, int] = {}
-    """By reason."""
+    """Items by reason."""
     poison: Mapping[str, int] = {}
-    """By reason."""
+    """Items by reason."""
     seconds: float = 0.0
 
 
-class Checkpoints(Protocol):
-    """What a run needs to keep; `StoredCheckpoints` keeps it in S3."""
+class Checkpoints:
+    """The plan and the progress of one run: the objects `backfills/RUN/plan.json` and `backfills/RUN/SEGMENT.json`.
 
-    def read_plan(self) -> Plan | None:
-        """What the run of this name does; None where there is none yet."""
-        ...
-
-    def write_plan(self, plan: Plan) -> None:
-        """Keeps it."""
-        ...
-
-    def read(self, segment: int) -> Progress:
-        """How far a segment is."""
-        ...
-
-    def write(self, segment: int, progress: Progress) -> None:
-        """Keeps it."""
-        ...
-
-
-class StoredCheckpoints:
-    """The objects `backfills/RUN/plan.json` and `backfills/RUN/SEGMENT.json`.
-
-    Every method raises Misconfigured where a permission is missing or what is stored is no checkpoint, and Undelivered
-    where S3 did not answer.
+    Every method raises Misconfigured if a permission is missing or the stored object is not a checkpoint, and
+    Undelivered if S3 did not respond.
     """
 
     def __init__(self, bucket: str, run: str) -> None:
@@ -81,43 +53,43 @@ class StoredCheckpoints:
         self._s3 = make_failure_store_client()
 
     def read_plan(self) -> Plan | None:
-        """See `Checkpoints.read_plan`."""
+        """Return the run's plan, or None if the run does not exist."""
         return self._read("plan", _to_plan)
 
     def write_plan(self, plan: Plan) -> None:
-        """See `Checkpoints.write_plan`."""
+        """Save the plan."""
         self._write("plan", {**plan._asdict(), "request": plan.request._asdict()})
 
     def read(self, segment: int) -> Progress:
-        """See `Checkpoints.read`."""
+        """Return the progress of a segment."""
         return self._read(str(segment), _to_progress) or Progress()
 
     def write(self, segment: int, progress: Progress) -> None:
-        """See `Checkpoints.write`."""
+        """Save the progress of a segment."""
         self._write(str(segment), progress._asdict())
 
     def _read[T](self, name: str, to_value: Callable[[Any], T]) -> T | None:
         key = f"{self._folder}{name}.json"
-        body = ask_or_none(partial(self._get, key), Action("s3:GetObject", f"{key} cannot be read"), _MISSING)
+        body = call_or_none(partial(self._get, key), Action("s3:GetObject", f"{key} cannot be read"), _MISSING)
         if body is None:
             return None
         try:
             return to_value(json.loads(body, object_hook=_from_json))
         except (ValueError, TypeError, KeyError, RecursionError):
-            raise Misconfigured(f"{key} is no checkpoint of a backfill: start a run of another name") from None
+            raise Misconfigured(f"{key} is not a backfill checkpoint: start a run with another name") from None
 
     def _write(self, name: str, stored: Mapping[str, Any]) -> None:
         key = f"{self._folder}{name}.json"
         put = partial(self._s3.put_object, Bucket=self._bucket, Key=key, ContentType="application/json")
         body = json.dumps(stored, default=_to_json).encode()
-        ask(partial(put, Body=body), Action("s3:PutObject", f"{key} cannot be written"))
+        call(partial(put, Body=body), Action("s3:PutObject", f"{key} cannot be written"))
 
     def _get(self, key: str) -> bytes:
         return self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
 
 
 def _to_plan(stored: Any) -> Plan:  # noqa: ANN401  # any JSON
-    request = Request(**stored["request"])
+    request = BackfillRequest(**stored["request"])
     return Plan(**{**stored, "request": request, "key_names": tuple(stored["key_names"])})
 
 
@@ -126,7 +98,7 @@ def _to_progress(stored: Any) -> Progress:  # noqa: ANN401  # any JSON
 
 
 def _to_json(value: bytes) -> Mapping[str, str]:
-    """A binary key's bytes, which JSON has not."""
+    """Convert the bytes of a binary key, which JSON does not support."""
     return {_BASE64: base64.b64encode(value).decode()}
 
 

@@ -1,60 +1,62 @@
-"""Reports what a run has done: the sum of its segments' checkpoints.
+"""Report a run: the sum of its segments' checkpoints.
 
-It stands in the execution's output, which many may read, so it has counts and reasons, and nothing of an item.
+A report is the output of an execution, which many may read. It contains counts and reasons, but nothing from an item.
 """
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
-from feature_events.backfills.checkpoints import Plan, Progress
+from feature_events.backfills.checkpoints import Progress
+from feature_events.backfills.plan import Plan
 
 _EXAMPLES = 20
 
 
-class Example(TypedDict):
-    """A reason why items are not announced, and how many have it."""
+class BackfillExample(TypedDict):
+    """A reason why items were not announced."""
 
     reason: str
     items: int
+    """The number of items with this reason."""
 
 
-class Report(TypedDict):
-    """What a run did."""
+class BackfillReport(TypedDict):
+    """The result of a run."""
 
     run: str
-    """Its name, to go on with it or to look into its checkpoints."""
+    """The run's name, needed to resume it or to find its checkpoints."""
     table: str
     dry_run: bool
     complete: bool
-    """Whether every segment has been read to its end."""
+    """True if every segment was read to its end."""
     items: int
     delivered: int
     """Events that Kafka acknowledged."""
     deliverable: int
-    """Events that a run would send, where this one only counts."""
+    """In a dry run: events that a run would send."""
     again: int
-    """Of the delivered ones, those that were sent once more since their items changed meanwhile."""
+    """Delivered events that were sent once more since their items had changed."""
     skipped: Mapping[str, int]
-    """Items that rightly give no event, by reason."""
+    """Items without an event by design, by reason."""
     poison: int
-    """Items that can give no event; they are in their table."""
-    examples: Sequence[Example]
-    """Why, the commonest reasons first."""
+    """Items that cannot become an event. They stay in their table."""
+    examples: Sequence[BackfillExample]
+    """The most frequent reasons for poison, most frequent first."""
     segments: int
     seconds: float
-    """That all workers worked, together."""
+    """The working time of all workers together."""
 
 
-def to_report(run: str, plan: Plan, progresses: Sequence[Progress]) -> Report:
-    """The report of a run, from its segments."""
+def to_report(run: str, plan: Plan, progresses: Sequence[Progress]) -> BackfillReport:
+    """Add up the progress of all segments."""
     skipped, poison = Counter[str](), Counter[str]()
     for progress in progresses:
         skipped.update(progress.skipped)
         poison.update(progress.poison)
     delivered = sum(progress.delivered for progress in progresses)
     is_dry = plan.request.dry_run
-    return Report(
+    return BackfillReport(
         run=run,
         table=plan.table_arn,
         dry_run=is_dry,
@@ -65,7 +67,7 @@ def to_report(run: str, plan: Plan, progresses: Sequence[Progress]) -> Report:
         again=sum(progress.again for progress in progresses),
         skipped=skipped,
         poison=poison.total(),
-        examples=[Example(reason=reason, items=count) for reason, count in poison.most_common(_EXAMPLES)],
+        examples=[BackfillExample(reason=reason, items=count) for reason, count in poison.most_common(_EXAMPLES)],
         segments=len(progresses),
         seconds=round(sum(progress.seconds for progress in progresses), 1),
     )

@@ -1,6 +1,6 @@
-"""Reads the request for a backfill.
+"""Read the request for a backfill.
 
-A person writes it by hand, so one that is not all understood does nothing and names every mistake at once.
+An operator writes it by hand. An invalid request does nothing and reports every mistake.
 """
 
 import re
@@ -8,15 +8,18 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from feature_events.errors import Misconfigured
+from feature_events.json_text import Members, find_mistakes
 
 MAX_SEGMENTS = 500
-"""What the Map's children are given and give back then has room to spare in the 256 KB that a state may pass on."""
+"""The inputs and results of so many segments stay far below the 256 KB that a state can pass on."""
 
 _MAX_WORKERS = 100
 _MAX_RATE = 100_000
 _FILTERED = ("entity_type", "resource_name")
-"""What a filter can ask for: what the table and its keys decide. Whatever else an item says can change during the run,
-and the filter would then drop the later state behind the earlier one; an id must not stand in an execution's history.
+"""The fields that a filter may contain. They depend only on the table and the keys.
+
+Other fields can change during a run: a filter would then drop an item's latest event after an older one was sent. An
+entity id must not appear in an execution's history.
 """
 
 _is_name = re.compile(r"[A-Za-z0-9_.-]{3,255}").fullmatch
@@ -24,32 +27,32 @@ _is_table_arn = re.compile(r"arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:[0-9]{12}:table/
 _is_run = re.compile(r"[A-Za-z0-9_.-]{1,80}").fullmatch
 
 
-class Request(NamedTuple):
-    """What is asked for; the fields are the request's own names."""
+class BackfillRequest(NamedTuple):
+    """The fields of a request, by their public names."""
 
     table: str
-    """Its name or its ARN."""
+    """The table's name or ARN."""
     dry_run: bool = False
-    """Only counts."""
+    """Count events without sending them."""
     segments: int = 100
-    """Into how many parts the table is divided; each is scanned by one worker at a time."""
+    """The number of parts that the table is divided into. Each is scanned by one worker at a time."""
     workers: int = 10
-    """How many parts are worked on at the same time."""
+    """The number of segments that are processed in parallel."""
     events_per_second: int = 2000
-    """The most items that are read and announced in a second, by all workers together."""
+    """The maximum rate of all workers together."""
     filter: Mapping[str, str] | None = None
-    """What an event must say to be sent: its entity_type, resource_name or both."""
+    """The entity_type, resource_name or both that an event must have to be sent."""
     run: str = ""
-    """An earlier run to go on with; empty for a new one, which has the execution's name."""
+    """The run to resume. A new run has the name of its execution."""
 
     @property
     def items_per_second(self) -> float:
-        """A worker's part of the rate."""
+        """The maximum rate of one worker."""
         return self.events_per_second / min(self.workers, self.segments)
 
 
-def _is_whole(most: int) -> Callable[[Any], bool]:
-    return lambda value: type(value) is int and 1 <= value <= most
+def _is_whole(maximum: int) -> Callable[[Any], bool]:
+    return lambda value: type(value) is int and 1 <= value <= maximum
 
 
 def _is_table(value: object) -> bool:
@@ -66,34 +69,29 @@ def _are_texts(values: Any) -> bool:  # noqa: ANN401  # any JSON
     return all(type(value) is str for value in values)
 
 
-_FIELDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
-    "table": (_is_table, "a table's name or its ARN"),
+_MEMBERS: Members = {
+    "table": (_is_table, "a table name or ARN"),
     "dry_run": (lambda value: type(value) is bool, "true or false"),
     "segments": (_is_whole(MAX_SEGMENTS), f"a whole number from 1 to {MAX_SEGMENTS}"),
     "workers": (_is_whole(_MAX_WORKERS), f"a whole number from 1 to {_MAX_WORKERS}"),
     "events_per_second": (_is_whole(_MAX_RATE), f"a whole number from 1 to {_MAX_RATE}"),
-    "filter": (_is_filter, f"null, or an object of texts with some of {', '.join(_FILTERED)}"),
+    "filter": (_is_filter, f"null, or an object with {' or '.join(_FILTERED)} and their values"),
     "run": (lambda value: type(value) is str and bool(not value or _is_run(value)), "the name of an earlier run"),
 }
 
 
-def read_request(stored: Any) -> Request:  # noqa: ANN401  # any JSON
-    """Reads the request.
+def read_backfill_request(stored: Any) -> BackfillRequest:  # noqa: ANN401  # any JSON
+    """Read the request.
 
     Raises:
-        Misconfigured: with every mistake in it.
+        Misconfigured: the request is invalid; the message contains every mistake.
 
     """
     given: Mapping[str, Any] = stored if type(stored) is dict else {}
-    mistakes = [f"{name} is not known" for name in given if name not in _FIELDS]
-    mistakes += [
-        f"{name} must be {what}"
-        for name, (is_right, what) in _FIELDS.items()
-        if name in given and not is_right(given[name])
-    ]
+    mistakes = find_mistakes(given, _MEMBERS)
     if "table" not in given:
-        mistakes.append("table is missing: a table's name or its ARN")
+        mistakes.append("table is missing: it must be a table name or ARN")
     if mistakes:
         example = '{"table": "user_feature_store", "dry_run": true}'
-        raise Misconfigured(f"the request is invalid: {'; '.join(mistakes)}; count what there is by {example}")
-    return Request(**given)
+        raise Misconfigured(f"invalid request: {'; '.join(mistakes)}; for a dry run, send {example}")
+    return BackfillRequest(**given)

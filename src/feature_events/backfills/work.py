@@ -1,6 +1,6 @@
-"""Works on a segment, page by page, and keeps how far it is after each.
+"""Process a segment page by page, and save its progress after each page.
 
-A checkpoint says that everything before it is acknowledged, so whoever goes on from it leaves nothing out.
+A checkpoint means that every item before it was acknowledged, so a worker that resumes there misses nothing.
 """
 
 import time
@@ -11,16 +11,27 @@ from typing import NamedTuple
 from feature_events import metrics
 from feature_events.aws.arn import to_table_name
 from feature_events.backfills.announcement import Announcer
-from feature_events.backfills.checkpoints import Checkpoints, Plan, Progress
+from feature_events.backfills.checkpoints import Checkpoints, Progress
+from feature_events.backfills.plan import Plan
 from feature_events.deadline import Clock, Deadline
 from feature_events.errors import Undelivered
 from feature_events.logs import logger
 from feature_events.pipeline import Pipeline
-from feature_events.tables.source_table import SourceTable
+from feature_events.tables.table import Tables
+
+WORK_SECONDS = 120.0
+"""The working time of one invocation; then the state machine starts the next one.
+
+It is short because stopping an execution does not end an invocation.
+"""
+
+_PAGE_ITEMS = 1_000
+_PAGE_SECONDS = 5.0
+"""A page contains at most the items that a worker may announce in this time."""
 
 
 class Pace:
-    """So many items a second; time in which less was done is not made up for."""
+    """A maximum rate. Time in which fewer items were processed is not made up for."""
 
     def __init__(
         self, per_second: float, clock: Clock = time.monotonic, sleep: Callable[[float], None] = time.sleep
@@ -31,44 +42,36 @@ class Pace:
         self._free_at = clock()
 
     def wait(self, items: int) -> None:
-        """Waits until these items, which have been done, are within the rate."""
+        """Wait until these items, which have been processed, are within the rate."""
         now = self._clock()
         self._free_at = max(self._free_at, now - items / self._per_second) + items / self._per_second
         if self._free_at > now:
             self._sleep(self._free_at - now)
 
 
-WORK_SECONDS = 120.0
-"""How long one invocation works: then the state machine starts the next. Stopping a run does not end an invocation."""
-
-_PAGE_ITEMS = 1_000
-_PAGE_SECONDS = 5.0
-"""A page has no more items than a worker may announce in this time."""
-
-
 class Worker(NamedTuple):
-    """What works on a run's segments, with everything that it needs from outside."""
+    """A worker on a run's segments."""
 
     plan: Plan
     pipeline: Pipeline
-    table: SourceTable
+    tables: Tables
     checkpoints: Checkpoints
     pace: Pace
     clock: Clock
     delivery_seconds: float
-    """The longest to wait for Kafka."""
+    """The maximum time to wait for Kafka."""
 
     def work(self, segment: int, deadline: Deadline, end: Deadline) -> bool:
-        """Announces the segment from where it is; whether it is complete.
+        """Announce a segment's items from its last checkpoint on; return True if the segment is complete.
 
         Args:
-            segment: its number.
-            deadline: after this no page is begun.
-            end: the invocation's, by which a page must have come to its own.
+            segment: the segment's number.
+            deadline: when to stop starting pages.
+            end: when the invocation ends; the last page must be finished by then.
 
         Raises:
-            Misconfigured: nothing goes on until a person changes something.
-            Undelivered: Kafka, DynamoDB or S3 did not answer. What was checkpointed stays done.
+            Misconfigured: an operator must change something first.
+            Undelivered: Kafka, DynamoDB or S3 did not respond. Pages with a checkpoint stay done.
 
         """
         progress, pages = self.checkpoints.read(segment), 0
@@ -78,23 +81,23 @@ class Worker(NamedTuple):
             except Undelivered as error:
                 if not pages:
                     raise
-                # All tries are left to the next invocation, since this one has done something
+                # There was progress, so the next invocation starts with all retries left
                 logger.error("segment interrupted", segment=segment, reason=str(error))
                 break
             pages += 1
         return progress.is_complete
 
     def _announce_page(self, segment: int, progress: Progress, end: Deadline) -> Progress:
-        """Announces the next page of the segment, and then checkpoints it."""
+        """Announce the next page of a segment, then write the checkpoint."""
         started, request = self.clock(), self.plan.request
         limit = max(1, min(_PAGE_ITEMS, int(request.items_per_second * _PAGE_SECONDS)))
-        page = self.table.scan(segment, request.segments, progress.after, limit)
-        announcer = Announcer(self.plan, self.pipeline, self.table, self.delivery_seconds)
+        page = self.tables.scan(self.plan.table_arn, segment, request.segments, progress.after, limit)
+        announcer = Announcer(self.plan, self.pipeline, self.tables, self.delivery_seconds)
         announced = announcer.announce(page.items, end)
         self.pace.wait(len(page.items) + announced.again)
         if self.checkpoints.read(segment) != progress:
-            # Of a run that goes on while an invocation of the stopped one still works
-            raise Undelivered(f"another worker goes on with segment {segment}: try again later")
+            # The run was resumed while an invocation of the stopped execution was still working
+            raise Undelivered(f"segment {segment} is being processed by another worker: try again later")
         progress = Progress(
             after=page.after,
             is_complete=page.after is None,

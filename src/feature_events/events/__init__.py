@@ -1,1 +1,1 @@
-"""What goes out: the event, its bytes, its headers and its message."""
+"""Events, their Avro, their headers and their messages."""

@@ -1,16 +1,14 @@
-"""Turns an event into Avro, under any schema that an event can fill; every byte is fastavro's.
+"""Encode events in Avro under any schema that an event can fill. fastavro writes every byte.
 
-A record is its fields one after the other, so they can be written in parts. Most events of a table share all but three
-of their fields, and to write the whole record each time would take a quarter more CPU, or three times as much where it
-has a hundred features: so what events share is written once and kept.
+An Avro record is the concatenation of its fields, so each field is encoded on its own. Most events of a table share all
+but a few fields: the Avro of these is cached. Encoding the whole record each time would take a quarter more CPU, or
+three times as much for a hundred features.
 https://avro.apache.org/docs/1.12.0/specification/#complex-types-1
 """
 
-from collections.abc import Callable, Iterator, Sequence
 from io import BytesIO
-from operator import itemgetter
 from sys import getsizeof
-from typing import Any, NamedTuple
+from typing import Any
 
 from fastavro import parse_schema, schemaless_writer
 
@@ -18,145 +16,99 @@ from feature_events.errors import PoisonRecord
 from feature_events.events.event import EventDetails, FeatureAvailabilityEvent
 from feature_events.events.schema import Field, SchemaFields, read_fields, to_record
 
-_FIELDS = (*FeatureAvailabilityEvent._fields, *EventDetails._fields)
-_DIFFERING = ("event_id", "timestamp", "entity_id", "sequence_number")
-"""The fields in which nearly every event differs from the one before."""
-_VARYING = {"features", "changed_features", "removed_features", "stream_time"}
-"""The fields that repeat and have many values: kept together, two of these would repeat less, and fill what is kept."""
-_NOTHING: Field = {"name": "", "type": "null"}
-"""A field that takes no bytes, where fields that are kept follow no differing one."""
-_TEXTS: Field = {"name": "", "type": "null"}
-"""Another one, which looks at an event's texts: a schema need not have a field for each."""
+_POSITIONS = {
+    name: position for position, name in enumerate((*FeatureAvailabilityEvent._fields, *EventDetails._fields))
+}
+_UNIQUE = {"event_id", "timestamp", "entity_id", "sequence_number"}
+"""The fields that differ in nearly every event, so that caching them is useless."""
 
-# With the texts that they are of, so many bytes are a thousand lists of 20 names, or two hundred of 100
-_KEPT_BYTES = 2_000_000
-_LARGEST_KEPT_BYTES = 100_000
-
-
-class _Part(NamedTuple):
-    """A field that differs in each event, and what stands behind it up to the next such field."""
-
-    read: Callable[[tuple[Any, ...]], Any]
-    schema: Any
-    read_shared: Callable[[tuple[Any, ...]], tuple[Any, ...]]
-    """The values of what stands behind it."""
-    kept: "_Kept"
+# For each field. With their texts, a thousand lists of 20 names take so many bytes, or two hundred lists of 100
+_CACHE_BYTES = 2_000_000
+_LARGEST_CACHED_BYTES = 100_000
 
 
 class Codec:
-    """Writes events under one schema.
+    """An encoder of events under one schema.
 
     Args:
         text: the schema, as JSON.
 
     Raises:
-        Misconfigured: the schema is no Avro record, or has fields that no event can fill; they are named.
+        Misconfigured: the schema is not an Avro record, or it has fields that no event can fill. They are named.
 
     """
 
     def __init__(self, text: str) -> None:
         schema = read_fields(text)
-        self._parts = [_to_part(run, schema) for run in _to_runs(schema.fields)]
+        self._writers = [_make_writer(field, schema) for field in schema.fields]
         names = {field["name"] for field in schema.fields}
-        if not names >= set(FeatureAvailabilityEvent._fields):
-            self._parts.append(_to_part([_TEXTS], schema))
-        self.asks_for = names & set(EventDetails._fields)
-        """The details that have to stand behind an event; behind one under a schema that asks for none, none need."""
+        self._has_all_texts = names >= set(FeatureAvailabilityEvent._fields)
+        self.details = names & set(EventDetails._fields)
+        """The names of the details that the schema contains. If there are none, events need no details."""
 
     def encode(self, values: tuple[Any, ...]) -> bytes:
-        """The event in Avro.
+        """Encode an event.
 
         Args:
-            values: a FeatureAvailabilityEvent, and behind its fields those of its EventDetails.
+            values: the fields of a FeatureAvailabilityEvent, followed by those of its EventDetails.
 
         Raises:
-            PoisonRecord: a text in it is not valid Unicode; also where no field has it: the key and headers do.
+            PoisonRecord: a text is not valid Unicode, even if the schema has no field for it: the key and the headers
+                contain it.
 
         """
         avro = BytesIO()
+        write = avro.write
         try:
-            for read, schema, read_shared, kept in self._parts:
-                schemaless_writer(avro, schema, read(values))
-                avro.write(kept[read_shared(values)])
+            for position, kind, cache in self._writers:
+                if cache is None:
+                    schemaless_writer(avro, kind, values[position])
+                else:
+                    write(cache[values[position]])
+            if not self._has_all_texts:
+                "".join(values[: _POSITIONS["features"]]).encode()
         except UnicodeEncodeError:
             raise PoisonRecord("a name or id in it is not valid Unicode text") from None
         return avro.getvalue()
 
 
-class _Kept(dict[tuple[Any, ...], bytes]):
-    """The Avro of values, written when it is first asked for; when there are too many bytes, all are forgotten.
+class _FieldCache(dict[Any, bytes]):
+    """The Avro of a field, by its value; emptied when it becomes too large.
 
-    A least recently used one could be forgotten alone, but only the number of encodings would be bounded then, and an
-    item may have 400 KB of names that no other has.
+    An LRU cache bounds the number of values only, and a single item may have 400 KB of names that no other item has.
     """
 
-    def __init__(self, fields: Sequence[Field], schema: SchemaFields) -> None:
+    def __init__(self, field: Field, schema: SchemaFields) -> None:
         super().__init__()
-        self.names = [field["name"] for field in fields if field["name"] in _FIELDS]
-        self._schema = to_record(fields, schema.named)
+        self._name: str = field["name"]
+        self._record = to_record([field], schema.named)
         self._fill = schema.fill
         self._bytes = 0
 
-    def __missing__(self, values: tuple[Any, ...]) -> bytes:
+    def __missing__(self, value: Any) -> bytes:  # noqa: ANN401  # any field's value
+        texts = list(value) if type(value) is tuple else [value]
+        filled = self._fill(self._name, texts if type(value) is tuple else value)
         avro = BytesIO()
-        lists = [list(value) if type(value) is tuple else value for value in values]
-        filled = {name: self._fill(name, value) for name, value in zip(self.names, lists, strict=True)}
-        schemaless_writer(avro, self._schema, filled)
-        written = avro.getvalue()
-        texts = [text for value in lists for text in (value if type(value) is list else [value])]
-        size = getsizeof(written) + sum(map(getsizeof, texts))
-        if size <= _LARGEST_KEPT_BYTES:
-            if self._bytes + size > _KEPT_BYTES:
+        schemaless_writer(avro, self._record, {self._name: filled} if self._name in _POSITIONS else {})
+        encoded = avro.getvalue()
+        size = getsizeof(encoded) + sum(map(getsizeof, texts))
+        if size <= _LARGEST_CACHED_BYTES:
+            if self._bytes + size > _CACHE_BYTES:
                 self.clear()
                 self._bytes = 0
             self._bytes += size
-            self[values] = written
-        return written
+            self[value] = encoded
+        return encoded
 
 
-def _to_runs(fields: Sequence[Field]) -> Iterator[list[Field]]:
-    """The fields in their order, in runs: the first of each differs, the others are kept together."""
-    run = [_NOTHING]
-    for field in fields:
-        name = field["name"]
-        if name in _DIFFERING or (name in _VARYING and any(each["name"] in _VARYING for each in run)):
-            if run != [_NOTHING]:
-                yield run
-            run = [] if name in _DIFFERING else [_NOTHING]
-        run.append(field)
-    yield run
+type _Writer = tuple[int, Any, _FieldCache | None]
+"""The position of a field's value in an event, and its type if its values are unique, or else its cache."""
 
 
-def _to_part(run: Sequence[Field], schema: SchemaFields) -> _Part:
-    differing, *shared = run
-    kept = _Kept(shared, schema)
-    # A type that stands by itself has to hold what it names
-    own = parse_schema(differing["type"], dict(schema.named), expand=True)
-    return _Part(_to_reader(differing, schema), own, _to_shared_reader(kept.names), kept)
-
-
-def _to_reader(field: Field, schema: SchemaFields) -> Callable[[tuple[Any, ...]], Any]:
-    """Reads what a differing field is to hold."""
-    if field is _NOTHING:
-        return _read_nothing
-    if field is _TEXTS:
-        return _check_texts
-    name, place = field["name"], _FIELDS.index(field["name"])
-    return itemgetter(place) if schema.absent.get(name) is None else lambda values: schema.fill(name, values[place])
-
-
-def _read_nothing(_: object) -> None:
-    """What `_NOTHING` holds."""
-
-
-def _check_texts(values: tuple[Any, ...]) -> None:
-    """What `_TEXTS` holds."""
-    "".join(values[: _FIELDS.index("features")]).encode()
-
-
-def _to_shared_reader(names: Sequence[str]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
-    """Reads these fields of an event as a tuple, also of one or of none."""
-    places = [_FIELDS.index(name) for name in names]
-    if len(places) > 1:
-        return itemgetter(*places)
-    return itemgetter(slice(places[0], places[0] + 1) if places else slice(0))
+def _make_writer(field: Field, schema: SchemaFields) -> _Writer:
+    name = field["name"]
+    if name in _UNIQUE and schema.absent.get(name) is None:
+        # A type on its own must contain the types that it names
+        return _POSITIONS[name], parse_schema(field["type"], dict(schema.named), expand=True), None
+    # A field that no event has gets its default, whatever the value
+    return _POSITIONS.get(name, _POSITIONS["event_type"]), None, _FieldCache(field, schema)

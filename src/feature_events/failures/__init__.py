@@ -1,1 +1,1 @@
-"""What could not be delivered: kept, read again, and moved out of the way."""
+"""Store records that could not be delivered, and read them again."""

@@ -1,7 +1,7 @@
-"""Reads what could not be delivered from the failure bucket, and moves what has come to an end out of the way.
+"""Read undelivered records from the failure bucket, and archive finished objects.
 
-Two kinds of objects are there: dead letters, with one record each, which the function put, and on-failure batches,
-which Lambda put when their records grew too old.
+The bucket contains two kinds of objects: dead letters with one record each, which the function writes, and on-failure
+batches, which Lambda writes when their records grow too old.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from feature_events.aws.clients import PARALLEL, ask, ask_or_none, make_failure_store_client
-from feature_events.aws.errors import Action, to_refused
+from feature_events.aws.clients import PARALLEL, call, call_or_none, make_failure_store_client
+from feature_events.aws.errors import Action, classify_refusal
 from feature_events.errors import Misconfigured
 from feature_events.failures.dead_letters import read_record
 from feature_events.failures.on_failure_batch import find_obstacle, read_records
@@ -20,20 +20,21 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import DeleteTypeDef
 
 REDRIVEN_PREFIX = "redriven/"
-"""Where an object goes, under its whole former key, once its records have come to an end."""
+"""The prefix of archived objects, followed by the former key."""
 
 MOST_BYTES = 32_000_000
-"""How large an object may be: five times Lambda's largest batch, whose quotes an on-failure batch escapes."""
+"""The maximum size of an object: five times Lambda's largest batch, since an on-failure batch can escape its quotes."""
 
 _MOST_DELETED_AT_ONCE = 1_000
 _MISSING = ("NoSuchKey", "404")
 
 
 class StoredObject(NamedTuple):
-    """An object by its key, and its size in bytes."""
+    """An object that has not been read yet."""
 
     key: str
     size: int
+    """In bytes."""
 
 
 class Failure(NamedTuple):
@@ -42,17 +43,17 @@ class Failure(NamedTuple):
     key: str
     body: bytes
     records: Sequence[StreamRecord] | None
-    """In stream order; None where there are none to be had."""
+    """In stream order; None if they cannot be read."""
     is_dead_letter: bool
     obstacle: str = ""
-    """Why there are none."""
+    """The reason why the records cannot be read."""
 
 
 class FailureStore:
     """The failure bucket.
 
-    Every method raises Misconfigured where a permission is missing or the bucket is another's, and Undelivered where S3
-    did not answer or may do so later.
+    Every method raises Misconfigured if a permission is missing or the bucket belongs to another account, and
+    Undelivered if S3 did not respond or the request may succeed later.
     """
 
     def __init__(self, bucket: str, dead_letter_prefix: str) -> None:
@@ -61,29 +62,29 @@ class FailureStore:
         self._s3 = make_failure_store_client()
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
-        """All objects whose keys begin so; an empty one holds no record, like the one that the preflight check puts."""
+        """List the objects with this prefix, without empty ones such as that of the preflight check."""
         action = Action("s3:ListBucket", f"the bucket {self._bucket} cannot be listed")
         pages = iter(self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix))
-        while page := ask(partial(next, pages, None), action):
+        while page := call(partial(next, pages, None), action):
             for found in page.get("Contents", []):
                 if found["Size"]:
                     yield StoredObject(found["Key"], found["Size"])
 
     def find(self, keys: Iterable[str]) -> Iterator[StoredObject]:
-        """Those of these objects that are there."""
+        """Return those of these objects that exist."""
         with ThreadPoolExecutor(PARALLEL) as pool:
             yield from filter(None, pool.map(self._find_one, keys))
 
     def read(self, objects: Sequence[StoredObject]) -> Sequence[Failure]:
-        """Reads objects; of one that the function is not allowed to read there are no records.
+        """Read objects, without those that no longer exist.
 
-        One that has gone meanwhile is left out.
+        An object that the role is not allowed to read has no records.
         """
         with ThreadPoolExecutor(PARALLEL) as pool:
             return [failure for failure in pool.map(self._read_one, objects) if failure is not None]
 
     def move(self, failures: Sequence[Failure]) -> None:
-        """Moves objects under `redriven/`; one that is deleted has been copied before."""
+        """Move objects to `redriven/`. An object is deleted only after it was copied."""
         with ThreadPoolExecutor(PARALLEL) as pool:
             list(pool.map(self._copy_one, failures))
         for start in range(0, len(failures), _MOST_DELETED_AT_ONCE):
@@ -91,17 +92,17 @@ class FailureStore:
 
     def _find_one(self, key: str) -> StoredObject | None:
         head = partial(self._s3.head_object, Bucket=self._bucket, Key=key)
-        found = ask_or_none(head, _to_reading(key), _MISSING)
+        found = call_or_none(head, _to_reading(key), _MISSING)
         return None if found is None else StoredObject(key, found["ContentLength"])
 
     def _read_one(self, stored: StoredObject) -> Failure | None:
         key, is_dead_letter = stored.key, stored.key.startswith(self._dead_letter_prefix)
         if stored.size > MOST_BYTES:
-            obstacle = f"it has more than {MOST_BYTES:,} bytes, so it is neither a dead letter nor an on-failure batch"
+            obstacle = f"neither a dead letter nor an on-failure batch: it has more than {MOST_BYTES:,} bytes"
             return Failure(key, b"", None, is_dead_letter, obstacle)
         try:
-            body = ask_or_none(partial(self._get, key), _to_reading(key), _MISSING)
-        except Misconfigured as error:  # perhaps by a KMS key that only a few objects have
+            body = call_or_none(partial(self._get, key), _to_reading(key), _MISSING)
+        except Misconfigured as error:  # for example, a KMS key of only a few objects
             return Failure(key, b"", None, is_dead_letter, str(error))
         if body is None:
             return None
@@ -118,13 +119,13 @@ class FailureStore:
         key = f"{REDRIVEN_PREFIX}{failure.key}"
         put = partial(self._s3.put_object, ContentType="application/json")
         action = Action("s3:PutObject", f"{key} cannot be written")
-        ask(partial(put, Bucket=self._bucket, Key=key, Body=failure.body), action)
+        call(partial(put, Bucket=self._bucket, Key=key, Body=failure.body), action)
 
     def _delete(self, keys: Sequence[str]) -> None:
         objects: DeleteTypeDef = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
-        answer = ask(partial(self._s3.delete_objects, Bucket=self._bucket, Delete=objects), _to_deletion(keys[0]))
-        for refused in answer.get("Errors", []):
-            raise to_refused(refused.get("Code", ""), _to_deletion(refused.get("Key", "")))
+        response = call(partial(self._s3.delete_objects, Bucket=self._bucket, Delete=objects), _to_deletion(keys[0]))
+        for refused in response.get("Errors", []):
+            raise classify_refusal(refused.get("Code", ""), _to_deletion(refused.get("Key", "")))
 
 
 def _to_reading(key: str) -> Action:

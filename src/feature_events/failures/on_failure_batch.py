@@ -1,6 +1,6 @@
-"""The form of an on-failure batch: the object that Lambda makes of a batch when its records are too old to retry.
+"""Read on-failure batches: the objects that Lambda writes when a batch's records are too old to retry.
 
-The form is Lambda's, and nobody documents all of it: this is what it was seen to write and what its guide has.
+AWS does not document the whole format. This module supports the format seen on AWS and the one in AWS's guide.
 https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
 """
 
@@ -12,7 +12,7 @@ from feature_events.json_text import InvalidJson, parse_json
 from feature_events.records.stream_record import StreamRecord
 
 ON_FAILURE_PREFIX = "aws/lambda/"
-"""Where Lambda puts on-failure batches."""
+"""The prefix of the keys of on-failure batches."""
 
 _BATCH_PARTS = {
     "batchSize": r"\d{1,6}",
@@ -21,41 +21,41 @@ _BATCH_PARTS = {
     "shardId": r"shardId-[0-9a-f-]{1,60}",
     "streamArn": r"arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:\d{12}:table/[A-Za-z0-9_.-]+/stream/[0-9T:.-]+",
 }
-"""What Lambda says of a batch, in the order in which the obstacle names it, and the form that each part has."""
+"""The fields that describe a batch, in the order in which the message names them, and the form of each value."""
 
 
 def read_records(body: bytes) -> Sequence[StreamRecord]:
-    """The records in an on-failure batch's body, in stream order.
+    """Return the records in an on-failure batch, in stream order.
 
     Raises:
-        ValueError: it holds none.
+        ValueError: the body contains no records.
 
     """
     try:
         payload: Any = parse_json(body)["payload"]
-        # An object where AWS was watched, and a text in its guide
+        # An object on AWS, a string in AWS's guide
         records = (parse_json(payload) if type(payload) is str else payload)["Records"]
     except (InvalidJson, KeyError, TypeError):
-        raise ValueError("it holds no records") from None
+        raise ValueError("no records") from None
     if type(records) is not list:
-        raise ValueError("its records are no list")
+        raise ValueError("records are not a list")
     return records
 
 
 def find_obstacle(body: bytes) -> str:
-    """Why an object holds no records; of what it holds only names of records are repeated, never their payload."""
+    """Return why an object contains no records, without repeating any payload."""
     try:
         document = parse_json(body)
         information = document["DDBStreamBatchInfo"]
     except (InvalidJson, KeyError, TypeError):
-        return "it is neither a dead letter nor an on-failure batch"
+        return "neither a dead letter nor an on-failure batch"
     if document.get("payload") is not None:
-        return "it is an on-failure batch whose payload holds no records"
+        return "on-failure batch whose payload contains no records"
     parts = [_read_part(information, name, form) for name, form in _BATCH_PARTS.items()]
     number, first, last, shard, stream = parts
     return (
-        f"it is an on-failure batch without its payload: it only names its {number} records, {first} to {last} of "
-        f"shard {shard} of {stream}; write their items again, then delete it"
+        f"on-failure batch without its payload: it only names its {number} records, {first} to {last} of shard {shard} "
+        f"of {stream}; write their items again, then delete this object"
     )
 
 

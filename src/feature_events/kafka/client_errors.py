@@ -1,7 +1,7 @@
-"""Turn Kafka's errors into the function's own, by the rules of the error table.
+"""Convert Kafka's errors to the function's own errors, by the rules of the error table.
 
-Most mistakes of a deployment appear here. The rule for an error says whether an operator must act, whether Kafka
-refused to authenticate the function, or whether it never accepts one message. Everything else may work later.
+Most deployment mistakes surface here. The rule for an error states whether an operator must act, whether
+authentication failed, or whether Kafka rejects one message permanently. Any other error is retried.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,33 +16,34 @@ from feature_events.logs import logger
 if TYPE_CHECKING:
     from feature_events.kafka.authentication import Authentication
 
-# How flush() tells of a fatal error: the client raises it among the callbacks, and the next one can fail on that
+# flush() raises these after a fatal error. The client raises the error in a callback, and the next callback can fail
+# because of it.
 LOST = (KafkaException, SystemError)
 
 
-_OTHER_TLS = "check which versions and ciphers of TLS the brokers allow"
+_TLS_VERSIONS = "check which TLS versions and ciphers the brokers allow"
 
 _REMEDIES: Mapping[str, str] = {
     "certificate verify failed": "check the brokers' certificates, and the CA certificates that the function trusts: "
     "KafkaCaSecretArn (KAFKA_CA_SECRET_ARN)",
-    # The answer is not TLS
-    "wrong version number": "check the port in KafkaBrokerUrl (KAFKA_BROKER_URL), and KafkaAuth (KAFKA_AUTH): this "
-    "port does not speak TLS",
+    # The response is not TLS
+    "wrong version number": "this port does not use TLS; check the port in KafkaBrokerUrl (KAFKA_BROKER_URL), and "
+    "KafkaAuth (KAFKA_AUTH)",
     # https://www.rfc-editor.org/rfc/rfc8446#section-6.2: protocol_version and insufficient_security
-    "SSL alert number 70": _OTHER_TLS,
-    "SSL alert number 71": _OTHER_TLS,
-    # A broker says so whatever the code
-    "Unsupported SASL mechanism": "set KafkaAuth (KAFKA_AUTH) to a method that this listener offers, or KafkaBrokerUrl "
-    "(KAFKA_BROKER_URL) to another port",
+    "SSL alert number 70": _TLS_VERSIONS,
+    "SSL alert number 71": _TLS_VERSIONS,
+    # Brokers send this text with several codes
+    "Unsupported SASL mechanism": "set KafkaAuth (KAFKA_AUTH) to a method that this listener supports, or "
+    "KafkaBrokerUrl (KAFKA_BROKER_URL) to another port",
 }
-"""What to do about a failed authentication whose text says more than its code and the authentication method."""
+"""Remedies for authentication errors whose text is more specific than the code and the authentication method."""
 
 
 class ClientErrors:
-    """The client's own errors, which say why nothing gets through; each kind is logged once.
+    """The client's errors, which explain why messages are not delivered. Each code is logged once.
 
     Args:
-        on_refusal: called whenever Kafka refuses to authenticate the function, among the callbacks of a poll or flush.
+        on_refusal: called during a poll or flush whenever authentication fails.
 
     """
 
@@ -53,9 +54,9 @@ class ClientErrors:
         self._logged: set[int] = set()
 
     def __call__(self, error: KafkaError) -> None:
-        """Takes one error, as librdkafka's error_cb."""
+        """Store an error, as librdkafka's error_cb."""
         if error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001  # librdkafka's own code
-            return  # it follows, many times, the error that says why
+            return  # it repeats after the error that has the reason
         self.latest = error
         if error.code() not in self._logged:
             self._logged.add(error.code())
@@ -66,11 +67,11 @@ class ClientErrors:
 
 
 def is_refused(error: KafkaError, *, alone: bool) -> bool:
-    """Return True if the message was not written, because Kafka never accepts it or another one of its batch.
+    """Return True if Kafka rejected this message or another message of its batch, so that none was written.
 
     Args:
-        error: the message's.
-        alone: whether the message was sent alone. It cannot have failed because of another one then.
+        error: the message's error.
+        alone: whether the message was sent alone, so that no other message can have caused the error.
 
     """
     action = find_rule(error).action
@@ -78,7 +79,7 @@ def is_refused(error: KafkaError, *, alone: bool) -> bool:
 
 
 def read_fatal(exception: Exception) -> KafkaError:
-    """The fatal error that flush() raised, itself or as the cause of a callback's SystemError."""
+    """Return the fatal error that flush() raised, directly or as the cause of a callback's SystemError."""
     cause = exception if isinstance(exception, KafkaException) else exception.__cause__
     if not isinstance(cause, KafkaException):
         raise exception
@@ -86,15 +87,15 @@ def read_fatal(exception: Exception) -> KafkaError:
 
 
 def raise_if_misconfigured(error: KafkaError, topic: str | None) -> None:
-    """Raise Misconfigured if only an operator can fix this error, with what to do."""
+    """Raise Misconfigured with the remedy if an operator must fix this error."""
     rule = find_rule(error)
     if rule.action is Action.OPERATOR:
         refused = "the function" if topic is None else f"topic {topic}"
         raise Misconfigured(f"Kafka refuses {refused}: {rule.reason} ({error.name()}: {error.str()}): {rule.remedy}")
 
 
-def to_authentication_refusal(error: KafkaError, authentication: "Authentication | None") -> Misconfigured:
-    """Return the error of a failed authentication, with what to look at."""
+def make_authentication_error(error: KafkaError, authentication: "Authentication | None") -> Misconfigured:
+    """Return the error for a failed authentication, with its remedy."""
     remedies = (remedy for text, remedy in _REMEDIES.items() if text in error.str())
     remedy = next(remedies, None) or _find_remedy(error, authentication)
     return Misconfigured(f"authentication to Kafka failed: {error.name()} ({error.str()}): {remedy}")
@@ -102,7 +103,7 @@ def to_authentication_refusal(error: KafkaError, authentication: "Authentication
 
 def _find_remedy(error: KafkaError, authentication: "Authentication | None") -> str:
     if authentication is None:
-        return "set KafkaAuth (KAFKA_AUTH) to what the brokers ask for"
+        return "set KafkaAuth (KAFKA_AUTH) to a method that the brokers support"
     if ALERT in error.str():
         return authentication.tls_remedy
-    return _OTHER_TLS if error.code() == KafkaError._SSL else authentication.remedy  # noqa: SLF001  # librdkafka's own
+    return _TLS_VERSIONS if error.code() == KafkaError._SSL else authentication.remedy  # noqa: SLF001  # librdkafka's own

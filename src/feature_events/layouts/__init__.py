@@ -1,1 +1,1 @@
-"""What a table's items mean."""
+"""Parse table layouts, and read the features of items by them."""

@@ -1,26 +1,29 @@
-"""Reads which features an item has, by name, each with something to compare: its value as it is stored."""
+"""Read an item's features: their names, each with its stored value for comparison."""
 
 import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple, cast
 
 from feature_events.errors import PoisonRecord
-from feature_events.layouts.table_layout import JsonNames, MapNames, Path, WrittenNames
+from feature_events.layouts.table_layout import FixedNames, JsonNames, MapNames, Path
 from feature_events.layouts.table_layouts import ChosenLayout, TableLayouts
 from feature_events.records.change import Change, Item
 from feature_events.tables.comparison import are_equal
 
-_STORED_AS = {
+_SERIALIZED_AS = {
     "S": "S", "N": "S", "B": "B", "BOOL": "BOOL", "NULL": "BOOL", "M": "M", "L": "L", "SS": "L", "NS": "L", "BS": "L",
 }  # fmt: skip
-"""The type that the content of an attribute of each type has when it is serialized again."""
+"""The type that the value of each type has if it is serialized a second time."""
+
+type Features = Mapping[str, Any]
+"""Features by name, each with something that can be compared."""
 
 
 def find_map(item: Item, path: Path) -> Item | None:
-    """The map at this path, or None where a step of it is absent or NULL.
+    """Return the map at this path, or None if a step of the path is absent or NULL.
 
     Raises:
-        PoisonRecord: a step of the path is no map.
+        PoisonRecord: a step of the path is not a map.
 
     """
     here = item
@@ -35,122 +38,119 @@ def find_map(item: Item, path: Path) -> Item | None:
             kind = "a map" if type(value) is dict else "an attribute value"
             raise PoisonRecord(f"{'.'.join(path)}: {name} is not {kind}")
         here = inner
-    return here if "M" not in here else _to_serialized_once(here)
+    return here if "M" not in here else _undo_second_serialization(here)
 
 
-def is_absent(value: Any) -> bool:  # noqa: ANN401  # anything a record may hold
-    """Whether there is no attribute, or it is NULL."""
+def is_absent(value: Any) -> bool:  # noqa: ANN401  # a record can contain any JSON
+    """Return whether an attribute is absent or NULL."""
     return value is None or (type(value) is dict and "NULL" in value and len(value) == 1)
 
 
-def _to_serialized_once(attributes: Item) -> Item:
-    """The map that was meant, where it is serialized twice; otherwise it is as it should be."""
+def _undo_second_serialization(attributes: Item) -> Item:
+    """Return the original map if this one was serialized twice, else this one."""
     inner = attributes["M"].get("M") if type(attributes["M"]) is dict else None
     if len(attributes) > 1 or type(inner) is not dict:
         return attributes
-    once = {name: _to_value(value) for name, value in inner.items()}
-    return attributes if None in once.values() else cast("Item", once)
+    original = {name: _read_serialized(value) for name, value in inner.items()}
+    return attributes if None in original.values() else cast("Item", original)
 
 
-def _to_value(value: Any) -> Item | None:  # noqa: ANN401  # anything a record may hold
-    """`{"N": "30"}` of `{"M": {"N": {"S": "30"}}}`; None where that is no attribute in an attribute."""
+def _read_serialized(value: Any) -> Item | None:  # noqa: ANN401  # a record can contain any JSON
+    """Return `{"N": "30"}` for `{"M": {"N": {"S": "30"}}}`, and None for anything else but a serialized attribute."""
     parts = value.get("M") if type(value) is dict else None
     if type(parts) is not dict or len(parts) != 1:
         return None
     [(kind, part)] = parts.items()
-    if type(part) is not dict or list(part) != [_STORED_AS.get(kind)]:
+    if type(part) is not dict or list(part) != [_SERIALIZED_AS.get(kind)]:
         return None
-    return {kind: part[_STORED_AS[kind]]}
-
-
-type Features = Mapping[str, Any]
+    return {kind: part[_SERIALIZED_AS[kind]]}
 
 
 def read_features(item: Item, chosen: ChosenLayout) -> Features | None:
-    """The features of an item by name; None where it has none.
+    """Return the features of an item, or None if it has none.
 
-    A feature whose name is written in the layout has no value of its own: it is as new as all of its item is.
+    A feature with a fixed name has no value in the item. It changes if any other attribute changes.
 
     Raises:
-        PoisonRecord: the item is not as the layout says.
+        PoisonRecord: the item does not have the types that the layout requires.
 
     """
-    fitted, holes = chosen
-    layout = fitted.layout.features
-    if isinstance(layout, MapNames):
-        return find_map(item, layout.path)
-    if isinstance(layout, JsonNames):
-        return _read_json(item, layout.path)
-    others = fitted.not_features
-    attributes = {name: value for name, value in item.items() if name not in others}
-    if isinstance(layout, WrittenNames):
-        return dict.fromkeys([text.fill(holes) for text in layout.texts], attributes)
+    fitted, captures = chosen
+    source = fitted.layout.features
+    if isinstance(source, MapNames):
+        return find_map(item, source.path)
+    if isinstance(source, JsonNames):
+        return _read_json(item, source.path)
+    not_features = fitted.not_features
+    attributes = {name: value for name, value in item.items() if name not in not_features}
+    if isinstance(source, FixedNames):
+        return dict.fromkeys([name.format(captures) for name in source.names], attributes)
     return attributes
 
 
 def _read_json(item: Item, path: Path) -> Features | None:
-    """The object in the text at this path."""
+    """Return the members of the JSON object at this path."""
     within = find_map(item, path[:-1])
     value = None if within is None else within.get(path[-1])
     if is_absent(value):
         return None
     text = value.get("S") if type(value) is dict else None
     if type(text) is not str:
-        raise PoisonRecord(f"{'.'.join(path)} is not text")
+        raise PoisonRecord(f"{'.'.join(path)} is not a string")
     try:
-        found = _read_object(text)
+        found = _decode(text)
     except (ValueError, RecursionError):
         found = None
     if type(found) is not dict:
         raise PoisonRecord(f"{'.'.join(path)} is not a JSON object")
-    # In a tuple each, as JSON is not DynamoDB's: a list under the name `SS` is no set, and its order counts
+    # A tuple each, because JSON is not DynamoDB's: a list under the name `SS` is not a set, and its order counts
     return {name: (value,) for name, value in found.items()}
 
 
-def _to_number(text: str) -> tuple[str]:
-    """A number as it is written, as nothing else that JSON has."""
+def _keep_number(text: str) -> tuple[str]:
+    """Return a number as it is written, in a tuple, which equals no other JSON value."""
     return (text,)
 
 
-_read_object = json.JSONDecoder(parse_int=_to_number, parse_float=_to_number, parse_constant=_to_number).decode
-"""Made once, since making it takes longer than reading an object of a few features."""
+_decode = json.JSONDecoder(parse_int=_keep_number, parse_float=_keep_number, parse_constant=_keep_number).decode
+"""Made once, because making a decoder takes longer than decoding an object of a few features."""
 
 
 class FeatureChanges(NamedTuple):
-    """What a write did to an item's features, by their names."""
+    """The names of the features that a write changed or removed."""
 
     changed: tuple[str, ...]
-    """Those whose stored value is another one or that are new, in the item's order."""
+    """New features and those with another stored value, in the item's order."""
     removed: tuple[str, ...]
-    """Those that are gone, in the old item's order."""
+    """In the order of the old item."""
 
 
 def read_feature_changes(change: Change, features: tuple[str, ...], layouts: TableLayouts) -> FeatureChanges | None:
-    """What this change did to its item's features; None where its record carries no old image.
+    """Return how a change affected the features, or None if its record has no old image.
 
     Args:
-        change: it has an event.
-        features: those that the event names, which are all that an inserted item has.
-        layouts: what the item means.
+        change: a change that produces an event.
+        features: the features in that event, which for an insert are all that the item has.
+        layouts: the function's layouts.
 
     """
-    if change.is_insert:
+    if change.kind == "INSERT":
         return FeatureChanges(features, ())
     if change.old_image is None:
         return None
-    chosen = cast("ChosenLayout", layouts.choose(change))  # it has an event
+    chosen = cast("ChosenLayout", layouts.choose(change))  # it produces an event
     new = read_features(change.new_image, chosen) or {}
     try:
         old = read_features(change.old_image, chosen) or {}
     except PoisonRecord:
-        old = {}  # the item was not of this layout before
+        old = {}  # the old item did not have this layout
     return FeatureChanges(find_changed(new, old), tuple([name for name in old if name not in new]))
 
 
 def find_changed(new: Features, old: Features) -> tuple[str, ...]:
-    """Return the features whose stored value is not what the old item has.
+    """Return the new features and those whose stored value is another than before.
 
-    Nearly all values are written as before, so only one that is written differently is compared part by part.
+    Nearly all values are equal as written. Only the others are compared part by part.
     """
     return tuple(
         [

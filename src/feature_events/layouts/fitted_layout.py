@@ -1,29 +1,26 @@
-"""Fits a layout to a table: what its name and its key attributes decide is found once, and not at each record."""
+"""Fit layouts to a table: whatever its name and its key attributes decide is computed once, not for each record."""
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from itertools import zip_longest
 from operator import itemgetter
 from typing import Any, NamedTuple
 
 from feature_events.epoch import Unit
 from feature_events.errors import PoisonRecord
-from feature_events.layouts.pattern import Pattern
+from feature_events.layouts.pattern import Captures, Pattern
 from feature_events.layouts.table_layout import AttributeNames, JsonNames, MapNames, Path, TableLayout, TimePath
 from feature_events.records.change import Item
 
-type Holes = Mapping[str, str]
-"""What the holes of a layout have caught, by name."""
+_SIMPLE = [2, 3, 3]
+"""The lengths of the paths to features, time and compute id in a simple layout."""
 
 
-_PLAIN = [2, 3, 3]
-"""How long the paths are in an item of the commonest kind."""
+class SimpleLayout(NamedTuple):
+    """A layout whose items can be read without matching patterns, as the names of their attributes.
 
-
-class PlainItem(NamedTuple):
-    """Where everything is in an item of the commonest kind: each part is text under a name that the layout has.
-
-    The entity's id and the resource's name are the values of keys, and the time and the compute id stand in one map.
+    It applies to all items of its table. Entity id and resource name are the values of keys. Time and compute id are
+    in the same map.
     """
 
     entity_type: str
@@ -42,23 +39,23 @@ class FittedKey(NamedTuple):
 
     name: str
     prefix: str
-    """What its value begins with."""
-    hole: str
-    """What the rest of the value fills, where the value's pattern is this simple."""
+    """The text before the placeholder."""
+    placeholder: str
+    """The name of the placeholder that captures the rest of the value."""
     match: Callable[[str], re.Match[str] | None] | None
-    """Otherwise what the value must be."""
+    """Matches the value if its pattern is more than a prefix and a placeholder, else None."""
 
 
-class About(NamedTuple):
-    """A map that tells when the features were written, by which job, or both."""
+class MetadataPath(NamedTuple):
+    """A map with the time of the features, the compute id, or both."""
 
     path: Path
     """Empty for the item itself."""
     updated_at: str
-    """The name of the time; empty where it is not here."""
+    """The name of the time, or empty."""
     unit: Unit | None
     compute_id: str
-    """The name of the compute id; empty where it is not here."""
+    """The name of the compute id, or empty."""
 
 
 class FittedLayout(NamedTuple):
@@ -66,71 +63,71 @@ class FittedLayout(NamedTuple):
 
     layout: TableLayout
     keys: tuple[FittedKey, ...]
-    caught: Holes
-    """In the names of the table and of its key attributes."""
-    to_entity_type: Callable[[Holes], str]
-    to_entity_id: Callable[[Holes], str]
-    to_resource_name: Callable[[Holes], str]
-    about: tuple[About, ...]
-    """In the order in which they are to be looked into."""
+    captures: Captures
+    """Captured from the names of the table and of its key attributes."""
+    format_entity_type: Callable[[Captures], str]
+    format_entity_id: Callable[[Captures], str]
+    format_resource_name: Callable[[Captures], str]
+    metadata: tuple[MetadataPath, ...]
+    """In the order in which they are tried."""
     not_features: frozenset[str]
-    """The item's attributes that are known to be something else: its keys, and where the layout's paths begin."""
+    """The attributes that are not features: keys, attributes that the layout excludes, and the first steps of paths."""
 
-    def catch(self, keys: Item) -> Holes | None:
-        """What all holes catch of a record; None where its keys are another kind of item's.
+    def match(self, keys: Item) -> Captures | None:
+        """Return the captures of all placeholders for an item, or None if its keys do not match.
 
         Raises:
-            PoisonRecord: a key's value is of no type that keys have.
+            PoisonRecord: a key's value has a type that keys cannot have.
 
         """
-        holes = dict(self.caught)
-        for name, prefix, hole, match in self.keys:
+        captures = dict(self.captures)
+        for name, prefix, placeholder, match in self.keys:
             value = keys[name]
             text = value.get("S") if type(value) is dict else None
             if type(text) is not str or not text:
-                text = _to_text(name, value)
+                text = _read_other_key(name, value)
             if match is not None:
                 found = match(text)
                 if found is None:
                     return None
-                holes |= found.groupdict()
+                captures |= found.groupdict()
             elif not text.startswith(prefix) or text == prefix:
                 return None
             else:
-                holes[hole] = text.removeprefix(prefix)
-        return holes
+                captures[placeholder] = text.removeprefix(prefix)
+        return captures
 
 
 def fit_layout(layout: TableLayout, table: str, key_names: Collection[str]) -> FittedLayout | None:
-    """The layout for a table of this name with these key attributes; None where it is for others."""
-    caught = layout.table.catch(table)
-    if caught is None or len(layout.keys) != len(key_names):
+    """Fit a layout to a table with this name and these key attributes; return None if it is for other tables."""
+    captured = layout.table.match(table)
+    if captured is None or len(layout.keys) != len(key_names):
         return None
-    holes, keys, free = dict(caught), [], set(key_names)
-    for key in sorted(layout.keys, key=lambda key: not key.name.is_plain):  # the name with holes takes what is left
-        name = key.name.text if key.name.is_plain else next(iter(free))
-        found = key.name.catch(name)
-        if name not in free or found is None:
+    captures, keys, unmatched = dict(captured), [], set(key_names)
+    for key in sorted(layout.keys, key=lambda key: not key.name.is_constant):  # a name with placeholders comes last
+        name = key.name.text if key.name.is_constant else next(iter(unmatched))
+        found = key.name.match(name)
+        if name not in unmatched or found is None:
             return None
-        free.remove(name)
+        unmatched.remove(name)
         keys.append(_fit_key(name, key.value))
-        holes.update(found)
+        captures.update(found)
     return FittedLayout(
         layout,
         tuple(keys),
-        holes,
-        _to_filling(layout.entity_type, holes),
-        _to_filling(layout.entity_id, holes),
-        _to_filling(layout.resource_name, holes),
-        tuple(_find_about(layout)),
+        captures,
+        _make_formatter(layout.entity_type, captures),
+        _make_formatter(layout.entity_id, captures),
+        _make_formatter(layout.resource_name, captures),
+        tuple(_find_metadata(layout)),
         _find_not_features(layout, key_names),
     )
 
 
-def to_plain(fitted: FittedLayout) -> PlainItem | None:
-    """Where everything is, if the layout takes all items of its table and all of them are of the commonest kind."""
-    layout, fitted_keys, caught = fitted[:3]
-    keys = {f"{{{key.hole}}}": key.name for key in fitted_keys if key.match is None and not key.prefix}
+def simplify_layout(fitted: FittedLayout) -> SimpleLayout | None:
+    """Return the simple form of a layout, or None if it has none."""
+    layout, fitted_keys, captures = fitted[:3]
+    keys = {f"{{{key.placeholder}}}": key.name for key in fitted_keys if key.match is None and not key.prefix}
     entity_key, resource_key = keys.get(layout.entity_id.text), keys.get(layout.resource_name.text)
     features = layout.features.path if isinstance(layout.features, MapNames) else ()
     updated_at = layout.updated_at[0] if layout.updated_at else TimePath((), None)
@@ -139,42 +136,42 @@ def to_plain(fitted: FittedLayout) -> PlainItem | None:
         entity_key is None
         or resource_key is None
         or len(keys) < len(fitted_keys)
-        or not caught.keys() >= set(layout.entity_type.holes)
+        or not captures.keys() >= set(layout.entity_type.placeholders)
         or updated_at.unit is not None
-        or [len(features), len(updated_at.path), len(compute_id)] != _PLAIN
+        or [len(features), len(updated_at.path), len(compute_id)] != _SIMPLE
         or updated_at.path[:2] != compute_id[:2]
     ):
         return None
-    entity_type = layout.entity_type.fill(caught)
+    entity_type = layout.entity_type.format(captures)
     (outer, name), (other, metadata, time_name) = features, updated_at.path
-    return PlainItem(entity_type, entity_key, resource_key, outer, name, other, metadata, time_name, compute_id[-1])
+    return SimpleLayout(entity_type, entity_key, resource_key, outer, name, other, metadata, time_name, compute_id[-1])
 
 
 def _fit_key(name: str, value: Pattern) -> FittedKey:
     prefix, _, rest = value.text.partition("{")
-    hole, _, behind = rest.partition("}")
-    is_simple = "{" in value.text and not behind
-    return FittedKey(name, prefix, hole, None if is_simple else value.form.fullmatch)
+    placeholder, _, suffix = rest.partition("}")
+    is_simple = "{" in value.text and not suffix
+    return FittedKey(name, prefix, placeholder, None if is_simple else value.regex.fullmatch)
 
 
-def _to_filling(text: Pattern, caught: Holes) -> Callable[[Holes], str]:
-    """Fills a text with what a record's keys catch; what the table decides is filled already."""
-    if caught.keys() >= set(text.holes):
-        constant = text.fill(caught)
+def _make_formatter(text: Pattern, captures: Captures) -> Callable[[Captures], str]:
+    """Return a function that formats a text with an item's captures; a constant if the table decides the text."""
+    if captures.keys() >= set(text.placeholders):
+        constant = text.format(captures)
         return lambda _: constant
-    return itemgetter(*text.holes) if text.takes_all else text.fill
+    return itemgetter(*text.placeholders) if text.matches_all else text.format
 
 
-def _find_about(layout: TableLayout) -> Iterator[About]:
-    """Where to look: the first place of each, the second of each and so on, once where both are in the same map."""
+def _find_metadata(layout: TableLayout) -> Iterator[MetadataPath]:
+    """Yield the first path of each member, then the second, and so on; one entry if both lead to the same map."""
     for time, compute_id in zip_longest(layout.updated_at, layout.compute_id):
         if time and compute_id and time.path[:-1] == compute_id[:-1]:
-            yield About(time.path[:-1], time.path[-1], time.unit, compute_id[-1])
+            yield MetadataPath(time.path[:-1], time.path[-1], time.unit, compute_id[-1])
             continue
         if time:
-            yield About(time.path[:-1], time.path[-1], time.unit, "")
+            yield MetadataPath(time.path[:-1], time.path[-1], time.unit, "")
         if compute_id:
-            yield About(compute_id[:-1], "", None, compute_id[-1])
+            yield MetadataPath(compute_id[:-1], "", None, compute_id[-1])
 
 
 def _find_not_features(layout: TableLayout, key_names: Collection[str]) -> frozenset[str]:
@@ -182,12 +179,12 @@ def _find_not_features(layout: TableLayout, key_names: Collection[str]) -> froze
     paths = [*[each.path for each in layout.updated_at], *layout.compute_id]
     if isinstance(features, MapNames | JsonNames):
         paths.append(features.path)
-    without = features.without if isinstance(features, AttributeNames) else frozenset[str]()
-    return without.union(key_names, [path[0] for path in paths])
+    excluded = features.excluded if isinstance(features, AttributeNames) else frozenset[str]()
+    return excluded.union(key_names, [path[0] for path in paths])
 
 
-def _to_text(name: str, value: Any) -> str:  # noqa: ANN401  # anything a record may hold
-    """The value of a key attribute that is no text: N as written, B as the record's base64."""
+def _read_other_key(name: str, value: Any) -> str:  # noqa: ANN401  # a record can contain any JSON
+    """Return the value of a number key as it is written, or of a binary key as base64."""
     if type(value) is dict:
         text = value.get("N") or value.get("B")
         if type(text) is str:

@@ -1,4 +1,4 @@
-"""What a layout says, checked: where the items of a table keep what an event tells of."""
+"""A table layout: where the items of a table store the parts of an event."""
 
 from typing import NamedTuple
 
@@ -6,38 +6,38 @@ from feature_events.epoch import Unit
 from feature_events.layouts.pattern import Pattern
 
 type Path = tuple[str, ...]
-"""Attribute names from the item inwards: an attribute of the item, then of the map that it is, and so on."""
+"""Attribute names from the item inwards: an attribute of the item, then of the map in that attribute, and so on."""
 
 
 class MapNames(NamedTuple):
-    """The features are the names of the map at this path."""
+    """The features are the names in the map at this path."""
 
     path: Path
 
 
 class JsonNames(NamedTuple):
-    """The features are the names of the JSON object in the text at this path."""
+    """The features are the names in the JSON object that is stored as a string at this path."""
 
     path: Path
 
 
 class AttributeNames(NamedTuple):
-    """The features are the item's attributes, but for its keys, these, and those that the layout's paths begin with."""
+    """The features are the item's attributes, except its keys, these, and those that other paths start with."""
 
-    without: frozenset[str]
-
-
-class WrittenNames(NamedTuple):
-    """The features have these names, whatever the item holds."""
-
-    texts: tuple[Pattern, ...]
+    excluded: frozenset[str]
 
 
-type Features = MapNames | JsonNames | AttributeNames | WrittenNames
+class FixedNames(NamedTuple):
+    """The features have these names, whatever attributes the item has."""
+
+    names: tuple[Pattern, ...]
+
+
+type FeatureNames = MapNames | JsonNames | AttributeNames | FixedNames
 
 
 class TimePath(NamedTuple):
-    """Where a time is: text, or with a unit a number of so many since the epoch."""
+    """The path of a time: text, or with a unit a number since the epoch."""
 
     path: Path
     unit: Unit | None
@@ -51,27 +51,27 @@ class Key(NamedTuple):
 
 
 class TableLayout(NamedTuple):
-    """One layout. Its texts and the features' are filled with what the table's name and the keys catch."""
+    """One layout. `table` and `keys` capture text, from which entity, resource and fixed feature names are built."""
 
     table: Pattern
-    """Of the table's name."""
+    """The table's name."""
     keys: tuple[Key, ...]
-    """All key attributes of the table; of at most one the name has holes."""
+    """All key attributes of the table. At most one name has placeholders."""
     entity_type: Pattern
     entity_id: Pattern
     resource_name: Pattern
-    features: Features
+    features: FeatureNames
     updated_at: tuple[TimePath, ...]
-    """Tried in order; behind them the hole of that name."""
+    """Tried in order, then the placeholder of the same name."""
     compute_id: tuple[Path, ...]
-    """Tried in order; behind them the hole of that name."""
+    """Tried in order, then the placeholder of the same name."""
 
     @property
     def shape(self) -> tuple[str, frozenset[tuple[str, str]]]:
-        """What decides which items it is for."""
+        """The part of the layout that decides which items it applies to."""
         return self.table.shape, frozenset([(key.name.shape, key.value.shape) for key in self.keys])
 
     def __str__(self) -> str:
-        """What a table must be for this layout to fit it."""
+        """Return which tables the layout applies to."""
         keys = " and ".join(key.name.text for key in self.keys)
         return f"tables {self.table.text} with the {'keys' if self.keys[1:] else 'key'} {keys}"

@@ -1,51 +1,61 @@
-"""Chooses the layout of an item: by its table's name and key attributes once per stream, then by its keys' values."""
+"""Choose the layout of an item.
+
+The table's name and key attributes select layouts once per stream. The values of the keys then select one per item.
+"""
 
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from feature_events.aws.arn import to_table_name
+from feature_events.aws.arn import to_table_arn, to_table_name
 from feature_events.errors import Misconfigured, PoisonRecord
-from feature_events.layouts.fitted_layout import FittedLayout, Holes, PlainItem, fit_layout, to_plain
+from feature_events.layouts.fitted_layout import FittedLayout, SimpleLayout, fit_layout, simplify_layout
+from feature_events.layouts.pattern import Captures
 from feature_events.layouts.table_layout import TableLayout
-from feature_events.records.change import Change, Item, Stream
+from feature_events.records.change import Change, Item
 
-_STREAMS_KEPT = 64  # one function serves a few tables
-_MOST_KEYS = 2
-_NOT_ITS_KEYS = "the record's key attributes are not its table's"
+_STREAMS_CACHED = 64  # one function serves a few tables
+_MAX_KEYS = 2
+_OTHER_KEYS = "the record's key attributes are not its table's"
 
 
 class Fit(NamedTuple):
-    """What the items of one table can be."""
+    """The layouts that fit a table."""
 
-    plain: PlainItem | None
-    """Where all of them are of the commonest kind."""
+    simple: SimpleLayout | None
+    """The first layout in its simple form, if it has one. It then applies to all items."""
     layouts: tuple[FittedLayout, ...]
 
 
-type ChosenLayout = tuple[FittedLayout, Holes]
-"""The layout of one item, and what its holes caught."""
+type ChosenLayout = tuple[FittedLayout, Captures]
+"""The layout of one item, and what its placeholders captured."""
 
 
 class TableLayouts:
-    """The layouts that a function has, in their order."""
+    """The layouts of a function, in their order."""
 
     def __init__(self, layouts: Sequence[TableLayout]) -> None:
         self._layouts = layouts
         self._fitted: set[str] = set()
-        """ARNs of streams of which a record has had a layout."""
-        self.fit = lru_cache(_STREAMS_KEPT)(self._fit)
-        """`_fit`, once per stream; an error is not kept."""
+        """ARNs of streams for which a layout was found."""
+        self.fit = lru_cache(_STREAMS_CACHED)(self._fit)
+        """Cached `_fit`. Errors are not cached."""
 
     def choose(self, change: Change) -> ChosenLayout | None:
-        """The layout of an item; see `choose_layout` and `_fit`."""
-        return choose_layout(self.fit(change.stream, tuple(change.keys)).layouts, change.keys)
-
-    def fit_table(self, table: str, key_names: Sequence[str]) -> tuple[FittedLayout, ...]:
-        """The layouts for a table of this name with these key attributes.
+        """Return the layout of an item, or None if it has none.
 
         Raises:
-            Misconfigured: there is none.
+            PoisonRecord: the record's keys are not those of a table, or the stream is not a table's.
+            Misconfigured: no layout fits the table.
+
+        """
+        return choose_layout(self.fit(change.source_arn, tuple(change.keys)).layouts, change.keys)
+
+    def fit_table(self, table: str, key_names: Sequence[str]) -> tuple[FittedLayout, ...]:
+        """Return the layouts that fit a table with this name and these key attributes.
+
+        Raises:
+            Misconfigured: no layout fits.
 
         """
         fitted = [fit_layout(layout, table, key_names) for layout in self._layouts]
@@ -53,49 +63,43 @@ class TableLayouts:
         if not fits:
             raise Misconfigured(
                 f"no layout fits the table {table} with the key attributes {' and '.join(sorted(key_names))}: add one "
-                f"to TABLE_LAYOUTS, or correct these: {self.describe()}"
+                f"to TableLayouts (TABLE_LAYOUTS), or correct these: {self.describe()}"
             )
         return fits
 
     def describe(self) -> str:
-        """What the layouts want."""
+        """Describe which tables the layouts are for."""
         return "; ".join(f"layout {number} is for {layout}" for number, layout in enumerate(self._layouts, 1))
 
-    def _fit(self, stream: Stream, key_names: tuple[str, ...]) -> Fit:
-        """The layouts for the table of a stream whose records have keys of these names.
-
-        Raises:
-            PoisonRecord: these are no keys that the table can have, or the stream is no table's.
-            Misconfigured: there is no layout for the table.
-
-        """
-        if not 0 < len(key_names) <= _MOST_KEYS:
-            raise PoisonRecord(_NOT_ITS_KEYS)
-        table = to_table_name(stream.table_arn)
+    def _fit(self, source_arn: str, key_names: tuple[str, ...]) -> Fit:
+        """Return the layouts for a stream's or a table's ARN, and keys of these names."""
+        if not 0 < len(key_names) <= _MAX_KEYS:
+            raise PoisonRecord(_OTHER_KEYS)
+        table = to_table_name(to_table_arn(source_arn))
         if not table:
             raise PoisonRecord("eventSourceARN is not the ARN of a table's stream")
         try:
             layouts = self.fit_table(table, key_names)
         except Misconfigured:
-            if stream.arn in self._fitted:
-                # A table's keys never change, and a new table of the same name has another stream
-                raise PoisonRecord(_NOT_ITS_KEYS) from None
+            if source_arn in self._fitted:
+                # The keys of a table never change, and a new table of the same name has another stream
+                raise PoisonRecord(_OTHER_KEYS) from None
             raise
-        if len(self._fitted) >= _STREAMS_KEPT:
+        if len(self._fitted) >= _STREAMS_CACHED:
             self._fitted.clear()
-        self._fitted.add(stream.arn)
-        return Fit(to_plain(layouts[0]), layouts)
+        self._fitted.add(source_arn)
+        return Fit(simplify_layout(layouts[0]), layouts)
 
 
 def choose_layout(fits: Sequence[FittedLayout], keys: Item) -> ChosenLayout | None:
-    """The first of a table's layouts whose patterns fit an item's keys; None where the item is of another kind.
+    """Return the first of a table's layouts that matches an item's keys, or None if no layout does.
 
     Raises:
-        PoisonRecord: a key's value is of no type that keys have.
+        PoisonRecord: a key's value has a type that keys cannot have.
 
     """
     for fitted in fits:
-        holes = fitted.catch(keys)
-        if holes is not None:
-            return fitted, holes
+        captures = fitted.match(keys)
+        if captures is not None:
+            return fitted, captures
     return None

@@ -1,1 +1,1 @@
-"""Whether everything between the function and its first event is in place."""
+"""The preflight check: test everything between the function and its first event."""

@@ -1,28 +1,86 @@
-"""One question of the preflight check: each part of the function brings its own.
+"""Run single checks, each with a time limit, and collect their results."""
 
-A part knows best what can be wrong with it and what a person must change; the check only puts the questions in order.
-"""
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple, TypedDict
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from feature_events.deadline import Deadline, run_within
+from feature_events.errors import FeatureEventsError
+
+CHECK_SECONDS = 8.0
+"""The time limit of one check."""
+
+_MAX_PARALLEL = 16
 
 
 class Check(NamedTuple):
-    """A question, and what must hold before it is worth asking."""
+    """A check of one step, and the checks that must pass before it is useful."""
 
     name: str
-    find: Callable[[], str]
-    """Says what it has found; raises a FeatureEventsError that says what to change."""
+    run: Callable[[], str]
+    """Return what was found, or raise a FeatureEventsError that says what to change."""
     needs: Sequence[str] = ()
-    """The names of probes without which it is not asked."""
+    """The check is skipped if any of these failed."""
     needs_one: Sequence[str] = ()
-    """The names of probes of which one is enough; it is not asked where all of them have failed."""
+    """The check is skipped if all of these failed."""
 
 
 type Stages = Sequence[Sequence[Check]]
-"""Probes in the order in which they are asked; those of one stage at the same time."""
+"""Checks in the order in which they run. Those of one stage run in parallel."""
 
 
-def to_secret_name(setting: str) -> str:
-    """Return the name of the probe of a secret: the function's variable, which `setting` has in parentheses."""
-    return f"secret {setting.partition('(')[2].rstrip(')')}"
+class CheckResult(TypedDict):
+    """The result of one check. `detail` says what was found, or what to change."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+class CheckRunner:
+    """Runs checks until a deadline."""
+
+    def __init__(self, deadline: Deadline) -> None:
+        self._deadline = deadline
+        self.results: list[CheckResult] = []
+
+    def run(self, *checks: Check) -> None:
+        """Run checks in parallel, and append their results in order."""
+        failed = {each["name"] for each in self.results if not each["ok"]}
+        with ThreadPoolExecutor(_MAX_PARALLEL) as pool:
+            self.results += pool.map(partial(self._run, failed), checks)
+
+    @contextmanager
+    def report_errors(self, name: str) -> Iterator[None]:
+        """Report an exception in the context as a failed check of this name."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001  # other checks must still run
+            self.results.append(CheckResult(name=name, ok=False, detail=_describe(error)))
+
+    def _run(self, failed: set[str], check: Check) -> CheckResult:
+        unmet = [name for name in check.needs if name in failed]
+        if failed.issuperset(check.needs_one):
+            unmet += check.needs_one
+        if unmet:
+            return CheckResult(name=check.name, ok=False, detail=f"skipped: fix {', '.join(unmet)} first")
+        seconds = min(CHECK_SECONDS, self._deadline.remaining())
+        try:
+            return CheckResult(name=check.name, ok=True, detail=run_within(seconds, check.run))
+        except TimeoutError:
+            detail = f"no answer within {seconds:.1f} s: check the network path, and the function's timeout"
+        except Exception as error:  # noqa: BLE001  # other checks must still run
+            detail = _describe(error)
+        return CheckResult(name=check.name, ok=False, detail=detail)
+
+
+def _describe(error: Exception) -> str:
+    """Return the text of an error, or the place of an unexpected one, whose text may contain secrets."""
+    if isinstance(error, FeatureEventsError):
+        return str(error).replace("\n- ", " ")
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"unexpected {type(error).__name__} ({Path(place.filename).name}, line {place.lineno}): report this line"

@@ -1,4 +1,4 @@
-"""Asks the registry whether there is a schema to write by, and whether an event can fill it; it registers nothing."""
+"""Check that the registry has the schema, and that events can be written with it; register nothing."""
 
 import ssl
 from functools import partial
@@ -6,39 +6,40 @@ from functools import partial
 from feature_events.aws.secret import OAuthClient, Secret
 from feature_events.errors import FeatureEventsError, Misconfigured
 from feature_events.events.codec import Codec
-from feature_events.preflight.check import Check, Stages, to_secret_name
-from feature_events.preflight.http import path_stages, token_stages
-from feature_events.registries.confluent_client import NAMES, read_ca
-from feature_events.registries.schema import refuse_incompatible, to_registry
+from feature_events.preflight.aws import to_check_name
+from feature_events.preflight.check import Check, Stages
+from feature_events.preflight.network import make_token_stages, make_url_stages
+from feature_events.registries.confluent_client import REGISTRY_SETTINGS, read_ca
+from feature_events.registries.schema import make_registry
 from feature_events.settings.settings import LATEST_VERSION, REGISTRY_CA, REGISTRY_CREDENTIALS, Settings
-from feature_events.web.session import to_context
+from feature_events.web.session import make_tls_context
 
 SCHEMA = "schema"
-"""The name of the probe."""
+"""The name of the schema's check."""
 
 _ENDPOINT = "token endpoint"
-_SECRET, _CA = to_secret_name(REGISTRY_CREDENTIALS), to_secret_name(REGISTRY_CA)
+_SECRET, _CA = to_check_name(REGISTRY_CREDENTIALS), to_check_name(REGISTRY_CA)
 
 
-def registry_stages(settings: Settings) -> Stages:
-    """The probes of the registry and of the schema in it."""
+def make_registry_stages(settings: Settings) -> Stages:
+    """Return the checks of the registry and of the schema in it."""
     if settings.schema_id is not None or settings.registry is None:
-        return [[Check(SCHEMA, lambda: f"id {settings.schema_id} is pinned, so the registry is not asked")]]
+        return [[Check(SCHEMA, lambda: f"id {settings.schema_id} is pinned; the registry is not used")]]
     if settings.is_glue:
-        return [[Check(SCHEMA, lambda: _find_schema(settings))]]
-    context = partial(_to_tls_context, settings) if settings.registry.startswith("https:") else None
-    path = path_stages(settings.registry, context, _CA)
-    reached = [probe.name for stage in path[-1:] for probe in stage]
-    token = _token_stages(settings)
-    return [*path, *token, [Check(SCHEMA, lambda: _find_schema(settings), [_SECRET, _CA, _ENDPOINT], reached)]]
+        return [[Check(SCHEMA, partial(_find_schema, settings))]]
+    make_context = partial(_make_context, settings) if settings.registry.startswith("https:") else None
+    path = make_url_stages(settings.registry, make_context, _CA)
+    last = [check.name for stage in path[-1:] for check in stage]
+    schema = Check(SCHEMA, partial(_find_schema, settings), [_SECRET, _CA, _ENDPOINT], last)
+    return [*path, *_make_token_stages(settings), [schema]]
 
 
-def _to_tls_context(settings: Settings) -> ssl.SSLContext:
-    return to_context(REGISTRY_CA, read_ca(settings.registry_ca_secret))
+def _make_context(settings: Settings) -> ssl.SSLContext:
+    return make_tls_context(REGISTRY_CA, read_ca(settings.registry_ca_secret))
 
 
-def _token_stages(settings: Settings) -> Stages:
-    """The probes of the token endpoint and of a token from it; none where the registry's secret names no endpoint."""
+def _make_token_stages(settings: Settings) -> Stages:
+    """Return the checks of the token endpoint, if the registry's secret names one."""
     try:
         secret = (
             Secret(REGISTRY_CREDENTIALS, settings.registry_secret).read_credentials()
@@ -47,20 +48,20 @@ def _token_stages(settings: Settings) -> Stages:
         )
         ca = read_ca(settings.registry_ca_secret)
     except FeatureEventsError:
-        return []  # the probe of the secret says why
+        return []  # the secret's check reports the error
     if not isinstance(secret, OAuthClient):
         return []
-    return token_stages(_ENDPOINT, secret, ca, NAMES, _CA)
+    return make_token_stages(_ENDPOINT, secret, ca, REGISTRY_SETTINGS, _CA)
 
 
 def _find_schema(settings: Settings) -> str:
-    registry = to_registry(settings)
+    registry = make_registry(settings)
     if settings.schema_version is not None:
         schema = registry.read_version(settings.schema_version)
     elif settings.auto_register and registry.find_registered() is None:
-        if not refuse_incompatible(registry, settings):
+        if not registry.check():
             raise Misconfigured(
-                f"the registry calls {settings.schema_file} incompatible with the latest version under "
+                f"the registry reports that {settings.schema_file} is incompatible with the latest version under "
                 f"{registry.subject}: compare the two, or set {LATEST_VERSION}"
             )
         return f"not registered under {registry.subject}; the first batch will register it"

@@ -1,4 +1,4 @@
-"""Checks which layout each table gets, so that a table without one is noticed before its first record.
+"""Check which layouts fit each table, so that a table without one is noticed before its first record.
 
 The check describes the table, not its stream: a VPC's gateway endpoint serves DynamoDB's tables, but not its streams.
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/privatelink-streams.html
@@ -6,31 +6,27 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/privatelink-str
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
-from feature_events.aws.clients import ask_within, make_tables_client
-from feature_events.aws.errors import Action, read_code
 from feature_events.errors import Misconfigured, Undelivered
+from feature_events.layouts.entity_features import FeaturesMode
 from feature_events.layouts.table_layouts import TableLayouts
 from feature_events.preflight.check import Check
 from feature_events.records.change import WITHOUT_NEW_IMAGES, new_images_error, old_images_error
-from feature_events.settings.settings import FeaturesMode, Settings
-from feature_events.settings.values import is_table_name
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import TableDescriptionTypeDef
+from feature_events.settings.settings import Settings
+from feature_events.syntax import is_table_name
+from feature_events.tables.table import describe_table
 
 TABLE_LAYOUTS = "table layouts"
 """Name of the check if no table is named. Otherwise there is one check per table."""
 
-_DESCRIBE_SECONDS = 5.0  # less than a check has, so that its own reason is reported
+_DESCRIBE_SECONDS = 5.0  # less than a check may take, so that its own error is reported
 
 
-def layout_checks(settings: Settings, tables: object = None) -> Sequence[Check]:
-    """Return one check per table: a layout fits the table, and its stream has the necessary images.
+def make_table_checks(settings: Settings, tables: object = None) -> Sequence[Check]:
+    """Return one check per table: a layout fits the table, and its stream contains the necessary images.
 
-    A table that cannot be reached is no failure, since publishing does not need to describe tables. The check then
-    reports the reason and what the layouts expect.
+    The check passes if the table cannot be reached, because publishing does not describe tables. It then reports the
+    error and which tables the layouts are for.
 
     Args:
         settings: the function's settings.
@@ -59,46 +55,22 @@ def _refuse_names() -> str:
 
 
 def _find_layout(settings: Settings, layouts: TableLayouts, name: str) -> str:
+    if_denied = "" if name in settings.own_tables else "set TableArns to a list that covers the table"
     try:
-        table = _describe(name, is_own=name in settings.own_tables)
+        table = describe_table(name, _DESCRIBE_SECONDS, if_denied)
     except Undelivered as error:
         return f"{error}; {layouts.describe()}"
-    if table is None:
-        raise Misconfigured(f"the table {name} does not exist in this account and region: check its name")
-    keys = [key["AttributeName"] for key in table["KeySchema"]]
+    keys, view = table.key_names, table.view_type
     fitted = [each.layout for each in layouts.fit_table(name, keys)]
     numbers = [f"layout {settings.table_layouts.index(each) + 1} ({each})" for each in fitted]
-    view = table.get("StreamSpecification", {}).get("StreamViewType")
     if view is None:
         raise Misconfigured(f"the table {name} has no stream: enable it with view type NEW_AND_OLD_IMAGES")
     _check_view(view, settings.features_mode)
-    return f"gets {' and '.join(numbers)}; its keys are {' and '.join(keys)}, its stream's view type is {view}"
-
-
-def _describe(name: str, *, is_own: bool) -> "TableDescriptionTypeDef | None":
-    """Return DynamoDB's description of the table, or None if the table does not exist.
-
-    The function's role covers the own tables, and beside them those in TableArns.
-    """
-    action = Action("dynamodb:DescribeTable", f"the table {name} cannot be described")
-
-    def describe() -> "TableDescriptionTypeDef | None":
-        client = make_tables_client()
-        try:
-            return client.describe_table(TableName=name)["Table"]
-        except client.exceptions.ResourceNotFoundException:
-            return None
-        except client.exceptions.ClientError as error:
-            code = read_code(error)
-            if is_own or code != "AccessDeniedException":
-                raise
-            raise Misconfigured(f"{action.failure} ({code}): set TableArns to a list that covers the table") from None
-
-    return ask_within(_DESCRIBE_SECONDS, describe, action)
+    return f"uses {' and '.join(numbers)}; its keys are {' and '.join(keys)}, its stream's view type is {view}"
 
 
 def _check_view(view: str, mode: FeaturesMode) -> None:
-    """Raises the error that the first record would raise."""
+    """Raise the error that the first record would raise."""
     if view in WITHOUT_NEW_IMAGES:
         raise new_images_error(view)
     if mode == "changed" and view != "NEW_AND_OLD_IMAGES":

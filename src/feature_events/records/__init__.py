@@ -1,1 +1,1 @@
-"""What came in: a stream record, read into a Change."""
+"""Stream records and scanned items, as Changes."""

@@ -1,67 +1,53 @@
-"""Reads a DynamoDB stream record into a Change.
+"""Convert stream records and scanned items to Changes.
 
-A stream record is somebody else's JSON: everything that can be wrong with its envelope is found here, once, so that
-the rest of the pipeline works on values it can trust.
-
-The record's shape: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_Record.html
+The envelope of a stream record is validated here, once. The rest of the pipeline can rely on a Change.
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_Record.html
 """
 
 import base64
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from feature_events.aws.arn import to_table_arn
 from feature_events.epoch import LATEST_MS
 from feature_events.errors import Misconfigured, PoisonRecord
 from feature_events.records.stream_record import StreamRecord, read_identity
 
-_STREAMS_KEPT = 64  # one function serves a few tables
-
 WITHOUT_NEW_IMAGES = ("KEYS_ONLY", "OLD_IMAGE")
-"""View types of streams that no event can be made from."""
-
-
-class Stream(NamedTuple):
-    """A DynamoDB stream, by its ARN."""
-
-    arn: str
-    table_arn: str
-
-
-@lru_cache(_STREAMS_KEPT)
-def read_stream(arn: str) -> Stream:
-    """The stream of this ARN."""
-    return Stream(arn, to_table_arn(arn))
+"""The view types whose records contain no new image, so that they produce no events."""
 
 
 def new_images_error(view: str) -> Misconfigured:
-    """What to change where a stream has one of the view types without new images."""
+    """Return the error of a stream with one of these view types."""
     return Misconfigured(
-        f"the table's stream has view type {view}, which carries no new images: "
-        "set StreamViewType to NEW_IMAGE or NEW_AND_OLD_IMAGES"
+        f"the table's stream has view type {view}, which contains no new images: "
+        "set StreamViewType to NEW_AND_OLD_IMAGES or NEW_IMAGE"
     )
 
 
 def old_images_error() -> Misconfigured:
-    """What to change where a stream carries no old images and only changed features are to be named."""
+    """Return the error of a stream without old images under `FEATURES_MODE=changed`."""
     return Misconfigured(
-        "FEATURES_MODE is changed, which needs the old image of each MODIFY: "
-        "set the stream's StreamViewType to NEW_AND_OLD_IMAGES, or FEATURES_MODE to all"
+        "FeaturesMode (FEATURES_MODE) is changed, which needs the old image of each MODIFY: "
+        "set StreamViewType to NEW_AND_OLD_IMAGES, or FeaturesMode to all"
     )
 
 
 type Item = Mapping[str, Any]
-"""Attributes by name, each in DynamoDB's JSON: `{"S": "text"}`, `{"N": "1"}`, `{"M": {...}}` and so on."""
+"""Attributes by name, in DynamoDB's JSON: `{"S": "text"}`, `{"N": "1"}`, `{"M": {...}}` and so on."""
+
+type Kind = Literal["INSERT", "MODIFY"]
 
 _KINDS = ("INSERT", "MODIFY")
 _NUMBERS = (int, float)
 _LATEST = LATEST_MS / 1000
+_find_table_arn = lru_cache(64)(to_table_arn)  # one function serves a few tables
 
 
 class Skipped(StrEnum):
-    """Why a record rightly gives no event."""
+    """The reason why a record produces no event."""
 
     REMOVE = "remove"
     NO_FEATURES = "no_features"
@@ -70,38 +56,34 @@ class Skipped(StrEnum):
 
 
 class Change(NamedTuple):
-    """One INSERT or MODIFY of one item."""
+    """One write of an item, from a stream record; or the item's state, from a backfill's scan."""
 
-    stream: Stream
-    sequence_number: str
-    """A string of digits."""
+    source_arn: str
+    """The ARN of the stream, or of the table that was scanned."""
+    table_arn: str
+    sequence_number: str | None
+    """The write's position in the stream, a string of digits; None if the item was scanned."""
     event_id: str
-    """As it came; empty where it is absent or no text."""
+    """The record's own id, in any form; empty if there is none."""
+    kind: Kind | None
+    """None if the item was scanned: any number of writes may have led to its state."""
     keys: Item
     new_image: Item
+    old_image: Item | None
+    """The item before the write; None if there was none, or if the stream does not carry it."""
     created_ms: int | None
-    """When the stream saw the change, in milliseconds since the epoch; None where it does not say."""
-    raw: StreamRecord
-    """What it was read from, for what is seldom asked for."""
+    """When the stream received the write, or when the backfill started, in milliseconds since the epoch.
 
-    @property
-    def is_insert(self) -> bool:
-        """Whether the item is a new one."""
-        return bool(self.raw["eventName"] == "INSERT")
-
-    @property
-    def old_image(self) -> Item | None:
-        """The item as it was before; None where there was none, or the stream does not carry it."""
-        image = self.raw["dynamodb"].get("OldImage")
-        return image if type(image) is dict else None
+    None if the record does not contain a time.
+    """
 
 
 def read_change(record: StreamRecord) -> Change | Skipped:
-    """Reads one stream record.
+    """Convert a stream record to a Change.
 
     Raises:
-        PoisonRecord: the record is not what DynamoDB Streams documents.
-        Misconfigured: the stream carries no new images.
+        PoisonRecord: the record does not have the form that DynamoDB Streams documents.
+        Misconfigured: the stream's records contain no new images.
 
     """
     try:
@@ -124,12 +106,15 @@ def read_change(record: StreamRecord) -> Change | Skipped:
     event_id, created = record.get("eventID"), body.get("ApproximateCreationDateTime")
     is_time = type(created) in _NUMBERS and 0 < created <= _LATEST  # NaN fails both comparisons
     created_ms = round(created * 1000) if is_time else None
-    text = event_id if type(event_id) is str else ""
-    return Change(read_stream(stream_arn), number, text, keys, new_image, created_ms, record)
+    own_id = event_id if type(event_id) is str else ""
+    old_image = body.get("OldImage")
+    old_image = old_image if type(old_image) is dict else None
+    table_arn = _find_table_arn(stream_arn)
+    return Change(stream_arn, table_arn, number, own_id, kind, keys, new_image, old_image, created_ms)
 
 
-def _explain(record: StreamRecord) -> Exception:  # noqa: PLR0911  # one for each defect
-    """Why this record is no Change: the stream's setting, or the record's own defect, the first from outside in."""
+def _explain(record: StreamRecord) -> Exception:  # noqa: PLR0911  # one return for each defect
+    """Return why a record is not a Change: the stream's view type, or the first defect from the outside in."""
     if type(record) is not dict:
         return PoisonRecord("the record is not an object")
     if record.get("eventName") not in _KINDS:
@@ -148,23 +133,20 @@ def _explain(record: StreamRecord) -> Exception:  # noqa: PLR0911  # one for eac
     return PoisonRecord("eventSourceARN is not an ARN")
 
 
-_INSERTED = {"eventName": "INSERT", "dynamodb": {}}
-
-
-def to_change(item: Item, table_arn: str, key_names: Sequence[str], as_of_ms: int) -> Change:
-    """The change that an item stands for.
+def read_scanned_item(item: Item, table_arn: str, key_names: Sequence[str], started_ms: int) -> Change:
+    """Convert a scanned item to a Change.
 
     Args:
-        item: as boto3 gives it, with bytes where a record has base64.
-        table_arn: of its table.
-        key_names: of its table's key attributes.
-        as_of_ms: what its time is where it has none of its own, in milliseconds since the epoch.
+        item: the item from boto3, with bytes where a stream record has base64.
+        table_arn: the ARN of its table.
+        key_names: the names of the table's key attributes.
+        started_ms: when the backfill started, in milliseconds since the epoch.
 
     """
     keys = {name: _to_key(item[name]) for name in key_names}
-    return Change(Stream(table_arn, table_arn), "", "", keys, {**item, **keys}, as_of_ms, _INSERTED)
+    return Change(table_arn, table_arn, None, "", None, keys, {**item, **keys}, None, started_ms)
 
 
 def _to_key(value: Item) -> Item:
-    """A key as a record has it: binary is base64 there."""
+    """Convert a key to its form in a stream record, where binary is base64."""
     return {"B": base64.b64encode(value["B"]).decode()} if "B" in value else value

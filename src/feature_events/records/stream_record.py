@@ -1,4 +1,7 @@
-"""Says which record it is, for messages, keys and Lambda's answer, also where the rest of it is unreadable."""
+"""Identify a stream record, even if the rest of it is unreadable.
+
+Log messages, the keys of dead letters and the response to Lambda name a record by its identity.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -7,20 +10,20 @@ from feature_events.aws.arn import to_table_name
 from feature_events.epoch import LATEST_MS
 
 type StreamRecord = Mapping[str, Any]
-"""One element of the event's `Records`, as Lambda hands it over."""
+"""An element of the `Records` that Lambda passes."""
 
 
 class RecordIdentity(NamedTuple):
-    """Where a record is; each part is None where the record does not say."""
+    """The identity of a record. Each part is None if it is missing or invalid."""
 
     table: str | None
     sequence_number: str | None
-    """A string of digits: the number that Lambda knows the record by."""
+    """A string of digits. Lambda identifies the record by it."""
     event_id: str | None
 
 
 def read_identity(record: StreamRecord) -> RecordIdentity:
-    """Which record this is, whatever it holds."""
+    """Return the identity of anything that Lambda passes as a record."""
     if type(record) is not dict:
         return RecordIdentity(None, None, None)
     arn, event_id, body = record.get("eventSourceARN"), record.get("eventID"), record.get("dynamodb")
@@ -34,7 +37,7 @@ def read_identity(record: StreamRecord) -> RecordIdentity:
 
 
 def read_table(records: Sequence[StreamRecord]) -> str | None:
-    """Return the name of the table: that of the first record whose ARN is readable."""
+    """Return the table's name, from the first record whose ARN is readable."""
     return next(filter(None, (read_identity(record).table for record in records)), None)
 
 

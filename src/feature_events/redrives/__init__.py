@@ -1,1 +1,1 @@
-"""A run that sends again what could not be delivered, once its cause is fixed."""
+"""Resend records that could not be delivered, once the cause is fixed."""

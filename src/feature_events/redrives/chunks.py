@@ -1,7 +1,7 @@
-"""Says in which order a run takes objects, and how many at once.
+"""Sort objects and divide them into chunks.
 
-The order is that of a table's stream, also across objects, and a run can go on behind any of them; what is taken at
-once bounds memory, and what is done again where a run is ended from outside.
+The order is that of a table's stream, across all objects, and a run can resume after any object. The size of a chunk
+limits the memory of a run, and the work that is repeated if the run is killed.
 """
 
 import heapq
@@ -10,24 +10,24 @@ from collections.abc import Iterable, Iterator, Sequence
 from feature_events.failures.failure_store import StoredObject
 
 MOST_OBJECTS = 50_000
-"""How many objects one run takes; the next begins behind them."""
+"""The maximum number of objects of one run. The next run starts after them."""
 
 CHUNK_OBJECTS = 200
 _CHUNK_BYTES = 8_000_000
 
 
-def is_behind(key: str, after: str | None) -> bool:
-    """Whether an object comes behind the one of the key `after`; all do where that is None."""
+def is_after(key: str, after: str | None) -> bool:
+    """Return whether an object comes after the one with the key `after`; every object comes after None."""
     return after is None or _to_order(key) > _to_order(after)
 
 
 def sort_objects(stored: Iterable[StoredObject]) -> Sequence[StoredObject]:
-    """The first `MOST_OBJECTS` in the order in which they are taken; no more than these are kept in memory."""
+    """Return the first `MOST_OBJECTS` objects, sorted. Memory never holds more than these."""
     return heapq.nsmallest(MOST_OBJECTS, stored, key=lambda each: _to_order(each.key))
 
 
 def to_chunks(stored: Iterable[StoredObject]) -> Iterator[Sequence[StoredObject]]:
-    """The same objects, in chunks of bounded size; a larger object is alone."""
+    """Divide objects into chunks of limited size. A larger object has its own chunk."""
     chunk: list[StoredObject] = []
     size = 0
     for each in stored:
@@ -41,9 +41,9 @@ def to_chunks(stored: Iterable[StoredObject]) -> Iterator[Sequence[StoredObject]
 
 
 def _to_order(key: str) -> tuple[str, int, str]:
-    """Sorts a table's dead letters by their sequence numbers, which are not all of one length.
+    """Sort a table's dead letters by sequence number; the numbers differ in length.
 
-    A name is `NUMBER-EVENTID.json`, or `NUMBER.json` as up to 0.1.0.
+    The name is `NUMBER-EVENTID.json`; up to version 0.1.0 it was `NUMBER.json`.
     """
     directory, _, name = key.rpartition("/")
     number = name.removesuffix(".json").partition("-")[0]

@@ -1,6 +1,6 @@
-"""Counts what a run does, and reports it.
+"""Count the work of a run, and report it.
 
-A run can end by an error or at its deadline: whoever asked is told what was done until then, and how to go on.
+A run can end with an error or at its deadline. The report then says what was done and how to resume.
 """
 
 from collections import Counter
@@ -10,27 +10,28 @@ from typing import Any, NotRequired, TypedDict
 
 from feature_events.failures.failure_store import Failure
 from feature_events.logs import logger
-from feature_events.redrives.candidate import Candidate, End
-from feature_events.redrives.request import Request
+from feature_events.outcome import RecordOutcome
+from feature_events.redrives.record import RedrivenRecord
+from feature_events.redrives.request import RedriveRequest
 
 _EXAMPLES = 20
 
 
-class Example(TypedDict):
-    """A record that was not delivered, and why."""
+class RedriveExample(TypedDict):
+    """A record that was not delivered, and the reason."""
 
     object: str
     sequence_number: str | None
-    end: End
+    end: RecordOutcome
     reason: str
 
 
-class Report(TypedDict):
-    """What a run did: how many records came to which end, and how many objects."""
+class RedriveReport(TypedDict):
+    """The result of a run: its objects, and its records by outcome."""
 
     dry_run: bool
     complete: bool
-    """Whether all that was asked for has been looked at, and nothing in it failed that stopped the run."""
+    """True if the run processed all requested objects."""
     objects: int
     records: int
     delivered: int
@@ -41,36 +42,36 @@ class Report(TypedDict):
     undelivered: int
     deliverable: int
     oldest: str | None
-    """When the oldest change was made whose event was to be sent; Kafka may keep less than that."""
+    """The time of the oldest change with an event to send. Kafka's retention can be shorter than its age."""
     moved: int
-    """Objects that went to `redriven/`."""
+    """Objects that were moved to `redriven/`."""
     missing: int
-    """Objects that are not there: asked for by key and redriven before, or taken by another run meanwhile."""
+    """Objects that do not exist: an earlier or concurrent run has redriven them."""
     unreadable: int
-    """Objects without records, or that the function is not allowed to read; they are left alone."""
-    examples: Sequence[Example]
-    """The first of those that were not delivered; the log has them all."""
+    """Objects without records, or that the role is not allowed to read. They stay."""
+    examples: Sequence[RedriveExample]
+    """The first records that were not delivered. The log contains all of them."""
     next: NotRequired[Mapping[str, Any]]
-    """The request that goes on from here, where it is not complete."""
+    """The request that resumes an incomplete run."""
 
 
 class Tally:
-    """What a run has done so far."""
+    """The counts of a run so far."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: RedriveRequest) -> None:
         self.moved = 0
         self.missing = 0
         self.after = request.after
-        """The key of the last object that need not be looked at again."""
+        """The key of the last object that is done."""
         self.is_complete = False
         self._request = request
-        self._ends: Counter[End] = Counter()
+        self._outcomes: Counter[RecordOutcome] = Counter()
         self._objects = self._unreadable = 0
         self._oldest_ms: int | None = None
-        self._examples: list[Example] = []
+        self._examples: list[RedriveExample] = []
 
     def count_objects(self, failures: Sequence[Failure]) -> None:
-        """These were read; logs those without records."""
+        """Count objects that were read, and log those without records."""
         self._objects += len(failures)
         for failure in failures:
             if failure.records is None:
@@ -78,35 +79,37 @@ class Tally:
                 logger.warning("object not redriven", object=failure.key, reason=failure.obstacle)
 
     def count_time(self, timestamp_ms: int) -> None:
-        """An event of this time, in ms since 1970, is to be sent."""
+        """Note the timestamp of an event to send, in milliseconds since the epoch."""
         self._oldest_ms = min(timestamp_ms, self._oldest_ms or timestamp_ms)
 
-    def count_ends(self, candidates: Sequence[Candidate]) -> None:
-        """These have come to their ends; logs those that were not delivered."""
-        for each in candidates:
-            self._ends[each.end] += 1
+    def count_outcomes(self, records: Sequence[RedrivenRecord]) -> None:
+        """Count records by outcome, and log those that were not delivered."""
+        for each in records:
+            self._outcomes[each.outcome] += 1
             if each.reason:
-                table, number, _ = each.position
-                example = Example(object=each.failure.key, sequence_number=number, end=each.end, reason=each.reason)
+                table, number, _ = each.identity
+                example = RedriveExample(
+                    object=each.failure.key, sequence_number=number, end=each.outcome, reason=each.reason
+                )
                 logger.warning("record not redriven", extra={"table": table, **example})
                 if len(self._examples) < _EXAMPLES:
                     self._examples.append(example)
 
-    def to_report(self) -> Report:
-        """All that, as the answer to the request."""
-        ends = self._ends
-        report = Report(
+    def to_report(self) -> RedriveReport:
+        """Return the report, the response to the request."""
+        outcomes = self._outcomes
+        report = RedriveReport(
             dry_run=self._request.dry_run,
             complete=self.is_complete,
             objects=self._objects,
-            records=ends.total(),
-            delivered=ends[End.DELIVERED],
-            skipped=ends[End.SKIPPED],
-            stale=ends[End.STALE],
-            poison=ends[End.POISON],
-            unchecked=ends[End.UNCHECKED],
-            undelivered=ends[End.UNDELIVERED],
-            deliverable=ends[End.DELIVERABLE],
+            records=outcomes.total(),
+            delivered=outcomes[RecordOutcome.DELIVERED],
+            skipped=outcomes[RecordOutcome.SKIPPED],
+            stale=outcomes[RecordOutcome.STALE],
+            poison=outcomes[RecordOutcome.POISON],
+            unchecked=outcomes[RecordOutcome.UNCHECKED],
+            undelivered=outcomes[RecordOutcome.UNDELIVERED],
+            deliverable=outcomes[RecordOutcome.DELIVERABLE],
             oldest=_to_iso(self._oldest_ms),
             moved=self.moved,
             missing=self.missing,
@@ -118,10 +121,10 @@ class Tally:
         return report
 
     def _to_next(self) -> Mapping[str, Any]:
-        """The request that goes on from here, without what it need not say."""
-        defaults = Request()._asdict()
-        asked = self._request._replace(after=self.after)._asdict()
-        return {name: value for name, value in asked.items() if value != defaults[name]}
+        """Return the request that resumes the run, without default values."""
+        defaults = RedriveRequest()._asdict()
+        fields = self._request._replace(after=self.after)._asdict()
+        return {name: value for name, value in fields.items() if value != defaults[name]}
 
 
 def _to_iso(epoch_ms: int | None) -> str | None:

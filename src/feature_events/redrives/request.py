@@ -1,35 +1,36 @@
-"""Reads the request for a redrive.
+"""Read the request for a redrive.
 
-A person writes it by hand, so one that is not all understood does nothing and names every mistake at once.
+An operator writes it by hand. An invalid request does nothing and reports every mistake.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from feature_events.errors import Misconfigured
-from feature_events.settings.values import is_plain_text
+from feature_events.json_text import Members, find_mistakes
+from feature_events.syntax import is_plain_text
 
 DEFAULT_SECONDS = 45
-"""How long a run goes on where the request does not say: `sam remote invoke` waits a minute, then it asks again."""
+"""The default time limit of a run: `sam remote invoke` waits for one minute, then it invokes again."""
 MAX_SECONDS = 700
-"""With what the last chunk may take beyond that, still within the timeout that Lambda allows at most."""
+"""The maximum time limit of a run. With its last chunk, the run stays within Lambda's maximum timeout."""
 
 
-class Request(NamedTuple):
-    """What is asked for; the fields are the request's own names."""
+class RedriveRequest(NamedTuple):
+    """The fields of a request, by their public names."""
 
     prefix: str | None = None
-    """All objects whose keys begin so."""
+    """Redrive all objects with this prefix."""
     keys: Sequence[str] = ()
-    """These objects."""
+    """Redrive these objects."""
     dry_run: bool = False
-    """Only says what a run would do."""
+    """Report what a run would do, without doing it."""
     force: bool = False
-    """Sends also what is stale."""
+    """Send stale records too."""
     after: str | None = None
-    """Only what comes behind the object of this key."""
+    """Redrive only objects after the one with this key."""
     seconds: int = DEFAULT_SECONDS
-    """How long to go on."""
+    """Start no new chunk after this time."""
 
 
 def _is_text(value: object) -> bool:
@@ -40,37 +41,35 @@ def _is_flag(value: object) -> bool:
     return type(value) is bool
 
 
-_FIELDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+_MEMBERS: Members = {
     "prefix": (_is_text, "text"),
     "keys": (lambda value: type(value) is list and all(map(_is_text, value)), "a list of texts"),
     "dry_run": (_is_flag, "true or false"),
     "force": (_is_flag, "true or false"),
     "after": (_is_text, "text"),
-    "seconds": (lambda value: type(value) is int and 1 <= value <= MAX_SECONDS, f"from 1 to {MAX_SECONDS}"),
+    "seconds": (
+        lambda value: type(value) is int and 1 <= value <= MAX_SECONDS,
+        f"a whole number from 1 to {MAX_SECONDS}",
+    ),
 }
 
 
-def read_request(stored: Any, prefixes: Sequence[str]) -> Request:  # noqa: ANN401  # any JSON
-    """Reads the request; what is to be redriven has to be under one of the prefixes.
+def read_redrive_request(stored: Any, prefixes: Sequence[str]) -> RedriveRequest:  # noqa: ANN401  # any JSON
+    """Read the request, whose objects must be under one of these prefixes.
 
     Raises:
-        Misconfigured: with every mistake in it.
+        Misconfigured: the request is invalid; the message contains every mistake.
 
     """
-    event: Mapping[str, Any] = stored if type(stored) is dict else {}
-    mistakes = [f"{name} is not known" for name in event if name not in _FIELDS]
-    mistakes += [
-        f"{name} must be {what}"
-        for name, (is_right, what) in _FIELDS.items()
-        if name in event and not is_right(event[name])
-    ]
+    given: Mapping[str, Any] = stored if type(stored) is dict else {}
+    mistakes = find_mistakes(given, _MEMBERS)
     if not mistakes:
-        wanted = event.get("keys", [event.get("prefix", "")])
-        if ("prefix" in event) == ("keys" in event):
-            mistakes.append("it must name either a prefix or keys")
+        wanted = given.get("keys", [given.get("prefix", "")])
+        if ("prefix" in given) == ("keys" in given):
+            mistakes.append("it must contain either prefix or keys")
         elif not all(key.startswith(tuple(prefixes)) for key in wanted):
-            mistakes.append(f"what it names must be under {' or '.join(prefixes)}")
+            mistakes.append(f"prefix or keys must begin with {' or '.join(prefixes)}")
     if mistakes:
         example = f'{{"prefix": "{prefixes[0]}", "dry_run": true}}'
-        raise Misconfigured(f"the request is invalid: {'; '.join(mistakes)}; ask for what there is by {example}")
-    return Request(**event)
+        raise Misconfigured(f"invalid request: {'; '.join(mistakes)}; for a dry run, send {example}")
+    return RedriveRequest(**given)

@@ -1,189 +1,188 @@
-"""Sends again what still stands and moves it under `redriven/`; the rest it leaves where it is.
+"""Resend records that are still current, and archive their objects under `redriven/`.
 
-So it can be run as often as one likes: a second run does what the first could not, and sends nothing twice.
+A run can be repeated safely: it continues with the objects that are left.
 """
 
 import sys
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import groupby
-from typing import NamedTuple, cast
 
 from feature_events.aws.clients import PARALLEL
 from feature_events.deadline import Deadline
-from feature_events.errors import FeatureEventsError, Misconfigured
+from feature_events.errors import FeatureEventsError, Misconfigured, PoisonRecord
 from feature_events.failures.dead_letter_limit import DeadLetterLimit
 from feature_events.failures.failure_store import Failure, FailureStore, StoredObject
 from feature_events.logs import logger
+from feature_events.outcome import RecordOutcome
 from feature_events.pipeline import Pipeline
-from feature_events.records.change import Change, read_change
+from feature_events.records.change import Change, Skipped, read_change
 from feature_events.redrives.batch_split import split_batches
-from feature_events.redrives.candidate import Candidate, End
-from feature_events.redrives.chunks import MOST_OBJECTS, is_behind, sort_objects, to_chunks
-from feature_events.redrives.report import Report, Tally
-from feature_events.redrives.request import Request
-from feature_events.redrives.staleness import Tables, find_staleness
+from feature_events.redrives.chunks import MOST_OBJECTS, is_after, sort_objects, to_chunks
+from feature_events.redrives.record import RedrivenRecord
+from feature_events.redrives.report import RedriveReport, Tally
+from feature_events.redrives.request import RedriveRequest
+from feature_events.redrives.staleness import find_staleness
+from feature_events.tables.table import Tables
 
-# With less than this to go no further chunk is begun; it is many times what one takes where all is well
+# No chunk is started if less time than this is left. A chunk usually takes far less
 _CHUNK_SECONDS = 10.0
 
 
-class _Fresh(NamedTuple):
-    """A record that the pipeline makes a message of."""
-
-    candidate: Candidate
-    change: Change
-    timestamp_ms: int
-
-
 class Redrive:
-    """One run.
+    """A run of the redrive.
 
     Args:
-        request: what is asked for.
-        pipeline: sends what still stands; its dead-letter store takes what an on-failure batch holds and cannot be
-            sent.
-        store: where to read from.
-        tables: where the records came from.
+        request: the request.
+        pipeline: encodes and sends records. Records of on-failure batches that cannot be sent go to its dead letters.
+        store: the failure bucket.
+        tables: reads current items.
 
     """
 
-    def __init__(self, request: Request, pipeline: Pipeline, store: FailureStore, tables: Tables) -> None:
+    def __init__(self, request: RedriveRequest, pipeline: Pipeline, store: FailureStore, tables: Tables) -> None:
         self._request = request
-        # Whoever runs it means it, so no limit holds it up
+        # An operator started the run, so the dead-letter limit does not apply
         self._pipeline = pipeline._replace(limit=DeadLetterLimit(sys.maxsize))
         self._store = store
         self._tables = tables
         self._tally = Tally(request)
 
     def run(self, deadline: Deadline, delivery_seconds: float) -> None:
-        """Goes on until all is done, the deadline is near, or something did not work.
+        """Process chunks until all are done, the deadline is near, or a record is left undelivered.
 
         Args:
-            deadline: when the run is to end; it may take longer by what one chunk takes.
-            delivery_seconds: the longest to wait for Kafka.
+            deadline: when to stop; the last chunk may take longer.
+            delivery_seconds: the maximum time to wait for Kafka.
 
         Raises:
-            Misconfigured: a person has to change something first.
-            Undelivered: S3 or DynamoDB did not answer.
+            Misconfigured: an operator must change something first.
+            Undelivered: S3 or DynamoDB did not respond.
 
         """
         objects = self._find_objects()
         for number, chunk in enumerate(to_chunks(objects)):
             if number and deadline.remaining() < _CHUNK_SECONDS:
                 return
-            candidates = self._redrive_chunk(chunk, deadline, delivery_seconds)
-            undelivered = {each.failure.key for each in candidates if each.end is End.UNDELIVERED}
+            records = self._redrive_chunk(chunk, deadline, delivery_seconds)
+            undelivered = {each.failure.key for each in records if each.outcome is RecordOutcome.UNDELIVERED}
             for stored in chunk:
                 if stored.key in undelivered:
                     return
                 self._tally.after = stored.key
         self._tally.is_complete = len(objects) < MOST_OBJECTS
 
-    def report(self) -> Report:
-        """What has been done so far."""
+    def report(self) -> RedriveReport:
+        """Return the report of the work so far."""
         return self._tally.to_report()
 
     def _find_objects(self) -> Sequence[StoredObject]:
-        """The objects that are asked for, in the order in which they are done."""
+        """Return the requested objects in the order in which they are processed."""
         prefix, after = self._request.prefix, self._request.after
         if prefix is not None:
-            return sort_objects(each for each in self._store.list(prefix) if is_behind(each.key, after))
-        keys = [key for key in dict.fromkeys(self._request.keys) if is_behind(key, after)]
-        there = list(self._store.find(keys))
-        self._tally.missing += len(keys) - len(there)
-        return sort_objects(there)
+            return sort_objects(each for each in self._store.list(prefix) if is_after(each.key, after))
+        keys = [key for key in dict.fromkeys(self._request.keys) if is_after(key, after)]
+        found = list(self._store.find(keys))
+        self._tally.missing += len(keys) - len(found)
+        return sort_objects(found)
 
     def _redrive_chunk(
         self, chunk: Sequence[StoredObject], deadline: Deadline, delivery_seconds: float
-    ) -> Sequence[Candidate]:
-        """Brings the records of one chunk to their ends, or says what a run would do."""
+    ) -> Sequence[RedrivenRecord]:
+        """Process one chunk, or in a dry run only find out what a run would do."""
         failures = self._store.read(chunk)
         self._tally.missing += len(chunk) - len(failures)
         self._tally.count_objects(failures)
-        candidates = [Candidate(record, failure) for failure in failures for record in failure.records or ()]
+        records = [RedrivenRecord(record, failure) for failure in failures for record in failure.records or ()]
         seconds = max(_CHUNK_SECONDS, deadline.remaining())
-        self._look(candidates, Deadline(seconds))
+        self._classify(records, Deadline(seconds))
         if self._request.dry_run:
-            self._tally.count_ends(candidates)
-            return candidates
-        split_batches(candidates, self._pipeline.dead_letters)
-        self._send(candidates, min(delivery_seconds, seconds))
-        self._tally.count_ends(candidates)
-        self._move(failures, candidates)
-        return candidates
+            self._tally.count_outcomes(records)
+            return records
+        split_batches(records, self._pipeline.dead_letters)
+        self._send(records, min(delivery_seconds, seconds))
+        self._tally.count_outcomes(records)
+        self._archive(failures, records)
+        return records
 
-    def _look(self, candidates: Sequence[Candidate], deadline: Deadline) -> None:
-        """Finds what cannot or should not be sent."""
-        fresh = [found for each in candidates if (found := self._prepare(each)) is not None]
+    def _classify(self, records: Sequence[RedrivenRecord], deadline: Deadline) -> None:
+        """Find the records that cannot or should not be sent."""
+        for each in records:
+            self._encode(each)
         if not self._request.force:
             with ThreadPoolExecutor(PARALLEL) as pool:
-                list(pool.map(lambda each: self._check(each.candidate, each.change, deadline), fresh))
-        for each in fresh:
-            if each.candidate.end is End.DELIVERABLE:
-                self._tally.count_time(each.timestamp_ms)
+                list(pool.map(partial(self._check_staleness, deadline=deadline), records))
+        for each in records:
+            if each.encoded and each.outcome is RecordOutcome.DELIVERABLE:
+                self._tally.count_time(each.encoded.message.timestamp_ms)
 
-    def _prepare(self, candidate: Candidate) -> _Fresh | None:
-        """The change and the time of a record that can be sent; None where it has come to another end."""
+    def _encode(self, record: RedrivenRecord) -> None:
+        """Encode a record. The same message is checked and sent."""
+        started = time.perf_counter()
         try:
-            prepared = self._pipeline.prepare([candidate.record], range(1))
-        except Misconfigured as error:
-            candidate.become(End.POISON, str(error))
-            return None
-        if prepared.bad:
-            candidate.become(End.POISON, str(prepared.bad[0]))
-            return None
-        if prepared.skipped:
-            candidate.become(End.SKIPPED)
-            return None
-        change = cast("Change", read_change(candidate.record))  # its message was made
-        return _Fresh(candidate, change, prepared.messages[0].timestamp_ms)
+            change = read_change(record.record)
+            encoded = self._pipeline.encoder.encode(change) if isinstance(change, Change) else change
+        except (PoisonRecord, Misconfigured) as error:
+            record.set_outcome(RecordOutcome.POISON, str(error))
+            return
+        record.encoding_seconds = time.perf_counter() - started
+        if isinstance(encoded, Skipped):
+            record.set_outcome(RecordOutcome.SKIPPED)
+        else:
+            record.encoded = encoded
 
-    def _check(self, candidate: Candidate, change: Change, deadline: Deadline) -> None:
-        """Finds whether the table still has what this change left."""
+    def _check_staleness(self, record: RedrivenRecord, deadline: Deadline) -> None:
+        if record.encoded is None:
+            return
         if not deadline.remaining():
-            candidate.become(End.UNCHECKED, "there was no time left to ask its table")
+            record.set_outcome(RecordOutcome.UNCHECKED, "no time left to read its item")
             return
         try:
-            reason = find_staleness(change, self._tables, self._pipeline.layouts, self._pipeline.features_mode)
+            reason = find_staleness(record.encoded, self._tables, self._pipeline.encoder)
         except FeatureEventsError as error:
-            candidate.become(End.UNCHECKED, str(error))
+            record.set_outcome(RecordOutcome.UNCHECKED, str(error))
             return
         if reason is not None:
-            candidate.become(End.STALE, reason)
+            record.set_outcome(RecordOutcome.STALE, reason)
 
-    def _send(self, candidates: Sequence[Candidate], seconds: float) -> None:
-        """Runs the pipeline on what can be sent, once for each table, as a batch is of one table."""
+    def _send(self, records: Sequence[RedrivenRecord], seconds: float) -> None:
+        """Send the deliverable records of each table as one batch."""
         ready = sorted(
-            [each for each in candidates if each.end is End.DELIVERABLE], key=lambda candidate: candidate.order
+            [each for each in records if each.outcome is RecordOutcome.DELIVERABLE], key=lambda record: record.order
         )
         deadline = Deadline(seconds)
-        for number, (_, of_table) in enumerate(groupby(ready, key=lambda candidate: candidate.position.table)):
-            group = list(of_table)
+        for number, (_, of_table) in enumerate(groupby(ready, key=lambda record: record.identity.table)):
+            batch = list(of_table)
             try:
-                self._send_table(group, deadline)
+                self._send_batch(batch, deadline)
             except Misconfigured as error:
                 if not number:
                     raise
-                # The other tables' records are sent and their objects moved; what is left makes the next run fail
-                logger.error("records of a table not redriven", table=group[0].position.table, reason=str(error))
-                for each in group:
-                    each.become(End.UNDELIVERED, str(error))
+                # The records of the tables before are sent, so their objects can be archived. The next run fails
+                logger.error("records of a table not redriven", table=batch[0].identity.table, reason=str(error))
+                for each in batch:
+                    each.set_outcome(RecordOutcome.UNDELIVERED, str(error))
 
-    def _send_table(self, ready: Sequence[Candidate], deadline: Deadline) -> None:
-        """Run the pipeline on these records of one table."""
-        outcome = self._pipeline.run([each.record for each in ready], deadline)
-        for position, each in enumerate(ready):
-            if outcome.is_dead_lettered(position):
-                each.become(End.POISON, "Kafka refuses it; its dead letter says why")
-            elif outcome.is_undelivered(position):
-                each.become(End.UNDELIVERED, "Kafka did not acknowledge it; the log says why")
-            else:
-                each.become(End.DELIVERED)
+    def _send_batch(self, batch: Sequence[RedrivenRecord], deadline: Deadline) -> None:
+        """Publish records of one table."""
+        messages = [each.encoded.message for each in batch if each.encoded]
+        seconds = sum(each.encoding_seconds for each in batch)
+        outcome = self._pipeline.publish([each.record for each in batch], messages, deadline, seconds)
+        for each, result in zip(batch, outcome.outcomes, strict=True):
+            match result:
+                case RecordOutcome.DEAD_LETTERED:
+                    reason = "Kafka rejected its event: see the reason in its dead letter"
+                    each.set_outcome(RecordOutcome.POISON, reason)
+                case RecordOutcome.UNDELIVERED:
+                    each.set_outcome(RecordOutcome.UNDELIVERED, "Kafka did not acknowledge its event: see the log")
+                case _:
+                    each.set_outcome(RecordOutcome.DELIVERED)
 
-    def _move(self, failures: Sequence[Failure], candidates: Sequence[Candidate]) -> None:
-        """Moves the objects of which every record has come to an end."""
-        held = {each.failure.key for each in candidates if each.holds_object}
-        finished = [each for each in failures if each.records is not None and each.key not in held]
+    def _archive(self, failures: Sequence[Failure], records: Sequence[RedrivenRecord]) -> None:
+        """Archive the objects whose records are all settled."""
+        blocked = {each.failure.key for each in records if each.blocks_object}
+        finished = [each for each in failures if each.records is not None and each.key not in blocked]
         self._store.move(finished)
         self._tally.moved += len(finished)

@@ -1,53 +1,42 @@
-"""Says whether a table still has what a change left in it.
+"""Compare a change with its table's current item.
 
-An old event behind a newer one would announce what is no longer there, so what is stale is sent only when forced.
+An older event after a newer one would announce features that no longer exist, so stale records are sent only if the
+request forces them. A stream record contains the whole item after its write. If the table's item differs, a later write
+has changed it, and that write has its own record.
 """
 
-from typing import Protocol, cast
-
-from feature_events.errors import PoisonRecord
-from feature_events.layouts.entity_features import EntityFeatures, read_entity_features
-from feature_events.layouts.features import read_features
-from feature_events.layouts.table_layouts import ChosenLayout, TableLayouts
-from feature_events.records.change import Change, Item
-from feature_events.settings.settings import FeaturesMode
+from feature_events.encoder import Encoded, Encoder
+from feature_events.layouts.features import read_feature_changes
+from feature_events.layouts.table_layouts import TableLayouts
+from feature_events.records.change import Item
 from feature_events.tables.comparison import are_equal
+from feature_events.tables.table import Tables
 
 
-class Tables(Protocol):
-    """What a run needs of the tables; `current_items.CurrentItems` is the one in DynamoDB."""
-
-    def find_item(self, change: Change) -> Item | None:
-        """See `current_items.CurrentItems.find_item`."""
-        ...
-
-
-def find_staleness(change: Change, tables: Tables, layouts: TableLayouts, mode: FeaturesMode) -> str | None:
-    """Why this change is stale; None where its table still has what it left.
+def find_staleness(encoded: Encoded, tables: Tables, encoder: Encoder) -> str | None:
+    """Return why a change is stale, or None if its item is still current.
 
     Raises:
-        Misconfigured: the function is not allowed to read the table.
-        Undelivered: DynamoDB did not answer.
+        Misconfigured: the role is not allowed to read the table.
+        Undelivered: DynamoDB did not respond.
 
     """
-    item = tables.find_item(change)
+    item = tables.get_item(encoded.change)
     if item is None:
-        return "its item is no longer there"
-    is_current = are_equal(item, change.new_image) if mode == "all" else _has_features(item, change, layouts)
-    return None if is_current else "its item was written since"
+        return "its item no longer exists"
+    if encoder.features_mode == "all":
+        is_current = are_equal(item, encoded.change.new_image)
+    else:
+        is_current = _has_features(item, encoded, encoder.layouts)
+    return None if is_current else "its item has changed since"
 
 
-def _has_features(item: Item, change: Change, layouts: TableLayouts) -> bool:
-    """Whether the item still has the features that the change's event names, with their values.
+def _has_features(item: Item, encoded: Encoded, layouts: TableLayouts) -> bool:
+    """Return whether the item still has the features that the event names, with the same values.
 
-    A later write that left them as they were has announced none of them.
+    A later write that did not change any of them has no event that names them.
     """
-    # Its message was made, so it has a layout and features
-    entity = cast("EntityFeatures", read_entity_features(change, layouts, "changed"))
-    chosen = cast("ChosenLayout", layouts.choose(change))
-    then = read_features(change.new_image, chosen) or {}
-    try:
-        now = read_features(item, chosen) or {}
-    except PoisonRecord:
-        return False
-    return all(name in now and are_equal(now[name], then[name]) for name in entity.features)
+    features = encoded.entity.features
+    compared = encoded.change._replace(kind="MODIFY", old_image=item)  # the order of the two items does not matter
+    changes = read_feature_changes(compared, features, layouts)
+    return changes is not None and set(changes.changed).isdisjoint(features)

@@ -1,6 +1,5 @@
-"""Says which of librdkafka's properties KAFKA_PROPERTIES must not hold, and reads the others.
+"""Parse KAFKA_PROPERTIES, and refuse librdkafka properties that would break order, durability or security.
 
-A property that would break order, loss or trust is refused at the start, with what to do instead.
 https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md
 """
 
@@ -8,71 +7,79 @@ import math
 from collections.abc import Mapping
 
 from feature_events.json_text import InvalidJson, parse_json
-from feature_events.settings.values import InvalidValue, is_plain_text
-
-_NO_TIMEOUT = "messages are retried until DELIVERY_TIMEOUT_MS, which only a function made by hand can change"
+from feature_events.syntax import InvalidValue, is_plain_text
 
 type Properties = Mapping[str, str | int | float]
 """librdkafka's properties by name."""
 
-RESERVED_PROPERTIES: Mapping[str, str] = {
-    "bootstrap.servers": "set KAFKA_BROKER_URL",
-    "metadata.broker.list": "set KAFKA_BROKER_URL",
-    "compression.type": "set KAFKA_COMPRESSION",
-    "compression.codec": "set KAFKA_COMPRESSION",
-    "message.timeout.ms": _NO_TIMEOUT,
-    "delivery.timeout.ms": _NO_TIMEOUT,
-    "allow.auto.create.topics": "a topic that is not there is an error: create it",
-    "acks": "it is all, so that nothing is lost",
-    "request.required.acks": "it is all, so that nothing is lost",
-    "enable.idempotence": "it is on, so that nothing is out of order",
-    "enable.gapless.guarantee": "the publisher keeps the order",
-    "transactional.id": "each event stands alone",
-    "partitioner": "it is murmur2_random, as Java's clients have it",
-    "linger.ms": "the publisher says when a batch is full",
-    "queue.buffering.max.ms": "the publisher says when a batch is full",
-    "batch.size": "the publisher says when a batch is full",
-    "batch.num.messages": "the publisher says when a batch is full",
-    "delivery.report.only.error": "every report is needed",
-    "enabled_events": "every report is needed",
-    "on_delivery": "every report is needed",
-    "max.in.flight": "the publisher waits for the answers to each batch",
-    "max.in.flight.requests.per.connection": "the publisher waits for the answers to each batch",
-    "queuing.strategy": "the publisher keeps the order",
-    "retries": _NO_TIMEOUT,
-    "message.send.max.retries": _NO_TIMEOUT,
-    "api.version.request": "an idempotent producer asks the brokers what they support",
-    "broker.version.fallback": "an idempotent producer asks the brokers what they support",
-    "default.topic.config": "write the topic's properties beside the others",
-    "topic.blacklist": "set TOPIC_NAME",
-    "logger": "it is code, which a setting cannot hold",
-    "log.queue": "nobody reads that queue",
-    "plugin.library.paths": "the function is deployed without plug-ins",
-    "enable.ssl.certificate.verification": "certificates are always verified",
-    "ssl.endpoint.identification.algorithm": "certificates are always verified",
-    "security.protocol": "set KAFKA_AUTH",
-    "ssl.ca.pem": "set KafkaCaSecretArn (KAFKA_CA_SECRET_ARN)",
-    "enable.sasl.oauthbearer.unsecure.jwt": "set KAFKA_AUTH",
-}
-"""What KAFKA_PROPERTIES must not hold, and why or what to set instead."""
-
-RESERVED_FAMILIES: Mapping[str, str] = {
-    "sasl.": "set KAFKA_AUTH",
-    "ssl.key": "set KAFKA_AUTH, and the secret in KafkaSecretArn (KAFKA_SECRET_ARN)",
-    "ssl.certificate": "set KAFKA_AUTH, and the secret in KafkaSecretArn (KAFKA_SECRET_ARN)",
-}
-"""The same of all properties that begin so: a secret has no place in the environment."""
+CA_PROPERTY = "ssl.ca.location"
+"""The property of the file with the CA certificates that the brokers' certificates are checked against."""
 
 MIN_BATCH_BYTES, MAX_BATCH_BYTES = 20_000, 1_000_000_000
-CA_PROPERTY = "ssl.ca.location"
-"""Where KAFKA_PROPERTIES can name the CA certificates that the brokers' are checked against."""
+
+_TIMEOUT = "messages are retried until DELIVERY_TIMEOUT_MS, which only a function made by hand can change"
+_BROKERS = "set KafkaBrokerUrl (KAFKA_BROKER_URL)"
+_COMPRESSION = "set KafkaCompression (KAFKA_COMPRESSION)"
+_AUTH = "set KafkaAuth (KAFKA_AUTH)"
+_SECRET = f"{_AUTH} and KafkaSecretArn (KAFKA_SECRET_ARN)"
+_BATCHING = "the publisher decides when a batch is complete"
+_ORDER = "the publisher keeps the order"
+_IN_FLIGHT = "the publisher waits for each batch to be acknowledged"
+_REPORTS = "the publisher needs every delivery report"
+_VERSIONS = "an idempotent producer must detect the brokers' versions"
+_VERIFICATION = "certificates are always verified"
+_CODE = "its value is code"
+
+RESERVED_PROPERTIES: Mapping[str, str] = {
+    "bootstrap.servers": _BROKERS,
+    "metadata.broker.list": _BROKERS,
+    "compression.type": _COMPRESSION,
+    "compression.codec": _COMPRESSION,
+    "message.timeout.ms": _TIMEOUT,
+    "delivery.timeout.ms": _TIMEOUT,
+    "allow.auto.create.topics": "create the topic before deploying",
+    "acks": "always all, so that no event is lost",
+    "request.required.acks": "always all, so that no event is lost",
+    "enable.idempotence": "always true, which keeps the order",
+    "enable.gapless.guarantee": _ORDER,
+    "transactional.id": "the publisher does not use transactions",
+    "partitioner": "always murmur2_random, like Java clients",
+    "linger.ms": _BATCHING,
+    "queue.buffering.max.ms": _BATCHING,
+    "batch.size": _BATCHING,
+    "batch.num.messages": _BATCHING,
+    "delivery.report.only.error": _REPORTS,
+    "enabled_events": _REPORTS,
+    "on_delivery": _REPORTS,
+    "max.in.flight": _IN_FLIGHT,
+    "max.in.flight.requests.per.connection": _IN_FLIGHT,
+    "queuing.strategy": _ORDER,
+    "retries": _TIMEOUT,
+    "message.send.max.retries": _TIMEOUT,
+    "api.version.request": _VERSIONS,
+    "broker.version.fallback": _VERSIONS,
+    "default.topic.config": "put the topic's properties next to the others",
+    "topic.blacklist": "set TopicName (TOPIC_NAME)",
+    "logger": _CODE,
+    "log.queue": "nothing reads that queue",
+    "plugin.library.paths": "the function is deployed without plug-ins",
+    "enable.ssl.certificate.verification": _VERIFICATION,
+    "ssl.endpoint.identification.algorithm": _VERIFICATION,
+    "security.protocol": _AUTH,
+    "ssl.ca.pem": "set KafkaCaSecretArn (KAFKA_CA_SECRET_ARN)",
+    "enable.sasl.oauthbearer.unsecure.jwt": _AUTH,
+}
+"""The properties that are refused, and the reason or what to set instead."""
+
+RESERVED_PREFIXES: Mapping[str, str] = {"sasl.": _AUTH, "ssl.key": _SECRET, "ssl.certificate": _SECRET}
+"""The prefixes of further refused properties. The environment is not the place for secrets."""
 
 
-def to_kafka_properties(text: str) -> Properties:
-    """The properties in this JSON object.
+def parse_kafka_properties(text: str) -> Properties:
+    """Parse a JSON object of librdkafka properties.
 
     Raises:
-        InvalidValue: with every property that is refused.
+        InvalidValue: with every refused property.
 
     """
     try:
@@ -83,27 +90,27 @@ def to_kafka_properties(text: str) -> Properties:
         raise InvalidValue('must be a JSON object of librdkafka properties, such as {"client.id": "features"}')
     mistakes = [mistake for name, value in properties.items() if (mistake := _find_mistake(name, value))]
     if mistakes:
-        raise InvalidValue(f"must not hold {', nor '.join(mistakes)}")
+        raise InvalidValue(f"must not contain {', nor '.join(mistakes)}")
     return {name: str(value).lower() if type(value) is bool else value for name, value in properties.items()}
 
 
 def _find_mistake(name: str, value: object) -> str | None:  # noqa: PLR0911  # one for each mistake
-    """What is wrong with one of the librdkafka properties."""
-    for family, remedy in RESERVED_FAMILIES.items():
-        if name.startswith(family):
+    """Return what is wrong with a property, or None."""
+    for prefix, remedy in RESERVED_PREFIXES.items():
+        if name.startswith(prefix):
             return f"{name} ({remedy})"
     if name.endswith("_cb"):
-        return f"{name} (it is code, which a setting cannot hold)"
+        return f"{name} ({_CODE})"
     if name in RESERVED_PROPERTIES:
         return f"{name} ({RESERVED_PROPERTIES[name]})"
     if not _is_value(value):
-        return f"{name} with anything but text, a number, true or false"
+        return f"{name} with a value other than text, a number, true or false"
     if not all(is_plain_text(text) for text in (name, str(value))):
         # librdkafka would cut the text at a NUL
-        return f"{name} with a NUL character or half of a surrogate pair"
+        return f"{name} with a NUL character or a lone surrogate"
     if name == "message.max.bytes" and (type(value) is not int or not MIN_BATCH_BYTES <= value <= MAX_BATCH_BYTES):
         # The publisher calculates with it
-        return f"{name} with anything but a whole number from {MIN_BATCH_BYTES} to {MAX_BATCH_BYTES}"
+        return f"{name} with a value other than a whole number from {MIN_BATCH_BYTES} to {MAX_BATCH_BYTES}"
     return None
 
 

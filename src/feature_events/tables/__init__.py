@@ -1,1 +1,1 @@
-"""Read DynamoDB tables and compare their items."""
+"""Describe DynamoDB tables, read their items, and compare them."""

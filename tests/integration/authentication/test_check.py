@@ -1,4 +1,4 @@
-"""The preflight check from inside: green where everything is right, and each check made red by its own fault."""
+"""The preflight check passes for a working function, and each fault fails the check that is meant for it."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -20,22 +20,22 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported, i
 )
 
 from feature_events.deadline import Deadline
-from feature_events.preflight.run import Report, run_checks
-from feature_events.registries.schema import register_schema
+from feature_events.preflight.run import PreflightReport, run_checks
+from feature_events.registries.schema import make_registry
 from feature_events.settings.settings import read_settings
-from local.servers.ports import take_port
+from local.servers.loopback import reserve_port
 from tests.integration.authentication.conftest import LIMIT, LOGIN, Cluster, MakeBench
 from tests.support.certificates import CertificateAuthority
 from tests.support.registry_proxy import RegistryProxy, to_basic
 from tests.support.secrets import Secrets
 from tests.support.topics import read_topic
 
-ALL_THE_TIME = 60.0
+LONG = 60.0
 SECRETS = ("kafka-secret", LOGIN["password"], "-----BEGIN")
 
 
 class Bench(NamedTuple):
-    """A whole function's environment, on which everything is right: SCRAM, and a registry behind TLS and a password."""
+    """The environment of a working function with SCRAM, and a registry that requires TLS and a password."""
 
     environ: dict[str, str]
     cluster: Cluster
@@ -44,12 +44,12 @@ class Bench(NamedTuple):
     user: str
 
     def change(self, setting: str, value: dict[str, str] | str) -> None:
-        """Gives the secret of this setting another value."""
+        """Change the secret of this setting."""
         self.secrets.change(self.environ[setting], value)
 
-    def run(self) -> Report:
-        """The check's report."""
-        return run_checks(self.environ, Deadline(ALL_THE_TIME))
+    def run(self) -> PreflightReport:
+        """Run the checks and return the report."""
+        return run_checks(self.environ, Deadline(LONG))
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def right(
     registry_authority: CertificateAuthority,
     proxy: RegistryProxy,
 ) -> Bench:
-    """The bench, with the schema registered and a bucket."""
+    """Return a bench with a registered schema and a failure bucket."""
     user = f"user-{uuid4().hex}"
     cluster.change_password(user, "kafka-secret")
     kafka = bench("scram")
@@ -74,12 +74,12 @@ def right(
         "SCHEMA_REGISTRY_CA_SECRET_ARN": secrets.put(registry_authority.certificate),
         "FAILURE_BUCKET": "failures",
     }
-    register_schema(read_settings(environ))
+    make_registry(read_settings(environ)).ensure_registered()
     return Bench(environ, cluster, proxy, secrets, user)
 
 
-def test_run_checks__is_green_where_all_is_right(right: Bench, log: StringIO) -> None:
-    """Every part is tried and found right, the report is logged, and no event and no secret is to be seen."""
+def test_run_checks__passes_for_a_working_function(right: Bench, log: StringIO) -> None:
+    """All checks run and pass. The report is logged without secrets, and no event is published."""
     report = right.run()
     assert [each["name"].partition(" 127")[0] for each in report["checks"]] == [
         "settings",
@@ -110,36 +110,36 @@ def test_run_checks__is_green_where_all_is_right(right: Bench, log: StringIO) ->
 
 
 @pytest.mark.parametrize("auth", ["none", "tls", "plain", "scram-256", "mtls", "iam", "oauth"])
-def test_run_checks__knows_every_authentication(bench: MakeBench, secrets: Secrets, auth: Any) -> None:  # noqa: ANN401
-    """A function that authenticates in another way, and has its schema id pinned, is checked as well."""
+def test_run_checks__passes_with_every_authentication(bench: MakeBench, secrets: Secrets, auth: Any) -> None:  # noqa: ANN401
+    """The schema id is pinned, so no registry is used."""
     assert secrets is not None
     boto3.client("s3").create_bucket(Bucket="failures")
     environ = {**bench(auth).environ, "FAILURE_BUCKET": "failures"}
-    report = run_checks(environ, Deadline(ALL_THE_TIME))
+    report = run_checks(environ, Deadline(LONG))
     assert [each for each in report["checks"] if not each["ok"]] == []
 
 
 @pytest.mark.parametrize(
     ("name", "parts", "text"),
     [
-        ("token endpoint of Kafka", {"client_secret": "kafka-secret"}, "gives no token (HTTP 401, invalid_client)"),
+        ("token endpoint of Kafka", {"client_secret": "kafka-secret"}, "returned no token (HTTP 401, invalid_client)"),
         ("DNS name.invalid", {"token_url": "https://name.invalid/token"}, "the name does not resolve"),
-        ("secret KAFKA_SECRET_ARN", {"token_url": ""}, 'not of the form {"client_id": "..."'),
+        ("secret KAFKA_SECRET_ARN", {"token_url": ""}, 'must have the form {"client_id": "..."'),
     ],
 )
-def test_run_checks__finds_what_keeps_tokens_away(
+def test_run_checks__reports_why_there_is_no_token(
     bench: MakeBench, secrets: Secrets, name: str, parts: dict[str, str], text: str
 ) -> None:
-    """Without a token authentication is not tried, and the part that is wrong says what to change."""
+    """The failed check says what to change, and later checks are skipped."""
     boto3.client("s3").create_bucket(Bucket="failures")
     made = bench("oauth")
     secrets.change(made.secret, secrets.read(made.secret) | parts)
-    report = run_checks({**made.environ, "FAILURE_BUCKET": "failures"}, Deadline(ALL_THE_TIME))
-    red = [each for each in report["checks"] if not each["ok"]]
-    assert red[0]["name"] == name
-    assert text in red[0]["detail"]
-    assert all("not tried: first fix" in each["detail"] for each in red[1:])
-    assert "authentication" in [each["name"] for each in red[1:]]
+    report = run_checks({**made.environ, "FAILURE_BUCKET": "failures"}, Deadline(LONG))
+    failed, *skipped = [each for each in report["checks"] if not each["ok"]]
+    assert failed["name"] == name
+    assert text in failed["detail"]
+    assert all(each["detail"].startswith("skipped: ") for each in skipped)
+    assert "authentication" in [each["name"] for each in skipped]
     assert "kafka-secret" not in str(report)
 
 
@@ -147,8 +147,8 @@ type Rule = tuple[AclPermissionType, ResourceType, str, AclOperation]
 
 
 @contextmanager
-def ruling(right: Bench, *rules: Rule) -> Iterator[None]:
-    """Has rules for the user, for as long as the context lasts; of what rules there are, the rest is forbidden."""
+def apply_acls(right: Bench, *rules: Rule) -> Iterator[None]:
+    """Create ACLs for the user within the context. Operations without an ACL on the same resource are denied."""
     admin = AdminClient({"bootstrap.servers": right.cluster.kafka.bootstrap})
     parts = [
         (kind, name, ResourcePatternType.LITERAL, f"User:{right.user}", "*", operation, permission)
@@ -166,30 +166,30 @@ def ruling(right: Bench, *rules: Rule) -> Iterator[None]:
 type Fault = Callable[[Bench], AbstractContextManager[None] | None]
 
 
-def set_wrong(setting: str, value: str) -> Fault:
-    """Gives a setting another value."""
+def set_value(setting: str, value: str) -> Fault:
+    """Change a setting."""
     return lambda right: right.environ.update({setting: value})
 
 
 def change(setting: str, value: dict[str, str] | str) -> Fault:
-    """Gives the secret of a setting another value."""
+    """Change the secret of a setting."""
     return lambda right: right.secrets.change(right.environ[setting], value)
 
 
-def lose(setting: str) -> Fault:
-    """Deletes the secret of a setting."""
+def delete(setting: str) -> Fault:
+    """Delete the secret of a setting."""
     return lambda right: right.secrets.delete(right.environ[setting])
 
 
 def allow_topic(operation: AclOperation) -> Fault:
-    """Allows this alone on the topic."""
+    """Allow only this operation on the topic."""
     topic = ResourceType.TOPIC
-    return lambda right: ruling(right, (AclPermissionType.ALLOW, topic, right.environ["TOPIC_NAME"], operation))
+    return lambda right: apply_acls(right, (AclPermissionType.ALLOW, topic, right.environ["TOPIC_NAME"], operation))
 
 
 def deny_producer_id(right: Bench) -> AbstractContextManager[None]:
-    """Forbids writing anywhere, since a producer id is given to whoever may write to any topic."""
-    return ruling(
+    """Deny writing to all topics, because anyone who may write to a topic gets a producer id."""
+    return apply_acls(
         right,
         (AclPermissionType.DENY, ResourceType.BROKER, "kafka-cluster", AclOperation.IDEMPOTENT_WRITE),
         (AclPermissionType.DENY, ResourceType.TOPIC, "*", AclOperation.WRITE),
@@ -198,12 +198,12 @@ def deny_producer_id(right: Bench) -> AbstractContextManager[None]:
 
 
 def listen_elsewhere(listener: str) -> Fault:
-    """Names a listener with another authentication."""
+    """Connect to a listener with another authentication."""
     return lambda right: right.environ.update(KAFKA_BROKER_URL=right.cluster.address(listener))
 
 
 def change_registry_password(right: Bench) -> None:
-    """The registry no longer takes the secret's password."""
+    """Change the password that the registry accepts."""
     right.proxy.required = to_basic(LOGIN["username"], "other")
 
 
@@ -214,41 +214,45 @@ OTHER = CertificateAuthority("Other").certificate
 @pytest.mark.parametrize(
     ("names", "fault", "text"),
     [
-        (["settings"], set_wrong("TOPIC_NAME", "a topic"), "TOPIC_NAME must be a topic's name"),
-        (["secret KAFKA_SECRET_ARN"], change("KAFKA_SECRET_ARN", "{}"), 'not of the form {"username": "..."'),
-        (["secret SCHEMA_REGISTRY_SECRET_ARN"], lose("SCHEMA_REGISTRY_SECRET_ARN"), "cannot be read"),
+        (["settings"], set_value("TOPIC_NAME", "a topic"), "(TOPIC_NAME) must be a topic name"),
+        (["secret KAFKA_SECRET_ARN"], change("KAFKA_SECRET_ARN", "{}"), 'must have the form {"username": "..."'),
+        (["secret SCHEMA_REGISTRY_SECRET_ARN"], delete("SCHEMA_REGISTRY_SECRET_ARN"), "cannot be read"),
         (
             ["secret KAFKA_CA_SECRET_ARN"],
             change("KAFKA_CA_SECRET_ARN", "none"),
             "secret in KafkaCaSecretArn (KAFKA_CA_SECRET_ARN)",
         ),
-        (["secret SCHEMA_REGISTRY_CA_SECRET_ARN"], lose("SCHEMA_REGISTRY_CA_SECRET_ARN"), "cannot be read"),
-        ([f"DNS {NOWHERE}"], set_wrong("KAFKA_BROKER_URL", f"{NOWHERE}:9096"), "the name does not resolve"),
-        ([f"DNS {NOWHERE}"], set_wrong("SCHEMA_REGISTRY", f"https://{NOWHERE}"), "the name does not resolve"),
-        (["TCP"], lambda right: right.environ.update(KAFKA_BROKER_URL=f"127.0.0.1:{take_port()}"), "no connection"),
-        (["TLS"], change("KAFKA_CA_SECRET_ARN", OTHER), "its certificate is refused"),
-        (["TLS"], change("SCHEMA_REGISTRY_CA_SECRET_ARN", OTHER), "its certificate is refused"),
+        (["secret SCHEMA_REGISTRY_CA_SECRET_ARN"], delete("SCHEMA_REGISTRY_CA_SECRET_ARN"), "cannot be read"),
+        ([f"DNS {NOWHERE}"], set_value("KAFKA_BROKER_URL", f"{NOWHERE}:9096"), "the name does not resolve"),
+        ([f"DNS {NOWHERE}"], set_value("SCHEMA_REGISTRY", f"https://{NOWHERE}"), "the name does not resolve"),
+        (
+            ["TCP"],
+            lambda right: right.environ.update(KAFKA_BROKER_URL=f"127.0.0.1:{reserve_port()}"),
+            "connection failed",
+        ),
+        (["TLS"], change("KAFKA_CA_SECRET_ARN", OTHER), "certificate not trusted"),
+        (["TLS"], change("SCHEMA_REGISTRY_CA_SECRET_ARN", OTHER), "certificate not trusted"),
         (["TLS"], listen_elsewhere("EXPIRED"), "certificate has expired"),
-        (["TLS"], listen_elsewhere("PLAIN"), "it does not speak TLS"),
+        (["TLS"], listen_elsewhere("PLAIN"), "TLS handshake failed"),
         (["authentication"], change("KAFKA_SECRET_ARN", LOGIN), "check username and password"),
-        (["topic"], set_wrong("TOPIC_NAME", "no-such-topic"), "create the topic"),
+        (["topic"], set_value("TOPIC_NAME", "no-such-topic"), "create the topic"),
         (["topic"], allow_topic(AclOperation.ALTER_CONFIGS), "grant the function WriteData and DescribeTopic"),
         (["write to the topic"], allow_topic(AclOperation.DESCRIBE), "grant the function WriteData"),
         (["idempotent producer", "write to the topic"], deny_producer_id, "WriteDataIdempotently"),
         (["schema"], change_registry_password, "HTTP 401"),
-        (["schema"], set_wrong("SCHEMA_VERSION", "7"), "no version 7"),
-        (["dead letters"], set_wrong("FAILURE_BUCKET", "elsewhere"), "into elsewhere (NoSuchBucket): set"),
-        (["dead letters"], set_wrong("FAILURE_BUCKET", ""), "set FAILURE_BUCKET"),
+        (["schema"], set_value("SCHEMA_VERSION", "7"), "no version 7"),
+        (["dead letters"], set_value("FAILURE_BUCKET", "elsewhere"), "into elsewhere (NoSuchBucket): set"),
+        (["dead letters"], set_value("FAILURE_BUCKET", ""), "set FAILURE_BUCKET"),
     ],
 )
-def test_run_checks__finds_each_fault(right: Bench, names: list[str], fault: Fault, text: str) -> None:
-    """The part that is wrong is red and says what to change; what rests on it is not tried, and all else is green."""
+def test_run_checks__reports_each_fault(right: Bench, names: list[str], fault: Fault, text: str) -> None:
+    """The right check fails and says what to change. Checks that depend on it are skipped, and all others pass."""
     with fault(right) or nullcontext():
         report = right.run()
-    red = [each for each in report["checks"] if not each["ok"] and "not tried: first fix" not in each["detail"]]
-    if "no-such-topic" in right.environ.values():  # its schema's subject is another too
-        red = red[:1]
-    assert [each["name"].partition(" 127")[0] for each in red] == names
-    assert text in red[0]["detail"]
+    failed = [each for each in report["checks"] if not each["ok"] and not each["detail"].startswith("skipped: ")]
+    if "no-such-topic" in right.environ.values():  # the schema of this topic does not exist either
+        failed = failed[:1]
+    assert [each["name"].partition(" 127")[0] for each in failed] == names
+    assert text in failed[0]["detail"]
     assert not report["ok"]
     assert not any(secret in str(report) for secret in SECRETS)

@@ -1,4 +1,4 @@
-"""The preflight check of a registry that takes tokens, or wants a client certificate."""
+"""The preflight check of a registry that accepts tokens or requires client certificates."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -8,10 +8,11 @@ from uuid import uuid4
 import pytest
 
 from feature_events.deadline import Deadline
-from feature_events.preflight.run import Finding, run_checks
-from feature_events.registries.schema import register_schema
+from feature_events.preflight.check import CheckResult
+from feature_events.preflight.run import run_checks
+from feature_events.registries.schema import make_registry
 from feature_events.settings.settings import read_settings
-from local.servers.ports import take_port
+from local.servers.loopback import reserve_port
 from local.servers.registry import Registry
 from tests.support.certificates import CertificateAuthority
 from tests.support.registry_proxy import RegistryProxy, run_registry_proxy
@@ -23,22 +24,22 @@ CLIENTS = CertificateAuthority("Clients")
 
 
 class Bench:
-    """The environment of a function whose registry is right; of the rest the check says what it likes."""
+    """The environment of a function whose registry works, without Kafka."""
 
     def __init__(self, registry: str, ca: str, secret: dict[str, str], secrets: Secrets) -> None:
         self.secret = secret
         self.secrets = secrets
         self.environ = {
-            "KAFKA_BROKER_URL": f"127.0.0.1:{take_port()}",
+            "KAFKA_BROKER_URL": f"127.0.0.1:{reserve_port()}",
             "SCHEMA_REGISTRY": registry,
             "SCHEMA_REGISTRY_SECRET_ARN": secrets.put(secret),
             "SCHEMA_REGISTRY_CA_SECRET_ARN": secrets.put(ca),
             "TOPIC_NAME": f"topic-{uuid4().hex}",
         }
-        register_schema(read_settings(self.environ))
+        make_registry(read_settings(self.environ)).ensure_registered()
 
-    def run(self) -> list[Finding]:
-        """What is found of the registry, from its first step on the network."""
+    def run(self) -> list[CheckResult]:
+        """Run the checks and return the results about the registry."""
         checks = run_checks(self.environ, Deadline(60.0))["checks"]
         assert "-----BEGIN" not in str(checks)
         assert "client-secret" not in str(checks)
@@ -47,7 +48,7 @@ class Bench:
         return [each for each in checks if each["name"].startswith(names) and broker not in each["name"]]
 
     def change(self, **parts: str) -> None:
-        """Gives the registry's secret other parts."""
+        """Change parts of the registry's secret."""
         self.secret |= parts
         self.secrets.change(self.environ["SCHEMA_REGISTRY_SECRET_ARN"], self.secret)
 
@@ -56,7 +57,7 @@ class Bench:
 def tokens(
     token_proxy: RegistryProxy, endpoint: TokenEndpoint, registry_authority: CertificateAuthority, secrets: Secrets
 ) -> Bench:
-    """A registry that takes tokens."""
+    """Return a bench whose registry accepts tokens."""
     identity, secret = endpoint.client
     client = {"client_id": identity, "client_secret": secret, "token_url": endpoint.url}
     cloud = {"logical_cluster": "lsrc-1", "identity_pool": "pool-1"}
@@ -65,20 +66,20 @@ def tokens(
 
 @pytest.fixture
 def certificates(registry: Registry, registry_authority: CertificateAuthority, secrets: Secrets) -> Iterator[Bench]:
-    """A registry that wants a client certificate."""
+    """Start a registry that requires a client certificate."""
     with run_registry_proxy(registry.url, registry_authority.issue("registry")) as running:
         running.client_ca = CLIENTS.certificate
         yield Bench(running.url, registry_authority.certificate, to_parts(CLIENTS), secrets)
 
 
 def to_parts(ca: CertificateAuthority, life: timedelta = timedelta(days=1)) -> dict[str, str]:
-    """The parts of a secret with a certificate of this CA."""
+    """Return the parts of a secret with a certificate issued by this CA."""
     client = ca.issue("client", life=life)
     return {"certificate": client.certificate, "privateKey": client.private_key}
 
 
-def test_run_checks__finds_the_token_endpoint(tokens: Bench, endpoint: TokenEndpoint) -> None:
-    """It has its own steps on the network, and a token from it is proof."""
+def test_run_checks__tests_the_token_endpoint(tokens: Bench, endpoint: TokenEndpoint) -> None:
+    """Its network path is tested, and a token is requested."""
     found = tokens.run()
     assert [each for each in found if not each["ok"]] == []
     host, port = "127.0.0.1", endpoint.url.split("/")[2].partition(":")[2]
@@ -89,24 +90,22 @@ def test_run_checks__finds_the_token_endpoint(tokens: Bench, endpoint: TokenEndp
         "token endpoint",
         "schema",
     ]
-    assert found[-2]["detail"] == f"the token endpoint at {endpoint.url} gives a token"
+    assert found[-2]["detail"] == f"the token endpoint at {endpoint.url} issues a token"
 
 
 @pytest.mark.usefixtures("no_proxies")
-def test_run_checks__takes_the_proxy_that_the_function_takes(
-    tokens: Bench, endpoint: TokenEndpoint, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Token endpoint and registry are asked through HTTPS_PROXY, and nothing is connected to directly."""
+def test_run_checks__uses_the_proxy(tokens: Bench, endpoint: TokenEndpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All requests to token endpoint and registry use HTTPS_PROXY, and the direct path is not tested."""
     with run_web_proxy() as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
         found = [each for each in tokens.run() if not each["name"].startswith(("secret", "DNS"))]
         assert [(each["name"], each["ok"]) for each in found] == [("token endpoint", True), ("schema", True)]
         addresses = {urlsplit(url).netloc for url in (endpoint.url, tokens.environ["SCHEMA_REGISTRY"])}
-        assert set(proxy.asked) == addresses
+        assert set(proxy.targets) == addresses
 
 
-def test_run_checks__knows_client_certificates(certificates: Bench) -> None:
-    """Where the registry wants one, it is shown; there is no token to look for."""
+def test_run_checks__uses_client_certificates(certificates: Bench) -> None:
+    """The check presents the certificate, and requests no token."""
     found = certificates.run()
     assert [each for each in found if not each["ok"]] == []
     assert "token endpoint" not in [each["name"] for each in found]
@@ -115,25 +114,25 @@ def test_run_checks__knows_client_certificates(certificates: Bench) -> None:
 @pytest.mark.parametrize(
     ("change", "name", "text"),
     [
-        ({"client_secret": "hidden"}, "token endpoint", "gives no token (HTTP 401, invalid_client)"),
+        ({"client_secret": "hidden"}, "token endpoint", "returned no token (HTTP 401, invalid_client)"),
         ({"token_url": "https://name.invalid/token"}, "DNS name.invalid", "the name does not resolve"),
-        ({"token_url": "https://127.0.0.1:1"}, "TCP", "no connection"),
+        ({"token_url": "https://127.0.0.1:1"}, "TCP", "connection failed"),
         ({"token_url": "http://127.0.0.1"}, "secret SCHEMA_REGISTRY_SECRET_ARN", "must be an https URL"),
-        ({"username": "both"}, "secret SCHEMA_REGISTRY_SECRET_ARN", "is not of the form"),
+        ({"username": "both"}, "secret SCHEMA_REGISTRY_SECRET_ARN", "must have the form"),
         ({"logical_cluster": "lsrc-2"}, "schema", "HTTP 401"),
     ],
 )
-def test_run_checks__finds_each_fault_of_tokens(tokens: Bench, change: dict[str, str], name: str, text: str) -> None:
-    """The part that is wrong is red, and what rests on it is not tried."""
+def test_run_checks__reports_each_fault_of_tokens(tokens: Bench, change: dict[str, str], name: str, text: str) -> None:
+    """The right check fails, and checks that depend on it are skipped."""
     tokens.change(**change)
-    check_red(tokens.run(), name, text)
+    assert_failed(tokens.run(), name, text)
 
 
 @pytest.mark.parametrize(
     ("to_change", "name", "text"),
     [
-        (lambda: to_parts(CLIENTS, timedelta(days=-1)), "schema", "refuses the TLS connection"),
-        (lambda: to_parts(CertificateAuthority("Other")), "schema", "refuses the TLS connection"),
+        (lambda: to_parts(CLIENTS, timedelta(days=-1)), "schema", "rejected the TLS connection"),
+        (lambda: to_parts(CertificateAuthority("Other")), "schema", "rejected the TLS connection"),
         (
             lambda: {"privateKey": CLIENTS.issue("other").private_key},
             "secret SCHEMA_REGISTRY_SECRET_ARN",
@@ -141,17 +140,17 @@ def test_run_checks__finds_each_fault_of_tokens(tokens: Bench, change: dict[str,
         ),
     ],
 )
-def test_run_checks__finds_each_fault_of_a_certificate(
+def test_run_checks__reports_each_fault_of_a_certificate(
     certificates: Bench, to_change: Callable[[], dict[str, str]], name: str, text: str
 ) -> None:
-    """One that is refused is the schema's matter, and one that cannot be read is the secret's."""
+    """A refused certificate fails the schema's check, and an invalid one that of the secret."""
     certificates.change(**to_change())
-    check_red(certificates.run(), name, text)
+    assert_failed(certificates.run(), name, text)
 
 
-def check_red(found: list[Finding], name: str, text: str) -> None:
-    """Fails unless this probe alone was tried and is red, with this in what it says."""
-    [red] = [each for each in found if not each["ok"] and not each["detail"].startswith("not tried")]
-    assert red["name"].partition(" 127")[0] == name
-    assert text in red["detail"]
+def assert_failed(found: list[CheckResult], name: str, text: str) -> None:
+    """Assert that only this check failed, with this text, and that later checks were skipped."""
+    [failed] = [each for each in found if not each["ok"] and not each["detail"].startswith("skipped: ")]
+    assert failed["name"].partition(" 127")[0] == name
+    assert text in failed["detail"]
     assert not found[-1]["ok"]

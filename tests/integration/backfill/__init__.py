@@ -1,1 +1,1 @@
-"""The backfill on an AWS in memory."""
+"""Tests of the backfill, with AWS in memory."""

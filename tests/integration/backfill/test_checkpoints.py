@@ -1,16 +1,16 @@
-"""Checkpoints are kept in the failure bucket as they were, and what is none there is one clear error."""
+"""Test storing checkpoints in the failure bucket."""
 
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from feature_events.backfills.checkpoints import Progress, StoredCheckpoints
+from feature_events.backfills.checkpoints import Checkpoints, Progress
 from feature_events.errors import FeatureEventsError, Misconfigured, Undelivered
 from tests.support.backfills import to_plan
 from tests.support.failures import BUCKET, Answers, FakeAccount
 
-USE: dict[str, Callable[[StoredCheckpoints], object]] = {
+USE: dict[str, Callable[[Checkpoints], object]] = {
     "read_plan": lambda checkpoints: checkpoints.read_plan(),
     "write_plan": lambda checkpoints: checkpoints.write_plan(to_plan()),
     "read": lambda checkpoints: checkpoints.read(3),
@@ -18,29 +18,29 @@ USE: dict[str, Callable[[StoredCheckpoints], object]] = {
 }
 
 
-def test_write_plan__keeps_all_of_it(account: FakeAccount) -> None:
-    """A worker in another execution environment does what the plan says."""
+def test_write_plan__stores_all_fields(account: FakeAccount) -> None:
+    """A worker in another execution environment reads the same plan."""
     plan = to_plan(dry_run=True, filter={"resource_name": "nightly"}, run="nightly-1")
-    StoredCheckpoints(BUCKET, "nightly-1").write_plan(plan)
-    assert StoredCheckpoints(BUCKET, "nightly-1").read_plan() == plan
+    Checkpoints(BUCKET, "nightly-1").write_plan(plan)
+    assert Checkpoints(BUCKET, "nightly-1").read_plan() == plan
     assert account.keys == ["backfills/nightly-1/plan.json"]
 
 
 @pytest.mark.parametrize("key", [{"S": "user-1"}, {"N": "7"}, {"B": b"\x00\xff"}, {"B": b""}, {"S": "🦊 é"}])
-def test_write__keeps_keys_of_every_type(account: FakeAccount, key: Any) -> None:  # noqa: ANN401  # an attribute
-    """A scan goes on with the very key that DynamoDB gave."""
-    progress = Progress({"id": key}, False, 7, 6, 1, {"no_features": 1}, {"not a map": 2}, 1.5)  # noqa: FBT003  # fields
-    StoredCheckpoints(BUCKET, "nightly-1").write(3, progress)
-    assert StoredCheckpoints(BUCKET, "nightly-1").read(3) == progress
+def test_write__stores_keys_of_every_type(account: FakeAccount, key: Any) -> None:  # noqa: ANN401  # an attribute
+    """A scan resumes with the key that DynamoDB returned."""
+    progress = Progress({"id": key}, False, 7, 6, 1, {"no_features": 1}, {"not a map": 2}, 1.5)  # noqa: FBT003  # fields of Progress
+    Checkpoints(BUCKET, "nightly-1").write(3, progress)
+    assert Checkpoints(BUCKET, "nightly-1").read(3) == progress
     assert account.keys == ["backfills/nightly-1/3.json"]
 
 
 @pytest.mark.usefixtures("account")
-def test_read__of_what_was_not_begun() -> None:
-    """A run has no plan then, and a segment is at its beginning; another run's are its own."""
-    StoredCheckpoints(BUCKET, "nightly-1").write(3, Progress(items=7))
-    StoredCheckpoints(BUCKET, "nightly-1").write_plan(to_plan())
-    other = StoredCheckpoints(BUCKET, "nightly-2")
+def test_read__returns_defaults_for_a_new_run() -> None:
+    """A new run has no plan and no progress, whatever other runs have stored."""
+    Checkpoints(BUCKET, "nightly-1").write(3, Progress(items=7))
+    Checkpoints(BUCKET, "nightly-1").write_plan(to_plan())
+    other = Checkpoints(BUCKET, "nightly-2")
     assert (other.read_plan(), other.read(3)) == (None, Progress())
 
 
@@ -48,12 +48,12 @@ def test_read__of_what_was_not_begun() -> None:
 @pytest.mark.parametrize(
     "body", [b"", b"text", b"7", b"[]", b'"text"', b"\xff", b"[" * 100_000, b'{"request": 7}', b'{"base64": 7}']
 )
-def test_read__refuses_what_is_no_checkpoint(account: FakeAccount, name: str, body: bytes) -> None:
-    """Somebody's object in its place is said to be one, and not taken for a beginning."""
+def test_read__rejects_other_objects(account: FakeAccount, name: str, body: bytes) -> None:
+    """Any other object in the place of a checkpoint is an error, not a new segment."""
     key = f"backfills/nightly-1/{name}.json"
     account.put(key, body)
-    with pytest.raises(Misconfigured, match=f"{key} is no checkpoint of a backfill: start a run of another name"):
-        USE["read_plan" if name == "plan" else "read"](StoredCheckpoints(BUCKET, "nightly-1"))
+    with pytest.raises(Misconfigured, match=f"{key} is not a backfill checkpoint: start a run with another name"):
+        USE["read_plan" if name == "plan" else "read"](Checkpoints(BUCKET, "nightly-1"))
 
 
 @pytest.mark.parametrize(
@@ -66,10 +66,10 @@ def test_read__refuses_what_is_no_checkpoint(account: FakeAccount, name: str, bo
     ],
 )
 @pytest.mark.parametrize(("code", "error"), [("AccessDenied", Misconfigured), ("SlowDown", Undelivered)])
-def test_checkpoints__say_what_is_missing(  # noqa: PLR0913, PLR0917  # parameters
+def test_checkpoints__report_a_missing_permission(  # noqa: PLR0913, PLR0917  # parameters
     answers: Answers, use: str, operation: str, action: str, code: str, error: type[FeatureEventsError]
 ) -> None:
-    """A permission is named; what may work later is retried."""
+    """The error names the permission. Errors that may be temporary are retried."""
     answers[operation] = code
     with pytest.raises(error, match=action if error is Misconfigured else "try again later"):
-        USE[use](StoredCheckpoints(BUCKET, "nightly-1"))
+        USE[use](Checkpoints(BUCKET, "nightly-1"))

@@ -1,4 +1,4 @@
-"""The preflight check's report waits for nothing that its checks have left behind."""
+"""The preflight check does not wait for background threads, and needs one reachable broker."""
 
 from collections.abc import Iterator
 
@@ -7,33 +7,33 @@ import pytest
 from feature_events.deadline import Deadline
 from feature_events.preflight.run import run_checks
 from tests.support.mock_kafka import MockKafka, run_mock_kafka
-from tests.support.resolver import asking_producers
+from tests.support.resolver import blocking_producers
 
 LONG = 20.0
 
 
 @pytest.fixture
 def kafka() -> Iterator[MockKafka]:
-    """A cluster for the check to connect to."""
+    """Run a cluster for the check."""
     with run_mock_kafka() as running:
         yield running
 
 
-def test_run_checks__waits_for_no_thread_of_the_client(kafka: MockKafka) -> None:
-    """A producer whose threads still ask for an address ends after the report, not before it."""
+def test_run_checks__does_not_wait_for_the_clients_threads(kafka: MockKafka) -> None:
+    """A producer whose threads still resolve an address is closed after the report."""
     environ = {"KAFKA_BROKER_URL": kafka.bootstrap, "SCHEMA_ID": "7", "TOPIC_NAME": kafka.topic}
-    with asking_producers(LONG) as end:
+    with blocking_producers(LONG) as closing:
         report = run_checks(environ, Deadline(LONG))
         assert {each["name"]: each["ok"] for each in report["checks"]}["authentication"]
-        assert end.came_after_the_return(LONG)
+        assert closing.happened_after_return(LONG)
 
 
-@pytest.mark.parametrize(("brokers", "is_asked"), [("{up},{down}", True), ("{down}", False)])
-def test_run_checks__needs_one_broker_that_is_reached(kafka: MockKafka, brokers: str, is_asked: bool) -> None:  # noqa: FBT001  # pytest's way
-    """With one broker of several out of reach Kafka is asked all the same; with none reached it is not."""
+@pytest.mark.parametrize(("brokers", "is_reachable"), [("{up},{down}", True), ("{down}", False)])
+def test_run_checks__needs_one_reachable_broker(kafka: MockKafka, brokers: str, is_reachable: bool) -> None:  # noqa: FBT001  # pytest passes it by name
+    """Authentication is checked if one of several brokers can be reached, and skipped if none can."""
     address = brokers.format(up=kafka.bootstrap, down="127.0.0.1:1")
     environ = {"KAFKA_BROKER_URL": address, "SCHEMA_ID": "7", "TOPIC_NAME": kafka.topic}
     found = {each["name"]: each for each in run_checks(environ, Deadline(LONG))["checks"]}
     assert not found["TCP 127.0.0.1:1"]["ok"]
-    assert found["authentication"]["ok"] is is_asked
-    assert is_asked or found["authentication"]["detail"] == "not tried: first fix TCP 127.0.0.1:1"
+    assert found["authentication"]["ok"] is is_reachable
+    assert is_reachable or found["authentication"]["detail"] == "skipped: fix TCP 127.0.0.1:1 first"

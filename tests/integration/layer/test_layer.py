@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
-from feature_events.settings.settings import SCHEMA_FILES
+from feature_events.events.schema import SCHEMA_FILES
 from local.application.artefacts import Artefacts, build
 from local.paths import LAMBDA_RUNTIME
 from local.servers.processes import Processes

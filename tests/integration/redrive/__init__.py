@@ -1,1 +1,1 @@
-"""The redrive on an AWS in memory."""
+"""Tests of the redrive, with AWS in memory."""

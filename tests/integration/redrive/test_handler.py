@@ -1,4 +1,4 @@
-"""The function's answer is the run's report; a run that fails has logged what it did."""
+"""Test the redrive function's response and log."""
 
 import json
 
@@ -8,23 +8,23 @@ from feature_events.errors import Misconfigured, Undelivered
 from feature_events.redrive import handler
 from feature_events.settings.settings import read_settings
 from tests.support.doubles import FakeContext
-from tests.support.failures import BUCKET, PREFIX, Answers, FakeAccount, counts, to_written
+from tests.support.failures import BUCKET, PREFIX, Answers, FakeAccount, counts, write_records
 from tests.support.records import to_unreadable_record
 
 
 def wire_to(account: FakeAccount, monkeypatch: pytest.MonkeyPatch, **environ: str) -> None:
-    """Gives the handler this account's pipeline, and these settings."""
+    """Let the handler use this account's pipeline and these settings."""
     settings = read_settings({"KAFKA_BROKER_URL": "localhost:9092", "SCHEMA_ID": "7", **environ})
     monkeypatch.setattr("feature_events.redrive.wire", lambda: (settings, account.pipeline))
 
 
-def test_handler__reports(account: FakeAccount, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lambda's answer is the report, as JSON."""
+def test_handler__returns_the_report(account: FakeAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The response is the report as JSON."""
     wire_to(account, monkeypatch, FAILURE_BUCKET=BUCKET)
-    account.put_dead_letters(*to_written(account, 1), to_unreadable_record(2))
-    answer = json.loads(json.dumps(handler({"prefix": PREFIX}, FakeContext())))  # type: ignore[arg-type]  # all it asks
-    [example] = answer.pop("examples")
-    assert (answer, example["end"]) == (
+    account.put_dead_letters(*write_records(account, 1), to_unreadable_record(2))
+    response = json.loads(json.dumps(handler({"prefix": PREFIX}, FakeContext())))  # type: ignore[arg-type]  # all that it uses
+    [example] = response.pop("examples")
+    assert (response, example["end"]) == (
         {
             "dry_run": False,
             "complete": True,
@@ -46,20 +46,20 @@ def test_handler__reports(account: FakeAccount, monkeypatch: pytest.MonkeyPatch)
     )
 
 
-def test_handler__needs_a_bucket(account: FakeAccount, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without one there is nothing to redrive from."""
+def test_handler__requires_a_bucket(account: FakeAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a bucket, there are no dead letters."""
     wire_to(account, monkeypatch)
     with pytest.raises(Misconfigured, match="set FAILURE_BUCKET"):
-        handler({"prefix": PREFIX}, FakeContext())  # type: ignore[arg-type]  # all it asks
+        handler({"prefix": PREFIX}, FakeContext())  # type: ignore[arg-type]  # all that it uses
 
 
-def test_handler__logs_what_was_done_before_it_failed(
+def test_handler__logs_the_report_if_it_fails(
     account: FakeAccount, answers: Answers, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A run that ends by an error has still sent what it has sent, and says so."""
+    """A run that fails logs what it has done until then."""
     wire_to(account, monkeypatch, FAILURE_BUCKET=BUCKET)
     monkeypatch.setattr("feature_events.redrives.chunks.CHUNK_OBJECTS", 1)
-    account.put_dead_letters(*to_written(account, 1, 2))
+    account.put_dead_letters(*write_records(account, 1, 2))
     seen = account.publisher.loses
 
     def refuse_from_now_on(message: object) -> bool:
@@ -68,6 +68,6 @@ def test_handler__logs_what_was_done_before_it_failed(
 
     account.publisher.loses = refuse_from_now_on
     with pytest.raises(Undelivered, match=r"cannot be read .SlowDown."):
-        handler({"prefix": PREFIX}, FakeContext())  # type: ignore[arg-type]  # all it asks
+        handler({"prefix": PREFIX}, FakeContext())  # type: ignore[arg-type]  # all that it uses
     [report] = [record.report for record in caplog.records if record.message == "redriven"]  # type: ignore[attr-defined]  # its key
     assert (report["complete"], counts(report)) == (False, {"delivered": 1, "moved": 1})

@@ -16,9 +16,9 @@ import pytest
 
 from local.application import cloudformation
 from local.application.attachment import TEMPLATE
-from local.application.deployment import Deployment, to_parameters
-from local.environment import REGION, to_aws_environment, to_tool_environment
-from local.servers.aws import to_calls_file
+from local.application.deployment import Deployment, make_parameters
+from local.environment import REGION, make_aws_environment, make_tool_environment
+from local.servers.aws import get_calls_file
 from local.servers.stack import RunningStack
 from tests.template.deployment import changes
 from tests.template.deployment.calls import Calls, Role
@@ -44,7 +44,7 @@ class Account:
         self._template = template
         self._names = (f"team_table_{uuid4().hex[:8]}_{number}" for number in count())
         self._attached: dict[str, list[str]] = {}
-        self.calls = Calls(to_calls_file(stack.directory))
+        self.calls = Calls(get_calls_file(stack.directory))
         self.iam = self.client("iam")
         self.alarms = self.client("cloudwatch")
 
@@ -88,7 +88,7 @@ class Account:
         `template` is another packaged application.
         """
         self.calls.evaluate()  # under the policies before this deployment
-        values = {**to_parameters(self.stack), "OwnTables": "false", **parameters}
+        values = {**make_parameters(self.stack), "OwnTables": "false", **parameters}
         changes.deploy(self.stack, name, template or self._template, values)
         self._follow_functions(name)
         return Deployment(name, cloudformation.read_outputs(self.stack, name))
@@ -124,7 +124,7 @@ class Account:
 
     def to_environment(self) -> dict[str, str]:
         """Return the variables with which tools reach this account."""
-        return to_tool_environment(to_aws_environment(self.stack.aws))
+        return make_tool_environment(make_aws_environment(self.stack.aws))
 
     def _invoke(self, name: str, function: str, event: object) -> Any:  # noqa: ANN401
         found = self.stack.clients.cloudformation.describe_stack_resource(StackName=name, LogicalResourceId=function)

@@ -15,7 +15,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported, i
 )
 
 from local.application.artefacts import CONFIG, SAM, Artefacts
-from local.environment import REGION, to_aws_environment, to_tool_environment
+from local.environment import REGION, make_aws_environment, make_tool_environment
 from local.paths import ROOT, TOOLS
 from local.servers.stack import RunningStack
 from tests.support.shared import make_once
@@ -38,7 +38,7 @@ def package(stack: RunningStack) -> Callable[[Artefacts], TemplateSource]:
             *(TOOLS / "sam", "package", "--config-file", CONFIG, "--template-file", built.template),
             *("--s3-bucket", bucket, "--region", REGION, "--no-progressbar", "--output-template-file", output),
         ]
-        environment = to_tool_environment({**to_aws_environment(stack.aws), "__SAM_CLI_APP_DIR": str(SAM)})
+        environment = make_tool_environment({**make_aws_environment(stack.aws), "__SAM_CLI_APP_DIR": str(SAM)})
         stack.processes.start(f"sam-package-{key}", command, environment, ROOT).wait_for_success(PACKAGE_SECONDS)
         stack.clients.s3.put_object(Bucket=bucket, Key=key, Body=output.read_bytes())
         return {"TemplateURL": f"{stack.aws}/{bucket}/{key}"}

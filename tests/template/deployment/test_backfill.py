@@ -209,9 +209,9 @@ def test_dry_run__counts_and_sends_nothing(backfill: Backfill, finished: Ended) 
 @pytest.mark.parametrize(
     ("request_", "told"),
     [
-        ({"segments": 0, "rate": 5}, "rate is not known; segments must be a whole number from 1 to 500"),
-        ({"table": "team_table_absent"}, "there is no table team_table_absent in this account and region"),
-        ({"run": "absent"}, "there is no run absent to go on with"),
+        ({"segments": 0, "rate": 5}, "rate is unknown; segments must be a whole number from 1 to 500"),
+        ({"table": "team_table_absent"}, "the table team_table_absent does not exist in this account and region"),
+        ({"run": "absent"}, "run absent not found"),
     ],
     ids=["invalid", "no table", "no run"],
 )

@@ -1,1 +1,1 @@
-"""The parts of a backfill, between doubles."""
+"""Tests of the parts of a backfill, with fakes."""

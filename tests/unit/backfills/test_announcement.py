@@ -1,4 +1,4 @@
-"""A page's items are announced as they are, and again until they are no others; what has no event is only counted."""
+"""Test announcing a page: its items are sent, and those that change are sent again."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from feature_events.backfills.announcement import Announced, Announcer
-from feature_events.backfills.checkpoints import Plan
+from feature_events.backfills.announcement import Announcer, PageCounts
+from feature_events.backfills.plan import Plan
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured, Undelivered
 from feature_events.events.codec import Codec
@@ -18,7 +18,7 @@ from feature_events.events.schema import SHIPPED_SCHEMA, read_shipped_schema
 from tests.support.avro import read_avro
 from tests.support.backfills import STARTED_MS, MemoryTable, to_plan, to_scanned
 from tests.support.doubles import FakeClock, FakeDeadLetters, FakePublisher
-from tests.support.pipelines import CODEC, PREFIX, to_pipeline
+from tests.support.pipelines import CODEC, PREFIX, to_pipeline, with_encoder
 from tests.support.records import WRITTEN, to_item
 
 AVRO = read_avro(SHIPPED_SCHEMA)
@@ -26,7 +26,7 @@ LARGE = tuple(f"feature_{number}" for number in range(200))
 
 
 class Announcement:
-    """An announcer between doubles."""
+    """An announcer between fakes."""
 
     def __init__(
         self,
@@ -38,39 +38,39 @@ class Announcement:
         self.publisher = FakePublisher(message_max_bytes=1000)
         self.letters = FakeDeadLetters()
         self.clock = FakeClock()
-        pipeline = to_pipeline(self.publisher, self.letters)._replace(codec=codec)
+        pipeline = with_encoder(to_pipeline(self.publisher, self.letters), codec=codec)
         self.announcer = Announcer(plan or to_plan(), pipeline, self.table, 20.0)
 
-    def announce(self) -> Announced:
-        """What becomes of all items, as they are now."""
+    def announce(self) -> PageCounts:
+        """Announce all current items."""
         announced = self.announcer.announce(list(self.table.items.values()), Deadline(60.0, self.clock))
         assert self.letters.letters == []
         return announced
 
     @property
     def events(self) -> Sequence[Any]:
-        """What the topic's messages say."""
+        """The events in the topic."""
         return [read_event(message) for message in self.publisher.log]
 
     @property
     def features(self) -> Sequence[Sequence[str]]:
-        """The features that each event names."""
+        """The feature names of each event."""
         return [event["features"] for event in self.events]
 
 
-def read_event(message: Message) -> Any:  # noqa: ANN401  # whatever the schema says
-    """What a message says."""
+def read_event(message: Message) -> Any:  # noqa: ANN401  # the fields of the schema
+    """Decode the event in a message."""
     assert message.value.startswith(PREFIX)
     return AVRO.read(message.value[len(PREFIX) :])
 
 
-def announced(delivered: int, again: int = 0, **skipped: int) -> Announced:
-    """What became of items none of which is poison."""
-    return Announced(delivered, again, Counter(skipped), Counter())
+def announced(delivered: int, again: int = 0, **skipped: int) -> PageCounts:
+    """Return the counts of a page without poison."""
+    return PageCounts(delivered, again, Counter(skipped), Counter())
 
 
-def test_announce__sends_the_event_of_each_item() -> None:
-    """It says what the item's own record would, under an id of its own and the run's time."""
+def test_announce__sends_an_event_for_each_item() -> None:
+    """The event equals that of the item's record, with its own id; the message has the run's time."""
     run = Announcement(to_scanned("user-1"), to_scanned("user-2", features=("country",), compute_id=None))
     assert run.announce() == announced(2)
     first, second = run.events
@@ -93,8 +93,8 @@ def test_announce__sends_the_event_of_each_item() -> None:
     assert all(each["ce_backfill"] == b"true" and "ce_sequence" not in each for each in headers)
 
 
-def test_announce__sends_again_what_changed_meanwhile_until_nothing_does() -> None:
-    """Two writes during the sending: the last event tells the last one; an item that stayed is sent once."""
+def test_announce__sends_changed_items_again_until_none_changes() -> None:
+    """After two writes, the last event shows the last state. An unchanged item is sent once."""
     run = Announcement(to_scanned("user-1", features=("one",)), to_scanned("user-2", features=("other",)))
     run.table.meanwhile = [
         lambda: run.table.put(to_scanned("user-1", features=("two",))),
@@ -102,32 +102,32 @@ def test_announce__sends_again_what_changed_meanwhile_until_nothing_does() -> No
     ]
     assert run.announce() == announced(4, again=2)
     assert run.features == [["one"], ["other"], ["two"], ["three"]]
-    assert run.table.asked == [2, 1, 1]
+    assert run.table.requested == [2, 1, 1]
 
 
-def test_announce__sends_again_what_has_other_values() -> None:
-    """The same features with another value are another state."""
+def test_announce__sends_items_with_changed_values_again() -> None:
+    """The same features with another value are a new state."""
     run = Announcement(to_scanned(value=1))
     run.table.meanwhile = [lambda: run.table.put(to_scanned(value=2))]
     assert run.announce() == announced(2, again=1)
 
 
-def test_announce__takes_a_set_in_another_order_for_the_same() -> None:
-    """DynamoDB gives a set's members in any order."""
+def test_announce__ignores_the_order_of_sets() -> None:
+    """DynamoDB returns the members of a set in any order."""
     run = Announcement({**to_scanned(), "tags": {"SS": ["a", "b"]}})
     run.table.meanwhile = [lambda: run.table.put({**to_scanned(), "tags": {"SS": ["b", "a"]}})]
     assert run.announce() == announced(1)
 
 
-def test_announce__does_not_send_again_what_was_deleted_meanwhile() -> None:
-    """There is nothing to tell of it."""
+def test_announce__does_not_send_deleted_items_again() -> None:
+    """A deleted item has no state to announce."""
     run = Announcement(to_scanned("user-1"), to_scanned("user-2"))
     run.table.meanwhile = [lambda: run.table.delete(to_scanned("user-1"))]
     assert run.announce() == announced(2)
 
 
-def test_announce__ends_where_a_changed_item_has_no_event_any_more() -> None:
-    """Its live record has none either; the item is counted by what was announced of it."""
+def test_announce__ends_if_a_changed_item_has_no_event() -> None:
+    """Its live record has no event either. The item counts by the outcome of its earlier state."""
     run = Announcement(to_scanned("user-1"), to_scanned("user-2"))
 
     def spoil() -> None:
@@ -138,21 +138,21 @@ def test_announce__ends_where_a_changed_item_has_no_event_any_more() -> None:
     assert run.announce() == announced(2)
 
 
-def test_announce__stops_where_items_are_written_faster_than_it_sends() -> None:
-    """It does not go on for ever, and says why."""
+def test_announce__raises_if_items_keep_changing() -> None:
+    """The number of rounds is limited."""
     run = Announcement(to_scanned(value=0))
     run.table.meanwhile = [partial(run.table.put, to_scanned(value=value)) for value in range(1, 50)]
-    with pytest.raises(Undelivered, match="written faster than they can be announced"):
+    with pytest.raises(Undelivered, match="items on this page keep changing"):
         run.announce()
     assert len(run.publisher.log) == 21
 
 
-def test_announce__counts_what_kafka_refuses() -> None:
-    """It is not dead-lettered, since the table still has it, and what is around it is sent and read again."""
+def test_announce__counts_events_that_kafka_rejects() -> None:
+    """They are not dead-lettered, since the table still contains their items. Other items are sent and read again."""
     run = Announcement(to_scanned("user-1"), to_scanned("user-2", features=LARGE), to_scanned("user-3"))
-    expected = Counter({"Kafka refuses it: MSG_SIZE_TOO_LARGE": 1})
-    assert run.announce() == Announced(2, 0, Counter(), expected)
-    assert run.table.asked == [2]
+    expected = Counter({"Kafka rejected the event: MSG_SIZE_TOO_LARGE": 1})
+    assert run.announce() == PageCounts(2, 0, Counter(), expected)
+    assert run.table.requested == [2]
 
 
 @pytest.mark.parametrize(
@@ -162,14 +162,14 @@ def test_announce__counts_what_kafka_refuses() -> None:
         (to_item(("\ud800",)), "the item is not valid Unicode text"),
     ],
 )
-def test_announce__counts_what_no_event_can_tell(item: Any, reason: str) -> None:  # noqa: ANN401  # an item
-    """An item that the layout refuses, or that is no Unicode, stops nobody."""
+def test_announce__counts_items_that_cannot_become_an_event(item: Any, reason: str) -> None:  # noqa: ANN401  # an item
+    """An item that does not fit the layout or is not valid Unicode does not block the others."""
     run = Announcement(to_scanned("user-1"), to_scanned("user-2", item=item))
-    assert run.announce() == Announced(1, 0, Counter(), Counter({reason: 1}))
+    assert run.announce() == PageCounts(1, 0, Counter(), Counter({reason: 1}))
 
 
-def test_announce__skips_what_has_no_features() -> None:
-    """It rightly gives no event."""
+def test_announce__skips_items_without_features() -> None:
+    """They have no event by design."""
     run = Announcement(to_scanned("user-1"), to_scanned("user-2", item={"text": {"S": "nothing"}}))
     assert run.announce() == announced(1, no_features=1)
 
@@ -183,31 +183,31 @@ def test_announce__skips_what_has_no_features() -> None:
         ({"entity_type": "account_pid"}, []),
     ],
 )
-def test_announce__sends_what_the_filter_asks_for(wanted: dict[str, str], entities: list[str]) -> None:
-    """All that it names must be so."""
+def test_announce__applies_the_filter(wanted: dict[str, str], entities: list[str]) -> None:
+    """An event must match every field of the filter."""
     run = Announcement(to_scanned("user-1"), to_scanned("user-2"), plan=to_plan(filter=wanted))
     counted = {"filtered": 2 - len(entities)} if len(entities) < 2 else {}
     assert run.announce() == announced(len(entities), **counted)
     assert [event["entity_id"] for event in run.events] == entities
 
 
-def test_announce__raises_where_kafka_refuses_a_whole_page() -> None:
-    """So many events are not at fault themselves, and the table would be counted as poison to its end."""
+def test_announce__raises_if_kafka_rejects_a_whole_page() -> None:
+    """The cause is not their content; otherwise the whole table would be counted as poison."""
     run = Announcement(*[to_scanned(f"user-{number}", features=LARGE) for number in range(10)])
-    with pytest.raises(Misconfigured, match="refuses every event of a page"):
+    with pytest.raises(Misconfigured, match="Kafka rejected every event of a page"):
         run.announce()
 
 
-def test_announce__raises_where_an_acknowledgement_is_missing() -> None:
-    """Nobody may take the page for announced."""
+def test_announce__raises_if_an_event_is_not_acknowledged() -> None:
+    """The page must not get a checkpoint."""
     run = Announcement(to_scanned("user-1"), to_scanned("user-2"))
     run.publisher.loses = lambda message: message.key == b"user-2"
     with pytest.raises(Undelivered, match="did not acknowledge all events of a page"):
         run.announce()
 
 
-def test_announce__raises_where_what_changed_is_not_acknowledged() -> None:
-    """What is sent again counts as much as the first time."""
+def test_announce__raises_if_a_changed_item_is_not_acknowledged() -> None:
+    """Later rounds need acknowledgements as well."""
     run = Announcement(to_scanned(value=1))
 
     def write() -> None:
@@ -219,16 +219,16 @@ def test_announce__raises_where_what_changed_is_not_acknowledged() -> None:
         run.announce()
 
 
-def test_announce__raises_where_the_topic_is_missing() -> None:
-    """That is for a person."""
+def test_announce__raises_if_the_topic_does_not_exist() -> None:
+    """An operator must create it."""
     run = Announcement(to_scanned())
     run.publisher.topic_exists = False
     with pytest.raises(Misconfigured, match="create it"):
         run.announce()
 
 
-def test_announce__of_a_dry_run_counts_and_sends_nothing() -> None:
-    """It counts what a run would send, skip and refuse by the layout, and reads nothing twice."""
+def test_announce__only_counts_in_a_dry_run() -> None:
+    """Events, skipped items and poison are counted. Nothing is sent or read again."""
     run = Announcement(
         to_scanned("user-1"),
         to_scanned("user-2", item={}),
@@ -237,26 +237,26 @@ def test_announce__of_a_dry_run_counts_and_sends_nothing() -> None:
     )
     run.publisher.reachable = False
     poison = Counter({"features.data: features is not a map": 1})
-    assert run.announce() == Announced(1, 0, Counter({"no_features": 1}), poison)
-    assert (run.publisher.log, run.table.asked) == ([], [])
+    assert run.announce() == PageCounts(1, 0, Counter({"no_features": 1}), poison)
+    assert (run.publisher.log, run.table.requested) == ([], [])
 
 
 @pytest.mark.parametrize(("key", "entity"), [({"B": b"\x00\xff"}, "AP8="), ({"N": "7"}, "7")])
-def test_announce__takes_keys_of_every_type(key: Any, entity: str) -> None:  # noqa: ANN401  # an attribute
-    """Binary is base64 as in a stream record, and an item is found again by what the table has."""
+def test_announce__accepts_keys_of_every_type(key: Any, entity: str) -> None:  # noqa: ANN401  # an attribute
+    """A binary key is base64 in the event, as in a stream record, and bytes in the request to the table."""
     run = Announcement({**to_scanned(value=1), "bright_uid": key})
     run.table.meanwhile = [lambda: run.table.put({**to_scanned(value=2), "bright_uid": key})]
     assert run.announce() == announced(2, again=1)
     assert [event["entity_id"] for event in run.events] == [entity, entity]
 
 
-def test_announce__sends_a_page_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each item is sent once and in order, and what changed alone again."""
+def test_announce__publishes_a_page_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every item is sent once, in order. Only the changed item is sent again."""
     run = Announcement(*[to_scanned(f"user-{number}") for number in range(1_000)])
     sizes: list[int] = []
     publish = run.publisher.publish
 
-    def record(messages: Sequence[Message], *rest: Any) -> Any:  # noqa: ANN401  # as the publisher has it
+    def record(messages: Sequence[Message], *rest: Any) -> Any:  # noqa: ANN401  # the publisher's
         sizes.append(len(messages))
         return publish(messages, *rest)
 
@@ -267,16 +267,16 @@ def test_announce__sends_a_page_at_once(monkeypatch: pytest.MonkeyPatch) -> None
     assert [event["entity_id"] for event in run.events] == [*[f"user-{number}" for number in range(1_000)], "user-900"]
 
 
-def test_announce__of_an_empty_page_asks_nobody() -> None:
-    """A segment may end with one."""
+def test_announce__accepts_an_empty_page() -> None:
+    """The last page of a segment can be empty."""
     run = Announcement()
     run.publisher.topic_exists = False
     assert run.announce() == announced(0)
-    assert run.table.asked == []
+    assert run.table.requested == []
 
 
-def test_announce__tells_what_a_later_schema_asks_for() -> None:
-    """The event says that a backfill announces it."""
+def test_announce__fills_the_fields_of_a_later_schema() -> None:
+    """The event says that it comes from a backfill."""
     text = read_shipped_schema("feature_trigger_v2.avsc")
     announcement = Announcement(to_scanned(), codec=Codec(text))
     announcement.announce()

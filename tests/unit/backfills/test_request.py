@@ -1,21 +1,21 @@
-"""A request that is not all understood reads nothing, and is told every mistake at once."""
+"""Test reading the request for a backfill."""
 
 import pytest
 
-from feature_events.backfills.request import MAX_SEGMENTS, Request, read_request
+from feature_events.backfills.request import MAX_SEGMENTS, BackfillRequest, read_backfill_request
 from feature_events.errors import Misconfigured
 from tests.support.backfills import TABLE_ARN
 from tests.support.records import Json
 
 
-def test_read_request__takes_a_table_alone() -> None:
-    """The rest is as most runs want it."""
-    expected = Request("user_feature_store", False, 100, 10, 2000, None, "")  # noqa: FBT003  # fields
-    assert read_request({"table": "user_feature_store"}) == expected
+def test_read_backfill_request__requires_only_a_table() -> None:
+    """All other fields have defaults."""
+    expected = BackfillRequest("user_feature_store", False, 100, 10, 2000, None, "")  # noqa: FBT003  # fields
+    assert read_backfill_request({"table": "user_feature_store"}) == expected
 
 
-def test_read_request__takes_all_fields() -> None:
-    """The fields are the request's names, each up to its most."""
+def test_read_backfill_request__accepts_all_fields() -> None:
+    """Each field can have its maximum value."""
     stored = {
         "table": TABLE_ARN,
         "dry_run": True,
@@ -25,11 +25,11 @@ def test_read_request__takes_all_fields() -> None:
         "filter": {"entity_type": "bright_uid", "resource_name": "user_features"},
         "run": "after-the-outage",
     }
-    assert read_request(stored)._asdict() == stored
+    assert read_backfill_request(stored)._asdict() == stored
 
 
-def test_read_request__names_every_mistake() -> None:
-    """Whoever asks has to correct and ask once."""
+def test_read_backfill_request__reports_every_mistake() -> None:
+    """The operator can correct all of them before sending the request again."""
     stored = {
         "dry_run": "yes",
         "segments": 501,
@@ -40,22 +40,22 @@ def test_read_request__names_every_mistake() -> None:
         "prefix": 7,
     }
     with pytest.raises(Misconfigured) as caught:
-        read_request(stored)
+        read_backfill_request(stored)
     assert str(caught.value) == (
-        "the request is invalid: prefix is not known; dry_run must be true or false; "
+        "invalid request: prefix is unknown; dry_run must be true or false; "
         "segments must be a whole number from 1 to 500; workers must be a whole number from 1 to 100; "
         "events_per_second must be a whole number from 1 to 100000; "
-        "filter must be null, or an object of texts with some of entity_type, resource_name; "
-        "run must be the name of an earlier run; table is missing: a table's name or its ARN; "
-        'count what there is by {"table": "user_feature_store", "dry_run": true}'
+        "filter must be null, or an object with entity_type or resource_name and their values; "
+        "run must be the name of an earlier run; table is missing: it must be a table name or ARN; "
+        'for a dry run, send {"table": "user_feature_store", "dry_run": true}'
     )
 
 
 @pytest.mark.parametrize("stored", [None, [], "user_feature_store", 7, {}])
-def test_read_request__needs_a_table(stored: object) -> None:
-    """What is no object has no table."""
+def test_read_backfill_request__requires_a_table(stored: object) -> None:
+    """Anything but an object has no table."""
     with pytest.raises(Misconfigured, match="table is missing"):
-        read_request(stored)
+        read_backfill_request(stored)
 
 
 @pytest.mark.parametrize(
@@ -79,14 +79,14 @@ def test_read_request__needs_a_table(stored: object) -> None:
         ({"run": None}, "run must be"),
     ],
 )
-def test_read_request__refuses(wrong: Json, text: str) -> None:
-    """Each field is of its own kind and within its bounds."""
+def test_read_backfill_request__rejects(wrong: Json, text: str) -> None:
+    """Each field has a type and limits."""
     with pytest.raises(Misconfigured, match=text):
-        read_request({"table": "user_feature_store", **wrong})
+        read_backfill_request({"table": "user_feature_store", **wrong})
 
 
 @pytest.mark.parametrize(("segments", "workers", "expected"), [(100, 10, 200.0), (1, 10, 2000.0), (5, 10, 400.0)])
-def test_items_per_second__are_divided_among_those_that_work(segments: int, workers: int, expected: float) -> None:
-    """No more workers are at work than there are segments, so that none has a part of the rate in vain."""
-    request = read_request({"table": "user_feature_store", "segments": segments, "workers": workers})
+def test_items_per_second__is_divided_among_active_workers(segments: int, workers: int, expected: float) -> None:
+    """There are at most as many active workers as segments."""
+    request = read_backfill_request({"table": "user_feature_store", "segments": segments, "workers": workers})
     assert request.items_per_second == expected

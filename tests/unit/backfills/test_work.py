@@ -1,4 +1,4 @@
-"""A worker keeps how far it is only when all before that is acknowledged and still so, and goes on from there."""
+"""Test workers: their checkpoints, interruptions and page sizes."""
 
 from collections import Counter
 from typing import Any
@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from feature_events import metrics
-from feature_events.backfills.checkpoints import Plan, Progress
+from feature_events.backfills.checkpoints import Progress
+from feature_events.backfills.plan import Plan
 from feature_events.backfills.work import Pace, Worker
 from feature_events.deadline import Deadline
 from feature_events.errors import Undelivered
@@ -19,7 +20,7 @@ KEY_2 = {"bright_uid": {"S": "user-2"}, "category": {"S": "user_features"}}
 
 
 class Segment:
-    """A table's only segment, whose items are worked on at a clock that goes when the worker sleeps."""
+    """The only segment of a table. Time passes only while its worker sleeps."""
 
     def __init__(self, *items: Any) -> None:  # noqa: ANN401  # an item
         self.table = MemoryTable(*items)
@@ -28,7 +29,7 @@ class Segment:
         self.clock = FakeClock()
 
     def work(self, plan: Plan = PAGES_OF_TWO, seconds: float = 600.0) -> bool:
-        """Lets a new worker go on; whether the segment is complete."""
+        """Continue with a new worker; return True if the segment is complete."""
         pipeline = to_pipeline(self.publisher, FakeDeadLetters())
         pace = Pace(plan.request.items_per_second, self.clock, self._sleep)
         worker = Worker(plan, pipeline, self.table, self.checkpoints, pace, self.clock, 12.0)
@@ -36,12 +37,12 @@ class Segment:
 
     @property
     def progress(self) -> Progress:
-        """How far it is."""
+        """The latest checkpoint."""
         return self.checkpoints.read(0)
 
     @property
     def sent(self) -> list[str]:
-        """The entities of the topic's messages."""
+        """The entities of the messages in the topic."""
         return [message.key.decode() for message in self.publisher.log]
 
     def _sleep(self, seconds: float) -> None:
@@ -49,12 +50,12 @@ class Segment:
 
 
 def users(*numbers: int) -> list[Any]:
-    """Items of these users."""
+    """Return an item for each of these users."""
     return [to_scanned(f"user-{number}") for number in numbers]
 
 
 def test_work__announces_page_by_page_to_the_end() -> None:
-    """The last checkpoint has the whole segment's counts."""
+    """The last checkpoint contains the counts of the whole segment."""
     segment = Segment(
         *users(1, 2, 3), to_scanned("user-4", item={}), to_scanned("user-5", item={"features": {"S": ""}})
     )
@@ -66,8 +67,8 @@ def test_work__announces_page_by_page_to_the_end() -> None:
     assert segment.progress == expected
 
 
-def test_work__checkpoints_after_acknowledgement_and_check(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A page that is checkpointed earlier would be left out by whoever goes on."""
+def test_work__writes_the_checkpoint_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the checkpoint came earlier, the next worker would skip an unfinished page."""
     segment = Segment(*users(1))
     steps: list[str] = []
 
@@ -82,17 +83,17 @@ def test_work__checkpoints_after_acknowledgement_and_check(monkeypatch: pytest.M
 
     record(segment.table, "scan")
     record(segment.publisher, "publish")
-    record(segment.table, "read")
+    record(segment.table, "get_items")
     record(segment.checkpoints, "write")
     segment.work()
-    assert steps == ["scan", "publish", "read", "write"]
+    assert steps == ["scan", "publish", "get_items", "write"]
 
 
-def test_work__keeps_nothing_of_a_page_that_is_not_acknowledged() -> None:
-    """The next worker announces that page again, and nothing before it."""
+def test_work__writes_no_checkpoint_for_a_page_without_acknowledgement() -> None:
+    """The next worker announces that page again, and no page before it."""
     segment = Segment(*users(1, 2, 3, 4))
     segment.publisher.loses = lambda message: message.key == b"user-4"
-    assert not segment.work()  # it has done something, so all tries are left again
+    assert not segment.work()  # there was progress, so all retries are left
     assert (segment.progress.after, segment.progress.items, segment.progress.is_complete) == (KEY_2, 2, False)
     with pytest.raises(Undelivered):
         segment.work()
@@ -103,8 +104,8 @@ def test_work__keeps_nothing_of_a_page_that_is_not_acknowledged() -> None:
     assert (segment.progress.items, segment.progress.delivered) == (4, 4)
 
 
-def test_work__ends_between_pages_when_its_time_is_over() -> None:
-    """It says that it is not complete, and the next worker goes on where it was."""
+def test_work__stops_between_pages_at_its_deadline() -> None:
+    """The segment is not complete, and the next worker resumes it."""
     segment = Segment(*users(1, 2, 3, 4, 5))
     assert not segment.work(seconds=4.0)
     assert (segment.sent, segment.progress.after) == (["user-1", "user-2"], KEY_2)
@@ -113,23 +114,23 @@ def test_work__ends_between_pages_when_its_time_is_over() -> None:
     assert [after for after, _ in segment.table.scanned[:2]] == [None, KEY_2]
 
 
-def test_work__leaves_a_segment_to_the_worker_that_goes_on_with_it() -> None:
-    """A stopped run's worker does not put an older checkpoint over a newer one, whichever of the two is behind."""
+def test_work__does_not_overwrite_the_checkpoint_of_another_worker() -> None:
+    """A worker of a stopped execution may still be working when the run is resumed."""
     segment = Segment(*users(1, 2, 3, 4, 5))
 
-    def go_on() -> None:
+    def resume() -> None:
         segment.checkpoints.write(0, Progress(after=KEY_2, items=2, delivered=2))
 
-    segment.table.meanwhile = [go_on]
-    with pytest.raises(Undelivered, match="another worker goes on with segment 0"):
+    segment.table.meanwhile = [resume]
+    with pytest.raises(Undelivered, match="segment 0 is being processed by another worker"):
         segment.work()
     assert segment.progress == Progress(after=KEY_2, items=2, delivered=2)
     assert segment.work()
     assert segment.progress.items == 5
 
 
-def test_work__of_a_complete_segment_reads_nothing() -> None:
-    """A run that is begun again once it is complete sends nothing new."""
+def test_work__does_not_read_a_complete_segment() -> None:
+    """Resuming a complete run sends nothing."""
     segment = Segment(*users(1, 2))
     segment.work()
     scans = len(segment.table.scanned)
@@ -137,16 +138,16 @@ def test_work__of_a_complete_segment_reads_nothing() -> None:
     assert (len(segment.table.scanned), segment.sent) == (scans, ["user-1", "user-2"])
 
 
-@pytest.mark.parametrize(("rate", "workers", "most"), [(2000, 10, 1000), (100, 10, 50), (1, 100, 1)])
-def test_work__asks_for_pages_of_some_seconds(rate: int, workers: int, most: int) -> None:
-    """A page is what a worker may announce in five seconds, one item at least and a thousand at most."""
+@pytest.mark.parametrize(("rate", "workers", "limit"), [(2000, 10, 1000), (100, 10, 50), (1, 100, 1)])
+def test_work__limits_pages_by_the_rate(rate: int, workers: int, limit: int) -> None:
+    """A page contains what a worker may announce in five seconds: at least one item, at most a thousand."""
     segment = Segment(*users(1))
     segment.work(to_plan(segments=100, workers=workers, events_per_second=rate))
-    assert segment.table.scanned == [(None, most)]
+    assert segment.table.scanned == [(None, limit)]
 
 
-def test_work__paces_what_is_sent_again_too() -> None:
-    """An event that is sent once more loads Kafka as any other does."""
+def test_work__counts_repeated_events_towards_the_rate() -> None:
+    """They are load for Kafka like any other event."""
     segment = Segment(*users(1, 2))
     segment.table.meanwhile = [lambda: segment.table.put(to_scanned("user-1", value=2))]
     segment.work(to_plan(workers=1, events_per_second=1))
@@ -154,12 +155,12 @@ def test_work__paces_what_is_sent_again_too() -> None:
 
 
 @pytest.mark.parametrize(("dry_run", "delivered"), [(False, 2), (True, 0)])
-def test_work__emits_what_kafka_acknowledged(
+def test_work__emits_metrics_of_acknowledged_events(
     monkeypatch: pytest.MonkeyPatch,
     dry_run: bool,  # noqa: FBT001  # a parameter
     delivered: int,
 ) -> None:
-    """A dry run counts in its checkpoint what it would send, and no metric says that it was sent."""
+    """A dry run counts events in its checkpoint, but not in the metric of delivered events."""
     emitted: list[Any] = []
     monkeypatch.setattr(metrics, "emit", lambda *measured: emitted.append(measured))
     segment = Segment(*users(1, 2), to_scanned("user-3", item={}))
@@ -167,3 +168,48 @@ def test_work__emits_what_kafka_acknowledged(
     expected = {"ItemsScanned": 3, "EventsDelivered": delivered, "EventsAgain": 0}
     assert emitted == [(expected, "user_feature_store", {"no_features": 1})]
     assert (segment.progress.delivered, len(segment.sent)) == (2, delivered)
+
+
+class Sleeps:
+    """A fake sleep that advances a clock."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock(100.0)
+        self.seconds: list[float] = []
+
+    def __call__(self, seconds: float) -> None:
+        """Sleep."""
+        self.seconds.append(seconds)
+        self.clock.seconds += seconds
+
+
+def test_wait__keeps_to_the_rate() -> None:
+    """The total time depends on the total number of items, not on the pages."""
+    sleep = Sleeps()
+    pace = Pace(50.0, sleep.clock, sleep)
+    for items in (100, 50, 0, 25):
+        pace.wait(items)
+    assert sleep.clock() == 100.0 + 175 / 50
+
+
+def test_wait__counts_the_time_that_the_items_took() -> None:
+    """A page that took as long as the rate requires needs no sleep. One that took half as long sleeps that long."""
+    sleep = Sleeps()
+    pace = Pace(50.0, sleep.clock, sleep)
+    sleep.clock.seconds += 2
+    pace.wait(100)
+    assert sleep.seconds == []
+    sleep.clock.seconds += 1
+    pace.wait(100)
+    assert sleep.seconds == [1.0]
+
+
+def test_wait__does_not_catch_up_on_a_pause() -> None:
+    """After an hour without Kafka, the worker does not process an hour's items at once."""
+    sleep = Sleeps()
+    pace = Pace(50.0, sleep.clock, sleep)
+    sleep.clock.seconds += 3600
+    pace.wait(100)
+    pace.wait(100)
+    pace.wait(100)
+    assert sleep.seconds == [2.0, 2.0]

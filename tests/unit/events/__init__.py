@@ -1,1 +1,1 @@
-"""The event, its Avro and its message."""
+"""Events, their Avro and their messages."""

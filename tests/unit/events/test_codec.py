@@ -1,17 +1,14 @@
-"""Events become Avro under any schema that they can fill, and no other is taken."""
+"""Events are encoded under any schema that they can fill; all others are refused."""
 
 import json
 import tracemalloc
-from io import BytesIO
-from typing import Any
 
-import fastavro
 import pytest
 
 from feature_events.errors import Misconfigured, PoisonRecord
 from feature_events.events.codec import Codec
 from feature_events.events.event import EventDetails, FeatureAvailabilityEvent
-from feature_events.events.schema import SHIPPED_SCHEMA, read_shipped_schema
+from feature_events.events.schema import SHIPPED_SCHEMA
 from tests.support.avro import read_avro
 
 EVENT = FeatureAvailabilityEvent(
@@ -21,13 +18,13 @@ FIELDS = json.loads(SHIPPED_SCHEMA)["fields"]
 
 
 def to_schema(*fields: object) -> str:
-    """A schema with these fields."""
+    """Return a schema with these fields."""
     return json.dumps({"type": "record", "name": "E", "fields": list(fields)})
 
 
 @pytest.mark.parametrize("count", [1, 2, 63, 64, 2000])
-def test_encode__equals_the_whole_record_written_at_once(count: int) -> None:
-    """Encoding the features apart changes no byte."""
+def test_encode__equals_the_whole_record_written_by_fastavro(count: int) -> None:
+    """Encoding each field on its own changes no byte."""
     event = EVENT._replace(features=tuple(f"feature {number} 🦊" for number in range(count)))
     assert Codec(SHIPPED_SCHEMA).encode(event) == read_avro(SHIPPED_SCHEMA).write(event._asdict())
 
@@ -42,8 +39,8 @@ def test_encode__equals_the_whole_record_written_at_once(count: int) -> None:
         to_schema({"name": "event_id", "type": ["null", "string"], "default": None}, *FIELDS[1:]),
     ],
 )
-def test_encode__fills_the_registrys_own_schema(schema: str) -> None:
-    """A schema of other order, with defaults, unions or fewer fields is filled by name."""
+def test_encode__fills_a_registrys_schema_by_field_names(schema: str) -> None:
+    """The schema may have another order, defaults, unions or fewer fields."""
     wanted = {**EVENT._asdict(), "features": list(EVENT.features), "tenant": "none"}
     names = [field["name"] for field in json.loads(schema)["fields"]]
     assert read_avro(schema).read(Codec(schema).encode(EVENT)) == {name: wanted[name] for name in names}
@@ -65,10 +62,10 @@ NODE = {"type": "record", "name": "Node", "fields": [{"name": "next", "type": ["
         ((["null", "E"], None), ({"type": "array", "items": "E"}, [])),
     ],
 )
-def test_encode__fills_a_schema_that_uses_a_type_by_its_name(
+def test_encode__fills_a_schema_with_named_types(
     first: tuple[object, object], second: tuple[object, object], place: int
 ) -> None:
-    """A type that one field defines, or the record itself, can be used by others, wherever they stand."""
+    """Any field can use a type that an earlier field defines, or the record itself."""
     extra = [
         {"name": name, "type": kind, "default": default}
         for name, (kind, default) in zip("xy", (first, second), strict=True)
@@ -77,15 +74,15 @@ def test_encode__fills_a_schema_that_uses_a_type_by_its_name(
     assert Codec(schema).encode(EVENT) == read_avro(schema).write({**EVENT._asdict(), "features": list(EVENT.features)})
 
 
-def test_encode__fills_a_union_that_uses_a_type_by_its_name() -> None:
-    """Also in a field that is written by itself, since every event has another value there."""
+def test_encode__fills_a_union_with_a_named_type() -> None:
+    """The field is one whose values are unique, so they are not cached."""
     extra, union = {"name": "x", "type": COLOR, "default": "RED"}, {"name": "event_id", "type": ["Color", "string"]}
     schema = to_schema(extra, union, *FIELDS[1:])
     assert Codec(schema).encode(EVENT) == read_avro(schema).write({**EVENT._asdict(), "features": list(EVENT.features)})
 
 
-def test_codec__names_the_fields_that_it_cannot_fill() -> None:
-    """A schema that asks for more than an event has is refused at the start, with every such field."""
+def test_codec__names_the_fields_that_no_event_can_fill() -> None:
+    """The schema is refused at the start, and the error names every such field."""
     schema = to_schema(*FIELDS[1:], {"name": "event_id", "type": "int"}, {"name": "tenant", "type": "string"})
     with pytest.raises(Misconfigured, match="event_id, tenant"):
         Codec(schema)
@@ -118,8 +115,8 @@ def test_codec__names_the_fields_that_it_cannot_fill() -> None:
     ],
     ids=lambda text: text[:90],
 )
-def test_codec__refuses_what_is_no_record_schema(text: str) -> None:
-    """Anything else than an Avro record is a misconfiguration."""
+def test_codec__refuses_anything_but_a_record_schema(text: str) -> None:
+    """Any other text is a misconfiguration."""
     with pytest.raises(Misconfigured, match="schema"):
         Codec(text)
 
@@ -134,49 +131,33 @@ def test_codec__refuses_what_is_no_record_schema(text: str) -> None:
     ],
 )
 def test_codec__refuses_a_default_that_cannot_be_written(kind: object, default: str) -> None:
-    """What would fail at every event is said at the start, with the field's name."""
+    """It would fail for every event, so the start fails and names the field."""
     with pytest.raises(Misconfigured, match=r"default.* extra"):
         Codec(to_schema(*FIELDS, {"name": "extra", "type": kind, "default": default}))
 
 
-def test_encode__gives_the_same_bytes_however_the_schema_is_written() -> None:
-    """A registry gives the shipped schema back without its blanks."""
+def test_encode__does_not_depend_on_the_spacing_of_the_schema() -> None:
+    """A registry may return the shipped schema without spaces."""
     text = json.dumps(json.loads(SHIPPED_SCHEMA), separators=(",", ":"))
     assert Codec(text).encode(EVENT) == Codec(SHIPPED_SCHEMA).encode(EVENT)
 
 
-def test_encode__leaves_every_byte_to_fastavro(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a writer that writes as many W as fastavro would bytes, events are nothing but W."""
-    events = [EVENT, EVENT._replace(event_id="other", entity_id="v"), EVENT._replace(features=("a", "b", "c")), EVENT]
-    codec = Codec(SHIPPED_SCHEMA)
-    expected = [b"W" * len(codec.encode(event)) for event in events]
-
-    def write(file: BytesIO, schema: Any, value: Any) -> None:  # noqa: ANN401 -- fastavro's own
-        own = BytesIO()
-        fastavro.schemaless_writer(own, schema, value)
-        file.write(b"W" * len(own.getvalue()))
-
-    monkeypatch.setattr("feature_events.events.codec.schemaless_writer", write)
-    codec = Codec(SHIPPED_SCHEMA)
-    assert [codec.encode(event) for event in events] == expected
-
-
 def test_encode__refuses_text_that_is_not_unicode() -> None:
-    """A lone surrogate, which JSON can carry, is poison and not a crash."""
+    """A lone surrogate, which JSON can contain, is poison; it does not crash the function."""
     for event in (EVENT._replace(entity_id="\ud800"), EVENT._replace(features=("\udfff",))):
         with pytest.raises(PoisonRecord, match="Unicode"):
             Codec(SHIPPED_SCHEMA).encode(event)
 
 
 @pytest.mark.parametrize("event", [EVENT._replace(entity_id="\ud800"), EVENT._replace(entity_type="\ud800")])
-def test_encode__refuses_such_text_also_where_the_schema_has_not_its_field(event: FeatureAvailabilityEvent) -> None:
-    """The message's key and headers have it."""
+def test_encode__refuses_such_text_even_if_the_schema_lacks_its_field(event: FeatureAvailabilityEvent) -> None:
+    """The message's key and headers contain it."""
     with pytest.raises(PoisonRecord, match="Unicode"):
         Codec(to_schema({"name": "event_id", "type": "string"})).encode(event)
 
 
-def test_encode__keeps_a_bounded_number_of_bytes() -> None:
-    """Of events that share nothing no more is kept than two million bytes, however many there are."""
+def test_encode__caches_a_bounded_number_of_bytes() -> None:
+    """The cache of the features is limited to two million bytes, even if no two events share them."""
     codec = Codec(SHIPPED_SCHEMA)
     tracemalloc.start()
     try:
@@ -186,25 +167,6 @@ def test_encode__keeps_a_bounded_number_of_bytes() -> None:
     finally:
         tracemalloc.stop()
     assert kept < 3_000_000
-
-
-def test_encode__keeps_what_events_share_apart_from_what_they_seldom_share(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The names of 200 features are written once, though other ones change each time, wherever the fields stand."""
-    fields = {field["name"]: field for field in json.loads(read_shipped_schema("feature_trigger_v2.avsc"))["fields"]}
-    lists = [fields.pop(name) for name in ("changed_features", "features", "removed_features", "stream_time")]
-    for order in ([*lists, *fields.values()], [*fields.values(), *lists[::-1]]):
-        written: list[Any] = []
-
-        def write(file: BytesIO, schema: Any, value: Any, written: list[Any] = written) -> None:  # noqa: ANN401 -- fastavro's own
-            written.append(value)
-            fastavro.schemaless_writer(file, schema, value)
-
-        monkeypatch.setattr("feature_events.events.codec.schemaless_writer", write)
-        codec, event = Codec(to_schema(*order)), EVENT._replace(features=tuple(f"f{number}" for number in range(200)))
-        for number in range(20):
-            one = (f"f{number}",)
-            codec.encode(event + EventDetails("MODIFY", "t", str(number), number, one, (f"g{number}",), backfill=False))
-        assert len([each for each in written if type(each) is dict and "features" in each]) == 1
 
 
 @pytest.mark.parametrize(
@@ -218,8 +180,8 @@ def test_encode__keeps_what_events_share_apart_from_what_they_seldom_share(monke
         ("sequence_number", ["string", "null"], None),
     ],
 )
-def test_encode__writes_the_default_of_what_is_not_known(name: str, kind: object, default: object) -> None:
-    """Of a backfilled event, of which the least is known; null where the type has that."""
+def test_encode__writes_the_default_of_an_unknown_detail(name: str, kind: object, default: object) -> None:
+    """A backfilled event has the most unknown details. They are null if the type allows that."""
     field = {"name": name, "type": kind, "default": default} if default else {"name": name, "type": kind}
     schema = to_schema(*FIELDS[:4], field, *FIELDS[4:])
     details = EventDetails(None, "t", None, None, None, None, backfill=True)

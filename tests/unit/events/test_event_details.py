@@ -1,28 +1,24 @@
-"""The details of an event are those of its record, and only what is asked for is looked for."""
+"""The details of an event come from its record; images are compared only if a requested detail needs that."""
 
 import pytest
 
 from feature_events.events.event import EventDetails, to_details
-from feature_events.layouts.entity_features import EntityFeatures, read_entity_features
-from feature_events.records.change import Change, read_change
 from tests.support.layouts import to_layouts
+from tests.support.pipelines import encode
 from tests.support.records import CREATED, Json, number_of, to_item, to_record
 
 ALL = set(EventDetails._fields)
 MODIFIED = to_record(5, kind="MODIFY", old=to_item(("age", "city")))
 
 
-def details_of(record: Json, asked: set[str] = ALL) -> EventDetails:
-    """The details of this record's event."""
-    change, layouts = read_change(record), to_layouts()
-    assert isinstance(change, Change)
-    entity = read_entity_features(change, layouts, "all")
-    assert isinstance(entity, EntityFeatures)
-    return to_details(change, entity, layouts, asked)
+def details_of(record: Json, requested: set[str] = ALL) -> EventDetails:
+    """Return the details of this record's event."""
+    encoded = encode(record)
+    return to_details(encoded.change, encoded.entity, to_layouts(), requested)
 
 
-def test_to_details__of_a_write() -> None:
-    """Each is the record's own."""
+def test_to_details__describe_a_modify() -> None:
+    """Each detail comes from the record."""
     time = (CREATED + 5) * 1000
     expected = EventDetails(
         "MODIFY", "user_feature_store", number_of(MODIFIED), time, ("income",), ("city",), backfill=False
@@ -30,26 +26,26 @@ def test_to_details__of_a_write() -> None:
     assert details_of(MODIFIED) == expected
 
 
-def test_to_details__of_a_new_item() -> None:
-    """It says so, and all that it has is new."""
+def test_to_details__describe_an_insert() -> None:
+    """All features of an inserted item are new."""
     details = details_of(to_record())
     assert (details.change, details.changed_features, details.removed_features) == ("INSERT", ("age", "income"), ())
 
 
-def test_to_details__has_no_time_where_the_record_has_none() -> None:
-    """The item's own time is not the stream's."""
+def test_to_details__have_no_stream_time_if_the_record_has_none() -> None:
+    """The item's own time does not replace it."""
     record = to_record()
     del record["dynamodb"]["ApproximateCreationDateTime"]
     assert details_of(record).stream_time is None
 
 
-@pytest.mark.parametrize("asked", [{"changed_features"}, {"removed_features", "table"}])
-def test_to_details__compares_images_where_one_of_both_lists_is_asked_for(asked: set[str]) -> None:
-    """Then both are known."""
-    assert details_of(MODIFIED, asked) == details_of(MODIFIED)
+@pytest.mark.parametrize("requested", [{"changed_features"}, {"removed_features", "table"}])
+def test_to_details__compare_images_if_either_list_is_requested(requested: set[str]) -> None:
+    """One comparison determines both lists."""
+    assert details_of(MODIFIED, requested) == details_of(MODIFIED)
 
 
-def test_to_details__compares_no_images_for_the_others() -> None:
-    """It would cost most of all."""
+def test_to_details__compare_no_images_for_the_others() -> None:
+    """The comparison is the most expensive part."""
     details = details_of(MODIFIED, ALL - {"changed_features", "removed_features"})
     assert details == details_of(MODIFIED)._replace(changed_features=None, removed_features=None)

@@ -8,8 +8,8 @@ from feature_events.events.event import FeatureAvailabilityEvent
 from feature_events.events.schema import SHIPPED_SCHEMA
 
 
-def test_shipped_schema__is_the_contract() -> None:
-    """The schema is exactly what consumers were promised."""
+def test_shipped_schema__does_not_change() -> None:
+    """It is exactly what consumers were promised."""
     strings = ["event_id", "event_type", "timestamp", "entity_type", "entity_id"]
     strings += ["resource_type", "resource_name", "compute_id"]
     expected = {

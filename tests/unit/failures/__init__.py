@@ -1,1 +1,1 @@
-"""What failed: kept whole, read again, and limited."""
+"""Tests of dead letters and their limit."""

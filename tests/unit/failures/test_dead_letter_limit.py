@@ -1,4 +1,4 @@
-"""A lone bad record is dead-lettered; where nothing but bad ones come, the stream is kept and the function says so."""
+"""Test the limit on dead letters: it tolerates single bad records, but stops a stream of them."""
 
 from collections.abc import Sequence
 
@@ -23,7 +23,7 @@ DEPLOYED = MappingSettings(batch_size=16, bisect_batch_on_function_error=True, r
 
 
 class Deployment:
-    """The pipeline behind the mapping that is deployed."""
+    """A pipeline, invoked by the event source mapping of the template."""
 
     def __init__(self, settings: MappingSettings = DEPLOYED) -> None:
         self.publisher = FakePublisher(message_max_bytes=1000)
@@ -38,16 +38,16 @@ class Deployment:
         self.mapping.add_shard("shard-1")
 
     def restart(self) -> None:
-        """Starts another function instance."""
+        """Start a new function instance."""
         self.pipeline: Pipeline = to_pipeline(self.publisher, self.letters, limit=MOST)
 
     def put(self, records: Sequence[Record]) -> None:
-        """Writes to the stream."""
+        """Write records to the stream."""
         for record in records:
             self.mapping.put("shard-1", record)
 
     def run(self, invocations: int) -> list[BaseException]:
-        """Invokes so often, or until all is done; gives the errors."""
+        """Invoke the function up to this number of times while records are left, and return the errors."""
         errors = []
         for _ in range(invocations):
             if not self.mapping.ready():
@@ -60,18 +60,18 @@ class Deployment:
 
     @property
     def dead_lettered(self) -> set[str]:
-        """The numbers of the records in the store."""
+        """The sequence numbers of the dead letters."""
         return {number_of(record) for record, _ in self.letters.letters}
 
 
 def bad(count: int, first: int = 0) -> list[Record]:
-    """Records that nobody can read."""
+    """Return records that do not fit the layout."""
     return [to_unreadable_record(number) for number in range(first, first + count)]
 
 
 @pytest.mark.parametrize("batch_size", [1, 16])
-def test_limit__does_not_stop_at_a_lone_bad_record(batch_size: int) -> None:
-    """A bad record at the head of a stream stops nobody, also where it is a batch by itself."""
+def test_limit__allows_a_single_bad_record(batch_size: int) -> None:
+    """A bad record at the start of a stream blocks nothing, even if it is the only record of its batch."""
     deployment = Deployment(MappingSettings(batch_size=batch_size, report_batch_item_failures=True))
     deployment.put([*bad(1), to_record(1)])
     assert deployment.run(10) == []
@@ -79,8 +79,8 @@ def test_limit__does_not_stop_at_a_lone_bad_record(batch_size: int) -> None:
 
 
 @pytest.mark.parametrize("factor", [1, 2, 16])
-def test_limit__stops_where_every_record_is_bad(factor: int) -> None:
-    """However often Lambda halves the batch, no more than the limit is dead-lettered, and the errors say what to do."""
+def test_limit__stops_a_stream_of_bad_records(factor: int) -> None:
+    """The limit holds however often Lambda bisects the batch, and the error says what to do."""
     deployment = Deployment(
         MappingSettings(batch_size=factor, bisect_batch_on_function_error=True, report_batch_item_failures=True)
     )
@@ -88,11 +88,11 @@ def test_limit__stops_where_every_record_is_bad(factor: int) -> None:
     errors = deployment.run(200)
     assert (len(deployment.dead_lettered), len(deployment.mapping.pending())) == (MOST, 100 - MOST)
     assert {type(error) for error in errors} == {Misconfigured}
-    assert "raise DEAD_LETTER_LIMIT" in str(errors[-1])
+    assert "raise DeadLetterLimit (DEAD_LETTER_LIMIT)" in str(errors[-1])
 
 
-def test_limit__grants_a_new_instance_no_more_than_its_own() -> None:
-    """Ten new instances, each failing for a hundred invocations, dead-letter ten times the limit and no more."""
+def test_limit__applies_to_each_instance() -> None:
+    """Ten new instances with a hundred failing invocations each dead-letter ten times the limit, not more."""
     deployment = Deployment()
     deployment.put(bad(1000))
     for _ in range(10):
@@ -102,13 +102,13 @@ def test_limit__grants_a_new_instance_no_more_than_its_own() -> None:
 
 
 def mixed(count: int, good: Sequence[int]) -> list[Record]:
-    """Records of which only those of these numbers can be read."""
+    """Return records of which only those with these numbers are good."""
     return [to_record(number) if number in good else to_unreadable_record(number) for number in range(count)]
 
 
 @pytest.mark.parametrize("batch_size", [1, 16, 1000])
-def test_limit__stops_where_nearly_every_record_is_bad(batch_size: int) -> None:
-    """With 99 bad records in a hundred, an event delivered here and there does not empty the stream."""
+def test_limit__stops_if_nearly_all_records_are_bad(batch_size: int) -> None:
+    """If 99 of 100 records are bad, the few delivered events do not let the rest pass."""
     deployment = Deployment(
         MappingSettings(batch_size, bisect_batch_on_function_error=True, report_batch_item_failures=True)
     )
@@ -119,8 +119,8 @@ def test_limit__stops_where_nearly_every_record_is_bad(batch_size: int) -> None:
 
 
 @pytest.mark.parametrize("batch_size", [1, 16, 1000])
-def test_limit__never_stops_where_a_record_is_bad_now_and_then(batch_size: int) -> None:
-    """As long as ten events are delivered for each bad record, all go on, however many are dead-lettered in all."""
+def test_limit__never_stops_if_few_records_are_bad(batch_size: int) -> None:
+    """With ten delivered events per bad record, processing continues, whatever the total of dead letters."""
     deployment = Deployment(
         MappingSettings(batch_size, bisect_batch_on_function_error=True, report_batch_item_failures=True)
     )
@@ -134,12 +134,12 @@ def test_limit__never_stops_where_a_record_is_bad_now_and_then(batch_size: int) 
     )
 
 
-def test_limit__gives_nothing_back_for_what_is_retried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a batch that Kafka refuses in part, the rest is delivered at each retry, and opens no way past the limit."""
+def test_limit__ignores_retried_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If Kafka rejects part of a batch, retries of the rest do not raise the limit."""
     deployment = Deployment(DEPLOYED)
 
     def publish_mates(messages: Sequence[Message], _: Deadline, refuse: Refuse) -> Sequence[Delivery]:
-        """Delivers first what is not refused, as where those are in other partitions."""
+        """Deliver the accepted messages first, as if they were in other partitions."""
         large = [len(message.value) > 1000 for message in messages]
         deployment.publisher.log += [message for message, is_large in zip(messages, large, strict=True) if not is_large]
         deliveries = [Delivery.UNKNOWN if is_large else Delivery.DELIVERED for is_large in large]
@@ -156,12 +156,12 @@ def test_limit__gives_nothing_back_for_what_is_retried(monkeypatch: pytest.Monke
     deployment.put([to_record(number) for number in range(MOST + 1, 16)])
     errors = deployment.run(1000)
     assert {str(error) for error in errors} == {str(errors[0])}
-    assert "nothing" not in str(errors[0])  # since something was delivered
+    assert "nothing" not in str(errors[0])  # since some events were delivered
     assert len(deployment.dead_lettered) == MOST
 
 
-def test_limit__goes_on_once_the_cause_is_fixed() -> None:
-    """What was kept in the stream is delivered by the next deployment, in order."""
+def test_limit__allows_delivery_after_a_fix() -> None:
+    """The next deployment delivers the records that stayed in the stream, in order."""
     deployment = Deployment()
     deployment.put([to_record(number, item={"features": {"M": {"data": {"S": "?"}}}}) for number in range(10)])
     deployment.run(20)
@@ -173,8 +173,8 @@ def test_limit__goes_on_once_the_cause_is_fixed() -> None:
     assert len(deployment.publisher.log) == len(kept) == 10 - MOST
 
 
-def test_limit__counts_a_record_once() -> None:
-    """While Kafka is away the same bad record is retried again and again, and is no row of bad ones."""
+def test_limit__counts_a_retried_record_once() -> None:
+    """While Kafka is down, retries of the same bad record do not use up the limit."""
     deployment = Deployment()
     deployment.put([to_record(0), *bad(1, 1), to_record(2)])
     deployment.publisher.reachable = False
@@ -184,8 +184,8 @@ def test_limit__counts_a_record_once() -> None:
     assert (len(deployment.publisher.log), deployment.mapping.pending()) == (2, [])
 
 
-def test_limit__holds_for_what_kafka_refuses() -> None:
-    """A deployment after which every message is too large is stopped like any other."""
+def test_limit__applies_to_messages_that_kafka_rejects() -> None:
+    """A deployment that makes every message too large is stopped like any other."""
     deployment = Deployment()
     large = to_item(tuple(f"feature_{number}" for number in range(200)))
     deployment.put([to_record(number, item=large) for number in range(50)])
@@ -194,8 +194,8 @@ def test_limit__holds_for_what_kafka_refuses() -> None:
     assert len(deployment.dead_lettered) == MOST
 
 
-def test_limit__is_each_tables_own() -> None:
-    """A table whose events are delivered does not vouch for another that the same instance serves."""
+def test_limit__is_separate_for_each_table() -> None:
+    """Delivered events of one table do not raise the limit of another table of the same instance."""
     limit = DeadLetterLimit(1)
     limit.count("bad", "1")
     limit.give_back("good", 1000)
@@ -203,8 +203,8 @@ def test_limit__is_each_tables_own() -> None:
     assert limit.allows("good", "2")
 
 
-def test_limit__keeps_no_more_than_it_needs() -> None:
-    """However many records are dead-lettered in the course of time, only the latest are kept."""
+def test_limit__has_bounded_memory() -> None:
+    """Only the latest dead letters are remembered."""
     limit = DeadLetterLimit(1)
     for number in range(11_000):
         assert limit.allows("table", str(number))
@@ -214,8 +214,8 @@ def test_limit__keeps_no_more_than_it_needs() -> None:
     assert (limit.allows("table", "10999"), limit.allows("table", "0")) == (True, False)
 
 
-def test_limit__counts_records_that_have_no_number() -> None:
-    """What cannot be told apart is counted each time."""
+def test_limit__counts_every_record_without_a_number() -> None:
+    """Such records cannot be recognized as retries."""
     limit = DeadLetterLimit(2)
     for _ in range(2):
         assert limit.allows("table", None)
@@ -223,13 +223,13 @@ def test_limit__counts_records_that_have_no_number() -> None:
     assert not limit.allows("table", None)
 
 
-def test_run__delivers_what_is_before_a_slow_store() -> None:
-    """However slow the store and however many bad records, what stands before them is sent in the same invocation."""
+def test_run__delivers_records_before_slow_dead_letters() -> None:
+    """However long dead letters take, the records before them are sent in the same invocation."""
     clock = FakeClock()
     letters = FakeDeadLetters()
     letters.put_takes = lambda: setattr(clock, "seconds", clock.seconds + 3)
     publisher = FakePublisher()
     pipeline = to_pipeline(publisher, letters)
-    answer = pipeline.run([to_record(0), *bad(50, 1)], Deadline(20, clock)).response()
+    response = pipeline.run([to_record(0), *bad(50, 1)], Deadline(20, clock)).response()
     assert len(publisher.log) == 1
-    assert answer == {"batchItemFailures": [{"itemIdentifier": number_of(bad(1, 8)[0])}]}
+    assert response == {"batchItemFailures": [{"itemIdentifier": number_of(bad(1, 8)[0])}]}

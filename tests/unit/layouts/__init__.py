@@ -1,1 +1,1 @@
-"""What a table's items mean."""
+"""Table layouts."""

@@ -1,33 +1,32 @@
-"""An item means these features of this entity under the default layout, or it is said why not."""
+"""Entities and features are read from items; most tests use the default layout."""
 
 from typing import Any
 
 import pytest
 
 from feature_events.errors import Misconfigured, PoisonRecord
-from feature_events.layouts.entity_features import EntityFeatures, read_entity_features
+from feature_events.layouts.entity_features import EntityFeatures, FeaturesMode, read_entity_features
 from feature_events.records.change import Change, Skipped, read_change
-from feature_events.settings.settings import FeaturesMode
 from tests.support.layouts import to_layouts
 from tests.support.records import WRITTEN, Json, to_item, to_record
 
 
 def read(record: Json, mode: FeaturesMode = "all") -> EntityFeatures | Skipped:
-    """What the item of a record that is a change means."""
+    """Return what is read from the item of a record."""
     change = read_change(record)
     assert isinstance(change, Change)
     return read_entity_features(change, to_layouts(), mode)
 
 
 def features_of(record: Json, mode: FeaturesMode = "all") -> tuple[str, ...]:
-    """The features that are available."""
+    """Return the features that the event names."""
     entity = read(record, mode)
     assert isinstance(entity, EntityFeatures)
     return entity.features
 
 
 def compute_id_of(stored: object) -> str:
-    """The compute id of an item that has this in its place."""
+    """Return the compute id of an item in which it is stored like this."""
     record = to_record()
     record["dynamodb"]["NewImage"]["features"]["M"]["meta"]["M"]["compute_id"] = stored
     entity = read(record)
@@ -35,15 +34,15 @@ def compute_id_of(stored: object) -> str:
     return entity.compute_id
 
 
-def test_read_entity_features__reads_older_rows() -> None:
-    """An older row keeps its time and compute id in `metadata`."""
+def test_read_entity_features__reads_older_items() -> None:
+    """Older items store time and compute id in `metadata`."""
     entity = read(to_record(item=to_item(metadata_name="metadata")))
     assert isinstance(entity, EntityFeatures)
     assert (entity.updated_at, entity.compute_id) == (WRITTEN, "spark-job-0007")
 
 
 def test_read_entity_features__prefers_meta_to_metadata() -> None:
-    """Where a row has both, `meta` is the newer."""
+    """If an item has both, `meta` is newer."""
     item = to_item(compute_id="new")
     item["features"]["M"]["metadata"] = {"M": {"compute_id": {"S": "old"}}}
     entity = read(to_record(item=item))
@@ -62,7 +61,7 @@ def test_read_entity_features__prefers_meta_to_metadata() -> None:
     ],
 )
 def test_read_entity_features__skips_an_item_without_features(item: Json) -> None:
-    """Nothing is available where there is nothing."""
+    """A map that is absent, NULL or empty has no features."""
     assert read(to_record(item=item)) is Skipped.NO_FEATURES
 
 
@@ -79,8 +78,8 @@ def test_read_entity_features__skips_an_item_without_features(item: Json) -> Non
         ),
     ],
 )
-def test_read_entity_features__refuses_an_item_of_another_layout(item: Json, reason: str) -> None:
-    """What is there but of another type is said, not guessed at."""
+def test_read_entity_features__refuses_other_types(item: Json, reason: str) -> None:
+    """The reason names the path and the step with another type."""
     with pytest.raises(PoisonRecord, match=reason):
         read(to_record(item=item))
 
@@ -93,8 +92,10 @@ def test_read_entity_features__refuses_an_item_of_another_layout(item: Json, rea
         ({"device": {"B": "AAEC"}, "category": {"B": "Aw=="}}, ("device", "AAEC"), "Aw=="),
     ],
 )
-def test_read_entity_features__finds_entity_and_resource(keys: Json, key: tuple[str, str], resource: str) -> None:
-    """The partition key's name and value are the entity, the sort key's value is the resource."""
+def test_read_entity_features__reads_entity_and_resource_from_keys(
+    keys: Json, key: tuple[str, str], resource: str
+) -> None:
+    """The name and value of one key are the entity; the value of `category` is the resource."""
     record = to_record()
     record["dynamodb"]["Keys"] = keys
     entity = read(record)
@@ -114,16 +115,16 @@ def test_read_entity_features__finds_entity_and_resource(keys: Json, key: tuple[
         ({"category": {"S": "c"}, "a": "x"}, "key attribute a "),
     ],
 )
-def test_read_entity_features__refuses_keys_that_no_table_has(keys: Json, reason: str) -> None:
-    """A table has one or two keys of three types."""
+def test_read_entity_features__refuses_invalid_keys(keys: Json, reason: str) -> None:
+    """A table has one or two keys, which are strings, numbers or binary."""
     record = to_record()
     record["dynamodb"]["Keys"] = keys
     with pytest.raises(PoisonRecord, match=reason):
         read(record)
 
 
-def test_read_entity_features__names_features_in_the_records_order() -> None:
-    """All of the item's features are named, whatever changed."""
+def test_read_entity_features__keeps_the_order_of_features() -> None:
+    """In mode `all`, all features are named in the item's order, whether they changed or not."""
     record = to_record(kind="MODIFY", item=to_item(("z", "a", "")), old=to_item(("z", "a", "")))
     assert features_of(record) == ("z", "a", "")
 
@@ -138,21 +139,21 @@ def test_read_entity_features__names_features_in_the_records_order() -> None:
         ("MODIFY", to_item(("a",)), {"features": {"S": "of another layout"}}, ("a",)),
     ],
 )
-def test_read_entity_features__names_what_changed(
+def test_read_entity_features__names_changed_features(
     kind: str, new: Json, old: Json | None, expected: tuple[str, ...]
 ) -> None:
-    """Under `changed`, a feature is named where its stored value is another than before."""
+    """In mode `changed`, a feature is named if its stored value is another than before."""
     assert features_of(to_record(kind=kind, item=new, old=old), "changed") == expected
 
 
-def test_read_entity_features__skips_what_did_not_change() -> None:
-    """Under `changed`, a write of the same values, or one that takes a feature away, makes nothing new available."""
+def test_read_entity_features__skips_an_item_without_changed_features() -> None:
+    """In mode `changed`, writing the same values or removing a feature produces no event."""
     record = to_record(kind="MODIFY", item=to_item(("a",), updated_at="2026-01-01"), old=to_item(("a", "b")))
     assert read(record, "changed") is Skipped.UNCHANGED
 
 
 def test_read_entity_features__skips_a_set_in_another_order() -> None:
-    """Under `changed`, sets have no order: https://github.com/scylladb/scylla-migrator/issues/282."""
+    """In mode `changed`, the order of a set does not count: https://github.com/scylladb/scylla-migrator/issues/282."""
     new, old = to_item(("a",)), to_item(("a",))
     new["features"]["M"]["data"]["M"]["a"] = {"SS": ["x", "y"]}
     old["features"]["M"]["data"]["M"]["a"] = {"SS": ["y", "x"]}
@@ -160,7 +161,7 @@ def test_read_entity_features__skips_a_set_in_another_order() -> None:
 
 
 def test_read_entity_features__needs_old_images_for_changes() -> None:
-    """Under `changed`, a stream of new images only is a misconfiguration that says what to set."""
+    """In mode `changed`, a stream without old images is an error that says what to set."""
     with pytest.raises(Misconfigured, match="NEW_AND_OLD_IMAGES"):
         read(to_record(kind="MODIFY"), "changed")
 
@@ -178,14 +179,14 @@ def test_read_entity_features__needs_old_images_for_changes() -> None:
         ({"S": "job-1", "NULL": True}, "job-1"),
     ],
 )
-def test_read_entity_features__takes_the_compute_id_as_stored(stored: object, expected: str) -> None:
-    """A compute id that older writers left as no value is empty."""
+def test_read_entity_features__reads_the_compute_id_as_stored(stored: object, expected: str) -> None:
+    """The forms in which older writers stored no compute id are read as empty."""
     assert compute_id_of(stored) == expected
 
 
 @pytest.mark.parametrize("stored", ["job-1", {}, {"BOOL": True}, {"S": 1}, {"L": []}])
-def test_read_entity_features__refuses_compute_ids_of_other_types(stored: Any) -> None:  # noqa: ANN401  # anything at all
-    """A compute id of another type is not guessed at."""
+def test_read_entity_features__refuses_compute_ids_of_other_types(stored: Any) -> None:  # noqa: ANN401  # any JSON
+    """A compute id of another type is an error."""
     with pytest.raises(PoisonRecord, match="compute_id"):
         compute_id_of(stored)
 
@@ -220,23 +221,23 @@ KEYS = {"pk": {"S": "u"}, "sk": {"S": "run-0@2020-01-01"}}
         ({"b": {"M": {"ms": {"S": "soon"}}}, "at": {"S": "x"}}, "", "run-0"),
         ({"a": {"M": {"at": {"N": "5"}}}, "at": {"S": "x"}}, "", "run-0"),
         ({"a": {"M": {"at": {"S": ""}, "job": {"S": "None"}}}, "at": {"S": "x"}, "job": {"S": "y"}}, "", ""),
-        ({"a": {"M": {"at": {"S": "2022"}}}, "b": {"S": "no map"}, "job": {"S": "y"}}, "2022", "y"),
+        ({"a": {"M": {"at": {"S": "2022"}}}, "b": {"S": "not a map"}, "job": {"S": "y"}}, "2022", "y"),
     ],
     ids=[
-        "neither",
-        "last",
-        "first",
-        "null",
-        "unit",
+        "no path leads to a value",
+        "last path",
+        "first path",
+        "NULL",
+        "number",
         "text with a unit",
-        "no number",
-        "no unit",
+        "not a number",
+        "number without a unit",
         "empty",
-        "not looked into",
+        "wrong type after the last value was found",
     ],
 )
-def test_read_entity_features__takes_the_first_that_is_there(item: Json, updated_at: str, compute_id: str) -> None:
-    """Of the paths of a time and a compute id in order, and behind them what a key holds."""
+def test_read_entity_features__reads_the_first_value_that_exists(item: Json, updated_at: str, compute_id: str) -> None:
+    """The paths to time and compute id are tried in order, then the placeholders of these names."""
     record = to_record()
     record["dynamodb"] |= {"Keys": KEYS, "NewImage": KEYS | to_item(("age",), metadata_name="x") | item}
     change = read_change(record)
@@ -246,8 +247,8 @@ def test_read_entity_features__takes_the_first_that_is_there(item: Json, updated
 
 
 @pytest.mark.parametrize("compute_id", [{"S": ""}, {"S": "None"}, {"S": "run-1"}, {"NULL": True}, None])
-def test_read_entity_features__takes_a_hole_in_the_tables_name_only_for_what_is_absent(compute_id: object) -> None:
-    """A compute id that is there, and be it empty, is the item's, in an item of the commonest kind too."""
+def test_read_entity_features__uses_a_placeholder_only_if_the_value_is_absent(compute_id: object) -> None:
+    """An empty compute id counts as a value, also in an item that is read directly."""
     layout = DEFAULT | {"table": "user_{compute_id}"}
     record = to_record()
     record["dynamodb"]["NewImage"]["features"]["M"]["meta"]["M"]["compute_id"] = compute_id
@@ -255,6 +256,6 @@ def test_read_entity_features__takes_a_hole_in_the_tables_name_only_for_what_is_
     assert isinstance(change, Change)
     entity = read_entity_features(change, to_layouts(layout), "all")
     assert isinstance(entity, EntityFeatures)
-    there = {"": "", "None": "", "run-1": "run-1"}
+    stored = {"": "", "None": "", "run-1": "run-1"}
     text = compute_id.get("S") if isinstance(compute_id, dict) else None
-    assert entity.compute_id == ("feature_store" if text is None else there[text])
+    assert entity.compute_id == ("feature_store" if text is None else stored[text])

@@ -1,13 +1,12 @@
-"""The features of an item are named in each of the forms that a layout can have."""
+"""Features are read in each form that a layout can have."""
 
 from typing import Any
 
 import pytest
 
 from feature_events.errors import PoisonRecord
-from feature_events.layouts.entity_features import EntityFeatures, read_entity_features
+from feature_events.layouts.entity_features import EntityFeatures, FeaturesMode, read_entity_features
 from feature_events.records.change import Change, Skipped, read_change
-from feature_events.settings.settings import FeaturesMode
 from tests.support.layouts import to_layouts
 from tests.support.records import to_record
 
@@ -19,7 +18,7 @@ DEEP = "[" * 40_000 + "]" * 40_000
 
 
 def read(layout: Json, item: Json, old: Json | None = None, mode: FeaturesMode = "all") -> EntityFeatures | Skipped:
-    """What an item means under a layout of this."""
+    """Return what is read from an item by a layout with these members."""
     record = to_record(kind="INSERT" if old is None else "MODIFY", item=item)
     body = record["dynamodb"]
     body["Keys"] = KEYS
@@ -32,7 +31,7 @@ def read(layout: Json, item: Json, old: Json | None = None, mode: FeaturesMode =
 
 
 def name(layout: Json, item: Json, old: Json | None = None) -> tuple[str, ...]:
-    """The features that are named; under `changed` where the item was another one before."""
+    """Return the features that the event names, in mode `changed` if there is an old item."""
     entity = read(layout, item, old, "all" if old is None else "changed")
     assert isinstance(entity, EntityFeatures)
     return entity.features
@@ -40,11 +39,11 @@ def name(layout: Json, item: Json, old: Json | None = None) -> tuple[str, ...]:
 
 FLAT = {"features": {"except": ["ttl"]}, "updated_at": "meta.at", "compute_id": "job"}
 JSON = {"features": {"json": "data.text"}}
-WRITTEN = {"features": ["score of {entity_id}", "rank"], "updated_at": "at"}
+FIXED = {"features": ["score of {entity_id}", "rank"], "updated_at": "at"}
 
 
 def to_json(text: str) -> Json:
-    """An item with this text."""
+    """Return an item that stores this text."""
     return {"data": {"M": {"text": {"S": text}}}}
 
 
@@ -59,13 +58,13 @@ def to_json(text: str) -> Json:
         ),
         (JSON, to_json('{"b": 1, "a": null, "é": [1.5], "": {"x": 1}}'), ("b", "a", "é", "")),
         (JSON, to_json('{"big": ' + "9" * 5000 + "}"), ("big",)),
-        (WRITTEN, {"value": {"N": "1"}}, ("score of u-1", "rank")),
-        (WRITTEN, {}, ("score of u-1", "rank")),
+        (FIXED, {"value": {"N": "1"}}, ("score of u-1", "rank")),
+        (FIXED, {}, ("score of u-1", "rank")),
         ({"features": ["{entity_id}", "u-1"]}, {}, ("u-1",)),
     ],
 )
-def test_read_features__names_them(layout: Json, item: Json, expected: tuple[str, ...]) -> None:
-    """In the item's order, each once."""
+def test_read_features__names_each_once(layout: Json, item: Json, expected: tuple[str, ...]) -> None:
+    """Features are named in the item's order, or in the order of fixed names."""
     assert name(layout, item) == expected
 
 
@@ -88,15 +87,15 @@ def test_read_features__finds_none(layout: Json, item: Json) -> None:
     ("item", "reason"),
     [
         ({"data": {"S": "x"}}, "data: data is not a map"),
-        ({"data": {"M": {"text": {"N": "1"}}}}, "data.text is not text"),
-        ({"data": {"M": {"text": "{}"}}}, "data.text is not text"),
+        ({"data": {"M": {"text": {"N": "1"}}}}, "data.text is not a string"),
+        ({"data": {"M": {"text": "{}"}}}, "data.text is not a string"),
         (to_json("[1]"), "data.text is not a JSON object"),
         (to_json("{"), "data.text is not a JSON object"),
         (to_json('{"a": ' + DEEP + "}"), "data.text is not a JSON object"),
     ],
 )
-def test_read_features__refuses_what_is_no_json(item: Json, reason: str) -> None:
-    """Text that is no object is not guessed at, and the reason repeats nothing of it."""
+def test_read_features__refuses_invalid_json(item: Json, reason: str) -> None:
+    """Only the text of a JSON object is accepted; the reason does not quote the text."""
     with pytest.raises(PoisonRecord, match=reason):
         read(JSON, item)
 
@@ -109,7 +108,7 @@ def test_read_features__refuses_what_is_no_json(item: Json, reason: str) -> None
         (JSON, to_json('{"a": 1, "b": 1.0, "c": "1"}'), to_json('{"a": 1, "b": 1, "c": 1}'), ("b", "c")),
         (JSON, to_json('{"a": 0.10, "b": 1e2}'), to_json('{"a": 0.1, "b": 1e2}'), ("a",)),
         (JSON, to_json('{"a": null}'), to_json("{}"), ("a",)),
-        (JSON, to_json('{"a": 1}'), to_json("no JSON"), ("a",)),
+        (JSON, to_json('{"a": 1}'), to_json("not JSON"), ("a",)),
         (JSON, to_json('{"a": NaN, "b": 2}'), to_json('{"a": NaN, "b": 1}'), ("b",)),
         (
             JSON,
@@ -117,14 +116,12 @@ def test_read_features__refuses_what_is_no_json(item: Json, reason: str) -> None
             to_json('{"a": {"SS": ["y", "x"]}, "SS": [2, 1]}'),
             ("a", "SS"),
         ),
-        (WRITTEN, {"v": {"N": "2"}}, {"v": {"N": "1"}}, ("score of u-1", "rank")),
-        (WRITTEN, {"v": {"N": "2"}}, {}, ("score of u-1", "rank")),
+        (FIXED, {"v": {"N": "2"}}, {"v": {"N": "1"}}, ("score of u-1", "rank")),
+        (FIXED, {"v": {"N": "2"}}, {}, ("score of u-1", "rank")),
     ],
 )
-def test_read_features__compares_values_as_they_are_stored(
-    layout: Json, item: Json, old: Json, expected: tuple[str, ...]
-) -> None:
-    """Under `changed`, a written name is as new as anything else of its item."""
+def test_read_features__compares_stored_values(layout: Json, item: Json, old: Json, expected: tuple[str, ...]) -> None:
+    """In mode `changed`, features with fixed names change if any attribute of the item changes."""
     assert name(layout, item, old) == expected
 
 
@@ -133,11 +130,11 @@ def test_read_features__compares_values_as_they_are_stored(
     [
         (FLAT, {"a": {"N": "1"}, "ttl": {"N": "2"}, "job": {"S": "2"}}, {"a": {"N": "1"}, "ttl": {"N": "1"}}),
         (JSON, to_json('{"b": 2.50, "a": [1]}'), to_json('{ "a":[1],"b":2.50, "c":0}')),
-        (WRITTEN, {"v": {"N": "1"}, "at": {"S": "2026"}}, {"v": {"N": "1"}, "at": {"S": "2025"}}),
+        (FIXED, {"v": {"N": "1"}, "at": {"S": "2026"}}, {"v": {"N": "1"}, "at": {"S": "2025"}}),
         (FLAT, {"a": {"SS": ["x", "y"]}}, {"a": {"SS": ["y", "x"]}}),
-        (WRITTEN, {"v": {"L": [{"NS": ["1", "2"]}]}}, {"v": {"L": [{"NS": ["2", "1"]}]}}),
+        (FIXED, {"v": {"L": [{"NS": ["1", "2"]}]}}, {"v": {"L": [{"NS": ["2", "1"]}]}}),
     ],
 )
-def test_read_features__sees_that_nothing_changed(layout: Json, item: Json, old: Json) -> None:
-    """Another time, compute id, spelling of the same JSON, or order of a set changes no feature."""
+def test_read_features__ignores_other_changes(layout: Json, item: Json, old: Json) -> None:
+    """Time, compute id, the formatting of JSON and the order of a set are not features."""
     assert read(layout, item, old, "changed") is Skipped.UNCHANGED

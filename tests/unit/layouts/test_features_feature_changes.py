@@ -1,4 +1,4 @@
-"""What a write did to its item's features is read from both images."""
+"""Changed and removed features are read from both images."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from tests.support.records import Json, to_item, to_record
 
 
 def changes_of(record: Json) -> FeatureChanges | None:
-    """What the write of this record did."""
+    """Return how the write of this record affected the features."""
     change, layouts = read_change(record), to_layouts()
     assert isinstance(change, Change)
     entity = read_entity_features(change, layouts, "all")
@@ -34,12 +34,12 @@ def changes_of(record: Json) -> FeatureChanges | None:
 def test_read_feature_changes__compares_both_images(
     old: Json, changed: tuple[str, ...], removed: tuple[str, ...]
 ) -> None:
-    """New and other values in the item's order, what is gone in the old item's."""
+    """Changed features have the item's order, removed ones that of the old item."""
     assert changes_of(to_record(kind="MODIFY", old=old)) == FeatureChanges(changed, removed)
 
 
 def test_read_feature_changes__ignores_the_order_of_sets() -> None:
-    """A set lists the same members in any order, also within maps and lists; a list with another order is changed.
+    """The order of a set does not count, even within maps and lists. The order of a list does.
 
     https://github.com/scylladb/scylla-migrator/issues/282, https://github.com/aws/aws-sdk-java-v2/issues/3951
     """
@@ -55,11 +55,11 @@ def test_read_feature_changes__ignores_the_order_of_sets() -> None:
 
 
 @pytest.mark.parametrize("view", ["NEW_IMAGE", "NEW_AND_OLD_IMAGES"])
-def test_read_feature_changes__of_an_insert_is_all(view: str) -> None:
-    """Nothing was there before, whatever the stream carries."""
+def test_read_feature_changes__returns_all_features_of_an_insert(view: str) -> None:
+    """The stream's view type does not matter."""
     assert changes_of(to_record(view=view)) == FeatureChanges(("age", "income"), ())
 
 
-def test_read_feature_changes__is_unknown_without_the_old_image() -> None:
-    """It is not guessed at."""
+def test_read_feature_changes__returns_none_without_the_old_image() -> None:
+    """The changes are then unknown."""
     assert changes_of(to_record(kind="MODIFY", view="NEW_IMAGE")) is None

@@ -1,4 +1,4 @@
-"""A map is found by its path, as the former service left it too."""
+"""Maps are found by their paths, even if the former service serialized them twice."""
 
 from typing import Any, cast
 
@@ -14,19 +14,19 @@ VALUES = {"age": 30, "city": "Pune", "vip": True, "gone": None, "tags": {"a", "b
 serialize = TypeSerializer().serialize
 
 
-def once(values: Json) -> Json:
-    """Attributes by name, as a table has them."""
+def to_attributes(values: Json) -> Json:
+    """Return attributes as a table stores them."""
     return {name: serialize(value) for name, value in values.items()}
 
 
-def twice(values: Json) -> Json:
-    """The map of a row whose values were serialized before the row was."""
-    return cast("Json", serialize({"M": once(values)})["M"])
+def to_attributes_twice(values: Json) -> Json:
+    """Return the map of an item whose values were serialized before the item was."""
+    return cast("Json", serialize({"M": to_attributes(values)})["M"])
 
 
-def test_find_map__reads_what_was_serialized_twice() -> None:
-    """Names, and values that are no collections, are those that were meant."""
-    found = find_map({"data": {"M": twice(VALUES)}}, ("data",))
+def test_find_map__undoes_a_second_serialization() -> None:
+    """Names and scalar values are the original ones."""
+    found = find_map({"data": {"M": to_attributes_twice(VALUES)}}, ("data",))
     assert found is not None
     assert list(found) == list(VALUES)
     assert {name: found[name] for name in ("age", "city", "vip", "gone")} == {
@@ -38,10 +38,10 @@ def test_find_map__reads_what_was_serialized_twice() -> None:
 
 
 @pytest.mark.parametrize("path", [("features", "data"), ("features", "meta")])
-def test_find_map__reads_the_last_step(path: tuple[str, ...]) -> None:
-    """Whichever map it is; where all of the map around it was serialized twice, none of it is found."""
-    assert find_map({"features": {"M": twice({path[1]: {"a": 1}})}}, path) is None
-    assert find_map({"features": {"M": {path[1]: {"M": twice({"a": 1})}}}}, path) == {"a": {"N": "1"}}
+def test_find_map__undoes_it_only_at_the_end_of_the_path(path: tuple[str, ...]) -> None:
+    """If an outer map was serialized twice, the path leads nowhere."""
+    assert find_map({"features": {"M": to_attributes_twice({path[1]: {"a": 1}})}}, path) is None
+    assert find_map({"features": {"M": {path[1]: {"M": to_attributes_twice({"a": 1})}}}}, path) == {"a": {"N": "1"}}
 
 
 @pytest.mark.parametrize(
@@ -62,14 +62,14 @@ def test_find_map__reads_the_last_step(path: tuple[str, ...]) -> None:
         {"M": "M"},
     ],
 )
-def test_find_map__leaves_a_feature_that_is_called_m(attributes: Json) -> None:
-    """Only where every value is an attribute in an attribute was it serialized twice."""
+def test_find_map__accepts_a_feature_named_m(attributes: Json) -> None:
+    """A map was serialized twice only if each of its values is a serialized attribute."""
     assert find_map({"data": {"M": attributes}}, ("data",)) == attributes
 
 
 @pytest.mark.parametrize("item", [{}, {"a": {"NULL": True}}, {"a": {"M": {}}}, {"a": {"M": {"b": {"NULL": True}}}}])
-def test_find_map__finds_nothing(item: Json) -> None:
-    """A step that is absent or NULL."""
+def test_find_map__returns_none_if_a_step_is_absent(item: Json) -> None:
+    """NULL counts as absent."""
     assert find_map(item, ("a", "b")) is None
 
 
@@ -82,7 +82,7 @@ def test_find_map__finds_nothing(item: Json) -> None:
         ({"a": {"M": {"b": {}}}}, "a.b: b is not a map"),
     ],
 )
-def test_find_map__refuses_what_is_no_map(item: Json, reason: str) -> None:
-    """The message has the path and the step, and nothing of the item."""
+def test_find_map__refuses_other_types(item: Json, reason: str) -> None:
+    """The message names the path and the step, and quotes no value."""
     with pytest.raises(PoisonRecord, match=f"^{reason}$"):
         find_map(item, ("a", "b"))

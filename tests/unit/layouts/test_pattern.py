@@ -1,4 +1,4 @@
-"""A text with holes takes a text apart, or it does not fit."""
+"""Patterns match texts, and build texts from captures."""
 
 import re
 import time
@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feature_events.layouts.pattern import InvalidLayout, to_pattern
+from feature_events.layouts.pattern import parse_pattern
+from feature_events.syntax import InvalidValue
 
 
 @pytest.mark.parametrize(
@@ -29,9 +30,9 @@ from feature_events.layouts.pattern import InvalidLayout, to_pattern
         ("{x} ", "ü ", {"x": "ü"}),
     ],
 )
-def test_catch__takes_a_text_apart(pattern: str, text: str, expected: dict[str, str] | None) -> None:
-    """Each hole takes one character or more, the last what is left, each other one as little as it can."""
-    assert to_pattern(pattern).catch(text) == expected
+def test_match__captures_text(pattern: str, text: str, expected: dict[str, str] | None) -> None:
+    """Each placeholder captures at least one character: the last as much, the others as little as possible."""
+    assert parse_pattern(pattern).match(text) == expected
 
 
 @settings(deadline=None)
@@ -40,39 +41,37 @@ def test_catch__takes_a_text_apart(pattern: str, text: str, expected: dict[str, 
     ends=st.tuples(st.text("#a", max_size=1), st.text("#a", max_size=1)),
     text=st.text("#ab", max_size=12),
 )
-def test_catch__takes_what_a_search_with_backtracking_takes(
-    literals: list[str], ends: tuple[str, str], text: str
-) -> None:
-    """What a hole has taken is never given back, and yet nothing that fits is missed."""
-    names = [f"h{number}" for number in range(len(literals) + 1)]
+def test_match__agrees_with_a_search_with_backtracking(literals: list[str], ends: tuple[str, str], text: str) -> None:
+    """Atomic groups miss no match."""
+    names = [f"p{number}" for number in range(len(literals) + 1)]
     parts = [ends[0]]
-    form = re.escape(ends[0])
+    regex = re.escape(ends[0])
     for name, literal in zip(names, [*literals, ends[1]], strict=True):
         parts.append(f"{{{name}}}{literal}")
-        form += f"(?P<{name}>.+{'' if name == names[-1] else '?'}){re.escape(literal)}"
-    found = re.fullmatch(form, text, re.DOTALL)
-    assert to_pattern("".join(parts)).catch(text) == (None if found is None else found.groupdict())
+        regex += f"(?P<{name}>.+{'' if name == names[-1] else '?'}){re.escape(literal)}"
+    found = re.fullmatch(regex, text, re.DOTALL)
+    assert parse_pattern("".join(parts)).match(text) == (None if found is None else found.groupdict())
 
 
 @settings(deadline=None)
 @given(values=st.lists(st.text("ab", min_size=1, max_size=3), min_size=3, max_size=3))
-def test_fill__puts_together_what_catch_takes_apart(values: list[str]) -> None:
-    """Filled and caught again, each hole holds what it held."""
-    caught = dict(zip("xyz", values, strict=True))
-    pattern = to_pattern("<{x}|{y}|{z}>")
-    assert pattern.catch(pattern.fill(caught)) == caught
+def test_format__reverses_match(values: list[str]) -> None:
+    """A text that was formatted with captures yields the same captures."""
+    captures = dict(zip("xyz", values, strict=True))
+    pattern = parse_pattern("<{x}|{y}|{z}>")
+    assert pattern.match(pattern.format(captures)) == captures
 
 
-def test_catch__looks_at_a_long_text_a_few_times_at_most() -> None:
-    """A key of 2,048 bytes that fits six holes up to its end does not cost a second, nor a millionth of all ways."""
-    pattern = to_pattern("{a}#{b}#{c}#{d}#{e}#{f}!")
+def test_match__is_fast_for_a_long_text() -> None:
+    """A key of 2,048 bytes that matches six placeholders except for its end does not cause exponential backtracking."""
+    pattern = parse_pattern("{a}#{b}#{c}#{d}#{e}#{f}!")
     started = time.process_time()
-    assert pattern.catch("#" * 2048) is None
+    assert pattern.match("#" * 2048) is None
     assert time.process_time() - started < 60
 
 
 @pytest.mark.parametrize("text", ["", "{a}{b}", "{}{a}", "{a b}", "{1}", "{a}-{a}", "{", "}", "a{b", "{{a}}", "\ud800"])
-def test_to_pattern__refuses_what_has_no_meaning(text: str) -> None:
-    """Holes side by side, two of one name, and braces that are none."""
-    with pytest.raises(InvalidLayout):
-        to_pattern(text)
+def test_parse_pattern__refuses_invalid_text(text: str) -> None:
+    """Adjacent placeholders, duplicate or invalid names, and other braces."""
+    with pytest.raises(InvalidValue):
+        parse_pattern(text)

@@ -1,4 +1,4 @@
-"""A table gets the layouts that fit its name and keys, and an item the first of them whose patterns fit."""
+"""Layouts are selected by the table's name and keys, and then one by the values of an item's keys."""
 
 import tracemalloc
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ NAMED = {
 
 
 def to_change(table: str, keys: Json) -> Change:
-    """A change of an item with these keys."""
+    """Return a change of an item with these keys."""
     record = to_record()
     record["dynamodb"]["Keys"] = keys
     change = read_change({**record, "eventSourceARN": STREAM.format(table)})
@@ -47,15 +47,15 @@ def to_change(table: str, keys: Json) -> Change:
 
 
 def choose(layouts: TableLayouts, table: str, **keys: str) -> dict[str, str] | None:
-    """The event's texts of an item with these keys; None where no layout is for it."""
+    """Return the texts of an item's event, or None if the item has no layout."""
     chosen = layouts.choose(to_change(table, {name: {"S": text} for name, text in keys.items()}))
     if chosen is None:
         return None
-    fitted, holes = chosen
+    fitted, captures = chosen
     return {
-        "type": fitted.to_entity_type(holes),
-        "id": fitted.to_entity_id(holes),
-        "resource": fitted.to_resource_name(holes),
+        "type": fitted.format_entity_type(captures),
+        "id": fitted.format_entity_id(captures),
+        "resource": fitted.format_resource_name(captures),
     }
 
 
@@ -75,10 +75,10 @@ def choose(layouts: TableLayouts, table: str, **keys: str) -> dict[str, str] | N
         ([], "any", {"category": "c", "category2": "u"}, ("category2", "u", "c")),
     ],
 )
-def test_choose__takes_the_first_that_fits(
+def test_choose__returns_the_first_layout_that_matches(
     layouts: list[Json], table: str, keys: dict[str, str], expected: tuple[str, str, str] | None
 ) -> None:
-    """By the table's name and its key names, and then by the keys' values; the order of the keys counts for nothing."""
+    """The table's name, the names of its keys and their values must match. The order of the keys does not count."""
     found = choose(to_layouts(*layouts), table, **keys)
     assert found == (None if expected is None else dict(zip(("type", "id", "resource"), expected, strict=True)))
 
@@ -96,13 +96,13 @@ def test_choose__takes_the_first_that_fits(
         ([], "any", ["a", "b"]),
     ],
 )
-def test_choose__says_both_sides_where_none_fits(layouts: list[Json], table: str, keys: list[str]) -> None:
-    """The table's name and keys, and what each layout wants; at each record, since none of them can be handled."""
+def test_choose__raises_if_no_layout_fits_the_table(layouts: list[Json], table: str, keys: list[str]) -> None:
+    """The error names the table, its keys and the layouts. It is raised for each record, since none can be handled."""
     table_layouts = to_layouts(*layouts)
     for _ in range(2):
-        with pytest.raises(Misconfigured) as caught:
+        with pytest.raises(Misconfigured) as raised:
             table_layouts.choose(to_change(table, {name: {"S": "x"} for name in keys}))
-        message = str(caught.value)
+        message = str(raised.value)
         assert message.startswith(f"no layout fits the table {table} with the key")
         assert [name for name in keys if name not in message] == []
         for number, layout in enumerate(layouts, 1):
@@ -110,8 +110,8 @@ def test_choose__says_both_sides_where_none_fits(layouts: list[Json], table: str
             assert [name for name in layout["keys"] if name not in message] == []
 
 
-def test_choose__takes_other_keys_of_a_known_stream_for_a_bad_record() -> None:
-    """A table's keys never change, so it is the record that is wrong, and it stops nobody."""
+def test_choose__refuses_other_keys_of_a_known_stream() -> None:
+    """The keys of a table never change, so the record is invalid. It does not affect other records."""
     layouts = to_layouts(USERS)
     assert choose(layouts, "app", pk="USER#u", sk="FEATURES#r")
     with pytest.raises(PoisonRecord, match="not its table's"):
@@ -120,22 +120,22 @@ def test_choose__takes_other_keys_of_a_known_stream_for_a_bad_record() -> None:
 
 
 @pytest.mark.parametrize("first", ["bright_uid", "bright_uidX"])
-def test_choose__refuses_nothing_that_a_layout_is_for(first: str) -> None:
-    """Which record of a stream comes first changes no other's end."""
+def test_choose__does_not_depend_on_the_first_record(first: str) -> None:
+    """A stream's first record does not decide whether other key names fit a layout."""
     layouts = to_layouts()
     for name in (first, "bright_uid", "bright_uidX"):
         assert choose(layouts, "any", **{name: "u", "category": "c"}) == {"type": name, "id": "u", "resource": "c"}
 
 
 @pytest.mark.parametrize("keys", [{}, {"a": {"S": "1"}, "b": {"S": "1"}, "c": {"S": "1"}}])
-def test_choose__takes_a_number_of_keys_that_no_table_has_for_a_bad_record(keys: Json) -> None:
-    """A table has one key attribute or two."""
+def test_choose__refuses_any_other_number_of_keys(keys: Json) -> None:
+    """A table has one or two key attributes."""
     with pytest.raises(PoisonRecord, match="not its table's"):
         to_layouts(USERS).choose(to_change("app", keys))
 
 
-def test_choose__needs_the_arn_of_a_table() -> None:
-    """A record of no table's stream is a bad one."""
+def test_choose__refuses_the_stream_of_another_service() -> None:
+    """The ARN must be that of a table's stream."""
     change = read_change({**to_record(), "eventSourceARN": "arn:aws:kinesis:eu-west-1:1:stream/x"})
     assert isinstance(change, Change)
     with pytest.raises(PoisonRecord, match="eventSourceARN"):
@@ -144,15 +144,15 @@ def test_choose__needs_the_arn_of_a_table() -> None:
 
 @pytest.fixture
 def traced() -> Iterator[None]:
-    """Memory is counted."""
+    """Trace memory allocations."""
     tracemalloc.start()
     yield
     tracemalloc.stop()
 
 
 @pytest.mark.usefixtures("traced")
-def test_choose__forgets_streams_and_goes_on() -> None:
-    """What is known of streams stays small, however many there are."""
+def test_choose__bounds_the_cache_of_streams() -> None:
+    """Memory does not grow with the number of streams."""
     layouts = to_layouts(CATCH_ALL | {"table": "{}"})
     for number in range(1000):
         assert choose(layouts, f"t{number}", pk="a", sk="b")

@@ -1,1 +1,1 @@
-"""The preflight checks."""
+"""The preflight check."""

@@ -1,4 +1,4 @@
-"""The preflight check of the tables: the layout that each gets, or what the layouts expect if that is unknown."""
+"""The preflight check reports which layouts fit each table."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -9,7 +9,7 @@ import pytest
 from moto import mock_aws
 
 from feature_events.errors import FeatureEventsError
-from feature_events.preflight.tables import layout_checks
+from feature_events.preflight.tables import make_table_checks
 from feature_events.settings.settings import read_settings
 from tests.support.web_server import Answer, run_scripted_server
 
@@ -41,7 +41,7 @@ def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def dynamodb() -> Iterator["DynamoDBClient"]:
-    """An account without tables."""
+    """Create an account without tables."""
     with mock_aws():
         yield boto3.client("dynamodb")
 
@@ -61,37 +61,37 @@ def make_table(
     )
 
 
-def find(tables: object = None, **settings: str) -> dict[str, str]:
-    """Return what each check finds, by its name; an error's type and text if it fails."""
+def run(tables: object = None, **settings: str) -> dict[str, str]:
+    """Run the checks; return the result of each by its name, or the type and text of its error."""
     environ: dict[str, Any] = {"KAFKA_BROKER_URL": "b-1:9092", "SCHEMA_ID": "7", "TABLE_LAYOUTS": json.dumps(LAYOUTS)}
     found = {}
-    for probe in layout_checks(read_settings({**environ, **settings}), tables):
+    for check in make_table_checks(read_settings({**environ, **settings}), tables):
         try:
-            found[probe.name] = probe.find()
+            found[check.name] = check.run()
         except FeatureEventsError as error:
-            found[probe.name] = f"{type(error).__name__}: {error}"
+            found[check.name] = f"{type(error).__name__}: {error}"
     return found
 
 
-def test_probes__say_which_layouts_each_table_gets(dynamodb: "DynamoDBClient") -> None:
-    """Each named table is described: its layouts by their numbers, its keys, and the stream's view type."""
+def test_make_table_checks__report_the_layouts_of_each_table(dynamodb: "DynamoDBClient") -> None:
+    """The report contains the layouts' numbers, the table's keys and the stream's view type."""
     make_table(dynamodb, "users", ("user_id", "category"), "NEW_IMAGE")
     make_table(dynamodb, "app", ("pk", "sk"))
-    assert find(["users", "app"]) == {
-        "layout of users": "gets layout 1 (tables users with the keys {entity_type} and category); "
+    assert run(["users", "app"]) == {
+        "layout of users": "uses layout 1 (tables users with the keys {entity_type} and category); "
         "its keys are user_id and category, its stream's view type is NEW_IMAGE",
-        "layout of app": "gets layout 2 (tables app with the keys pk and sk) and "
+        "layout of app": "uses layout 2 (tables app with the keys pk and sk) and "
         "layout 3 (tables app with the keys pk and sk); "
         "its keys are pk and sk, its stream's view type is NEW_AND_OLD_IMAGES",
     }
 
 
-def test_probes__are_of_the_own_tables_unless_the_event_names_others(dynamodb: "DynamoDBClient") -> None:
-    """OWN_TABLES is the default, and named tables replace it."""
+def test_make_table_checks__default_to_the_own_tables(dynamodb: "DynamoDBClient") -> None:
+    """Tables in the event replace those in OWN_TABLES."""
     make_table(dynamodb, "users", ("user_id", "category"))
     make_table(dynamodb, "app", ("pk", "sk"))
-    assert list(find(OWN_TABLES="users,app")) == ["layout of users", "layout of app"]
-    assert list(find(["app"], OWN_TABLES="users")) == ["layout of app"]
+    assert list(run(OWN_TABLES="users,app")) == ["layout of users", "layout of app"]
+    assert list(run(["app"], OWN_TABLES="users")) == ["layout of app"]
 
 
 @pytest.mark.parametrize(
@@ -114,17 +114,17 @@ def test_probes__are_of_the_own_tables_unless_the_event_names_others(dynamodb: "
         [ARN],
     ],
 )
-def test_probes__refuse_anything_but_a_list_of_table_names(tables: object) -> None:
-    """A mistake in the event's tables is one failed check that shows the form, and the own tables do not hide it."""
-    assert find(tables, OWN_TABLES="users") == {
+def test_make_table_checks__refuse_anything_but_a_list_of_table_names(tables: object) -> None:
+    """An invalid list is one failed check, even if there are own tables."""
+    assert run(tables, OWN_TABLES="users") == {
         "table layouts": 'Misconfigured: "tables" in the event must be a list of table names, such as ["orders"]'
     }
 
 
-def test_probes__say_what_the_first_record_would(dynamodb: "DynamoDBClient") -> None:
-    """A table that no layout fits is an error which names both sides."""
+def test_make_table_checks__fail_if_no_layout_fits(dynamodb: "DynamoDBClient") -> None:
+    """The error is that of the first record: it names the table, its keys and the layouts."""
     make_table(dynamodb, "app", ("id",))
-    (text,) = find(["app"]).values()
+    (text,) = run(["app"]).values()
     assert text.startswith("Misconfigured: no layout fits the table app with the key attributes id: add one")
     assert EXPECTED in text
 
@@ -132,27 +132,27 @@ def test_probes__say_what_the_first_record_would(dynamodb: "DynamoDBClient") -> 
 @pytest.mark.parametrize(
     ("view", "mode", "expected"),
     [
-        ("KEYS_ONLY", "all", "has view type KEYS_ONLY, which carries no new images: set StreamViewType"),
-        ("OLD_IMAGE", "all", "has view type OLD_IMAGE, which carries no new images: set StreamViewType"),
-        ("NEW_IMAGE", "changed", "FEATURES_MODE is changed, which needs the old image"),
+        ("KEYS_ONLY", "all", "has view type KEYS_ONLY, which contains no new images: set StreamViewType"),
+        ("OLD_IMAGE", "all", "has view type OLD_IMAGE, which contains no new images: set StreamViewType"),
+        ("NEW_IMAGE", "changed", "FeaturesMode (FEATURES_MODE) is changed, which needs the old image"),
         (None, "all", "the table app has no stream: enable it with view type NEW_AND_OLD_IMAGES"),
-        ("NEW_AND_OLD_IMAGES", "changed", "gets layout 2"),
+        ("NEW_AND_OLD_IMAGES", "changed", "uses layout 2"),
     ],
 )
-def test_probes__compare_the_stream_with_what_is_needed(
+def test_make_table_checks__require_the_images_that_events_need(
     dynamodb: "DynamoDBClient", view: "StreamViewTypeType | None", mode: str, expected: str
 ) -> None:
-    """New images are always needed, and old ones if only changed features are named."""
+    """New images are always required, and old images in mode `changed`."""
     make_table(dynamodb, "app", ("pk", "sk"), view)
-    (text,) = find(["app"], FEATURES_MODE=mode).values()
+    (text,) = run(["app"], FEATURES_MODE=mode).values()
     assert expected in text
-    assert text.startswith("Misconfigured: ") is not expected.startswith("gets")
+    assert text.startswith("Misconfigured: ") is not expected.startswith("uses")
 
 
-def test_probes__find_a_table_that_does_not_exist(dynamodb: "DynamoDBClient") -> None:
+def test_make_table_checks__fail_if_the_table_does_not_exist(dynamodb: "DynamoDBClient") -> None:
     """A misspelled or deleted table is an error."""
     assert dynamodb.list_tables()["TableNames"] == []
-    assert find(["app"]) == {
+    assert run(["app"]) == {
         "layout of app": "Misconfigured: the table app does not exist in this account and region: check its name"
     }
 
@@ -167,32 +167,32 @@ def test_probes__find_a_table_that_does_not_exist(dynamodb: "DynamoDBClient") ->
         ("ValidationException", "users", "check the table and its keys"),
     ],
 )
-def test_probes__say_what_to_change_if_the_table_cannot_be_described(
+def test_make_table_checks__fail_if_the_table_cannot_be_described(
     monkeypatch: pytest.MonkeyPatch, code: str, own_tables: str, remedy: str
 ) -> None:
-    """Without access to a table, TableArns does not cover it, unless it is one of the own tables."""
+    """The remedy for missing access is TableArns, except for own tables."""
     with run_scripted_server() as server:
         server.script = [Answer.of(400, {"__type": f"com.amazon.coral.service#{code}", "Message": "no"})]
         monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", server.url)
-        (text,) = find(["app"], OWN_TABLES=own_tables).values()
+        (text,) = run(["app"], OWN_TABLES=own_tables).values()
     assert text.startswith(f"Misconfigured: the table app cannot be described ({code}): {remedy}")
     assert text.count("TableArns") == remedy.count("TableArns")
 
 
-def test_probes__pass_without_a_network_path_to_dynamodb(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Publishing describes no table, so a VPC without an endpoint is no failure: the check reports what is expected."""
+def test_make_table_checks__pass_without_a_network_path_to_dynamodb(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Publishing does not describe tables, so a VPC without an endpoint is not an error."""
     monkeypatch.setattr("feature_events.preflight.tables._DESCRIBE_SECONDS", 1.0)
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:1")
-    (text,) = find(["app"]).values()
+    (text,) = run(["app"]).values()
     assert text.startswith(
-        "the table app cannot be described (no answer within 1 s): check the network path to dynamodb"
+        "the table app cannot be described (no response within 1 s): check the network path to dynamodb"
     )
     assert EXPECTED in text
 
 
-def test_probes__say_what_is_expected_if_no_table_is_known() -> None:
-    """Without own tables and names there is one check, which passes and says how to name tables."""
-    ((name, text),) = find().items()
+def test_make_table_checks__describe_the_layouts_if_no_table_is_named() -> None:
+    """The only check then passes, and says how to name tables."""
+    ((name, text),) = run().items()
     assert name == "table layouts"
     hint = 'name tables in the event to check them, as in {"check": true, "tables": ["orders"]}'
     assert text.startswith(f"no table checked: {hint}; {EXPECTED}")

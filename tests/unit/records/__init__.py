@@ -1,1 +1,1 @@
-"""What came in, read or refused."""
+"""Stream records and scanned items."""

@@ -1,21 +1,21 @@
-"""A stream record is read into a Change, or it is said why not."""
+"""A stream record becomes a Change, or an error names its defect."""
 
 from typing import Any
 
 import pytest
 
 from feature_events.errors import Misconfigured, PoisonRecord
-from feature_events.records.change import Change, Skipped, read_change, read_stream
+from feature_events.records.change import Change, Skipped, read_change
 from tests.support.records import CREATED, STREAM_ARN, Json, to_item, to_record
 
 
 def without(path: str) -> Json:
-    """A record that lacks one part."""
+    """Return a record without one part."""
     return with_value(path, None, delete=True)
 
 
 def with_value(path: str, value: object, *, delete: bool = False) -> Json:
-    """A record with one part changed."""
+    """Return a record with one part replaced."""
     record = to_record()
     *parents, name = path.split(".")
     part: Any = record
@@ -28,47 +28,46 @@ def with_value(path: str, value: object, *, delete: bool = False) -> Json:
     return record
 
 
-def test_read_change__holds_what_the_record_says() -> None:
-    """Every part of a Change is the record's."""
+def test_read_change__copies_every_part_of_the_record() -> None:
+    """Nothing in a Change comes from elsewhere."""
     record = to_record(3, kind="MODIFY", old=to_item(value=0))
     body = record["dynamodb"]
     change = read_change(record)
     assert change == Change(
-        read_stream(STREAM_ARN),
-        body["SequenceNumber"],
-        record["eventID"],
-        body["Keys"],
-        body["NewImage"],
-        (CREATED + 3) * 1000,
-        record,
+        source_arn=STREAM_ARN,
+        table_arn="arn:aws:dynamodb:eu-west-1:123456789012:table/user_feature_store",
+        sequence_number=body["SequenceNumber"],
+        event_id=record["eventID"],
+        kind="MODIFY",
+        keys=body["Keys"],
+        new_image=body["NewImage"],
+        old_image=body["OldImage"],
+        created_ms=(CREATED + 3) * 1000,
     )
-    assert (change.is_insert, change.old_image) == (False, body["OldImage"])
 
 
 @pytest.mark.parametrize("path", ["eventID", "dynamodb.ApproximateCreationDateTime"])
-def test_read_change__does_without(path: str) -> None:
-    """What an event can do without need not be there."""
+def test_read_change__accepts_a_record_without_an_optional_part(path: str) -> None:
+    """An event needs neither the id nor the time of its record."""
     change = read_change(without(path))
     whole = read_change(to_record())
     assert isinstance(change, Change)
     assert isinstance(whole, Change)
-    assert change[3:5] == whole[3:5]
-    assert change.is_insert
-    assert change.event_id == ("" if path == "eventID" else whole.event_id)
-    assert change.created_ms == (whole.created_ms if path == "eventID" else None)
+    expected = whole._replace(event_id="") if path == "eventID" else whole._replace(created_ms=None)
+    assert change == expected
 
 
 @pytest.mark.parametrize("path", ["eventID", "dynamodb.ApproximateCreationDateTime"])
-def test_read_change__says_what_else_is_unreadable(path: str) -> None:
-    """A record that lacks what is not needed is refused for what is."""
+def test_read_change__names_the_missing_part_that_is_required(path: str) -> None:
+    """A record without an optional part is refused only for a required one."""
     record = without(path)
     record["dynamodb"]["SequenceNumber"] = 7
     with pytest.raises(PoisonRecord, match="SequenceNumber is not a string of digits"):
         read_change(record)
 
 
-def test_read_change__skips_a_removal() -> None:
-    """A deleted item makes nothing available."""
+def test_read_change__skips_a_remove() -> None:
+    """A deleted item has no available features."""
     assert read_change({"eventName": "REMOVE"}) is Skipped.REMOVE
 
 
@@ -93,18 +92,18 @@ def test_read_change__skips_a_removal() -> None:
         (with_value("eventSourceARN", "table"), "eventSourceARN is not an ARN"),
     ],
 )
-def test_read_change__says_what_is_unreadable(record: Any, reason: str) -> None:  # noqa: ANN401  # anything at all
-    """Each defect of a record's envelope is a PoisonRecord that names it."""
+def test_read_change__names_the_defect(record: Any, reason: str) -> None:  # noqa: ANN401  # anything at all
+    """Each defect of a record's envelope raises a PoisonRecord that names it."""
     with pytest.raises(PoisonRecord, match=reason):
         read_change(record)
 
 
 @pytest.mark.parametrize("view", ["KEYS_ONLY", "OLD_IMAGE"])
 def test_read_change__refuses_a_stream_without_new_images(view: str) -> None:
-    """A stream of the wrong view type is a misconfiguration that says which types work."""
+    """The error names the view types that work."""
     record = without("dynamodb.NewImage")
     record["dynamodb"]["StreamViewType"] = view
-    with pytest.raises(Misconfigured, match=f"{view}.*NEW_IMAGE or NEW_AND_OLD_IMAGES"):
+    with pytest.raises(Misconfigured, match=f"{view}.*NEW_AND_OLD_IMAGES or NEW_IMAGE"):
         read_change(record)
 
 
@@ -126,8 +125,8 @@ def test_read_change__refuses_a_stream_without_new_images(view: str) -> None:
         (None, None),
     ],
 )
-def test_read_change__takes_times_between_1970_and_9999(seconds: object, milliseconds: int | None) -> None:
-    """What is no such time counts as absent."""
+def test_read_change__accepts_times_between_1970_and_9999(seconds: object, milliseconds: int | None) -> None:
+    """Any other value counts as missing."""
     change = read_change(with_value("dynamodb.ApproximateCreationDateTime", seconds))
     assert isinstance(change, Change)
     assert change.created_ms == milliseconds

@@ -1,40 +1,48 @@
-"""A scanned item is the change that a record of its insertion would be, but for its place in a stream."""
+"""A scanned item becomes a Change without a position in a stream."""
 
 import base64
 
 import pytest
 
-from feature_events.records.change import Change, Stream, read_change, to_change
+from feature_events.records.change import Change, read_change, read_scanned_item
 from tests.support.backfills import KEY_NAMES, STARTED_MS, TABLE_ARN, to_scanned
 from tests.support.records import to_record
 
 
-def test_to_change__is_as_if_inserted() -> None:
-    """What the pipeline reads of it is what it would read of a record."""
-    change = to_change(to_scanned(), TABLE_ARN, KEY_NAMES, STARTED_MS)
+def test_read_scanned_item__contains_what_a_stream_record_would() -> None:
+    """The keys and the image are the same as in a record of the item's INSERT."""
+    change = read_scanned_item(to_scanned(), TABLE_ARN, KEY_NAMES, STARTED_MS)
     record = read_change(to_record())
     assert isinstance(record, Change)
     assert (change.keys, change.new_image) == (record.keys, record.new_image)
-    assert (change.is_insert, change.old_image) == (True, None)
 
 
-def test_to_change__is_of_its_table_and_of_no_place_in_a_stream() -> None:
-    """It has no number and no id that could be taken for a record's; its time is the run's."""
-    change = to_change(to_scanned(), TABLE_ARN, KEY_NAMES, STARTED_MS)
-    assert change.stream == Stream(TABLE_ARN, TABLE_ARN)
-    assert (change.sequence_number, change.event_id, change.created_ms) == ("", "", STARTED_MS)
+def test_read_scanned_item__claims_no_position_in_a_stream() -> None:
+    """A scan sees neither a write nor a stream; the time is the backfill's start."""
+    change = read_scanned_item(to_scanned(), TABLE_ARN, KEY_NAMES, STARTED_MS)
+    assert change._replace(keys={}, new_image={}) == Change(
+        source_arn=TABLE_ARN,
+        table_arn=TABLE_ARN,
+        sequence_number=None,
+        event_id="",
+        kind=None,
+        keys={},
+        new_image={},
+        old_image=None,
+        created_ms=STARTED_MS,
+    )
 
 
 @pytest.mark.parametrize("value", [b"", b"\x00\xff", b"user"])
-def test_to_change__has_binary_keys_as_a_record_has(value: bytes) -> None:
-    """They are base64 there, in the keys and in the image."""
-    change = to_change({**to_scanned(), "bright_uid": {"B": value}}, TABLE_ARN, KEY_NAMES, STARTED_MS)
+def test_read_scanned_item__encodes_binary_keys_as_base64(value: bytes) -> None:
+    """Stream records have base64, in the keys and in the image."""
+    change = read_scanned_item({**to_scanned(), "bright_uid": {"B": value}}, TABLE_ARN, KEY_NAMES, STARTED_MS)
     expected = {"B": base64.b64encode(value).decode()}
     assert change.keys["bright_uid"] == change.new_image["bright_uid"] == expected
 
 
-def test_to_change__leaves_the_item_as_it_is() -> None:
-    """It is compared with what the table has later."""
+def test_read_scanned_item__does_not_modify_the_item() -> None:
+    """The backfill compares it with the table's item later."""
     item = {**to_scanned(), "bright_uid": {"B": b"\x00"}}
-    to_change(item, TABLE_ARN, KEY_NAMES, STARTED_MS)
+    read_scanned_item(item, TABLE_ARN, KEY_NAMES, STARTED_MS)
     assert item == {**to_scanned(), "bright_uid": {"B": b"\x00"}}

@@ -1,1 +1,1 @@
-"""What a redrive is asked for."""
+"""Tests of the redrive."""

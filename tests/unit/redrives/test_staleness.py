@@ -1,12 +1,15 @@
-"""An event is stale where its table no longer has what it tells of, in whichever form the table keeps it."""
+"""Test the comparison of a change with the current item."""
 
-from typing import Any
+from typing import Any, override
 
 import pytest
 
-from feature_events.records.change import Change, Item, read_change
+from feature_events.encoder import Encoder
+from feature_events.records.change import Change, Item
 from feature_events.redrives.staleness import find_staleness
+from feature_events.tables.table import Tables
 from tests.support.layouts import to_layouts
+from tests.support.pipelines import CODEC, PREFIX, encode
 from tests.support.records import Json, to_record
 
 KEYS = {"pk": {"S": "u-1"}}
@@ -15,24 +18,24 @@ JSON = {"features": {"json": "text"}}
 FLAT = {"features": {"except": []}, "updated_at": "at"}
 
 
-class OneItem:
-    """Tables that hold one item."""
+class OneItem(Tables):
+    """Tables with one item."""
 
     def __init__(self, item: Item) -> None:
         self._item = item
 
-    def find_item(self, change: Change) -> Item | None:  # noqa: ARG002  # Tables'
-        """See `Tables.find_item`."""
+    @override
+    def get_item(self, change: Change) -> Item | None:
         return self._item
 
 
 def is_stale(layout: dict[str, Any], then: Json, now: Json) -> bool:
-    """Whether a change that left one item is stale where another is there, under `changed`."""
+    """Return whether a change to the item `then` is stale if the current item is `now`, with mode `changed`."""
     record = to_record()
     record["dynamodb"] |= {"Keys": KEYS, "NewImage": KEYS | then}
-    change = read_change(record)
-    assert isinstance(change, Change)
-    return find_staleness(change, OneItem(KEYS | now), to_layouts(LAYOUT | layout), "changed") is not None
+    encoder = Encoder(to_layouts(LAYOUT | layout), "changed", PREFIX, CODEC)
+    encoded = encode(record, layouts=encoder.layouts, features_mode="changed")
+    return find_staleness(encoded, OneItem(KEYS | now), encoder) is not None
 
 
 @pytest.mark.parametrize(
@@ -47,17 +50,17 @@ def is_stale(layout: dict[str, Any], then: Json, now: Json) -> bool:
         (FLAT, {"a": {"L": [{"S": "x"}, {"S": "y"}]}}, {"a": {"L": [{"S": "y"}, {"S": "x"}]}}, True),
     ],
     ids=[
-        "other spelling",
-        "other value",
-        "no set",
-        "no JSON",
-        "a set's order",
-        "a member",
-        "a list's order",
+        "JSON spelled differently",
+        "different value",
+        "JSON list that looks like a set",
+        "not JSON",
+        "set in another order",
+        "set with another member",
+        "list in another order",
     ],
 )
 def test_find_staleness__compares_features_as_they_are_stored(
     layout: dict[str, Any], then: Json, now: Json, *, stale: bool
 ) -> None:
-    """Only a set's members, which DynamoDB gives in any order, are the same in another one."""
+    """Only sets are equal in another order, since DynamoDB returns their members in any order."""
     assert is_stale(layout, then, now) is stale

@@ -1,12 +1,14 @@
-"""The environment is read once, and every mistake in it is named at once."""
+"""Settings are read from the environment, and all mistakes are reported together."""
 
+import re
 from uuid import UUID
 
 import pytest
 
 from feature_events.errors import Misconfigured
-from feature_events.layouts.reading import to_table_layouts
-from feature_events.settings.settings import Settings, read_settings
+from feature_events.layouts.parser import parse_table_layouts
+from feature_events.settings.settings import _PARAMETERS, Settings, read_settings, to_label
+from local.paths import ROOT
 
 ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:"
 GLUE_REGISTRY = "arn:aws:glue:eu-west-1:123456789012:registry/events.v1"
@@ -17,7 +19,7 @@ UNSENT_URLS = (
     "https://registry?", "https://registry/path?", "https://registry#", "https://registry/#", "https://registry/#a",
     "https://registry?#", "https://registry/?x=1#",
 )  # fmt: skip
-"""What `urlsplit` accepts without the part that is wrong."""
+"""URLs from which `urlsplit` silently drops the invalid part."""
 GIVEN = {
     "GLUE_COMPATIBILITY": "BACKWARD",
     "KAFKA_BROKER_URL": "b-1.msk:9092, 10.0.0.1:9094,[::1]:9092",
@@ -41,8 +43,8 @@ GIVEN = {
 }
 
 
-def test_read_settings__has_defaults_for_all_but_the_addresses() -> None:
-    """Brokers and a way to a schema id are all that must be given."""
+def test_read_settings__needs_only_brokers_and_a_schema_id() -> None:
+    """Everything else has a default."""
     expected = Settings(
         brokers="b-1.msk:9092",
         registry=None,
@@ -51,7 +53,7 @@ def test_read_settings__has_defaults_for_all_but_the_addresses() -> None:
         schema_version=None,
         schema_file="feature_trigger.avsc",
         auto_register=False,
-        table_layouts=to_table_layouts("default"),
+        table_layouts=parse_table_layouts("default"),
         own_tables=(),
         features_mode="all",
         compression="zstd",
@@ -70,8 +72,8 @@ def test_read_settings__has_defaults_for_all_but_the_addresses() -> None:
     assert read_settings(LEAST) == expected
 
 
-def test_read_settings__takes_what_is_given() -> None:
-    """Every setting arrives in its own type."""
+def test_read_settings__reads_every_setting() -> None:
+    """Every setting is converted to its type."""
     expected = Settings(
         brokers="b-1.msk:9092,10.0.0.1:9094,[::1]:9092",
         registry="https://registry.example:8081/apis/ccompat/v7",
@@ -80,7 +82,7 @@ def test_read_settings__takes_what_is_given() -> None:
         schema_version=3,
         schema_file="feature_trigger.avsc",
         auto_register=False,
-        table_layouts=to_table_layouts("default"),
+        table_layouts=parse_table_layouts("default"),
         own_tables=("users.v1", "merchants_v1"),
         features_mode="changed",
         compression="lz4",
@@ -186,9 +188,9 @@ def test_read_settings__takes_what_is_given() -> None:
         ("DEAD_LETTER_LIMIT", "0"),
     ],
 )
-def test_read_settings__names_the_setting_and_never_its_value(name: str, text: str) -> None:
-    """A wrong value is a misconfiguration by the setting's name; the value, which may be a secret, is not repeated."""
-    with pytest.raises(Misconfigured, match=rf"(?m)^- {name} ") as raised:
+def test_read_settings__names_an_invalid_setting_but_not_its_value(name: str, text: str) -> None:
+    """The message does not quote the value, because it may be a secret."""
+    with pytest.raises(Misconfigured, match=rf"(?m)^- {re.escape(to_label(name))} ") as raised:
         read_settings({**LEAST, name: text})
     assert "secret" not in str(raised.value)
     assert str(raised.value).encode()  # Lambda's runtime cannot report a lone surrogate
@@ -197,20 +199,23 @@ def test_read_settings__names_the_setting_and_never_its_value(name: str, text: s
 @pytest.mark.parametrize(
     ("environ", "mistake"),
     [
-        ({}, "KAFKA_BROKER_URL is missing"),
-        ({}, "SCHEMA_REGISTRY is missing"),
-        ({"KAFKA_BROKER_URL": " ", "SCHEMA_ID": "1"}, "KAFKA_BROKER_URL is missing"),
-        ({**LEAST, "SCHEMA_VERSION": "latest"}, "SCHEMA_ID and SCHEMA_VERSION"),
-        ({**LEAST, "AUTO_REGISTER_SCHEMAS": "true"}, "AUTO_REGISTER_SCHEMAS"),
-        ({"KAFKA_BROKER_URL": "b:1", "SCHEMA_VERSION": "1"}, "SCHEMA_REGISTRY is missing"),
+        ({}, "KafkaBrokerUrl (KAFKA_BROKER_URL) is missing"),
+        ({}, "SchemaRegistry (SCHEMA_REGISTRY) is missing"),
+        ({"KAFKA_BROKER_URL": " ", "SCHEMA_ID": "1"}, "(KAFKA_BROKER_URL) is missing"),
+        ({**LEAST, "SCHEMA_VERSION": "latest"}, "(SCHEMA_ID) and Schema=version:N (SCHEMA_VERSION) exclude each other"),
+        ({**LEAST, "AUTO_REGISTER_SCHEMAS": "true"}, "AUTO_REGISTER_SCHEMAS registers the shipped schema"),
+        ({"KAFKA_BROKER_URL": "b:1", "SCHEMA_VERSION": "1"}, "(SCHEMA_REGISTRY) is missing"),
         *[
-            ({**LEAST, "KAFKA_AUTH": auth}, f"KAFKA_SECRET_ARN is missing: KAFKA_AUTH={auth} ")
+            ({**LEAST, "KAFKA_AUTH": auth}, f"(KAFKA_SECRET_ARN) is missing: KafkaAuth (KAFKA_AUTH) is {auth}, ")
             for auth in ("plain", "scram", "scram-256", "oauth", "mtls")
         ],
-        ({**LEAST, "KAFKA_SECRET_ARN": f"{ARN}s"}, "KAFKA_SECRET_ARN is not for KAFKA_AUTH=none"),
-        ({**LEAST, "KAFKA_AUTH": "iam", "KAFKA_SECRET_ARN": f"{ARN}s"}, "KAFKA_SECRET_ARN is not for KAFKA_AUTH=iam"),
+        ({**LEAST, "KAFKA_SECRET_ARN": f"{ARN}s"}, "(KAFKA_SECRET_ARN) is not used: KafkaAuth (KAFKA_AUTH) is none"),
+        ({**LEAST, "KAFKA_AUTH": "iam", "KAFKA_SECRET_ARN": f"{ARN}s"}, "(KAFKA_SECRET_ARN) is not used: "),
         ({**LEAST, "KAFKA_AUTH": "iam"}, "AWS_REGION is missing"),
-        ({**LEAST, "KAFKA_CA_SECRET_ARN": f"{ARN}s"}, "KAFKA_CA_SECRET_ARN is not for KAFKA_AUTH=none"),
+        (
+            {**LEAST, "KAFKA_CA_SECRET_ARN": f"{ARN}s"},
+            "(KAFKA_CA_SECRET_ARN) is not used: KafkaAuth (KAFKA_AUTH) is none",
+        ),
         (
             {
                 **LEAST,
@@ -218,45 +223,51 @@ def test_read_settings__names_the_setting_and_never_its_value(name: str, text: s
                 "KAFKA_CA_SECRET_ARN": f"{ARN}s",
                 "KAFKA_PROPERTIES": '{"ssl.ca.location": "/opt/ca.pem"}',
             },
-            "KAFKA_CA_SECRET_ARN and ssl.ca.location in KAFKA_PROPERTIES",
+            "(KAFKA_CA_SECRET_ARN) and ssl.ca.location in KafkaProperties (KAFKA_PROPERTIES) exclude each other",
         ),
-        ({**LEAST, "SCHEMA_REGISTRY_SECRET_ARN": f"{ARN}s"}, "SECRET_ARN is not used without SCHEMA_REGISTRY"),
+        (
+            {**LEAST, "SCHEMA_REGISTRY_SECRET_ARN": f"{ARN}s"},
+            "(SCHEMA_REGISTRY_SECRET_ARN) is not used without SchemaRegistry",
+        ),
         *(
             (
                 {"KAFKA_BROKER_URL": "b:1", "SCHEMA_REGISTRY": registry, name: f"{ARN}s"},
-                f"{name} is not for AWS Glue",
+                f"({name}) is not used for AWS Glue",
             )
             for registry in ("glue", GLUE_REGISTRY)
             for name in ("SCHEMA_REGISTRY_SECRET_ARN", "SCHEMA_REGISTRY_CA_SECRET_ARN")
         ),
         (
             {**GIVEN, "SCHEMA_FILE": "feature_trigger_v2.avsc"},
-            "SCHEMA_VERSION uses the registry schema: leave SCHEMA_FILE out",
+            "SchemaFile (SCHEMA_FILE) is not used with Schema=version:N (SCHEMA_VERSION)",
         ),
-        ({**LEAST, "SCHEMA_REGISTRY": "glue"}, "SCHEMA_ID must be the UUID of a schema version"),
-        ({**LEAST, "SCHEMA_REGISTRY": "http://r", "SCHEMA_ID": str(VERSION)}, "SCHEMA_ID must be a number, as the"),
+        ({**LEAST, "SCHEMA_REGISTRY": "glue"}, "Schema=id:N (SCHEMA_ID) must be the UUID of a schema version"),
+        (
+            {**LEAST, "SCHEMA_REGISTRY": "http://r", "SCHEMA_ID": str(VERSION)},
+            "Schema=id:N (SCHEMA_ID) must be a number, because",
+        ),
         (
             {**LEAST, "SCHEMA_REGISTRY": "http://r", "SCHEMA_REGISTRY_SECRET_ARN": f"{ARN}s"},
-            "SCHEMA_REGISTRY_SECRET_ARN needs an https URL",
+            "(SCHEMA_REGISTRY_SECRET_ARN) needs an https URL",
         ),
         (
             {**LEAST, "SCHEMA_REGISTRY": "http://r", "SCHEMA_REGISTRY_CA_SECRET_ARN": f"{ARN}s"},
-            "SCHEMA_REGISTRY_CA_SECRET_ARN needs an https URL",
+            "(SCHEMA_REGISTRY_CA_SECRET_ARN) needs an https URL",
         ),
         (
             {**LEAST, "SCHEMA_REGISTRY": "HTTP://r", "SCHEMA_REGISTRY_SECRET_ARN": f"{ARN}s"},
-            "SCHEMA_REGISTRY_SECRET_ARN needs an https URL",
+            "(SCHEMA_REGISTRY_SECRET_ARN) needs an https URL",
         ),
     ],
 )
-def test_read_settings__finds_what_is_missing_or_contradicts(environ: dict[str, str], mistake: str) -> None:
-    """Mistakes that lie in no single setting are named too."""
-    with pytest.raises(Misconfigured, match=mistake):
+def test_read_settings__finds_missing_and_contradictory_settings(environ: dict[str, str], mistake: str) -> None:
+    """Mistakes in combinations of settings are reported too."""
+    with pytest.raises(Misconfigured, match=re.escape(mistake)):
         read_settings(environ)
 
 
-def test_read_settings__names_every_mistake_at_once() -> None:
-    """Whoever deploys corrects once."""
+def test_read_settings__reports_all_mistakes_together() -> None:
+    """A deployer can correct all of them in one step."""
     environ = {
         "KAFKA_BROKER_URL": "nowhere",
         "TOPIC_NAME": "a topic",
@@ -266,23 +277,23 @@ def test_read_settings__names_every_mistake_at_once() -> None:
     with pytest.raises(Misconfigured) as raised:
         read_settings(environ)
     lines = str(raised.value).splitlines()
-    assert lines[0] == "5 of the function's settings are invalid:"
-    names = ["KAFKA_BROKER_URL", "TOPIC_NAME", "FEATURES_MODE", "KAFKA_PROPERTIES", "SCHEMA_REGISTRY"]
+    assert lines[0] == "the function's settings are invalid:"
+    names = ["KafkaBrokerUrl", "TopicName", "FeaturesMode", "KafkaProperties", "SchemaRegistry"]
     assert [line.split()[1] for line in lines[1:]] == names
     assert "acks" in lines[4]
     assert "linger.ms" in lines[4]
 
 
-def test_read_settings__asks_less_of_a_registration() -> None:
-    """Registering the schema needs a registry, and no brokers."""
+def test_read_settings__needs_no_brokers_to_register_a_schema() -> None:
+    """Registration needs only a registry."""
     assert read_settings({"SCHEMA_REGISTRY": "http://registry"}, registers=True).registry == "http://registry"
-    with pytest.raises(Misconfigured, match="SCHEMA_REGISTRY is missing: the URL"):
+    with pytest.raises(Misconfigured, match=r"\(SCHEMA_REGISTRY\) is missing: set the URL"):
         read_settings({"SCHEMA_ID": "7"}, registers=True)
 
 
 @pytest.mark.parametrize("registry", ["glue", GLUE_REGISTRY, GLUE_REGISTRY.replace("aws", "aws-cn", 1)])
-def test_read_settings__takes_glue_for_a_registry(registry: str) -> None:
-    """Glue's default registry by a word, any other by its ARN; a schema in it by the UUID of its version."""
+def test_read_settings__accepts_glue_as_the_registry(registry: str) -> None:
+    """`glue` is Glue's default registry. Others are named by their ARN, and schema ids are UUIDs."""
     environ = {"KAFKA_BROKER_URL": "b:1", "SCHEMA_REGISTRY": registry, "SCHEMA_ID": str(VERSION).upper()}
     settings = read_settings(environ)
     assert (settings.registry, settings.is_glue, settings.schema_id) == (registry, True, VERSION)
@@ -290,6 +301,34 @@ def test_read_settings__takes_glue_for_a_registry(registry: str) -> None:
     assert not read_settings({**environ, "SCHEMA_REGISTRY": "", "GLUE_COMPATIBILITY": "NONE"}).is_glue
 
 
-def test_read_settings__takes_the_second_schema() -> None:
-    """A file beside the default one is taken by its name."""
+def test_read_settings__accepts_each_shipped_schema() -> None:
+    """SCHEMA_FILE is the name of a file."""
     assert read_settings({**LEAST, "SCHEMA_FILE": "feature_trigger_v2.avsc"}).schema_file == "feature_trigger_v2.avsc"
+
+
+@pytest.mark.parametrize(
+    ("environ", "bucket"),
+    [
+        ({"DEAD_LETTER_BUCKET": "former"}, "former"),
+        ({"DEAD_LETTER_BUCKET": "former", "FAILURE_BUCKET": " "}, "former"),
+        ({"DEAD_LETTER_BUCKET": "former", "FAILURE_BUCKET": "failures"}, "failures"),
+    ],
+)
+def test_read_settings__accepts_the_former_name_of_the_bucket(
+    environ: dict[str, str], bucket: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """DEAD_LETTER_BUCKET is deprecated: it logs a warning, and FAILURE_BUCKET takes precedence."""
+    assert read_settings({**LEAST, **environ}).failure_bucket == bucket
+    [logged] = caplog.records
+    assert (logged.levelname, logged.msg) == (
+        "WARNING",
+        "DEAD_LETTER_BUCKET is deprecated: set FAILURE_BUCKET instead",
+    )
+
+
+def test_to_label__names_parameters_of_the_template() -> None:
+    """A deployer sets parameters, so a message names them before the variables."""
+    template = (ROOT / "template.yaml").read_text()
+    for variable, parameter in _PARAMETERS.items():
+        assert re.search(rf"(?m)^  {parameter.partition('=')[0]}:$", template)
+        assert f"{variable}: " in template

@@ -1,8 +1,8 @@
-"""Texts of settings become values."""
+"""Values of settings are parsed."""
 
 import pytest
 
-from feature_events.settings.values import to_registry
+from feature_events.settings.values import parse_registry
 
 
 @pytest.mark.parametrize(
@@ -14,6 +14,6 @@ from feature_events.settings.values import to_registry
         ("http://[2001:db8::1]:8081", "http://[2001:db8::1]:8081"),
     ],
 )
-def test_to_registry__accepts_the_urls_that_a_client_accepts(text: str, registry: str) -> None:
-    """The scheme is in lower case afterwards, because later code compares it."""
-    assert to_registry(text) == registry
+def test_parse_registry__accepts_the_urls_that_clients_accept(text: str, registry: str) -> None:
+    """The scheme is lower-cased, because later code compares it."""
+    assert parse_registry(text) == registry

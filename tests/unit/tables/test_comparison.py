@@ -1,4 +1,4 @@
-"""Stored values are compared as DynamoDB does, whether they come from a record or from a read."""
+"""Test the comparison of values from records and reads."""
 
 import base64
 from typing import Any
@@ -27,8 +27,8 @@ for _ in range(3000):
         ({"a": {"S": "1"}, "b": {"SS": ["a", "b"]}}, {"b": {"SS": ["b", "a"]}, "a": {"S": "1"}}),
     ],
 )
-def test_are_equal__knows_the_same_value(one: object, other: object) -> None:
-    """Sets have no order, binary is base64 or bytes, and the attributes of a map have no order either."""
+def test_are_equal__accepts_equal_values(one: object, other: object) -> None:
+    """The order of sets and maps does not matter, and binary is base64 or bytes."""
     assert are_equal(one, other)
     assert are_equal(other, one)
 
@@ -54,7 +54,7 @@ def test_are_equal__knows_the_same_value(one: object, other: object) -> None:
         (DEEP, OTHER_DEEP),
     ],
 )
-def test_are_equal__knows_another_value(one: object, other: object) -> None:
-    """The order of a list counts, and so do types; what no item can hold is compared without an exception."""
+def test_are_equal__rejects_different_values(one: object, other: object) -> None:
+    """The order of a list and all types matter. Values that no item can contain raise no exception."""
     assert not are_equal(one, other)
     assert not are_equal(other, one)

@@ -1,7 +1,7 @@
-"""A DAG that runs when features are available: an asset watches the topic, and each run handles what is new.
+"""A DAG that runs when features become available. An asset watches the topic, and each run handles the new events.
 
-A run is a wake-up only: it reads the asset's events that no run has handled, not `triggering_asset_events`, from which
-Airflow 3.3 leaves out what comes while a run is being made (https://github.com/apache/airflow/issues/56050).
+A run reads all asset events that no run has handled. It does not use `triggering_asset_events`, because Airflow 3.3
+omits events that arrive while it creates a run (https://github.com/apache/airflow/issues/56050).
 """
 
 import json
@@ -14,24 +14,26 @@ from feature_event_trigger import FeatureEventTrigger
 from new_asset_events import NOTHING, read_pages
 
 TOPIC = os.environ.get("TOPIC_NAME", "FEATURE_AVAILABILITY_EVENTS")
-# resources=["user_features"] makes asset events of that resource's events alone
+# resources=["user_features"] selects the events of that resource
 WATCHER = AssetWatcher(name="topic", trigger=FeatureEventTrigger(topics=[TOPIC]))
 FEATURES = Asset("features_available", watchers=[WATCHER])
-NOT_OF_THE_TOPIC = "asset event {} is not of the topic: somebody made it by hand"
+NOT_FROM_TOPIC = "asset event {} is not from the topic; it was created manually"
 
 
-@dag(schedule=[FEATURES], max_active_runs=1)  # one at a time: two would handle the same events
+@dag(schedule=[FEATURES], max_active_runs=1)  # concurrent runs would handle the same events
 def use_features() -> None:
-    """Handles every event at least once."""
+    """Handle every event at least once."""
 
     @task(inlets=[FEATURES], retries=3)
-    def use(inlet_events: Any, asset_state_store: Any) -> None:  # noqa: ANN401  # of Airflow's context
+    def use(inlet_events: Any, asset_state_store: Any) -> None:  # noqa: ANN401  # from Airflow's context
         unreadable = []
         for new, handled in read_pages(inlet_events[FEATURES], asset_state_store.get("handled", NOTHING)):
             for asset_event in new:
-                payload = asset_event.extra.get("payload") or {"unreadable": NOT_OF_THE_TOPIC.format(asset_event.id)}
+                payload = asset_event.extra.get("payload") or {"unreadable": NOT_FROM_TOPIC.format(asset_event.id)}
                 if "event" in payload:
-                    print(json.dumps(payload, ensure_ascii=False))  # the job's place; it drops repeats by event_id
+                    print(
+                        json.dumps(payload, ensure_ascii=False)
+                    )  # replace this with your own work, and drop duplicates by event_id
                 else:
                     unreadable.append(payload["unreadable"])
             asset_state_store.set("handled", handled)

@@ -1,6 +1,6 @@
-"""What an asset event holds of a Kafka message: its key, its headers and the decoded FeatureAvailabilityEvent.
+"""Convert a Kafka message to the payload of an asset event: its key, headers and decoded FeatureAvailabilityEvent.
 
-It stands by itself, without Airflow, so that it can be tried on a message's bytes.
+This module does not import Airflow, so that it can be tested alone.
 """
 
 import json
@@ -13,23 +13,23 @@ from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 
 PREFIX_BYTES = 5
-"""Confluent's wire format: a zero byte, the schema id as four bytes, big-endian, and the Avro."""
+"""The length of the prefix in Confluent's wire format: a zero byte, and the schema id in four bytes, big-endian."""
 UNKNOWN_SCHEMA = 40403
-"""A registry's code where it has no schema of an id; another 404 is that of a proxy, or of a wrong URL.
+"""The registry's error code for an unknown schema id. Any other 404 comes from a proxy or a wrong URL.
 
-https://docs.confluent.io/platform/current/schema-registry/develop/api.html (Apicurio's and Karapace's code as well)
+https://docs.confluent.io/platform/current/schema-registry/develop/api.html (Apicurio and Karapace use the same code)
 """
 
 type Payload = dict[str, Any]
-"""`key`, `headers` and `event`; in place of `event`, `unreadable` says which message could not be decoded, and why."""
+"""`key`, `headers` and `event`. If the message cannot be decoded, `unreadable` replaces `event` and says why."""
 
 
 class RegistryUnavailable(Exception):
-    """The schema registry does not answer, so it is not known what the message says: decode it again later."""
+    """The schema registry is unavailable. Decode the message again later."""
 
 
-def to_payload(message: Any, registry: SchemaRegistryClient) -> Payload:  # noqa: ANN401  # the client's stub knows no bytes
-    """The payload of a message, in values that JSON knows.
+def to_payload(message: Any, registry: SchemaRegistryClient) -> Payload:  # noqa: ANN401  # the client's stub lacks bytes
+    """Convert a message to a payload of JSON values.
 
     Raises:
         RegistryUnavailable: the message's schema could not be fetched.
@@ -42,22 +42,25 @@ def to_payload(message: Any, registry: SchemaRegistryClient) -> Payload:  # noqa
     place = f"{message.topic()}, partition {message.partition()}, offset {message.offset()}"
     value = message.value()
     if value is None:
-        return {**found, "unreadable": f"{place}: it has no value"}
+        return {**found, "unreadable": f"{place}: no value"}
     if len(value) <= PREFIX_BYTES or value[0] != 0:
-        return {**found, "unreadable": f"{place}: its value is not in the wire format"}
+        return {**found, "unreadable": f"{place}: the value is not in Confluent's wire format"}
     schema_id = int.from_bytes(value[1:PREFIX_BYTES])
     schema = _fetch_schema(registry, schema_id)
     if schema is None:
-        return {**found, "unreadable": f"{place}: the schema registry does not know its schema id {schema_id}"}
+        return {**found, "unreadable": f"{place}: unknown schema id {schema_id}"}
     try:
         event = fastavro.schemaless_reader(BytesIO(value[PREFIX_BYTES:]), _parse(schema), None)
-    except Exception as error:  # noqa: BLE001  # whatever foreign bytes make of the decoder
-        return {**found, "unreadable": f"{place}: its Avro is not of schema id {schema_id} ({type(error).__name__})"}
-    return {**found, "event": json.loads(json.dumps(event, default=str))}  # JSON knows no time
+    except Exception as error:  # noqa: BLE001  # the decoder can raise any error on invalid bytes
+        return {
+            **found,
+            "unreadable": f"{place}: the Avro does not match schema id {schema_id} ({type(error).__name__})",
+        }
+    return {**found, "event": json.loads(json.dumps(event, default=str))}  # JSON has no type for times
 
 
 def _fetch_schema(registry: SchemaRegistryClient, schema_id: int) -> str | None:
-    """The schema's text, which the client keeps; None where the registry has none of this id."""
+    """Return the schema's text, which the client caches, or None for an unknown id."""
     try:
         return registry.get_schema(schema_id).schema_str
     except Exception as error:
@@ -67,5 +70,5 @@ def _fetch_schema(registry: SchemaRegistryClient, schema_id: int) -> str | None:
 
 
 @lru_cache(maxsize=100)
-def _parse(schema: str) -> Any:  # noqa: ANN401  # fastavro's own form
+def _parse(schema: str) -> Any:  # noqa: ANN401  # fastavro has no type for it
     return fastavro.parse_schema(json.loads(schema))

@@ -1,7 +1,7 @@
 """An Airflow trigger that fires for each FeatureAvailabilityEvent of a topic.
 
-Offsets are committed once Airflow has stored the asset events (its shared streams), so a triggerer that is killed loses
-none. Messages are decoded where they are read: Airflow commits past a message whose filter has raised.
+Airflow's shared streams commit offsets once the asset events are stored, so a killed triggerer loses no event. Messages
+are decoded by the reader, not by the filter, because Airflow commits a message even if its filter raises an error.
 """
 
 import asyncio
@@ -29,11 +29,11 @@ log = logging.getLogger(__name__)
 
 
 class FeatureEventReader(KafkaSharedStreamProducer):
-    """Reads the topic, once for all watchers of one Kafka connection."""
+    """Reads the topic once for all watchers of a Kafka connection."""
 
     async def open_stream(self) -> AsyncIterator[tuple[Payload, KafkaBrokerPayload]]:
-        """The payload of each message, and the place that is committed after it."""
-        # Beside the url: how you authenticate
+        """Yield the payload of each message, and the position to commit after it."""
+        # Add your authentication here
         registry = SchemaRegistryClient({"url": os.environ["SCHEMA_REGISTRY"], "timeout": REGISTRY_TIMEOUT_SECONDS})
         hook = KafkaConsumerHook(topics=self.topics, kafka_config_id=self.kafka_config_id)
         await self._ensure_manual_commit(hook)
@@ -53,29 +53,29 @@ class FeatureEventReader(KafkaSharedStreamProducer):
             try:
                 return await sync_to_async(to_payload)(message, registry)
             except RegistryUnavailable as error:
-                log.warning("the schema registry does not answer (%s): trying again", error)
+                log.warning("schema registry unavailable (%s); retrying", error)
                 await asyncio.sleep(RETRY_SECONDS)
 
 
 class FeatureEventTrigger(KafkaSharedStreamTrigger):
-    """Fires for the events of the named resources; for every event where none is named."""
+    """Fires for the events of the given resources, or for all events if none is given."""
 
-    def __init__(self, *, resources: Sequence[str] = (), **settings: Any) -> None:  # noqa: ANN401  # the base's own
+    def __init__(self, *, resources: Sequence[str] = (), **settings: Any) -> None:  # noqa: ANN401  # the signature of the base class
         super().__init__(**settings)
         self.resources = list(resources)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """What the triggerer makes this trigger of: its dotted path and its arguments."""
+        """Return the dotted path and the arguments, from which the triggerer creates this trigger."""
         _, settings = super().serialize()
         return f"{__name__}.FeatureEventTrigger", {**settings, "resources": self.resources}
 
     @classmethod
     def create_shared_stream_producer(cls, kwargs: dict[str, Any]) -> FeatureEventReader:
-        """The reader, from the arguments of one of its watchers."""
+        """Create the reader from the arguments of a watcher."""
         return FeatureEventReader(**{name: each for name, each in kwargs.items() if name != "resources"})
 
     async def filter_shared_stream(self, shared_stream: AsyncIterator[Payload]) -> AsyncIterator[TriggerEvent]:
-        """The asset events. A message that could not be decoded becomes one too, so that a DAG run can fail by it."""
+        """Yield the asset events. An undecodable message becomes one too, so that a DAG run can fail because of it."""
         async for payload in shared_stream:
             event = payload.get("event")
             if event is None or not self.resources or event["resource_name"] in self.resources:

@@ -17,10 +17,10 @@ import org.apache.kafka.common.errors.WakeupException;
 import org.apache.kafka.common.serialization.StringDeserializer;
 
 /**
- * Prints each FeatureAvailabilityEvent of a topic as a line of JSON, by AWS's Glue Schema Registry.
+ * Prints each FeatureAvailabilityEvent of a topic as a line of JSON, with the schemas in AWS Glue Schema Registry.
  *
- * <p>The deserializer asks Glue once for each schema version, by the version's id in the message: it needs no name of a
- * registry, and no permission but glue:GetSchemaVersion.
+ * <p>The deserializer requests each schema version from Glue once, by the version's id in the message. It needs only the
+ * permission glue:GetSchemaVersion, and no registry name.
  */
 public final class Consume {
     private static final ObjectMapper JSON = new ObjectMapper();
@@ -31,14 +31,14 @@ public final class Consume {
         try {
             String topic = setting("TOPIC_NAME", "FEATURE_AVAILABILITY_EVENTS");
             Map<String, Object> settings = Map.of(
-                    "bootstrap.servers", setting("KAFKA_BROKER_URL", null), // beside it: how you authenticate
+                    "bootstrap.servers", setting("KAFKA_BROKER_URL", null), // add your authentication
                     "group.id", "example-java-glue",
                     "auto.offset.reset", "earliest",
                     "enable.auto.commit", false,
                     "key.deserializer", StringDeserializer.class,
                     "value.deserializer", GlueSchemaRegistryKafkaDeserializer.class,
                     AWSSchemaRegistryConstants.AWS_REGION, setting("AWS_REGION", null),
-                    // By the schema that the event was written with, so that it keeps the fields of later schemas too
+                    // Decodes with the schema that wrote the event, so the fields of later schemas are kept
                     AWSSchemaRegistryConstants.AVRO_RECORD_TYPE, AvroRecordType.GENERIC_RECORD.getName());
             try (var consumer = new KafkaConsumer<String, GenericRecord>(settings)) {
                 endOnSignal(consumer, Thread.currentThread());
@@ -52,7 +52,7 @@ public final class Consume {
             explain("", error);
             status = 1;
         }
-        // Not exit: after a signal the JVM is ending already, and would do so with the signal's status
+        // exit would block after a signal, and the JVM would end with the signal's status
         Runtime.getRuntime().halt(status);
     }
 
@@ -64,18 +64,18 @@ public final class Consume {
                 for (ConsumerRecord<String, GenericRecord> message : consumer.poll(Duration.ofSeconds(1))) {
                     print(message);
                 }
-                consumer.commitSync(); // only now: what was not printed is read again after a restart
+                consumer.commitSync(); // after printing, so that unprinted messages are read again after a restart
             }
-        } catch (WakeupException asked) {
-            consumer.commitSync(); // printing is not interrupted, so all that was polled has been printed
+        } catch (WakeupException stopped) {
+            consumer.commitSync(); // a wakeup never interrupts printing, so all polled messages have been printed
         }
     }
 
-    /** What is done with an event: put your own work here. */
+    /** Processes an event: replace this with your own work. */
     private static void print(ConsumerRecord<String, GenericRecord> message) throws JsonProcessingException {
         if (message.value() == null) {
             throw new SerializationException(
-                    unreadable(message.topic(), message.partition(), message.offset()) + "it has no value");
+                    unreadable(message.topic(), message.partition(), message.offset()) + "no value");
         }
         var headers = JSON.createObjectNode();
         for (var header : message.headers()) {
@@ -83,11 +83,11 @@ public final class Consume {
         }
         var line = JSON.createObjectNode().put("key", message.key());
         line.set("headers", headers);
-        line.set("event", JSON.readTree(message.value().toString())); // Avro renders a record as JSON
+        line.set("event", JSON.readTree(message.value().toString())); // toString of a record is JSON
         OUT.println(JSON.writeValueAsString(line));
     }
 
-    /** On SIGTERM or Ctrl-C the loop is left, and the JVM waits until the consumer has left its group. */
+    /** Ends the loop on SIGTERM or Ctrl-C, and makes the JVM wait until the consumer has left its group. */
     private static void endOnSignal(KafkaConsumer<?, ?> consumer, Thread reading) {
         Runtime.getRuntime().addShutdownHook(new Thread(() -> {
             consumer.wakeup();
@@ -110,11 +110,11 @@ public final class Consume {
         }
     }
 
-    private static String setting(String name, String otherwise) {
+    private static String setting(String name, String fallback) {
         String value = System.getenv().getOrDefault(name, "");
-        if (value.isEmpty() && otherwise == null) {
+        if (value.isEmpty() && fallback == null) {
             throw new IllegalArgumentException(name + " must be set");
         }
-        return value.isEmpty() ? otherwise : value;
+        return value.isEmpty() ? fallback : value;
     }
 }

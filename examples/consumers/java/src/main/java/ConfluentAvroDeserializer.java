@@ -17,11 +17,10 @@ import org.apache.kafka.common.errors.SerializationException;
 import org.apache.kafka.common.serialization.Deserializer;
 
 /**
- * Reads Confluent's wire format by any registry with Confluent's API: a zero byte, the schema's id, and Avro.
+ * Decodes Confluent's wire format with any registry that has Confluent's API: a zero byte, the schema id, and Avro.
  *
- * <p>Confluent's own io.confluent:kafka-avro-serializer does the same and more, but is not on Maven Central. A team that
- * has Confluent's repository uses its KafkaAvroDeserializer in place of this class. Apicurio's deserializer is on Maven
- * Central and asks only a registry of its own API.
+ * <p>If you can use Confluent's Maven repository, use KafkaAvroDeserializer of io.confluent:kafka-avro-serializer instead
+ * of this class. It is not on Maven Central. Apicurio's deserializer is, but it supports only Apicurio's own API.
  */
 final class ConfluentAvroDeserializer implements Deserializer<GenericRecord> {
     private static final int PREFIX = 5;
@@ -38,31 +37,31 @@ final class ConfluentAvroDeserializer implements Deserializer<GenericRecord> {
     @Override
     public GenericRecord deserialize(String topic, byte[] value) {
         if (value == null || value.length < PREFIX || value[0] != 0) {
-            throw new SerializationException("the value is not in the registry's wire format");
+            throw new SerializationException("the value is not in Confluent's wire format");
         }
         int id = ByteBuffer.wrap(value, 1, Integer.BYTES).getInt();
-        // By the schema that the event was written with, so that it keeps the fields of later schemas too
+        // The schema that wrote the event, so the fields of later schemas are kept
         Schema schema = schemas.computeIfAbsent(id, this::fetch);
         try {
             var data = DecoderFactory.get().binaryDecoder(value, PREFIX, value.length - PREFIX, null);
             return new GenericDatumReader<GenericRecord>(schema).read(null, data);
         } catch (IOException | AvroRuntimeException error) {
-            throw new SerializationException("the value is not of the schema with id " + id, error);
+            throw new SerializationException("the value does not match schema id " + id, error);
         }
     }
 
     private Schema fetch(int id) {
-        // Where your registry authenticates you: .header("Authorization", ...) here, or .sslContext(...) of the HttpClient
+        // For authentication, add .header("Authorization", ...) here, or .sslContext(...) to the HttpClient
         var request = HttpRequest.newBuilder(URI.create(registry + "/schemas/ids/" + id)).timeout(TIMEOUT).build();
         try {
-            var answer = http.send(request, BodyHandlers.ofString());
-            if (answer.statusCode() != 200) {
+            var response = http.send(request, BodyHandlers.ofString());
+            if (response.statusCode() != 200) {
                 throw new SerializationException(
-                        "the registry answers " + answer.statusCode() + " for the schema with id " + id);
+                        "schema id " + id + ": the registry returned HTTP status " + response.statusCode());
             }
-            return new Schema.Parser().parse(new ObjectMapper().readTree(answer.body()).get("schema").asText());
+            return new Schema.Parser().parse(new ObjectMapper().readTree(response.body()).get("schema").asText());
         } catch (IOException error) {
-            throw new SerializationException("the registry did not answer for the schema with id " + id, error);
+            throw new SerializationException("schema id " + id + ": the registry is not responding", error);
         } catch (InterruptedException error) {
             Thread.currentThread().interrupt();
             throw new SerializationException("interrupted", error);

@@ -23,7 +23,7 @@ public final class Consume {
         try {
             String topic = setting("TOPIC_NAME", "FEATURE_AVAILABILITY_EVENTS");
             Map<String, Object> settings = Map.of(
-                    "bootstrap.servers", setting("KAFKA_BROKER_URL", null), // beside it: how you authenticate
+                    "bootstrap.servers", setting("KAFKA_BROKER_URL", null), // add your authentication
                     "group.id", "example-java",
                     "auto.offset.reset", "earliest",
                     "enable.auto.commit", false);
@@ -40,7 +40,7 @@ public final class Consume {
             explain("", error);
             status = 1;
         }
-        // Not exit: after a signal the JVM is ending already, and would do so with the signal's status
+        // exit would block after a signal, and the JVM would end with the signal's status
         Runtime.getRuntime().halt(status);
     }
 
@@ -52,18 +52,18 @@ public final class Consume {
                 for (ConsumerRecord<String, GenericRecord> message : consumer.poll(Duration.ofSeconds(1))) {
                     print(message);
                 }
-                consumer.commitSync(); // only now: what was not printed is read again after a restart
+                consumer.commitSync(); // after printing, so that unprinted messages are read again after a restart
             }
-        } catch (WakeupException asked) {
-            consumer.commitSync(); // printing is not interrupted, so all that was polled has been printed
+        } catch (WakeupException stopped) {
+            consumer.commitSync(); // a wakeup never interrupts printing, so all polled messages have been printed
         }
     }
 
-    /** What is done with an event: put your own work here. */
+    /** Processes an event: replace this with your own work. */
     private static void print(ConsumerRecord<String, GenericRecord> message) throws JsonProcessingException {
         if (message.value() == null) {
             throw new SerializationException(
-                    unreadable(message.topic(), message.partition(), message.offset()) + "it has no value");
+                    unreadable(message.topic(), message.partition(), message.offset()) + "no value");
         }
         var headers = JSON.createObjectNode();
         for (var header : message.headers()) {
@@ -71,11 +71,11 @@ public final class Consume {
         }
         var line = JSON.createObjectNode().put("key", message.key());
         line.set("headers", headers);
-        line.set("event", JSON.readTree(message.value().toString())); // Avro renders a record as JSON
+        line.set("event", JSON.readTree(message.value().toString())); // toString of a record is JSON
         OUT.println(JSON.writeValueAsString(line));
     }
 
-    /** On SIGTERM or Ctrl-C the loop is left, and the JVM waits until the consumer has left its group. */
+    /** Ends the loop on SIGTERM or Ctrl-C, and makes the JVM wait until the consumer has left its group. */
     private static void endOnSignal(KafkaConsumer<?, ?> consumer, Thread reading) {
         Runtime.getRuntime().addShutdownHook(new Thread(() -> {
             consumer.wakeup();
@@ -98,11 +98,11 @@ public final class Consume {
         }
     }
 
-    private static String setting(String name, String otherwise) {
+    private static String setting(String name, String fallback) {
         String value = System.getenv().getOrDefault(name, "");
-        if (value.isEmpty() && otherwise == null) {
+        if (value.isEmpty() && fallback == null) {
             throw new IllegalArgumentException(name + " must be set");
         }
-        return value.isEmpty() ? otherwise : value;
+        return value.isEmpty() ? fallback : value;
     }
 }

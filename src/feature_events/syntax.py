@@ -1,0 +1,60 @@
+"""Check the syntax of URLs, host names, table names and text that others wrote."""
+
+import ipaddress
+import re
+from urllib.parse import SplitResult, urlsplit
+
+_MAX_HOST_LENGTH = 253
+
+
+class InvalidValue(Exception):
+    """The reasons why a value is invalid, one text each. Each follows the name of the value in a message."""
+
+
+def is_plain_text(text: str) -> bool:
+    """Return whether C libraries and UTF-8 accept a text: it has no NUL character and no lone surrogate."""
+    return not re.search("[\x00\ud800-\udfff]", text)
+
+
+is_table_name = re.compile(r"[A-Za-z0-9_.-]{3,255}").fullmatch
+"""Return a match if DynamoDB allows this name for a table, else None.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
+"""
+
+
+def parse_url(text: str, *schemes: str) -> SplitResult | None:
+    """Parse a URL; return None if an HTTP client would refuse it, or would not send all of it.
+
+    The checks are stricter than `urlsplit`, which drops control characters, accepts any host, and ignores text after an
+    IPv6 address and an empty port, query or fragment. For a name with an empty or a long label, `requests` raises an
+    error that is not its own (urllib3's LocationParseError). A fragment is never sent.
+    """
+    try:
+        url = urlsplit(text)
+        is_valid = url.scheme in schemes and url.port != 0  # a port that is not a number raises
+    except ValueError:
+        return None
+    address = re.fullmatch(r"([^:\[\]]+|\[[^\[\]]+\])(:[0-9]+)?", url.netloc.rpartition("@")[2])
+    is_valid = is_valid and bool(address) and is_host(url.hostname or "", is_bracketed="[" in url.netloc)
+    is_sent = "#" not in text and (url.query or "?" not in text)
+    return url if is_valid and is_sent and re.fullmatch("[!-~]+", text) else None
+
+
+def is_host(name: str, *, is_bracketed: bool) -> bool:
+    """Return whether this is an IPv6 address, if brackets enclosed it, or a name with labels that DNS allows.
+
+    https://datatracker.ietf.org/doc/html/rfc1035#section-2.3.4
+    """
+    if is_bracketed:
+        return bool(re.fullmatch("[0-9A-Fa-f:.]+", name)) and _is_ipv6(name)
+    labels = name.removesuffix(".").split(".")
+    return len(name) <= _MAX_HOST_LENGTH and all(re.fullmatch("[A-Za-z0-9_-]{1,63}", label) for label in labels)
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        ipaddress.IPv6Address(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,111 @@
+"""The encoder converts Changes to messages, from a stream and from a backfill's scan."""
+
+from typing import Any
+
+import pytest
+
+from feature_events.encoder import Encoded
+from feature_events.errors import PoisonRecord
+from feature_events.events.event import EventDetails, to_details, to_event
+from feature_events.layouts.entity_features import EntityFeatures
+from feature_events.records.change import read_scanned_item
+from tests.support.backfills import KEY_NAMES, STARTED_MS, TABLE_ARN, to_scanned
+from tests.support.layouts import to_layouts
+from tests.support.pipelines import encode, encode_scanned
+from tests.support.records import WRITTEN, to_record
+
+ENTITY = EntityFeatures("bright_uid", "user-1", "user_features", ("age", "income"), WRITTEN, "nightly")
+LATER_MS = STARTED_MS + 86_400_000
+
+
+def id_of(entity: EntityFeatures = ENTITY, table_arn: str = TABLE_ARN, started_ms: int = STARTED_MS) -> str:
+    """Return the id of a scanned item's event."""
+    return to_event(entity, read_scanned_item(to_scanned(), table_arn, KEY_NAMES, started_ms)).event_id
+
+
+def without_id(encoded: Encoded) -> object:
+    """Return the event without its id."""
+    return encoded.event._replace(event_id="")
+
+
+def test_encode__returns_every_value_on_the_way_to_the_message() -> None:
+    """The redrive checks the Change and its entity without reading the record again."""
+    encoded = encode(to_record())
+    assert encoded.entity.entity_id == encoded.event.entity_id == encoded.message.key.decode() == "user-1"
+    assert encoded.change.new_image == to_record()["dynamodb"]["NewImage"]
+
+
+def test_encode__describes_a_scanned_item_as_a_live_one() -> None:
+    """Only the id and two headers differ."""
+    live, scanned = encode(to_record()), encode_scanned(to_scanned())
+    assert without_id(scanned) == without_id(live)
+    assert scanned.message.key == live.message.key
+    differing = ("ce_id", "ce_sequence", "ce_backfill")
+    headers = [[each for each in encoded.message.headers if each[0] not in differing] for encoded in (live, scanned)]
+    assert headers[0] == headers[1]
+
+
+def test_encode__marks_a_scanned_item_as_backfilled() -> None:
+    """It has no position in a stream, so it has no `ce_sequence`."""
+    encoded = encode_scanned(to_scanned())
+    headers = dict(encoded.message.headers)
+    assert encoded.message.headers[-1] == ("ce_backfill", b"true")
+    assert "ce_sequence" not in headers
+    assert headers["ce_id"] == encoded.event.event_id.encode()
+
+
+def test_encode__gives_a_scanned_items_message_the_time_of_the_backfill() -> None:
+    """With the item's own time, Kafka's retention would delete the message within seconds."""
+    encoded = encode_scanned(to_scanned())
+    assert (encoded.message.timestamp_ms, encoded.event.timestamp) == (STARTED_MS, WRITTEN)
+
+
+def test_encode__names_all_features_of_a_scanned_item() -> None:
+    """FEATURES_MODE=changed compares two images, and a scan has only one."""
+    assert encode_scanned(to_scanned(), features_mode="changed").event.features == ("age", "income")
+
+
+def test_to_event__gives_a_scanned_state_the_same_id_in_every_backfill() -> None:
+    """A consumer that has seen the state recognizes it, also a year from now."""
+    assert id_of(started_ms=LATER_MS) == id_of() == "2841a171-bb3c-5443-be56-663e0c41877e"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"entity_type": "account_pid"},
+        {"entity_id": "user-2"},
+        {"resource_name": "user_features_2"},
+        {"features": ("age",)},
+        {"features": ("age, income",)},
+        {"updated_at": "2025-10-10T12:34:56.790Z"},
+        {"compute_id": ""},
+    ],
+)
+def test_to_event__gives_another_scanned_state_another_id(other: Any) -> None:  # noqa: ANN401  # fields
+    """Each field counts, and none runs into the next."""
+    assert id_of(ENTITY._replace(**other)) != id_of()
+
+
+def test_to_event__gives_the_same_state_in_another_table_another_id() -> None:
+    """Two tables may have items with the same keys."""
+    assert id_of(table_arn=f"{TABLE_ARN}_2") != id_of()
+
+
+def test_to_event__uses_the_backfills_time_if_the_item_has_none() -> None:
+    """The event describes the table at that time."""
+    change = read_scanned_item(to_scanned(), TABLE_ARN, KEY_NAMES, STARTED_MS)
+    assert to_event(ENTITY._replace(updated_at=""), change).timestamp == "2025-11-01T00:00:00.000Z"
+
+
+def test_to_event__refuses_a_scanned_item_that_is_not_valid_unicode() -> None:
+    """Neither an id nor Avro can be made of it."""
+    with pytest.raises(PoisonRecord, match="not valid Unicode"):
+        id_of(ENTITY._replace(features=("\ud800",)))
+
+
+def test_to_details__of_a_scanned_item_are_its_table_and_the_backfill() -> None:
+    """It is unknown which writes led to the item, and when."""
+    change = read_scanned_item(to_scanned(), TABLE_ARN, KEY_NAMES, STARTED_MS)
+    expected = EventDetails(None, "user_feature_store", None, None, None, None, backfill=True)
+    assert to_details(change, ENTITY, to_layouts(), set(EventDetails._fields)) == expected
