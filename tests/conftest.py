@@ -27,6 +27,20 @@ settings.register_profile("tests", deadline=None, derandomize=not FULL, suppress
 settings.load_profile("tests")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that `make test ALL=1` uses."""
+    parser.addoption("--toolchains", action="store_true", help="also run the tests that need Java, Node, Go or Airflow")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip the tests that need a toolchain, unless they are requested."""
+    if not config.getoption("--toolchains"):
+        skip = pytest.mark.skip(reason="needs Java, Node, Go or Airflow: `make test ALL=1` runs it")
+        for item in items:
+            if item.get_closest_marker("toolchain"):
+                item.add_marker(skip)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def shared_loader() -> Iterator[None]:
     """Let all sessions of boto3 share the parsed service models. Parsing takes most of the time of many tests."""

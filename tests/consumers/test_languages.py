@@ -46,6 +46,7 @@ console.log = (line) => {
 };
 """
 """Makes the work of the Node example, which prints, fail like a database client."""
+NEED_TOOLCHAINS = ("go", "java", "node")
 PRINTED_TIME = {
     "go": 1767323045000,
     "java": 1767323045000,
@@ -56,7 +57,7 @@ PRINTED_TIME = {
 """How each example prints the second event's stream_time."""
 
 
-@pytest.fixture(scope="module", params=["go", "java", "node"])
+@pytest.fixture(scope="module", params=[pytest.param(name, marks=pytest.mark.toolchain) for name in NEED_TOOLCHAINS])
 def example(request: pytest.FixtureRequest) -> str:
     """Build the example."""
     prepare(request.param)
@@ -71,7 +72,11 @@ def test_example__prints_what_was_sent(example: str, sent: SentTopic, tmp_path: 
     assert sum(max(each, 0) for each in committed) == len(sent.messages), "the next run would repeat events"
 
 
-@pytest.mark.parametrize("example", PRINTED_TIME, indirect=True)
+@pytest.mark.parametrize(
+    "example",
+    [pytest.param(name, marks=[pytest.mark.toolchain] if name in NEED_TOOLCHAINS else []) for name in PRINTED_TIME],
+    indirect=True,
+)
 def test_example__prints_the_fields_of_a_later_schema(
     *, example: str, stack: RunningStack, topic: Callable[..., str], registry: str, tmp_path: Path
 ) -> None:
@@ -171,6 +176,7 @@ def test_node__has_a_current_lock() -> None:
     assert {name: locked[f"node_modules/{name}"]["version"] for name in declared} == declared
 
 
+@pytest.mark.toolchain
 def test_node__retries_failed_work(
     *, stack: RunningStack, topic: Callable[..., str], registry: str, tmp_path: Path
 ) -> None:
@@ -188,6 +194,7 @@ def test_node__retries_failed_work(
     assert "cannot be read" not in log
 
 
+@pytest.mark.toolchain
 def test_go__commits_within_a_fetch(
     *, stack: RunningStack, topic: Callable[..., str], registry: str, tmp_path: Path
 ) -> None:
