@@ -51,7 +51,7 @@ def wire(client: str = "") -> tuple[Settings, Pipeline]:
     log_each = logger.log_level == logging.DEBUG
     properties = to_producer_properties(settings)
     properties = {**properties, "client.id": f"{properties['client.id']}{client}"}
-    publisher = Publisher(settings.topic, properties, _to_authentication(settings), log_each=log_each)
+    publisher = Publisher(settings.topic, properties, _make_authentication(settings), log_each=log_each)
     layouts = TableLayouts(settings.table_layouts)
     pipeline = Pipeline(
         Encoder(layouts, settings.features_mode, to_prefix(schema.id), Codec(schema.text)),
@@ -64,7 +64,7 @@ def wire(client: str = "") -> tuple[Settings, Pipeline]:
     return settings, pipeline
 
 
-def _to_authentication(settings: Settings) -> "Authentication | None":
+def _make_authentication(settings: Settings) -> "Authentication | None":
     """Return how to authenticate to Kafka. Without authentication, its modules are not imported."""
     if settings.kafka_auth == "none":
         return None

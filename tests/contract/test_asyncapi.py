@@ -32,19 +32,19 @@ RULES = json.loads((ROOT / "tests" / "contract" / "asyncapi" / "asyncapi-3.0.0.j
 
 @pytest.fixture(scope="module")
 def document() -> Any:  # noqa: ANN401  # YAML
-    """The document."""
+    """Read the document."""
     return yaml_parse((SCHEMAS / "asyncapi.yaml").read_text())
 
 
 @pytest.fixture(scope="module")
 def message(document: Any) -> Any:  # noqa: ANN401  # YAML
-    """The message under the default schema."""
+    """Return the message under the default schema."""
     return find_messages(document)[DEFAULT_SCHEMA_FILE]
 
 
 @pytest.fixture(scope="module")
 def headers(document: Any, message: Any) -> Draft7Validator:  # noqa: ANN401  # YAML
-    """The schema of a message's headers."""
+    """Return a validator of a message's headers."""
     return Draft7Validator(find(document, message["headers"]["$ref"]), format_checker=FormatChecker())
 
 

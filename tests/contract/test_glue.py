@@ -31,7 +31,7 @@ ALPHABET = [*"aZ09 _-.,:/\\\"'{}\n\t\0", *"äßé日本語", "\u200d", "\ufeff",
 
 @pytest.fixture(scope="module")
 def java() -> str:
-    """The launcher of a JDK, which compiles and runs a source file."""
+    """Return the launcher of a JDK, which compiles and runs a source file."""
     compiler = shutil.which("javac")
     if compiler is None:
         problem = "no JDK (javac) is installed to run AWS's deserializer for Glue"
@@ -43,7 +43,7 @@ def java() -> str:
 
 @pytest.fixture
 def glue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The endpoint of a local Glue, which this process uses too."""
+    """Run a local Glue, and return its endpoint. This process uses it too."""
     bypass_proxies()
     with Aws(tmp_path) as aws:
         for name, value in make_aws_environment(aws.url).items():

@@ -1,4 +1,4 @@
-"""Each record is encoded once, whichever way it takes."""
+"""Each record is encoded once: live, in a backfill and in a redrive."""
 
 import pytest
 
@@ -17,7 +17,7 @@ TIME_LEFT = Deadline(1e9)
 
 @pytest.fixture
 def encoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The entities that are encoded, in order."""
+    """Collect the entities that are encoded, in order."""
     entities: list[str] = []
     encode = Encoder.encode
 
@@ -30,7 +30,7 @@ def encoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_run__encodes_each_record_once(encoded: list[str]) -> None:
-    """A bad record divides the batch, but nothing is encoded again for that."""
+    """A bad record divides the batch, but no record is encoded again."""
     records = [to_record(0, entity="a"), to_unreadable_record(1, entity="b"), to_record(2, entity="c")]
     to_pipeline(FakePublisher(), FakeDeadLetters()).run(records, TIME_LEFT)
     assert encoded == ["a", "b", "c"]
@@ -45,7 +45,7 @@ def test_announce__encodes_each_item_once(encoded: list[str]) -> None:
 
 
 def test_redrive__encodes_each_record_once(encoded: list[str]) -> None:
-    """The message that the staleness check has seen is the one that is sent."""
+    """The message from the staleness check is sent."""
     with in_memory():
         account = Account(FakePublisher())
         account.put_dead_letters(*write_records(account, 1, 2), to_record(3, entity="stale"))

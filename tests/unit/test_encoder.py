@@ -29,7 +29,7 @@ def without_id(encoded: Encoded) -> object:
 
 
 def test_encode__returns_every_value_on_the_way_to_the_message() -> None:
-    """The redrive checks the Change and its entity without reading the record again."""
+    """The redrive uses the Change and its entity without parsing the record again."""
     encoded = encode(to_record())
     assert encoded.entity.entity_id == encoded.event.entity_id == encoded.message.key.decode() == "user-1"
     assert encoded.change.new_image == to_record()["dynamodb"]["NewImage"]

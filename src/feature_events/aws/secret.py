@@ -15,8 +15,7 @@ from feature_events.aws.arn import to_region
 from feature_events.aws.clients import call_within, make_secrets_client
 from feature_events.aws.errors import Action
 from feature_events.errors import Misconfigured
-from feature_events.json_text import InvalidJson, parse_json
-from feature_events.syntax import is_plain_text, parse_url
+from feature_events.syntax import InvalidJson, is_plain_text, parse_json, parse_url
 
 SECRET_SECONDS = 5.0
 """The most seconds that reading a secret may take, with one retry."""

@@ -13,8 +13,8 @@ from feature_events.aws.clients import call_within, make_dead_letter_client
 from feature_events.aws.errors import Action
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured, PoisonRecord, Undelivered
-from feature_events.json_text import InvalidJson, parse_json
 from feature_events.records.stream_record import RecordIdentity, StreamRecord, read_identity
+from feature_events.syntax import InvalidJson, parse_json
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -14,7 +14,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from feature_events.deadline import Deadline, run_within
 from feature_events.errors import Misconfigured, Undelivered
-from feature_events.kafka.client_errors import (
+from feature_events.kafka.errors import (
     LOST,
     ClientErrors,
     make_authentication_error,

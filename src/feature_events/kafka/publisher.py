@@ -24,16 +24,16 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured, Undelivered
 from feature_events.events.message import Message
-from feature_events.kafka.client_errors import (
+from feature_events.kafka.delivery import Delivery, DeliveryReport, LoggedDeliveryReport, Refuse, split_into_waves
+from feature_events.kafka.errors import (
     LOST,
     ClientErrors,
+    find_rule,
     is_refused,
     make_authentication_error,
     raise_if_misconfigured,
     read_fatal,
 )
-from feature_events.kafka.delivery import Delivery, DeliveryReport, LoggedDeliveryReport, Refuse, split_into_waves
-from feature_events.kafka.error_table import find_rule
 from feature_events.kafka.producer import FIXED, close_in_background, connect
 from feature_events.logs import logger
 from feature_events.settings.kafka_properties import Properties

@@ -17,7 +17,7 @@ from feature_events.aws.secret import Secret
 from feature_events.deadline import Deadline
 from feature_events.errors import FeatureEventsError, Misconfigured, Undelivered
 from feature_events.kafka.authentication import CA_TEXT, Authentication
-from feature_events.kafka.client_errors import LOST, ClientErrors, raise_if_misconfigured, read_fatal
+from feature_events.kafka.errors import LOST, ClientErrors, raise_if_misconfigured, read_fatal
 from feature_events.kafka.producer import close_in_background, connect, to_producer_properties
 from feature_events.kafka.tokens import OAUTH_SETTINGS
 from feature_events.preflight.aws import to_check_name
@@ -137,7 +137,7 @@ class _Kafka:
         if not allowed:
             return "the broker did not report permissions"
         if AclOperation.WRITE not in allowed:
-            raise Misconfigured(f"the function may not write to {topic}: grant the function WriteData on it")
+            raise Misconfigured(f"the function is not allowed to write to {topic}: grant the function WriteData on it")
         return "allowed, as reported by the broker; nothing was written"
 
     def get_producer_id(self) -> str:

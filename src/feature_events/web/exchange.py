@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from feature_events.deadline import run_within
 from feature_events.errors import FeatureEventsError, Misconfigured, Undelivered
-from feature_events.json_text import InvalidJson, parse_json
-from feature_events.syntax import parse_url
+from feature_events.syntax import InvalidJson, parse_json, parse_url
 
 if TYPE_CHECKING:
     import requests

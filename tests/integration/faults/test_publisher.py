@@ -13,8 +13,8 @@ from confluent_kafka import KafkaError
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured
 from feature_events.kafka.authentication import Authentication
-from feature_events.kafka.client_errors import ClientErrors
 from feature_events.kafka.delivery import Delivery
+from feature_events.kafka.errors import ClientErrors
 from feature_events.kafka.producer import DEFAULTS
 from feature_events.kafka.publisher import Publisher
 from feature_events.settings.settings import read_settings

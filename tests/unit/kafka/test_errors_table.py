@@ -5,13 +5,17 @@ from confluent_kafka import KafkaError
 
 from feature_events.errors import Misconfigured
 from feature_events.kafka.authentication import Authentication
-from feature_events.kafka.client_errors import (
+from feature_events.kafka.errors import (
+    NEW_CODE,
+    OUTAGE,
+    RULES,
+    Action,
     ClientErrors,
+    find_rule,
     is_refused,
     make_authentication_error,
     raise_if_misconfigured,
 )
-from feature_events.kafka.error_table import NEW_CODE, OUTAGE, RULES, Action, find_rule
 from feature_events.settings.settings import read_settings
 
 CODES = {name: code for name in dir(KafkaError) if type(code := getattr(KafkaError, name)) is int}
