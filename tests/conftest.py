@@ -1,4 +1,4 @@
-"""What tests of several directories share: things that take seconds to make are made once a session."""
+"""Fixtures for several directories. Slow ones are created once per session."""
 
 import os
 import subprocess
@@ -22,7 +22,7 @@ from local.servers.topic import create_topic
 from tests.simulation.scale import FULL
 from tests.support.shared import make_once, share_stack
 
-# Neither a slow machine nor luck may fail a test; `make prove` looks for what these examples do not show
+# A slow machine or chance must not fail a test. `make prove` generates other examples in each run.
 settings.register_profile("tests", deadline=None, derandomize=not FULL, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tests")
 
@@ -51,7 +51,7 @@ def shared_loader() -> Iterator[None]:
 
 @pytest.fixture
 def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Unset all proxy variables: the lower-case ones would override those that a test sets."""
+    """Unset all proxy variables, because the lower-case ones override those that a test sets."""
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
@@ -59,14 +59,14 @@ def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The directory that all workers of this session share."""
+    """Return the directory that all workers of this session share."""
     home = tmp_path_factory.getbasetemp()
     return home.parent if "PYTEST_XDIST_WORKER" in os.environ else home
 
 
 @pytest.fixture(scope="session")
 def artefacts(shared_home: Path) -> Artefacts:
-    """The output of `sam build`: the code and its layer. Tests must not change it."""
+    """Build the application once for all workers. Tests must not change the files."""
     return Artefacts.find(make_once(shared_home, "build", _build))
 
 
@@ -80,17 +80,17 @@ def _build(directory: Path) -> None:
 
 @pytest.fixture(scope="session")
 def oldest_runtime() -> Path:
-    """The bin directory of what AWS's runtime may bring at its oldest, and of the AWS CLI of that age."""
+    """Install the oldest packages that Lambda's runtime can contain and an AWS CLI. Return their bin directory."""
     subprocess.run([sys.executable, ROOT / "local" / "bootstrap.py", "oldest"], check=True)  # noqa: S603 -- our own
     return HOME / "oldest" / "bin"
 
 
 @pytest.fixture(scope="session")
 def stack(shared_home: Path) -> Iterator[RunningStack]:
-    """Kafka, registry and AWS on this machine.
+    """Start Kafka, a registry and AWS once for all workers.
 
-    All workers share them. A test uses names of its own for topics, tables, buckets and CloudFormation stacks, and
-    stops or pauses no server.
+    Each test must use its own names of topics, tables, buckets and CloudFormation stacks. A test that stops or pauses a
+    server must start its own.
     """
     with share_stack(shared_home) as stack:
         yield stack
@@ -98,7 +98,7 @@ def stack(shared_home: Path) -> Iterator[RunningStack]:
 
 @pytest.fixture(scope="session")
 def topic(stack: RunningStack) -> Callable[..., str]:
-    """Makes a new topic, of one partition unless told otherwise, and gives its name."""
+    """Return a function that creates a topic, by default with one partition, and returns its name."""
     numbers, session = count(), uuid4().hex[:8]
 
     def make(partitions: int = 1) -> str:

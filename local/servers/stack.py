@@ -219,7 +219,7 @@ class Stack:
 
 
 class RunningStack:
-    """A stack that another program has started and detached."""
+    """A running stack that was started elsewhere."""
 
     def __init__(self, directory: Path, steps: Steps, record: StackRecord) -> None:
         self.directory = directory

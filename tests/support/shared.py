@@ -1,6 +1,6 @@
-"""Share slow things between the workers of a test session.
+"""Resources that are created once and shared by all workers of a test session.
 
-The first worker that needs a thing makes it. Locks are released when a worker ends, even if it is killed.
+File locks coordinate the workers. They are released when a worker exits, even if it is killed.
 """
 
 import fcntl
@@ -13,12 +13,12 @@ from local.steps import Steps
 
 
 def make_once(home: Path, name: str, make: Callable[[Path], object]) -> Path:
-    """Return the directory with this name, made by the first worker that asks for it.
+    """Return a directory that the first worker creates.
 
     Args:
         home: the directory that all workers share.
-        name: the name of the directory.
-        make: creates the directory. It runs again if it has failed in another worker.
+        name: the name of the new directory.
+        make: creates the directory. If it fails in one worker, the next worker tries again.
 
     """
     directory, done = home / name, home / f"{name}.done"
@@ -32,10 +32,10 @@ def make_once(home: Path, name: str, make: Callable[[Path], object]) -> Path:
 
 @contextmanager
 def share_stack(home: Path) -> Iterator[RunningStack]:
-    """Provide the stack that all workers use.
+    """Provide a local stack that all workers use.
 
-    The worker that starts it stops it, after all others have finished. If that worker is killed, its servers end with
-    it (see `local.servers.reaper`), and the next worker that needs a stack starts another one.
+    The first worker starts it, and stops it after all other workers have finished. If the first worker is killed, the
+    reaper stops the servers, and the next worker that needs a stack starts a new one.
 
     Args:
         home: the directory that all workers share.
@@ -57,4 +57,4 @@ def share_stack(home: Path) -> Iterator[RunningStack]:
             fcntl.flock(start, fcntl.LOCK_UN)
             with running:
                 yield running
-            fcntl.flock(users, fcntl.LOCK_EX)  # waits for all other workers
+            fcntl.flock(users, fcntl.LOCK_EX)  # wait for all other workers

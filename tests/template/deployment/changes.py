@@ -4,6 +4,7 @@ The commands themselves are tested by the guide, the demo and test_packaging.py.
 """
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NotRequired, TypedDict
 from uuid import uuid4
@@ -16,7 +17,7 @@ from local.servers.stack import RunningStack
 from tests.template.document import Parameters
 
 if TYPE_CHECKING:
-    from mypy_boto3_cloudformation.type_defs import ParameterTypeDef
+    from mypy_boto3_cloudformation.type_defs import ParameterTypeDef, StackTypeDef
 
 POLL_SECONDS = 0.1
 LIMIT_SECONDS = 300.0
@@ -53,30 +54,39 @@ def deploy(stack: RunningStack, name: str, template: TemplateSource, parameters:
     while cloudformation.describe_change_set(ChangeSetName=change_set)["Status"].endswith(("PENDING", "IN_PROGRESS")):
         time.sleep(POLL_SECONDS)
     cloudformation.execute_change_set(ChangeSetName=change_set)
-    if wait_until_settled(stack, name) not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
+    status = _wait_for_status(stack, name, lambda status: not status.endswith("_IN_PROGRESS"))
+    if status not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
         raise LocalError(f"{name} failed: {find_failure(stack, name, started)}")
 
 
-def wait_until_settled(stack: RunningStack, name: str) -> str | None:
-    """Wait until CloudFormation has finished with a stack. Return its status, or None if it no longer exists."""
+def delete(stack: RunningStack, name: str) -> None:
+    """Delete a CloudFormation stack, and wait until it is gone."""
+    stack.clients.cloudformation.delete_stack(StackName=name)
+    status = _wait_for_status(stack, name, {"DELETE_COMPLETE", "DELETE_FAILED"}.__contains__)
+    assert status == "DELETE_COMPLETE", f"{name} was not deleted: {status}"
+
+
+def _wait_for_status(stack: RunningStack, name: str, is_wanted: Callable[[str], bool]) -> str:
     end = time.monotonic() + LIMIT_SECONDS
-    while (status := _read_status(stack, name)) and status.endswith("_IN_PROGRESS"):
+    while not is_wanted(status := _read_status(stack, name)):
         assert time.monotonic() < end, f"{name} is still {status}"
         time.sleep(POLL_SECONDS)
-    return None if status == "DELETE_COMPLETE" else status
+    return status
 
 
-def _read_status(stack: RunningStack, name: str) -> str | None:
-    try:
-        return stack.clients.cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]
-    except ClientError:
-        return None
+def _read_status(stack: RunningStack, name: str) -> str:
+    found = _describe(stack, name)
+    return "DELETE_COMPLETE" if found is None else found["StackStatus"]
 
 
 def _read_parameters(stack: RunningStack, name: str) -> list[str] | None:
     """Return the names of a stack's parameters, or None if there is no such stack."""
+    found = _describe(stack, name)
+    return None if found is None else [each["ParameterKey"] for each in found.get("Parameters", [])]
+
+
+def _describe(stack: RunningStack, name: str) -> "StackTypeDef | None":
     try:
-        (found,) = stack.clients.cloudformation.describe_stacks(StackName=name)["Stacks"]
+        return stack.clients.cloudformation.describe_stacks(StackName=name)["Stacks"][0]
     except ClientError:
         return None
-    return [each["ParameterKey"] for each in found.get("Parameters", [])]

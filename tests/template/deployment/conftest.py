@@ -1,4 +1,4 @@
-"""The account, and the end of what was made in it."""
+"""The account, the packaged application, and the removal of stacks."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -27,7 +27,7 @@ PACKAGE_SECONDS = 300.0
 
 @pytest.fixture(scope="session")
 def package(stack: RunningStack) -> Callable[[Artefacts], TemplateSource]:
-    """Upload built artefacts to a bucket, and return the template that refers to them."""
+    """Return a function that uploads artefacts to a bucket, and returns the template that refers to them."""
     bucket = f"packages-{uuid4().hex[:12]}"
     stack.clients.s3.create_bucket(Bucket=bucket)
 
@@ -50,7 +50,7 @@ def package(stack: RunningStack) -> Callable[[Artefacts], TemplateSource]:
 def packaged(
     stack: RunningStack, artefacts: Artefacts, package: Callable[[Artefacts], TemplateSource]
 ) -> TemplateSource:
-    """The application, packaged once for all workers."""
+    """Package the application once for all workers."""
 
     def make(directory: Path) -> None:
         directory.mkdir()
@@ -62,13 +62,13 @@ def packaged(
 
 @pytest.fixture(scope="session")
 def account(stack: RunningStack, packaged: TemplateSource) -> Account:
-    """The account."""
+    """Return the account."""
     return Account(stack, packaged)
 
 
 @pytest.fixture(autouse=True)
 def policies(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Fail a test in which a deployed function made a call that its role does not allow."""
+    """Fail a test if a deployed function made a call that its role does not allow."""
     yield
     if "account" in request.fixturenames:
         assert request.getfixturevalue("account").calls.take_denied() == []
@@ -76,7 +76,7 @@ def policies(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture
 def remove(account: Account) -> Iterator[Callable[[str], None]]:
-    """Removes stacks after the test, where it has not done so itself."""
+    """Return a function that takes the name of an application to delete after the test."""
     names: list[str] = []
     yield names.append
     for name in names:
@@ -85,7 +85,7 @@ def remove(account: Account) -> Iterator[Callable[[str], None]]:
 
 @pytest.fixture(scope="session")
 def limit_size(account: Account) -> Callable[[str, int], None]:
-    """Sets the largest batch that a topic takes, in bytes."""
+    """Return a function that sets the largest record batch of a topic, in bytes."""
     admin = AdminClient({"bootstrap.servers": account.stack.kafka})
 
     def limit(topic: str, size: int) -> None:

@@ -1,4 +1,4 @@
-"""The application without the SAM CLI: built, then packaged and deployed by the AWS CLI's own commands."""
+"""Package and deploy the templates with the AWS CLI, without the SAM CLI."""
 
 import subprocess
 from collections.abc import Callable
@@ -13,9 +13,9 @@ from tests.template.deployment.account import Account, to_table_arn
 
 
 def run_aws(account: Account, *arguments: str) -> None:
-    """Run a command of the AWS CLI, which must succeed."""
+    """Run a command of the AWS CLI."""
     command = [str(attachment.AWS_CLI), *arguments]
-    done = subprocess.run(command, env=account.to_environment(), capture_output=True, text=True, check=False)  # noqa: S603
+    done = subprocess.run(command, env=account.make_environment(), capture_output=True, text=True, check=False)  # noqa: S603
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -27,9 +27,9 @@ def test_aws_cli__packages_and_deploys_both_templates(
     remove: Callable[[str], None],
     tmp_path: Path,
 ) -> None:
-    """`aws cloudformation package` finds every artefact, and the deployed application publishes an attached table.
+    """`aws cloudformation package` finds every artefact, and the application publishes events of an attached table.
 
-    The application's template is larger than what CloudFormation accepts inline, so its deployment needs a bucket:
+    The template exceeds CloudFormation's limit for inline templates, so its deployment needs a bucket:
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
     """
     name, ((table, stream),) = topic(), account.make_tables(1).items()
@@ -44,7 +44,7 @@ def test_aws_cli__packages_and_deploys_both_templates(
     attached = {"Application": "packaged", "StreamArn": stream}
     for template, stack, values in (
         (artefacts.template, "packaged", parameters),
-        (attachment.TEMPLATE, account.to_attachment("packaged", stream), attached),
+        (attachment.TEMPLATE, account.name_attachment("packaged", stream), attached),
     ):
         packaged = str(tmp_path / f"{stack}.yaml")
         place = ["--s3-bucket", "packages", "--output-template-file", packaged]

@@ -1,4 +1,4 @@
-"""The schema is registered as it changes, while the stack is deployed."""
+"""Deployments register changes of the schema."""
 
 import json
 import shutil
@@ -24,7 +24,7 @@ SCHEMA = Path("feature_events") / "events" / "feature_trigger.avsc"
 def schema(
     artefacts: Artefacts, package: Callable[[Artefacts], TemplateSource]
 ) -> Iterator[Callable[[dict[str, Any]], TemplateSource]]:
-    """Add a field to the schema in a copy of the application, and return the packaged copy."""
+    """Return a function that adds a field to the schema in a copy of the application, and packages the copy."""
     copy = artefacts.template.parent.with_name("other-schema")
     shutil.copytree(artefacts.template.parent, copy)
 
@@ -40,13 +40,13 @@ def schema(
     shutil.rmtree(copy)
 
 
-def test_registration__follows_the_schema(
+def test_registration__registers_a_changed_schema(
     account: Account,
     topic: Callable[..., str],
     remove: Callable[[str], None],
     schema: Callable[[dict[str, Any]], TemplateSource],
 ) -> None:
-    """A compatible change of the schema is registered by the next deployment; an incompatible one fails it."""
+    """The next deployment registers a compatible change. An incompatible change fails the deployment."""
     name = topic()
     remove("registration")
     versions = f"{account.stack.registry}/subjects/{name}-value/versions"
@@ -71,10 +71,10 @@ def test_registration__follows_the_schema(
     assert read_json(versions) == [1, 2]
 
 
-def test_registration__follows_the_parameter(
+def test_registration__registers_another_schema_file(
     account: Account, topic: Callable[..., str], remove: Callable[[str], None]
 ) -> None:
-    """Another SchemaFile is registered, and the functions write with it; the former one has its id again."""
+    """The functions use the id of the new SchemaFile. The former file gets its former id."""
     name = topic()
     remove("schema-file")
     parameters = {"TopicName": name}
@@ -89,10 +89,10 @@ def test_registration__follows_the_parameter(
     assert (first == third, first == second) == (True, False)
 
 
-def test_registration__breaks_no_reader_whatever_the_registry_allows(
+def test_registration__protects_readers_if_the_registry_checks_nothing(
     account: Account, topic: Callable[..., str], remove: Callable[[str], None]
 ) -> None:
-    """A subject that is set to check nothing has a version whose readers need another field: the deployment says so."""
+    """The subject's compatibility is NONE, and readers of an earlier version need another field."""
     name = topic()
     remove("breaking")
     subject = f"{name}-value"
