@@ -1,1 +1,1 @@
-"""The templates, deployed to the local stack, produce events and can be changed and removed."""
+"""Deploy the packaged templates to the local stack, and test what the deployed functions do."""

@@ -1,4 +1,4 @@
-"""AWS Glue as the registry: the schema is registered, pinned or looked up, and each mistake is one clear error."""
+"""Deployments with AWS Glue as the registry: registration, pinned ids, look-ups and errors."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,22 +16,22 @@ REGISTRATION = ("GetSchemaByDefinition", "GetSchemaVersion", "RegisterSchemaVers
 
 @pytest.fixture
 def glue(account: Account) -> Any:  # noqa: ANN401 -- one of many clients
-    """Return a client of Glue."""
+    """Create a client of Glue."""
     return account.client("glue")
 
 
-def to_prefix(version_id: str) -> bytes:
-    """Return the wire-format prefix that AWS's deserializers require."""
+def make_prefix(version_id: str) -> bytes:
+    """Make the prefix that AWS's deserializers expect before an event."""
     return b"\x03\x00" + UUID(version_id).bytes
 
 
-def test_glue__is_used_only_by_the_registration(
+def test_glue__is_called_only_by_the_registration(
     account: Account,
     glue: Any,  # noqa: ANN401
     topic: Callable[..., str],
     remove: Callable[[str], None],
 ) -> None:
-    """The deployment creates the schema, and the function writes events with its UUID without calling Glue."""
+    """The deployment creates the schema. The function gets its UUID, and publishes without calling Glue."""
     name = topic()
     remove("glue")
     ((table, stream),) = account.make_tables(1).items()
@@ -50,7 +50,7 @@ def test_glue__is_used_only_by_the_registration(
     glue.delete_schema(SchemaId=place)
     account.put(table, "device_id", "d-1")
     (event,) = wait_for_topic(account.stack.kafka, name, 1)
-    assert event.value[:18] == to_prefix(version["SchemaVersionId"])
+    assert event.value[:18] == make_prefix(version["SchemaVersionId"])
     report = account.check("glue")
     assert report["ok"] is True
     assert f"id {version['SchemaVersionId']} is pinned" in str(report["checks"])
@@ -58,13 +58,13 @@ def test_glue__is_used_only_by_the_registration(
     assert account.calls.read_actions("glue") == {"s3:PutObject"}
 
 
-def test_glue__is_used_at_the_start_without_registration(
+def test_schema__is_looked_up_at_the_start_of_the_function(
     account: Account,
     glue: Any,  # noqa: ANN401
     topic: Callable[..., str],
     remove: Callable[[str], None],
 ) -> None:
-    """The function reports a missing schema, and finds an existing one by its definition or its version number."""
+    """Without registration, the check reports the missing schema. Later it finds it by its definition or number."""
     name = topic()
     remove("glue-looked-up")
     registry = glue.create_registry(RegistryName="looked.up")["RegistryArn"]
@@ -91,7 +91,7 @@ def test_glue__is_used_at_the_start_without_registration(
     assert find(account.check("glue-looked-up"), "schema") == {"name": "schema", "ok": True, "detail": found}
     account.put(table, "device_id", "d-1")
     (event,) = wait_for_topic(account.stack.kafka, name, 1)
-    assert event.value[:18] == to_prefix(created["SchemaVersionId"])
+    assert event.value[:18] == make_prefix(created["SchemaVersionId"])
 
     account.deploy("glue-looked-up", parameters | {"Schema": "version:2"})
     assert "there is no version 2 of schema" in find(account.check("glue-looked-up"), "schema")["detail"]
@@ -100,7 +100,7 @@ def test_glue__is_used_at_the_start_without_registration(
     assert account.calls.read_actions("glue-looked-up") >= {"glue:GetSchemaByDefinition", "glue:GetSchemaVersion"}
 
 
-def test_missing_glue_registry__fails_the_deployment(
+def test_missing_registry__fails_the_deployment(
     account: Account, topic: Callable[..., str], remove: Callable[[str], None]
 ) -> None:
     """The error names the registry."""
@@ -114,6 +114,6 @@ def test_missing_glue_registry__fails_the_deployment(
 
 
 def find(report: Any, name: str) -> Any:  # noqa: ANN401 -- JSON
-    """Return the result of a check."""
-    (check,) = [each for each in report["checks"] if each["name"] == name]
-    return check
+    """Return the result of one check."""
+    (result,) = [each for each in report["checks"] if each["name"] == name]
+    return result

@@ -1,4 +1,4 @@
-"""The redrive function resends events that Kafka rejected, after the cause is fixed."""
+"""Redrive the dead letters of a deployed application."""
 
 from collections.abc import Callable
 
@@ -10,13 +10,13 @@ from tests.support.topics import read_topic, wait_for_topic
 from tests.template.deployment.account import Account, wait_until
 
 
-def test_redrive__sends_records_that_are_still_current(
+def test_redrive__sends_records_that_are_current(
     account: Account,
     topic: Callable[..., str],
     remove: Callable[[str], None],
     limit_size: Callable[[str, int], None],
 ) -> None:
-    """A dead letter is stale if its item was written again. `force` sends it too."""
+    """It sends the records that the topic rejected, except those whose items were written since."""
     name = topic()
     ((table, stream),) = account.make_tables(1).items()
     remove("redrive")
@@ -52,7 +52,7 @@ def test_redrive__sends_records_that_are_still_current(
     assert [event.key for event in read_topic(account.stack.kafka, name)][2:] == [b"written-since"]
 
 
-def test_find_deployment__fails_without_the_application(account: Account) -> None:
+def test_find_deployment__reports_a_missing_application(account: Account) -> None:
     """The error of `make redrive` says how to deploy the application."""
     with pytest.raises(LocalError, match="make up"):
         deployment.find_deployment(account.stack, "absent")
