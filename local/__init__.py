@@ -1,1 +1,1 @@
-"""The stand-in for AWS and Amazon MSK on one machine, and the demo that runs on it."""
+"""Run the application on one machine, with local stand-ins for AWS and Amazon MSK, and demonstrate it."""

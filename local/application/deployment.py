@@ -1,6 +1,6 @@
-"""The application, built and deployed to the local stack by the same `sam build` and `sam deploy` as to AWS.
+"""Build the application and deploy it to the local stack with `sam build` and `sam deploy`, as to AWS.
 
-What is tried here is the template that goes to production; only addresses differ, and they are parameters.
+The template is the same as in production. Only its parameters differ.
 """
 
 from collections.abc import Mapping
@@ -26,23 +26,23 @@ from local.servers.topic import TOPIC, create_topic
 DEPLOY_LIMIT = 300.0
 APPLICATION = "feature-events"
 POLL_SECONDS = "0.2"
-NOT_DEPLOYED = "{} is not deployed to the local stack: deploy it with `make up`"
+NOT_DEPLOYED = "{} is not deployed to the local stack; deploy it with `make up`"
 
 
 class Deployment(NamedTuple):
-    """A deployed application: its CloudFormation stack and what the template gives out."""
+    """A deployed application: the name and the outputs of its CloudFormation stack."""
 
     name: str
     outputs: Mapping[str, str]
 
     @property
     def function(self) -> str:
-        """The function's name."""
+        """The name of the function."""
         return self.outputs["FunctionName"]
 
 
-def to_parameters(stack: Stack | RunningStack) -> dict[str, str]:
-    """The template's parameters for this stack and this machine."""
+def make_parameters(stack: Stack | RunningStack) -> dict[str, str]:
+    """Make the template's parameters for this stack and this machine."""
     return {
         "KafkaBrokerUrl": stack.kafka,
         "SchemaRegistry": stack.registry,
@@ -51,14 +51,14 @@ def to_parameters(stack: Stack | RunningStack) -> dict[str, str]:
     }
 
 
-def to_overrides(parameters: Mapping[str, str]) -> list[str]:
-    """The parameters as `sam deploy --parameter-overrides` takes them, whatever characters the values have."""
+def format_overrides(parameters: Mapping[str, str]) -> list[str]:
+    """Format parameters for `sam deploy --parameter-overrides`, with any characters in the values."""
     quoted = {name: value.replace("\\", "\\\\").replace('"', '\\"') for name, value in parameters.items()}
     return [f'ParameterKey={name},ParameterValue="{value}"' for name, value in quoted.items()]
 
 
 def build(stack: Stack | RunningStack) -> None:
-    """Builds the application for this stack; needs none of its servers."""
+    """Build the application for this stack. The servers need not be running."""
     with stack.steps.step("sam build") as step:
         step.detail = "template.yaml"
         artefacts.build(stack.processes, _build_directory(stack))
@@ -67,46 +67,46 @@ def build(stack: Stack | RunningStack) -> None:
 def deploy(
     stack: Stack | RunningStack, parameters: Mapping[str, str] = MappingProxyType({}), name: str = APPLICATION
 ) -> Deployment:
-    """Deploys the application; `parameters` take precedence over those that fit the stack."""
+    """Deploy the application. `parameters` override the default parameters for the stack."""
     template = _build_directory(stack) / "template.yaml"
     if not template.exists():
         build(stack)
     with stack.steps.step("sam deploy") as step:
-        _sam_deploy(stack, template, to_overrides({**to_parameters(stack), **parameters}), name)
+        _sam_deploy(stack, template, format_overrides({**make_parameters(stack), **parameters}), name)
         deployment = Deployment(name, cloudformation.read_outputs(stack, name))
         step.detail = deployment.function
     return deployment
 
 
 def deploy_with_tables(stack: Stack | RunningStack, registry: str = CONFLUENT) -> Deployment:
-    """Deploy the application with its own tables and one of the two registries, then attach the table `app`."""
-    with stack.steps.step("table") as step:
+    """Deploy the application with its own tables and this registry, then attach the table `app`."""
+    with stack.steps.step("create table") as step:
         stream = create_app_table(stack.clients.dynamodb)
         step.detail = APP
     parameters = {"TableArns": stream.partition("/stream/")[0], "TableLayouts": LAYOUTS}
     deployed = deploy(stack, parameters | ({"SchemaRegistry": GLUE} if registry == GLUE else {}))
-    with stack.steps.step("attach") as step:
+    with stack.steps.step("attach table") as step:
         attach(stack, stream, f"{deployed.name}-{APP}", deployed.name)
-        step.detail = f"table.yaml to {APP}"
+        step.detail = f"{APP}, with table.yaml"
     return deployed
 
 
 def set_up(stack: Stack, registry: str = CONFLUENT) -> Deployment:
     """Create the topic, deploy the application and attach its tables."""
-    with stack.steps.step("topic") as step:
+    with stack.steps.step("create topic") as step:
         try:
-            stack.attend(lambda: create_topic(stack.kafka))
+            stack.run_with_checks(lambda: create_topic(stack.kafka))
         except (KafkaException, TimeoutError) as error:
-            raise LocalError(f"the topic {TOPIC} could not be made: {error}") from error
+            raise LocalError(f"could not create the topic {TOPIC}: {error}") from error
         step.detail = TOPIC
     return deploy_with_tables(stack, registry)
 
 
 def find_deployment(stack: Stack | RunningStack, name: str = APPLICATION) -> Deployment:
-    """The application as it is deployed to this stack.
+    """Find the application on this stack.
 
     Raises:
-        LocalError: it is not.
+        LocalError: the application is not deployed.
 
     """
     try:

@@ -42,7 +42,7 @@ def start(console: Console, registry: str) -> int:
                 deployment.build(running)
                 deployment.deploy_with_tables(running, registry)
         else:
-            with Stack(DEFAULT_STACK, steps, beside=[deployment.build]) as stack:
+            with Stack(DEFAULT_STACK, steps, concurrent_work=[deployment.build]) as stack:
                 deployment.set_up(stack, registry)
                 stack.detach()
     show_addresses(console)
@@ -60,7 +60,7 @@ def stop(console: Console) -> int:
 
 @contextlib.contextmanager
 def lock_stack(command: str, lock: Path = LOCK) -> Iterator[None]:
-    """Let one command at a time start or stop the stack. The system releases the lock when the process ends.
+    """Allow one command at a time to start or stop the stack. The system releases the lock when the process ends.
 
     Otherwise, concurrent commands would stop each other's processes and delete each other's data.
 

@@ -28,7 +28,7 @@ def demo(console: Console, registry: str, *, is_kept: bool) -> int:
     with lock_stack("make demo KEEP=1") if is_kept else nullcontext(), Steps(console) as steps:
         if is_kept and RunningStack.find(DEFAULT_STACK, steps):
             raise LocalError("a local stack is already running; stop it with `make down`")
-        with Stack(DEFAULT_STACK if is_kept else None, steps, beside=[deployment.build]) as stack:
+        with Stack(DEFAULT_STACK if is_kept else None, steps, concurrent_work=[deployment.build]) as stack:
             deployed = deployment.set_up(stack, registry)
             writes = plan_writes()
             arrivals = write_and_read(console, stack, writes)

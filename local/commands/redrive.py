@@ -36,7 +36,7 @@ COUNTS: Mapping[str, str] = {
     "undelivered": "records kept: their delivery failed",
     "moved": "objects moved to redriven/",
     "missing": "objects that do not exist",
-    "unreadable": "objects kept: they contain no records, or the function may not read them",
+    "unreadable": "objects kept: they contain no records, or the function cannot read them",
 }
 """The counts of a report that are printed if they are not zero, each with its meaning."""
 SHOWN = 10

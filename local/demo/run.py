@@ -61,7 +61,7 @@ def write_and_read(console: Console, stack: Stack, writes: Sequence[FeatureWrite
     writer = Writer(stack.clients, writes)
     arrivals = Arrivals(writer.sent)
     expected = sum(len(write.events) for write in writes)
-    with stack.attend(lambda: EventReader(stack)) as reader:
+    with stack.run_with_checks(lambda: EventReader(stack)) as reader:
         console.print()
         table = EventTable(console, "from the write until its event was read")
         writer.start()

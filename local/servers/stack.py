@@ -1,7 +1,7 @@
-"""The local stack: Kafka, a schema registry and AWS on this machine, with nothing installed but Python.
+"""The local stack: Kafka, a schema registry and AWS on this machine, which need only Python.
 
-`with Stack() as stack:` gives an ephemeral one for tests and the demo. `make up` and `make down` keep one in the
-background, to try things by hand.
+`with Stack() as stack:` runs an ephemeral stack for tests and the demo. `make up` and `make down` run one in the
+background.
 """
 
 import contextlib
@@ -29,12 +29,12 @@ from local.servers.registry import Registry
 from local.steps import Step, Steps
 
 RECORD = "stack.json"
-ATTENTION = 0.1
-"""Seconds after which it is looked again whether all servers run."""
+CHECK_SECONDS = 0.1
+"""The interval in seconds between checks of the servers."""
 
 
 class StackRecord(NamedTuple):
-    """What is written down of a stack that outlives its starter."""
+    """The stored addresses and processes of a stack, for other programs."""
 
     kafka: str
     registry: str
@@ -43,7 +43,7 @@ class StackRecord(NamedTuple):
 
     @classmethod
     def read(cls, directory: Path) -> Self | None:
-        """The record in this directory; None where there is none that can be read."""
+        """Read the record in this directory, or return None if it is missing or invalid."""
         try:
             found = json.loads((directory / RECORD).read_text())
             processes = tuple(ProcessIdentity(*each) for each in found["processes"])
@@ -52,28 +52,28 @@ class StackRecord(NamedTuple):
             return None
 
     def write(self, directory: Path) -> None:
-        """Keeps the record in this directory."""
+        """Write the record to this directory."""
         part = directory / f"{RECORD}.part"
         part.write_text(json.dumps(self._asdict(), indent=2))
         part.replace(directory / RECORD)
 
     def is_running(self) -> bool:
-        """Whether every process of the stack runs."""
+        """Return whether every process of the stack is running."""
         return bool(self.processes) and all(process.is_running() for process in self.processes)
 
 
 class Stack:
-    """Kafka, registry and AWS, started together and ended together.
+    """Kafka, a registry and AWS, started and stopped together.
 
-    Without a directory it gets one of its own, which goes with it; of a stack that ended in an error the logs are kept.
-    `beside` is work that needs nothing of the stack's servers and is done while they start.
+    Without a directory, the stack uses a temporary one. If the stack fails, its logs are kept. `concurrent_work` runs
+    while the servers start, and must not need them.
     """
 
     def __init__(
         self,
         directory: Path | None = None,
         steps: Steps | None = None,
-        beside: Sequence[Callable[["Stack"], object]] = (),
+        concurrent_work: Sequence[Callable[["Stack"], object]] = (),
     ) -> None:
         self.directory = directory or _name_ephemeral_directory()
         self.steps = steps or Steps()
@@ -82,32 +82,32 @@ class Stack:
         self.registry_server = Registry(self.directory, self.processes)
         self.aws_server = Aws(self.directory, self.processes)
         self.clients = AwsClients(self.aws)
-        self._beside = beside
+        self._concurrent_work = concurrent_work
         self._is_detached = False
 
     @property
     def kafka(self) -> str:
-        """Bootstrap brokers."""
+        """The bootstrap brokers."""
         return self.kafka_server.bootstrap
 
     @property
     def registry(self) -> str:
-        """Base address of the registry's Confluent interface."""
+        """The base URL of the registry's Confluent interface."""
         return self.registry_server.url
 
     @property
     def aws(self) -> str:
-        """Endpoint of all AWS services."""
+        """The endpoint of all AWS services."""
         return self.aws_server.url
 
     def start(self) -> None:
-        """Starts everything at once; the first failure ends what has started."""
+        """Start all servers concurrently. The first failure stops everything."""
         self._clear()
         jobs: list[Callable[[], object]] = [self._start_kafka, self._start_registry, self._start_aws]
-        with ThreadPoolExecutor(len(jobs) + len(self._beside)) as pool:
+        with ThreadPoolExecutor(len(jobs) + len(self._concurrent_work)) as pool:
             try:
                 running: list[Future[object]] = [pool.submit(job) for job in jobs]
-                running += [pool.submit(job, self) for job in self._beside]
+                running += [pool.submit(job, self) for job in self._concurrent_work]
                 for done in wait(running, return_when=FIRST_EXCEPTION).done:
                     done.result()
             except BaseException:
@@ -115,36 +115,36 @@ class Stack:
                 raise
 
     def check(self) -> None:
-        """Fails where a server has ended by itself, with the end of its log."""
+        """Raise an error with the log's end if a server has exited."""
         for server in (*self.kafka_server.brokers, self.registry_server, self.aws_server):
             server.check()
 
-    def attend[T](self, work: Callable[[], T]) -> T:
-        """Does work that waits for a server; where one ends, that is told at once, and not that nothing answered."""
+    def run_with_checks[T](self, work: Callable[[], T]) -> T:
+        """Run work that waits for a server. If a server exits, raise its error immediately instead of a timeout."""
         done: Future[T] = Future()
 
         def run() -> None:
             try:
                 done.set_result(work())
-            except Exception as error:  # noqa: BLE001 -- told by the thread that waits
+            except Exception as error:  # noqa: BLE001 -- raised by the waiting thread
                 done.set_exception(error)
 
         threading.Thread(target=run, daemon=True).start()
-        while not wait([done], ATTENTION).done:
+        while not wait([done], CHECK_SECONDS).done:
             self.check()
         if done.exception() is not None:
             self.check()
         return done.result()
 
     def detach(self) -> None:
-        """Lets the stack go on after this program, and writes down what `make tail` and `make down` need."""
+        """Keep the stack running after this program, and store its addresses and processes for other programs."""
         processes = tuple(self.processes.identities())
         StackRecord(self.kafka, self.registry, self.aws, processes).write(self.directory)
         self.processes.detach()
         self._is_detached = True
 
     def stop(self, *, keep_logs: bool = False) -> None:
-        """Ends every process and removes all data; with `keep_logs` the logs stay."""
+        """Stop every process and delete all data. With `keep_logs`, the logs remain."""
         self.processes.end()
         if keep_logs:
             self.kept_logs.parent.mkdir(parents=True, exist_ok=True)
@@ -155,11 +155,11 @@ class Stack:
 
     @property
     def kept_logs(self) -> Path:
-        """Where the logs are after an error."""
+        """The directory of the logs after an error."""
         return KEPT_LOGS / self.directory.name
 
     def _clear(self) -> None:
-        """Removes what an earlier stack left in this directory, and ends what is left of it."""
+        """Stop the remaining processes of an earlier stack in this directory, and delete its data."""
         end_recorded(self.directory)
         shutil.rmtree(self.directory, ignore_errors=True)
         self.directory.mkdir(parents=True)
@@ -167,7 +167,7 @@ class Stack:
     def _start_kafka(self) -> None:
         artifacts = read_lock(KAFKA_LOCK)
         with self.steps.step("Kafka") as step:
-            fetch(artifacts, self._to_progress(step))
+            fetch(artifacts, self._make_progress(step))
             step.begin_phase("starting")
             self.kafka_server.start()
             step.detail = self.kafka
@@ -175,7 +175,7 @@ class Stack:
     def _start_registry(self) -> None:
         (archive,) = read_lock(REGISTRY_LOCK)
         with self.steps.step("schema registry") as step:
-            unpack(archive, self._to_progress(step))
+            unpack(archive, self._make_progress(step))
             step.begin_phase("starting")
             self.registry_server.start()
             step.detail = self.registry.removesuffix(urlsplit(self.registry).path)
@@ -185,7 +185,7 @@ class Stack:
             self.aws_server.start()
             step.detail = self.aws
 
-    def _to_progress(self, step: Step) -> Progress:
+    def _make_progress(self, step: Step) -> Progress:
         def count(new: int, announced: int) -> None:
             self.processes.check()
             step.count_bytes(new, announced)
@@ -207,14 +207,14 @@ class Stack:
             self.stop()
 
     def _stop_after(self, error: BaseException) -> None:
-        is_wanted = isinstance(error, KeyboardInterrupt | SystemExit)
-        self.stop(keep_logs=not is_wanted)
-        if not is_wanted and self.kept_logs.exists():
-            error.add_note(f"logs are kept in {self.kept_logs}")
+        is_failure = not isinstance(error, KeyboardInterrupt | SystemExit)
+        self.stop(keep_logs=is_failure)
+        if is_failure and self.kept_logs.exists():
+            error.add_note(f"the logs are in {self.kept_logs}")
 
 
 class RunningStack:
-    """A stack that another program started and left running."""
+    """A stack that another program has started and detached."""
 
     def __init__(self, directory: Path, steps: Steps, record: StackRecord) -> None:
         self.directory = directory
@@ -227,15 +227,15 @@ class RunningStack:
         self.aws = record.aws
 
     def check(self) -> None:
-        """Fails where one of its processes has ended by itself."""
+        """Raise an error if one of its processes has exited."""
         for process in self._record.processes:
             if not process.is_running():
                 log = self.directory / "logs" / f"{process.name}.log"
-                raise LocalError(f"{process.name} has ended; its log is {log}, and `make down` stops the rest")
+                raise LocalError(f"{process.name} has exited; see {log}, and stop the other servers with `make down`")
 
     @classmethod
     def find(cls, directory: Path, steps: Steps) -> Self | None:
-        """The stack of this directory, if all of it runs."""
+        """Return the stack of this directory, or None unless all of its processes are running."""
         record = StackRecord.read(directory)
         return cls(directory, steps, record) if record and record.is_running() else None
 
@@ -243,12 +243,12 @@ class RunningStack:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Ends what was started here; the stack goes on."""
+        """End the processes that were started here. The stack keeps running."""
         self.processes.end()
 
 
 def end_recorded(directory: Path) -> bool:
-    """Ends what runs of the stack recorded in this directory; whether there was one."""
+    """Stop the stack recorded in this directory. Return whether there was a record."""
     record = StackRecord.read(directory)
     for process in record.processes if record else ():
         process.end()
@@ -256,15 +256,15 @@ def end_recorded(directory: Path) -> bool:
 
 
 def _name_ephemeral_directory() -> Path:
-    """A directory for an ephemeral stack, made when it starts; those whose owner was killed are removed first."""
+    """Return the path of a new directory, and remove the directories of stacks whose owner was killed."""
     for stale in EPHEMERAL_STACKS.iterdir() if EPHEMERAL_STACKS.exists() else ():
         pid, _, _ = stale.name.partition("-")
-        if pid.isdecimal() and not stale.name.startswith(_to_owner(int(pid))):
+        if pid.isdecimal() and not stale.name.startswith(_make_prefix(int(pid))):
             shutil.rmtree(stale, ignore_errors=True)
-    return EPHEMERAL_STACKS / f"{_to_owner(os.getpid())}{secrets.token_hex(4)}"
+    return EPHEMERAL_STACKS / f"{_make_prefix(os.getpid())}{secrets.token_hex(4)}"
 
 
-def _to_owner(pid: int) -> str:
-    """How the directories of this process begin; another process of the same id has others."""
-    birth = hashlib.sha256(str(read_start_time(pid)).encode()).hexdigest()[:8]
-    return f"{pid}-{birth}-"
+def _make_prefix(pid: int) -> str:
+    """Return the prefix of this process's directories. Another process with the same id has another prefix."""
+    start = hashlib.sha256(str(read_start_time(pid)).encode()).hexdigest()[:8]
+    return f"{pid}-{start}-"

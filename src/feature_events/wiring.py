@@ -16,8 +16,7 @@ from feature_events.events.codec import Codec
 from feature_events.events.message import to_prefix
 from feature_events.failures.dead_letter_limit import DeadLetterLimit
 from feature_events.failures.dead_letters import DeadLetters
-from feature_events.kafka.producer import OPEN_SECONDS
-from feature_events.kafka.producer_properties import to_properties
+from feature_events.kafka.producer import OPEN_SECONDS, to_producer_properties
 from feature_events.kafka.publisher import Publisher
 from feature_events.layouts.table_layouts import TableLayouts
 from feature_events.logs import logger
@@ -50,7 +49,7 @@ def wire(client: str = "") -> tuple[Settings, Pipeline]:
     start = Deadline(START_SECONDS)
     schema = find_schema(settings, start.remaining())
     log_each = logger.log_level == logging.DEBUG
-    properties = to_properties(settings)
+    properties = to_producer_properties(settings)
     properties = {**properties, "client.id": f"{properties['client.id']}{client}"}
     publisher = Publisher(settings.topic, properties, _make_authentication(settings), log_each=log_each)
     layouts = TableLayouts(settings.table_layouts)

@@ -22,7 +22,7 @@ from tests.consumers.conftest import make_messages
 from tests.support.consumers import SentMessage, SentTopic, by_key, prepare, run_example
 from tests.support.doubles import FakeContext
 from tests.support.example_modules import load
-from tests.support.mapping_events import SAMPLE, to_sample, to_text
+from tests.support.mapping_events import SAMPLE, format_sample, make_sample
 from tests.support.web_server import Answer, run_scripted_server
 
 LATER_SCHEMA = json.loads(SHIPPED_SCHEMA)
@@ -89,8 +89,8 @@ def test_lambda__prints_what_was_sent(sent: SentTopic, tmp_path: Path) -> None:
 
 
 def test_sample__matches_the_pipeline(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run `python -m tests.support.mapping_events` to update the sample."""
-    assert SAMPLE.read_text() == to_text(to_sample(load(monkeypatch, "lambda", "invoke").to_event))
+    """Run `PYTHONPATH=src python -m tests.support.mapping_events` to update the sample."""
+    assert SAMPLE.read_text() == format_sample(make_sample(load(monkeypatch, "lambda", "invoke").to_event))
 
 
 def test_handler__processes_the_sample(handle: Handle, capsys: pytest.CaptureFixture[str]) -> None:

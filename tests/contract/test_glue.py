@@ -15,7 +15,7 @@ from feature_events.events.codec import Codec
 from feature_events.events.event import FeatureAvailabilityEvent
 from feature_events.events.message import to_prefix
 from feature_events.events.schema import SHIPPED_SCHEMA
-from feature_events.registries.schema import register_schema
+from feature_events.registries.schema import make_registry
 from feature_events.settings.settings import DEFAULT_TOPIC, read_settings
 from local.environment import REGION, bypass_proxies, make_aws_environment
 from local.paths import ROOT
@@ -85,7 +85,7 @@ def test_value__is_read_by_awss_deserializer(java: str, glue: str) -> None:
     """A thousand events are read as they were written."""
     artifacts = read_lock(LOCK)
     fetch(artifacts)
-    registered = register_schema(read_settings({"SCHEMA_REGISTRY": "glue"}, registers=True))
+    registered = make_registry(read_settings({"SCHEMA_REGISTRY": "glue"}, registers=True)).ensure_registered()
     prefix, codec = to_prefix(registered.id), Codec(SHIPPED_SCHEMA)
     events = to_events()
     lines = [base64.b64encode(prefix + codec.encode(event)).decode() for event in events]

@@ -11,7 +11,7 @@ import pytest
 
 from feature_events.events.codec import Codec
 from feature_events.events.schema import read_shipped_schema
-from feature_events.kafka.producer_properties import DEFAULTS
+from feature_events.kafka.producer import DEFAULTS
 from local.paths import ROOT
 from tests.support.doubles import FakeDeadLetters, FakePublisher
 from tests.support.pipelines import to_pipeline, with_encoder

@@ -1,4 +1,4 @@
-"""AWS Glue is asked for the topic's schema: who registers it, finds it, and in which registry."""
+"""The topic's schema is registered and found in AWS Glue, in the registry of the settings."""
 
 import json
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from moto import mock_aws
 
 from feature_events.errors import Misconfigured
 from feature_events.events.schema import SCHEMA_FILES, SHIPPED_SCHEMA, Schema, read_shipped_schema
-from feature_events.registries.schema import find_schema, register_schema
+from feature_events.registries.schema import find_schema, make_registry
 from tests.support.glue import GLUE_ARN, TOPIC, set_region, to_glue_settings
 
 VERSION_2 = read_shipped_schema(SCHEMA_FILES[1])
@@ -20,47 +20,47 @@ LONG = 20.0
 
 @pytest.fixture(autouse=True)
 def region(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in a function."""
+    """Set the environment of a function."""
     set_region(monkeypatch)
 
 
 @pytest.fixture
 def account() -> Iterator[Any]:
-    """An empty account, by a client of its Glue."""
+    """Run an empty account, and return its Glue client."""
     with mock_aws():
         yield boto3.client("glue")
 
 
-def test_register_schema__creates_and_finds(account: Any) -> None:  # noqa: ANN401
-    """A schema that is not there is created with the chosen compatibility; it keeps its UUID ever after."""
+def test_ensure_registered__creates_and_finds_the_schema(account: Any) -> None:  # noqa: ANN401
+    """An absent schema is created with the compatibility in the settings, and keeps its UUID."""
     settings = to_glue_settings(GLUE_COMPATIBILITY="BACKWARD")
-    registered = register_schema(settings)
-    assert register_schema(settings) == registered
+    registered = make_registry(settings).ensure_registered()
+    assert make_registry(settings).ensure_registered() == registered
     assert find_schema(settings, LONG) == Schema(registered.id, SHIPPED_SCHEMA)
     made = account.get_schema(SchemaId={"RegistryName": "default-registry", "SchemaName": TOPIC})
     assert (made["Compatibility"], made["DataFormat"], made["LatestSchemaVersion"]) == ("BACKWARD", "AVRO", 1)
 
 
-def test_register_schema__adds_a_version(account: Any) -> None:  # noqa: ANN401
-    """A schema that is there gets the shipped one as a version, and keeps its compatibility."""
+def test_ensure_registered__adds_a_version(account: Any) -> None:  # noqa: ANN401
+    """An existing schema gets the shipped one as a version, and keeps its compatibility."""
     place = {"RegistryName": "default-registry", "SchemaName": TOPIC}
     account.create_schema(SchemaName=TOPIC, DataFormat="AVRO", Compatibility="NONE", SchemaDefinition=VERSION_2)
-    registered = register_schema(to_glue_settings())
+    registered = make_registry(to_glue_settings()).ensure_registered()
     latest = account.get_schema_version(SchemaId=place, SchemaVersionNumber={"LatestVersion": True})
     assert (latest["SchemaVersionId"], latest["VersionNumber"]) == (str(registered.id), 2)
     assert account.get_schema(SchemaId=place)["Compatibility"] == "NONE"
 
 
-def test_register_schema__registers_what_is_asked_for(account: Any) -> None:  # noqa: ANN401
-    """SCHEMA_FILE names it; each of both goes well with the other."""
-    first, second = (register_schema(to_glue_settings(SCHEMA_FILE=file)) for file in SCHEMA_FILES)
+def test_ensure_registered__registers_the_schema_in_the_settings(account: Any) -> None:  # noqa: ANN401
+    """SCHEMA_FILE selects it. The two schemas are compatible with each other."""
+    first, second = (make_registry(to_glue_settings(SCHEMA_FILE=file)).ensure_registered() for file in SCHEMA_FILES)
     assert first.id != second.id
     assert find_schema(to_glue_settings(SCHEMA_FILE=SCHEMA_FILES[1]), LONG) == Schema(second.id, VERSION_2)
     assert account.get_schema_version(SchemaVersionId=str(second.id))["SchemaDefinition"] == VERSION_2
 
 
-def test_register_schema__breaks_no_reader_whatever_glue_allows(account: Any) -> None:  # noqa: ANN401
-    """Every version counts, and not only the latest, which is the shipped one's like."""
+def test_ensure_registered__compares_even_if_glue_accepts(account: Any) -> None:  # noqa: ANN401
+    """The schema is compared with every version, not only with the latest."""
     former = json.loads(SHIPPED_SCHEMA)
     former["fields"].append({"name": "note", "type": "string"})
     place = {"RegistryName": "default-registry", "SchemaName": TOPIC}
@@ -68,45 +68,45 @@ def test_register_schema__breaks_no_reader_whatever_glue_allows(account: Any) ->
         SchemaName=TOPIC, DataFormat="AVRO", Compatibility="NONE", SchemaDefinition=json.dumps(former)
     )
     account.register_schema_version(SchemaId=place, SchemaDefinition=VERSION_2)
-    with pytest.raises(Misconfigured, match="With version 1, its events cannot be read: note is not written"):
-        register_schema(to_glue_settings())
+    with pytest.raises(Misconfigured, match="Consumers with version 1 cannot read its events: note is not written"):
+        make_registry(to_glue_settings()).ensure_registered()
     assert account.get_schema(SchemaId=place)["LatestSchemaVersion"] == 2
 
 
-def test_register_schema__knows_what_takes_no_more_versions(account: Any) -> None:  # noqa: ANN401
-    """A schema with DISABLED refuses each further version, and the one that it has is found all the same."""
-    registered = register_schema(to_glue_settings(GLUE_COMPATIBILITY="DISABLED"))
+def test_ensure_registered__finds_a_version_with_compatibility_disabled(account: Any) -> None:  # noqa: ANN401
+    """A schema with DISABLED accepts no further versions, but the existing one is found."""
+    registered = make_registry(to_glue_settings(GLUE_COMPATIBILITY="DISABLED")).ensure_registered()
     assert find_schema(to_glue_settings(AUTO_REGISTER_SCHEMAS="true"), LONG).id == registered.id
     account.create_schema(SchemaName="other", DataFormat="AVRO", Compatibility="DISABLED", SchemaDefinition=VERSION_2)
     with pytest.raises(Misconfigured, match=r"InvalidInputException: Compatibility DISABLED .*: change the schema or"):
-        register_schema(to_glue_settings(TOPIC_NAME="other"))
+        make_registry(to_glue_settings(TOPIC_NAME="other")).ensure_registered()
 
 
-def test_registry__is_that_of_the_arn(account: Any) -> None:  # noqa: ANN401
-    """The region and the name are the ARN's, not the function's."""
-    there = boto3.client("glue", region_name="eu-west-1")
-    there.create_registry(RegistryName="events.v1")
-    registered = register_schema(to_glue_settings(GLUE_ARN))
-    found = there.get_schema_version(SchemaVersionId=str(registered.id))
+def test_registry__has_the_region_and_name_of_its_arn(account: Any) -> None:  # noqa: ANN401
+    """The function's own region is not used."""
+    other = boto3.client("glue", region_name="eu-west-1")
+    other.create_registry(RegistryName="events.v1")
+    registered = make_registry(to_glue_settings(GLUE_ARN)).ensure_registered()
+    found = other.get_schema_version(SchemaVersionId=str(registered.id))
     assert found["SchemaArn"] == f"arn:aws:glue:eu-west-1:123456789012:schema/events.v1/{TOPIC}"
     assert account.list_registries()["Registries"] == []
 
 
-def test_registry__must_be_there(account: Any) -> None:  # noqa: ANN401
-    """A registry that is not there is named, and only Glue's own default one is made."""
+def test_registry__must_exist(account: Any) -> None:  # noqa: ANN401
+    """The error contains the missing registry. Only Glue's default registry is created."""
     with pytest.raises(
         Misconfigured, match=rf"{TOPIC} in the Glue registry events.v1 cannot be created .*: create the"
     ):
-        register_schema(to_glue_settings(GLUE_ARN))
+        make_registry(to_glue_settings(GLUE_ARN)).ensure_registered()
     with pytest.raises(Misconfigured, match=r"check SchemaRegistry .SCHEMA_REGISTRY., or register it there"):
         find_schema(to_glue_settings(GLUE_ARN), LONG)
     assert account.list_registries()["Registries"] == []
 
 
 @pytest.mark.parametrize("version", ["latest", "2"])
-def test_find_schema__takes_a_version(account: Any, version: str) -> None:  # noqa: ANN401
-    """With SCHEMA_VERSION the registry's text counts, not ours."""
-    register_schema(to_glue_settings())
+def test_find_schema__reads_a_version(account: Any, version: str) -> None:  # noqa: ANN401
+    """With SCHEMA_VERSION, the registry's text is used instead of the shipped one."""
+    make_registry(to_glue_settings()).ensure_registered()
     place = {"RegistryName": "default-registry", "SchemaName": TOPIC}
     added = account.register_schema_version(SchemaId=place, SchemaDefinition='"string"')
     found = find_schema(to_glue_settings(SCHEMA_VERSION=version), LONG)

@@ -33,10 +33,10 @@ PREFIX = "dead-letters/"
 
 SIGNING = """
 import time
-from feature_events.kafka.iam import sign_token
+from feature_events.kafka.tokens import sign_iam_token
 
 def handler(event, context):
-    return sign_token(time.time, 3.0)[:2]
+    return sign_iam_token(time.time, 3.0)[:2]
 """
 
 type Json = dict[str, Any]
@@ -160,6 +160,6 @@ def test_registration__reads_secrets(invoke: Invoke, stack: Stack) -> None:
             settings = {"SCHEMA_ID": "", "SCHEMA_REGISTRY": "https://127.0.0.1:1", "SCHEMA_REGISTRY_SECRET_ARN": arn}
             invoke("registration", settings, {"RequestType": "Create", "ResponseURL": f"{cloudformation.url}/"})
             reasons.append(cloudformation.requests[-1].body["Reason"])
-    assert "SCHEMA_REGISTRY_SECRET_ARN) is not of the form" in reasons[1]
+    assert "SCHEMA_REGISTRY_SECRET_ARN) must have the form" in reasons[1]
     assert "registry" in reasons[0]
     assert "SECRET" not in reasons[0]

@@ -215,7 +215,7 @@ def without_images(view: str) -> Json:
             Misconfigured,
             r"(?s)2 of .*BROKER_URL.*TOPIC_NAME",
         ),
-        ({"SCHEMA_REGISTRY": "http://127.0.0.1:1"}, to_record(), Undelivered, "127.0.0.1:1 was not reached"),
+        ({"SCHEMA_REGISTRY": "http://127.0.0.1:1"}, to_record(), Undelivered, "127.0.0.1:1 could not be reached"),
         ({"TOPIC_NAME": "missing"}, to_record(), Misconfigured, "topic missing.*create the topic"),
         ({"AUTO_REGISTER_SCHEMAS": "false"}, to_record(), Misconfigured, "not registered"),
         ({}, without_images("KEYS_ONLY"), Misconfigured, "view type KEYS_ONLY"),

@@ -1,6 +1,6 @@
-"""What every publisher promises: the double, the real one on librdkafka's own broker, and the real one on real Kafka.
+"""The contract of publishers: the test double, and the real one with librdkafka's mock cluster and with real Kafka.
 
-The tests of the pipeline trust the double; these tests are why.
+The tests of the pipeline use the double, because it passes the same tests.
 """
 
 from abc import ABC, abstractmethod
@@ -17,7 +17,7 @@ from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured
 from feature_events.events.message import Message
 from feature_events.kafka.delivery import Delivery
-from feature_events.kafka.producer_properties import DEFAULTS, to_properties
+from feature_events.kafka.producer import DEFAULTS, to_producer_properties
 from feature_events.kafka.publisher import Publisher
 from feature_events.pipeline import MessagePublisher
 from feature_events.preflight.run import run_checks
@@ -35,28 +35,28 @@ LIMIT = 100_000
 
 
 class Bed(ABC):
-    """A publisher with its topic, whose messages may be up to LIMIT bytes."""
+    """A publisher and its topic, with messages of up to LIMIT bytes."""
 
     @property
     @abstractmethod
     def publisher(self) -> MessagePublisher:
-        """The publisher, ready."""
+        """The publisher, connected."""
 
     @abstractmethod
     def read(self) -> list[Message]:
-        """What is in the topic; each entity's messages in order."""
+        """Return the messages in the topic, in order per entity."""
 
     @abstractmethod
     def publisher_without_topic(self) -> MessagePublisher:
-        """One to a topic that does not exist."""
+        """Create a publisher to a topic that does not exist."""
 
     @abstractmethod
     def publisher_without_kafka(self) -> MessagePublisher:
-        """One to brokers that do not answer."""
+        """Create a publisher to unreachable brokers."""
 
 
 class FakeBed(Bed):
-    """The double and its list."""
+    """The test double and its list."""
 
     def __init__(self) -> None:
         self._publisher = FakePublisher(message_max_bytes=LIMIT)
@@ -84,7 +84,7 @@ class FakeBed(Bed):
 
 
 class KafkaBed(Bed):
-    """The real publisher to some broker."""
+    """The real publisher to a broker."""
 
     def __init__(self, bootstrap: str, topic: str) -> None:
         self._bootstrap = bootstrap
@@ -116,7 +116,7 @@ class KafkaBed(Bed):
 
 
 class EmbeddedBed(KafkaBed):
-    """The real publisher to the mock cluster, which makes every topic that it is not told to refuse."""
+    """The real publisher to the mock cluster, which creates any requested topic unless it must fail."""
 
     def __init__(self, kafka: MockKafka) -> None:
         super().__init__(kafka.bootstrap, kafka.topic)
@@ -130,7 +130,7 @@ class EmbeddedBed(KafkaBed):
 
 @pytest.fixture(params=["double", "embedded broker", "real Kafka"])
 def bed(request: pytest.FixtureRequest) -> Iterator[Bed]:
-    """Each publisher in turn."""
+    """Create each publisher in turn."""
     if request.param == "double":
         yield FakeBed()
     elif request.param == "embedded broker":
@@ -143,7 +143,7 @@ def bed(request: pytest.FixtureRequest) -> Iterator[Bed]:
 
 
 def by_entity(messages: Sequence[Message]) -> dict[bytes, list[Message]]:
-    """Each entity's messages in their order."""
+    """Group messages by entity, in order."""
     found: dict[bytes, list[Message]] = {}
     for message in messages:
         found.setdefault(message.key, []).append(message)
@@ -151,19 +151,19 @@ def by_entity(messages: Sequence[Message]) -> dict[bytes, list[Message]]:
 
 
 def test_publish__delivers_whole_messages_in_order(bed: Bed) -> None:
-    """Key, value, headers and time arrive as given, each entity's messages in order, wave after wave."""
+    """Key, value, headers and timestamp arrive unchanged, in order per entity, over several waves."""
     messages = to_messages(1000, size=500)
     assert set(bed.publisher.publish(messages, Deadline(LONG), Refusals())) == {Delivery.DELIVERED}
     assert by_entity(bed.read()) == by_entity(messages)
 
 
-def test_publish__has_nothing_to_do_for_nothing(bed: Bed) -> None:
-    """A batch in which all is skipped needs no Kafka."""
+def test_publish__accepts_an_empty_batch(bed: Bed) -> None:
+    """A batch of skipped records needs no Kafka."""
     assert list(bed.publisher.publish([], Deadline(LONG), Refusals())) == []
 
 
-def test_publish__refuses_the_oversize_alone(bed: Bed) -> None:
-    """A message over the limit is refused in its turn; the others are delivered, in order."""
+def test_publish__refuses_only_an_oversized_message(bed: Bed) -> None:
+    """The other messages are delivered in order."""
     messages = to_messages(9, entities=2)
     messages[4] = to_message(4, entity="entity-0", size=LIMIT + 1000)
     refusals = Refusals()
@@ -174,8 +174,8 @@ def test_publish__refuses_the_oversize_alone(bed: Bed) -> None:
     assert by_entity(bed.read()) == by_entity([*messages[:4], *messages[5:]])
 
 
-def test_publish__stops_where_a_refused_message_has_nowhere_to_go(bed: Bed) -> None:
-    """What cannot be dead-lettered keeps its place: nothing behind it is sent."""
+def test_publish__stops_if_a_rejected_message_is_not_stored(bed: Bed) -> None:
+    """No message is sent after one that cannot be dead-lettered."""
     messages = to_messages(9, entities=1)
     messages[4] = to_message(4, size=LIMIT + 1000)
     deliveries = bed.publisher.publish(messages, Deadline(LONG), Refusals(stored=False))
@@ -184,28 +184,28 @@ def test_publish__stops_where_a_refused_message_has_nowhere_to_go(bed: Bed) -> N
 
 
 def test_publish__sends_nothing_after_the_deadline(bed: Bed) -> None:
-    """Without time there is no attempt."""
+    """Without time left, nothing is attempted."""
     assert set(bed.publisher.publish(to_messages(3), Deadline(0), Refusals())) == {Delivery.UNKNOWN}
     assert bed.read() == []
 
 
-def test_publish__knows_nothing_where_kafka_is_away(bed: Bed) -> None:
-    """Brokers out of reach are no error of the batch: it stays where it is."""
+def test_publish__reports_unknown_if_kafka_is_unreachable(bed: Bed) -> None:
+    """Unreachable brokers are not an error of the batch, which stays in the stream."""
     deliveries = bed.publisher_without_kafka().publish(to_messages(3), Deadline(1), Refusals())
     assert list(deliveries) == [Delivery.UNKNOWN] * 3
 
 
 def test_publish__fails_without_a_topic(bed: Bed) -> None:
-    """A topic that is not there is a misconfiguration that says what to do."""
+    """A missing topic is a misconfiguration with the remedy."""
     with pytest.raises(Misconfigured, match="create"):
         bed.publisher_without_topic().publish(to_messages(3), Deadline(LONG), Refusals())
 
 
-def test_publish__makes_no_topic(tmp_path: Path) -> None:
-    """A mistyped topic stays an error where brokers make what is asked for, and the preflight check makes none."""
+def test_publish__creates_no_topic(tmp_path: Path) -> None:
+    """A mistyped topic is an error even if brokers create requested topics, and the preflight check creates none."""
     with Kafka(tmp_path, settings={"auto.create.topics.enable": "true"}) as kafka:
         environ = {"KAFKA_BROKER_URL": kafka.bootstrap, "SCHEMA_ID": "7", "TOPIC_NAME": "mistyped"}
-        publisher = Publisher("mistyped", to_properties(read_settings(environ)))
+        publisher = Publisher("mistyped", to_producer_properties(read_settings(environ)))
         for _ in range(2):
             with pytest.raises(Misconfigured, match="create the topic, or set TopicName"):
                 publisher.publish(to_messages(3), Deadline(LONG), Refusals())
@@ -214,8 +214,8 @@ def test_publish__makes_no_topic(tmp_path: Path) -> None:
         assert list(AdminClient({"bootstrap.servers": kafka.bootstrap}).list_topics(timeout=LONG).topics) == []
 
 
-def test_publish__survives_a_topic_with_a_smaller_limit(stack: Stack) -> None:
-    """Where the topic takes less than the producer was told, only what is too large by itself is refused, in order."""
+def test_publish__handles_a_topic_with_a_smaller_limit(stack: Stack) -> None:
+    """If the topic's limit is below the producer's, only messages above the topic's limit are refused."""
     topic = f"small-{uuid4().hex[:8]}"
     create_topic(stack.kafka, topic, 2, {"max.message.bytes": "5000"})
     publisher = Publisher(topic, {**DEFAULTS, "bootstrap.servers": stack.kafka, "compression.type": "none"})

@@ -14,9 +14,9 @@ from local.application.artefacts import ARCHITECTURE, FUNCTION, Artefacts
 from local.environment import REGION, make_tool_environment
 from local.paths import TOOLS
 from tests.support import lambda_image
-from tests.support.sample_events import SAMPLES, SETTINGS, to_expected_outcome, to_outcome
+from tests.support.sample_events import SAMPLES, SETTINGS, find_expected_outcome, to_outcome
 
-WHY_NO_DOCKER = lambda_image.why_no_docker()
+WHY_NO_DOCKER = lambda_image.find_docker_problem()
 DOCKER_IS_REQUIRED = os.environ.get("FEATURE_EVENTS_REQUIRE_DOCKER") == "1"
 INVOKE_SECONDS = 120
 # With credentials sam asks AWS whose they are, which takes seconds where AWS cannot be reached.
@@ -70,7 +70,7 @@ def test_sam_local_invoke__answers_as_promised(artefacts: Artefacts, sam_home: P
     """Each file of events/ gets the answer, or fails with the error, that events/answers.json names."""
     answer, log = invoke(artefacts, sample, sam_home)
 
-    assert to_outcome(answer) == to_expected_outcome(sample), log
+    assert to_outcome(answer) == find_expected_outcome(sample), log
 
 
 def test_lambda_image__is_not_made_twice() -> None:

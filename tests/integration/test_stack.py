@@ -119,7 +119,7 @@ def test_deployment__says_what_failed_first(stack: Stack) -> None:
         deployment.deploy(stack, {"SchemaRegistry": "http://127.0.0.1:9"}, "failing")
     told, log = str(raised.value).splitlines()
     assert re.match(r"sam-deploy failed: \w+ \(\S+\) CREATE_FAILED: .*127\.0\.0\.1:9", told)
-    assert log == "  sam-deploy.log has the whole output"
+    assert log == "  see sam-deploy.log for the full output"
 
 
 def test_stack__stops_everything_after_an_exception() -> None:
@@ -131,7 +131,7 @@ def test_stack__stops_everything_after_an_exception() -> None:
     assert {"kafka-0", "registry", "aws"} <= {identity.name for identity in identities}
     assert [identity.name for identity in identities if identity.is_running()] == []
     assert not failing.directory.exists()
-    assert raised.value.__notes__ == [f"logs are kept in {failing.kept_logs}"]
+    assert raised.value.__notes__ == [f"the logs are in {failing.kept_logs}"]
     assert {"kafka-0.log", "registry.log", "aws.log"} <= {log.name for log in failing.kept_logs.iterdir()}
     shutil.rmtree(failing.kept_logs)
 
@@ -162,7 +162,7 @@ def test_process__says_how_it_failed(tmp_path: Path) -> None:
     processes = Processes(tmp_path)
     try:
         failing = processes.start("broken", ["/bin/sh", "-c", "echo no such setting; exit 3"], {})
-        with pytest.raises(LocalError, match=r"(?s)broken ended with status 3 .*broken\.log .*no such setting"):
+        with pytest.raises(LocalError, match=r"(?s)broken exited with status 3 .*broken\.log .*no such setting"):
             failing.wait_until(lambda: False, limit=10)
     finally:
         processes.end()

@@ -1,1 +1,1 @@
-"""The local stack and its commands, as a person at the terminal meets them."""
+"""Tests of the local stack and its commands, as users run them."""

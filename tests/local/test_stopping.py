@@ -24,11 +24,11 @@ def test_command__exits_on_ctrl_c_during_its_imports() -> None:
         demo.interrupt()
         ended = demo.wait()
     assert ended == ("interrupted; nothing was started\n", INTERRUPTED)
-    assert demo.leftovers() == []
+    assert demo.find_remaining_directories() == []
 
 
 @pytest.mark.parametrize(
-    "moment", ["AWS", "topic", "ms:"], ids=["while servers start", "during the deployment", "during the writes"]
+    "moment", ["AWS", "create topic", "ms:"], ids=["while servers start", "during the deployment", "during the writes"]
 )
 def test_demo__leaves_nothing_after_ctrl_c(moment: str) -> None:
     """It leaves no processes and no data."""
@@ -40,11 +40,11 @@ def test_demo__leaves_nothing_after_ctrl_c(moment: str) -> None:
     assert ended.status == INTERRUPTED
     assert ended.output.splitlines()[-1] == "interrupted; everything that was started has been stopped"
     assert "Traceback" not in ended.output
-    assert demo.find_left() == []
-    assert demo.leftovers() == []
+    assert demo.find_remaining_processes() == []
+    assert demo.find_remaining_directories() == []
 
 
-@pytest.mark.parametrize("moment", ["topic", "ms:"], ids=["before the writes", "during the writes"])
+@pytest.mark.parametrize("moment", ["create topic", "ms:"], ids=["before the writes", "during the writes"])
 def test_demo__reports_that_kafka_was_killed(moment: str) -> None:
     """The error shows the end of Kafka's log, and does not report missing events."""
     with CommandProcess("demo") as demo:
@@ -57,7 +57,7 @@ def test_demo__reports_that_kafka_was_killed(moment: str) -> None:
     assert "Kafka Server started" in ended.output
     assert ("✓ sam deploy" in ended.output) == (moment == "ms:")  # immediately, not after the deployment
     assert "Traceback" not in ended.output
-    assert demo.find_left() == []
+    assert demo.find_remaining_processes() == []
     for kept in (ROOT / ".local" / "logs").glob(f"{Path(demo.directory_prefix).name}*"):
         shutil.rmtree(kept)
 

@@ -1,4 +1,4 @@
-"""Answers as no registry and no token endpoint gives them: good ones with parts spoilt, and what is hardly JSON."""
+"""Generate bad responses of registries and token endpoints: valid ones with damaged parts, and invalid JSON."""
 
 import copy
 import json
@@ -21,8 +21,8 @@ _HEADERS = ({"Location": "http://["}, {"Location": "\xff"}, {"Content-Encoding":
 _ODD = (
     0, -1, 1, True, 2**31 - 1, 2**31, 2257871337, 10**400, -(10**400), float("nan"), float("inf"), 1e308, None, [[1]],
 )  # fmt: skip
-_NO_SCHEMA = ("", "{}", "[]", "null", '"string"', "\ud800", "[" * 60_000, '{"type":' * 900 + '"int"' + "}" * 900)
-_NO_JSON = (
+_NOT_SCHEMAS = ("", "{}", "[]", "null", '"string"', "\ud800", "[" * 60_000, '{"type":' * 900 + '"int"' + "}" * 900)
+_NOT_JSON = (
     b"", b"<html>no such page</html>", b"\xff\xfe", b"\x00" * 9, b"[" * 60_000, b'{"id":' * 60_000, b"null", b"[[1]]",
     b'{"id": ' + b"9" * 5000 + b"}", b'{"expires_in": ' + b"9" * 400 + b"}", b'"\\ud800"', b"[" * 900 + b"]" * 900,
     b'{"message": ' + b"[" * 900 + b"]" * 900 + b"}", b'{"__type": []}', b'{"__type": "EntityNotFoundException"}',
@@ -30,7 +30,7 @@ _NO_JSON = (
 
 
 class BadAnswer(NamedTuple):
-    """What is answered to one request."""
+    """The response to one request."""
 
     status: int
     body: bytes
@@ -38,12 +38,12 @@ class BadAnswer(NamedTuple):
 
 
 def to_bad_answer(random: Random, good: Any) -> BadAnswer:  # noqa: ANN401  # any JSON
-    """A good answer, or one with a part of it spoilt, or another status, or something else altogether."""
+    """Return a valid response, possibly with damaged parts or another status, or arbitrary content."""
     status = _GOOD_STATUS if random.random() < 0.8 else random.choice(_STATUSES)
     headers: dict[str, str] = random.choice(_HEADERS) if random.random() < 0.05 else {}
     choice = random.random()
     if choice < 0.1:
-        return BadAnswer(status, random.choice(_NO_JSON), headers)
+        return BadAnswer(status, random.choice(_NOT_JSON), headers)
     if choice < 0.2:
         return BadAnswer(status, json.dumps(to_garbage(random)).encode(), headers)
     if choice < 0.3 and status == _GOOD_STATUS:
@@ -51,13 +51,13 @@ def to_bad_answer(random: Random, good: Any) -> BadAnswer:  # noqa: ANN401  # an
         return BadAnswer(404, json.dumps(absent).encode(), headers)
     body = copy.deepcopy(good)
     if choice < 0.7:
-        _spoil_answer(random, body)
+        _damage(random, body)
     text = json.dumps(body).encode()
     return BadAnswer(status, text[: random.randrange(len(text))] if choice > 0.97 else text, headers)
 
 
-def _spoil_answer(random: Random, body: Any) -> None:  # noqa: ANN401  # any JSON
-    """Spoil one to three parts of an answer."""
+def _damage(random: Random, body: Any) -> None:  # noqa: ANN401  # any JSON
+    """Damage one to three parts of a response."""
     for _ in range(random.randrange(1, 4)):
         odd = random.choice(_ODD) if random.random() < 0.6 else to_garbage(random)
         if type(body) is list:
@@ -69,12 +69,12 @@ def _spoil_answer(random: Random, body: Any) -> None:  # noqa: ANN401  # any JSO
 
 
 def to_schema_text(random: Random) -> str:
-    """The shipped schema as a registry may have it: often with parts spoilt, or nested without end."""
+    """Return the shipped schema as a registry might return it, often damaged or deeply nested."""
     choice = random.random()
     if choice < 0.3:
         return SHIPPED_SCHEMA
     if choice < 0.4:
-        return random.choice(_NO_SCHEMA)
+        return random.choice(_NOT_SCHEMAS)
     schema = json.loads(SHIPPED_SCHEMA)
     field = random.choice(schema["fields"])
     for _ in range(random.randrange(4)):
@@ -87,24 +87,24 @@ def to_schema_text(random: Random) -> str:
 
 
 class BadServer(HTTPAdapter):
-    """In the place of the connection to a server: answers each request, and counts them."""
+    """A replacement for the connection to a server. It responds to each request and counts them."""
 
     def __init__(self, random: Random) -> None:
         super().__init__()
         self._random = random
         self.answered = 0
         self.last: list[BadAnswer] = []
-        """The answers since the list was last emptied."""
+        """The responses since the list was last cleared."""
 
     def answer(self, good: Any) -> BadAnswer:  # noqa: ANN401  # any JSON
-        """Make up the next answer."""
+        """Generate the next response."""
         self.answered += 1
         self.last.append(to_bad_answer(self._random, good))
         return self.last[-1]
 
     @override
     def send(self, request: PreparedRequest, *_: Any, **__: Any) -> Response:
-        """Answer as a registry of Confluent's interface or a token endpoint would, if it is asked as one is."""
+        """Respond like a Confluent-compatible registry or a token endpoint, depending on the URL."""
         status, body, headers = self.answer(self._to_good(request.method or "", request.url or ""))
         raw = HTTPResponse(BytesIO(body), headers, status, preload_content=False)
         return self.build_response(request, raw)
@@ -120,7 +120,7 @@ class BadServer(HTTPAdapter):
         return found
 
     def send_to_glue(self, request: Any, **_: Any) -> AWSResponse:  # noqa: ANN401  # botocore's own
-        """Answer as AWS Glue would; a handler of botocore's event `before-send`."""
+        """Respond like AWS Glue, as a handler for botocore's event `before-send`."""
         number = self._random.choice((1, 2, 3, 101))
         good = {
             "SchemaVersionId": "11111111-2222-3333-4444-555555555555",
@@ -133,7 +133,7 @@ class BadServer(HTTPAdapter):
         status, body, headers = self.answer(good)
         if status >= 300:
             code = self._random.choice(("EntityNotFoundException", "AlreadyExistsException", "InvalidInputException"))
-            body = self._random.choice((body, json.dumps({"__type": code, "Message": "told"}).encode()))
+            body = self._random.choice((body, json.dumps({"__type": code, "Message": "reason"}).encode()))
         names = HTTPHeaders()
         for name, value in headers.items():
             names[name] = value

@@ -1,4 +1,4 @@
-"""What the world needs of a Kafka cluster: the model has it, and mock brokers with real producers have."""
+"""The interface of a Kafka cluster in simulations: the model, or mock brokers with real producers."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
@@ -7,48 +7,48 @@ from tests.support.modelled_kafka import Fate, Written
 
 
 class Fates(Protocol):
-    """Fates to come."""
+    """The fates of the next batches."""
 
     def extend(self, fates: Iterable[Fate], /) -> object:
-        """Adds some."""
+        """Add fates."""
         ...
 
     def clear(self) -> None:
-        """Ends them."""
+        """Remove all fates."""
         ...
 
 
 class Kafka(Protocol):
-    """What the world needs of a cluster: the model, or a real producer on sockets."""
+    """A Kafka cluster in simulations."""
 
     acknowledged: list[Written]
-    handed: list[Written]
+    produced: list[Written]
     reachable: bool
 
     @property
     def logs(self) -> Sequence[Sequence[Written]]:
-        """What is in each partition."""
+        """The messages in each partition."""
         ...
 
     @property
     def fates(self) -> Fates:
-        """Of the next batches."""
+        """The fates of the next batches."""
         ...
 
     @property
-    def held(self) -> Sequence[object]:
-        """What living producers hold and would send some time."""
+    def pending(self) -> Sequence[object]:
+        """The messages that existing producers would still send."""
         ...
 
     @property
     def to_producer(self) -> Callable[[Mapping[str, Any]], object]:
-        """What stands in for `confluent_kafka.Producer`."""
+        """The replacement for `confluent_kafka.Producer`."""
         ...
 
     def catch_up(self) -> None:
-        """Brings what is on the wire to the brokers."""
+        """Write the batches that are in flight."""
         ...
 
     def thaw(self) -> None:
-        """Lets living producers send what they hold."""
+        """Send the pending messages."""
         ...

@@ -9,7 +9,7 @@ from feature_events.deadline import Clock, Deadline
 from feature_events.encoder import Encoder
 from feature_events.errors import PoisonRecord, Undelivered
 from feature_events.failures.dead_letter_limit import DeadLetterLimit
-from feature_events.kafka.producer_properties import to_properties
+from feature_events.kafka.producer import to_producer_properties
 from feature_events.kafka.publisher import Publisher
 from feature_events.pipeline import Pipeline
 from feature_events.records.stream_record import StreamRecord
@@ -61,7 +61,7 @@ class Instance:
 
     def __init__(self, settings: Settings, letters: Store, clock: Clock) -> None:
         publisher = Publisher(
-            settings.topic, {**to_properties(settings), "message.max.bytes": MESSAGE_MAX_BYTES}, log_each=False
+            settings.topic, {**to_producer_properties(settings), "message.max.bytes": MESSAGE_MAX_BYTES}, log_each=False
         )
         limit = DeadLetterLimit(settings.dead_letter_limit)
         encoder = Encoder(to_layouts(), settings.features_mode, PREFIX, CODEC)

@@ -17,7 +17,7 @@ from feature_events.deadline import Deadline
 from feature_events.events.codec import Codec
 from feature_events.events.event import FeatureAvailabilityEvent, to_event
 from feature_events.failures.dead_letter_limit import DeadLetterLimit
-from feature_events.kafka import delivery, producer_properties, publisher
+from feature_events.kafka import delivery, producer, publisher
 from feature_events.kafka.publisher import Publisher
 from feature_events.layouts.entity_features import EntityFeatures
 from feature_events.outcome import BatchOutcome
@@ -102,7 +102,7 @@ MUTANTS = (
             _put_quiet,
         ),
     ),
-    Mutant("no report counts as delivered", "I1", (put(delivery.Outstanding, "error", None),)),
+    Mutant("no report counts as delivered", "I1", (put(delivery.DeliveryReport, "error", None),)),
     Mutant(
         "sending continues after an unanswered wave",
         "I2",
@@ -147,7 +147,7 @@ MUTANTS = (
     Mutant(
         "each message is a record batch and expires on its own",
         "I2",
-        (put_item(producer_properties.FIXED, linger_ms=5, message_timeout_ms=5000),),
+        (put_item(producer.FIXED, linger_ms=5, message_timeout_ms=5000),),
     ),
     Mutant("each delivery has another id", "I3", (put(encoder, "to_event", _to_event_with_new_id),)),
     Mutant(

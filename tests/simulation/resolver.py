@@ -5,7 +5,7 @@ import sys
 
 from feature_events.deadline import Deadline
 from feature_events.kafka.delivery import Delivery
-from feature_events.kafka.producer_properties import DEFAULTS
+from feature_events.kafka.producer import DEFAULTS
 from feature_events.kafka.publisher import Publisher
 from tests.support.messages import Refusals, to_messages
 from tests.support.mock_kafka import hang_resolver, run_mock_kafka

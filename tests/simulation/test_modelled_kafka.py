@@ -1,4 +1,4 @@
-"""The real publisher keeps on the model every promise that it keeps on real Kafka: the proof may trust the model."""
+"""The publisher behaves the same on the model and on real Kafka, so simulations can use the model."""
 
 from collections.abc import Callable
 from typing import override
@@ -9,7 +9,7 @@ from feature_events.deadline import Deadline
 from feature_events.events.message import Message
 from feature_events.kafka import producer as producer_module
 from feature_events.kafka.delivery import Delivery
-from feature_events.kafka.producer_properties import DEFAULTS
+from feature_events.kafka.producer import DEFAULTS
 from feature_events.kafka.publisher import Publisher
 from feature_events.pipeline import MessagePublisher
 from tests.integration import test_publisher_contract as contract
@@ -19,11 +19,11 @@ from tests.support.modelled_kafka import Fate, ModelledKafka
 
 PROMISES = [
     contract.test_publish__delivers_whole_messages_in_order,
-    contract.test_publish__has_nothing_to_do_for_nothing,
-    contract.test_publish__refuses_the_oversize_alone,
-    contract.test_publish__stops_where_a_refused_message_has_nowhere_to_go,
+    contract.test_publish__accepts_an_empty_batch,
+    contract.test_publish__refuses_only_an_oversized_message,
+    contract.test_publish__stops_if_a_rejected_message_is_not_stored,
     contract.test_publish__sends_nothing_after_the_deadline,
-    contract.test_publish__knows_nothing_where_kafka_is_away,
+    contract.test_publish__reports_unknown_if_kafka_is_unreachable,
     contract.test_publish__fails_without_a_topic,
 ]
 
@@ -59,21 +59,20 @@ class ModelledBed(contract.Bed):
 
 @pytest.fixture
 def bed(monkeypatch: pytest.MonkeyPatch) -> ModelledBed:
-    """A publisher whose producers are the model's."""
+    """Create a publisher on the model."""
     kafka = ModelledKafka(FakeClock())
     monkeypatch.setattr(producer_module, "Producer", kafka.to_producer)
     return ModelledBed(kafka)
 
 
 @pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.__name__)
-def test_publish__keeps_on_the_model_what_it_keeps_on_kafka(
-    bed: ModelledBed, promise: Callable[[contract.Bed], None]
-) -> None:
-    """The contract's own tests, on the model."""
+def test_publish__passes_the_contract_on_the_model(bed: ModelledBed, promise: Callable[[contract.Bed], None]) -> None:
+    """The tests are those of the publisher contract."""
     promise(bed)
 
 
-# As integration/faults/test_publisher.py has it of the real producer: the fate, what is reported, how much is written
+# The fate, the reported outcomes, and how many messages are written. integration/faults/test_publisher.py tests the
+# same with the real producer.
 FATES = [
     (Fate.WRITTEN, {Delivery.DELIVERED}, 100, 100),
     (Fate.SLOW, {Delivery.DELIVERED}, 100, 100),
@@ -84,14 +83,14 @@ FATES = [
 ]
 
 
-@pytest.mark.parametrize(("fate", "reported", "at_once", "in_the_end"), FATES, ids=str)
+@pytest.mark.parametrize(("fate", "reported", "first", "in_the_end"), FATES, ids=str)
 def test_publish__reports_each_fate(
-    bed: ModelledBed, fate: Fate, reported: set[Delivery], at_once: int, in_the_end: int
+    bed: ModelledBed, fate: Fate, reported: set[Delivery], first: int, in_the_end: int
 ) -> None:
-    """Each fate is reported as the real producer reports it, and what is on the wire arrives later."""
+    """Each fate is reported like by the real producer, and batches in flight arrive later."""
     bed.kafka.fates.extend([fate] * 2)
     deliveries = bed.publisher.publish(to_messages(100), Deadline(20, bed.kafka.clock), Refusals())
-    assert (set(deliveries), len(bed.read())) == (reported, at_once)
+    assert (set(deliveries), len(bed.read())) == (reported, first)
     bed.kafka.catch_up()
     bed.kafka.thaw()
     assert len(bed.read()) == in_the_end

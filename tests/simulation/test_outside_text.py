@@ -26,13 +26,13 @@ from feature_events.events.schema import SHIPPED_SCHEMA, read_shipped_schema
 from feature_events.failures.dead_letters import read_record
 from feature_events.failures.on_failure_batch import find_obstacle, read_records
 from feature_events.kafka.authentication import read_client_certificate
-from feature_events.kafka.producer_properties import to_properties
+from feature_events.kafka.producer import to_producer_properties
 from feature_events.layouts.table_layouts import TableLayouts
 from feature_events.preflight.network import to_address
 from feature_events.redrives.request import read_redrive_request
 from feature_events.registries.confluent_client import open_access
 from feature_events.settings.settings import read_settings, to_label
-from feature_events.web.session import to_tls_context
+from feature_events.web.session import make_tls_context
 from tests.simulation.outside_text import damage, to_schema
 from tests.simulation.scale import SEED, report, scaled
 from tests.support.certificates import CertificateAuthority
@@ -133,7 +133,7 @@ def test_ca_certificates__are_read_or_refused(secrets: list[str]) -> None:
         secrets[0] = text
         pem = Secret("S", ARN).read_ca_certificates()
         assert pem.isascii()
-        assert to_tls_context("S", pem).cert_store_stats()["x509"]
+        assert make_tls_context("S", pem).cert_store_stats()["x509"]
 
     trusted = PEM.replace("CERTIFICATE", "TRUSTED CERTIFICATE")
     good = [PEM, trusted, f"# Főtanúsítvány\n{PEM}# Főtanúsítvány\n{PEM}", {"certificate": f"ő\n{PEM}"}]
@@ -201,7 +201,7 @@ def read_environment(environ: dict[str, str]) -> None:
         assert all(mistake.startswith(tuple(to_label(name) for name in ENVIRON)) for mistake in mistakes)
         raise
     TableLayouts(settings.table_layouts)
-    texts = "".join(f"{name}{value}" for name, value in to_properties(settings).items())
+    texts = "".join(f"{name}{value}" for name, value in to_producer_properties(settings).items())
     assert texts.encode().count(b"\0") == 0
     for url in (settings.registry or "//a:1", *[f"//{broker}" for broker in settings.brokers.split(",")]):
         assert to_address(url).host.encode("idna")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from feature_events.kafka.producer_properties import DEFAULTS
+from feature_events.kafka.producer import DEFAULTS
 from feature_events.kafka.publisher import Publisher
 from local.servers.stack import Stack
 from tests.simulation.scale import report, scaled

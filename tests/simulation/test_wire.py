@@ -14,7 +14,7 @@ from confluent_kafka import KafkaError
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured
 from feature_events.kafka.delivery import Delivery
-from feature_events.kafka.producer_properties import DEFAULTS
+from feature_events.kafka.producer import DEFAULTS
 from feature_events.kafka.publisher import Publisher
 from local.paths import ROOT
 from local.servers.topic import Received

@@ -31,7 +31,7 @@ class WireKafka:
         self._known: Sequence[Sequence[Written]] = []
         self._producers: weakref.WeakSet[_WatchedProducer] = weakref.WeakSet()
         self.acknowledged: list[Written] = []
-        self.handed: list[Written] = []
+        self.produced: list[Written] = []
         self.fates = self
 
     def extend(self, fates: Iterable[Fate], /) -> None:
@@ -81,14 +81,14 @@ class WireKafka:
         return self._known
 
     @property
-    def held(self) -> Sequence[object]:
+    def pending(self) -> Sequence[object]:
         """How many messages each living producer has yet to report, if any."""
         return [producer.left for producer in self._producers if producer.left]
 
     def to_producer(self, properties: Mapping[str, Any]) -> "_WatchedProducer":
         """Return a real producer to this cluster."""
         given = {**properties, "bootstrap.servers": self._mock.bootstrap}
-        producer = _WatchedProducer(given, self.handed, self.acknowledged)
+        producer = _WatchedProducer(given, self.produced, self.acknowledged)
         self._producers.add(producer)
         return producer
 

@@ -233,7 +233,11 @@ class World:
     def _invoke(self, event: dict[str, Any]) -> Any:  # noqa: ANN401  # the handler's answer is JSON
         """Invoke the function as the mapping does, and check the invariants of an invocation."""
         context = Context(self._now, self.remaining)
-        acknowledged, handed, letters = len(self.kafka.acknowledged), len(self.kafka.handed), len(self.letters.letters)
+        acknowledged, handed, letters = (
+            len(self.kafka.acknowledged),
+            len(self.kafka.produced),
+            len(self.letters.letters),
+        )
         instance = self._instance()
         answer, stopped = None, False
         try:
@@ -249,8 +253,8 @@ class World:
             stored = {position_of(record) for record, _ in self.letters.letters[letters:]}
             if stopped and not instance.is_at_limit:
                 self._break("I8", "stopped by a limit that was not reached")
-            sent = [number_of(each) for each in self.kafka.handed[handed:]]
-            self._check_probe(instance, event["Records"], sent, delivered | stored)
+            sent = [number_of(each) for each in self.kafka.produced[handed:]]
+            self._check_retry(instance, event["Records"], sent, delivered | stored)
             instance.used += len(stored - instance.dead_lettered) * EVENTS_PER_DEAD_LETTER
             instance.dead_lettered |= stored
             if instance.used > instance.limit * EVENTS_PER_DEAD_LETTER:
@@ -258,13 +262,13 @@ class World:
             first = self._find_first_undone(event["Records"], delivered | stored)
             self._break("I10", [number for number in stored if first is not None and number > first])
             self._break("I7", max(0.0, self._now() - context.end))
-            self._break("I5", self.kafka.held)
+            self._break("I5", self.kafka.pending)
         settled = [number for number in delivered if first is None or number < first]
         instance.used = max(0, instance.used - len(settled))
         self._check_report(first, answer)
         return answer
 
-    def _check_probe(self, instance: Instance, records: Sequence[Record], sent: list[int], answered: set[int]) -> None:
+    def _check_retry(self, instance: Instance, records: Sequence[Record], sent: list[int], answered: set[int]) -> None:
         """Check the events that an instance has sent for a retried batch."""
         numbers = [n for n in map(position_of, records) if self.written[n][0] in (GOOD, LARGE, HUGE)]
         if numbers and numbers[0] in instance.unanswered - answered:

@@ -1,6 +1,6 @@
-"""What real writers wrote: the stream records of each store, and the store's own account of them.
+"""Read the captures of real writers: the stream records of each store, and the events that its writer reports.
 
-tests/writers makes both; tests of layouts hold the events of the records to the account.
+tests/writers creates both. Tests of layouts compare the events of the records with the report.
 """
 
 import json
@@ -15,39 +15,39 @@ type Json = dict[str, Any]
 
 
 class Capture(NamedTuple):
-    """One store's writes."""
+    """The writes of one store."""
 
     store: str
     writer: str
-    """Its package and version, and the option that decides the item's form."""
+    """The writer's package and version, and the option that determines the item's form."""
     made: str
-    """The call that wrote."""
+    """The calls that wrote the items."""
     records: list[Json]
-    """As Lambda hands them over, in the order of the writes."""
+    """The stream records in Lambda's form, in the order of the writes."""
     events: list[Json]
-    """What the writer says of each record: entity_type, entity_id, resource_name, features, timestamp and compute_id of
-    its event, or the reason why it is `skipped`. A timestamp of None stands for the record's own time."""
+    """The expected event of each record, or the reason why it is `skipped`. An event has entity_type, entity_id,
+    resource_name, features, timestamp and compute_id. A timestamp of None stands for the time of the record."""
     layouts: list[Json]
-    """The table layouts under which its writes are these events."""
+    """The table layouts that produce these events."""
 
 
 def list_stores() -> list[str]:
-    """The names of all stores with a capture."""
+    """Return the names of all stores with a capture."""
     return sorted(path.stem for path in CAPTURES.glob("*.jsonl"))
 
 
 def read_capture(store: str) -> Capture:
-    """The capture of one store."""
+    """Read the capture of one store."""
     account = json.loads(to_account_file(store).read_text())
     records = [json.loads(line) for line in to_records_file(store).read_text().splitlines()]
     return Capture(store, account["writer"], account["made"], records, account["events"], account["layout"])
 
 
 def to_records_file(store: str) -> Path:
-    """The file of a store's records, one in a line."""
+    """Return the file with a store's records, one per line."""
     return CAPTURES / f"{store}.jsonl"
 
 
 def to_account_file(store: str) -> Path:
-    """The file of a store's account."""
+    """Return the file with a store's report."""
     return CAPTURES / f"{store}.account.json"

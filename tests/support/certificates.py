@@ -1,7 +1,6 @@
-"""A certificate authority, and the certificates that it issues to servers and clients on the loopback interface.
+"""Issue certificates for servers and clients on the loopback interface.
 
-Authentication over TLS is tried against real certificates, also expired ones and those of another issuer. They are
-made where they are needed and are worth nothing elsewhere.
+Tests of TLS use real certificates, including expired ones and those of another issuer. Each test creates its own.
 """
 
 import ipaddress
@@ -47,7 +46,7 @@ class Identity(NamedTuple):
 
 
 class CertificateAuthority:
-    """Signs certificates that are trusted by whoever trusts `certificate`, which is PEM."""
+    """A certificate authority. Clients that trust `certificate`, PEM, trust the certificates that it signs."""
 
     def __init__(self, name: str = "Local authority", issuer: "CertificateAuthority | None" = None) -> None:
         self._key = generate_private_key(SECP256R1())
@@ -56,7 +55,7 @@ class CertificateAuthority:
         self.certificate = signer.sign(self._name, self._key, LIFE, CA, SIGNS_CERTIFICATES)
         """The authority's own certificate."""
         self.chain: str = self.certificate + issuer.chain if issuer else ""
-        """The certificates between the root's and those that are issued here."""
+        """The intermediate certificates of issued certificates."""
 
     def sign(
         self,
@@ -65,7 +64,7 @@ class CertificateAuthority:
         life: timedelta,
         *extensions: x509.ExtensionType,
     ) -> str:
-        """A certificate of this authority, PEM."""
+        """Sign a certificate and return it, PEM."""
         end = datetime.now(UTC) + life
         builder = (
             x509.CertificateBuilder()
@@ -75,7 +74,7 @@ class CertificateAuthority:
             .serial_number(x509.random_serial_number())
             .not_valid_before(end - 2 * abs(life))
             .not_valid_after(end)
-            # Strict clients want to know which key is whose (RFC 5280, 4.2.1.1 and 4.2.1.2)
+            # Strict clients require key identifiers (RFC 5280, 4.2.1.1 and 4.2.1.2)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
         )
@@ -86,9 +85,9 @@ class CertificateAuthority:
     def issue(
         self, name: str, *, life: timedelta = LIFE, password: str | None = None, algorithm: Algorithm = "EC"
     ) -> Identity:
-        """A certificate for 127.0.0.1 and localhost, followed by those between it and the root.
+        """Issue a certificate for 127.0.0.1 and localhost, followed by its intermediate certificates.
 
-        With a negative life it has expired; with a password its key is encrypted.
+        With a negative life it has expired. With a password its key is encrypted.
         """
         key = generate_private_key(SECP256R1()) if algorithm == "EC" else rsa.generate_private_key(65537, 2048)
         chain = self.sign(_to_name(name), key, life, LOOPBACK) + self.chain

@@ -1,4 +1,4 @@
-"""Cuts this process's own connections, as a network does under a client that believes them to be open."""
+"""Close connections of this process without notice to the client, like a network failure."""
 
 import os
 import socket
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def cut_connections(port: int) -> int:
-    """Ends every connection to this port, and says how many there were."""
+    """Close every connection to this port, and return their number."""
     cut = 0
     for entry in Path("/proc/self/fd").iterdir():
         try:
@@ -15,13 +15,13 @@ def cut_connections(port: int) -> int:
                 continue
             copy = socket.socket(fileno=os.dup(int(entry.name)))
         except OSError:
-            continue  # closed meanwhile
+            continue  # already closed
         with closing(copy):
             try:
-                is_meant = copy.getpeername()[1] == port
+                is_match = copy.getpeername()[1] == port
             except (OSError, IndexError, TypeError):
                 continue
-            if is_meant:
+            if is_match:
                 copy.shutdown(socket.SHUT_RDWR)
                 cut += 1
     return cut

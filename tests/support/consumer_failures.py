@@ -1,4 +1,4 @@
-"""Runs an example consumer on what it cannot read, and finds what its group has committed."""
+"""Run an example consumer that exits with an error, and read the offsets that its group has committed."""
 
 import json
 import subprocess
@@ -13,16 +13,16 @@ from tests.support.consumers import LIMIT, Printed, start
 
 
 class Ended(NamedTuple):
-    """An example that has ended by itself."""
+    """The result of an example that has exited."""
 
     status: int
     printed: list[Printed]
     log: str
-    """What it wrote to stderr."""
+    """The standard error."""
 
 
 def run_to_end(name: str, settings: Mapping[str, str], log: Path) -> Ended:
-    """Runs an example that has to end by itself."""
+    """Run an example until it exits."""
     example = read_consumers()[name]
     with log.open("w") as errors, start(example.run, example.directory, settings, errors) as running:
         try:
@@ -34,7 +34,7 @@ def run_to_end(name: str, settings: Mapping[str, str], log: Path) -> Ended:
 
 
 def read_committed(kafka: str, group: str, topic: str, partition: int = 0) -> int:
-    """The offset that a group goes on from; negative where it has committed none."""
+    """Return the committed offset of a group, or a negative number if there is none."""
     consumer = Consumer({"bootstrap.servers": kafka, "group.id": group})
     try:
         return int(consumer.committed([TopicPartition(topic, partition)], timeout=LIMIT)[0].offset)

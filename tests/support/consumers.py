@@ -1,4 +1,4 @@
-"""Runs an example consumer on a real topic, and reads what it prints."""
+"""Run an example consumer on a real topic, and read its output."""
 
 import json
 import os
@@ -17,16 +17,16 @@ from local.application.consumers import make_consumer_settings, read_consumers
 from local.environment import make_tool_environment
 
 LIMIT = 180.0
-"""Seconds for a program to read its topic: an end to a test that would wait for ever, and no measure of speed."""
+"""The timeout in seconds for reading a topic. It only ends a test that would hang."""
 PREPARE_LIMIT = 900.0
 GRACE = 60.0
 
 type Printed = dict[str, Any]
-"""What an example prints of a message: `key`, `headers` and `event`."""
+"""The line that an example prints for a message: `key`, `headers` and `event`."""
 
 
 class SentMessage(NamedTuple):
-    """A message of the topic, and what a consumer has to find in it."""
+    """A message in the topic, and its decoded event."""
 
     key: bytes
     value: bytes
@@ -36,7 +36,7 @@ class SentMessage(NamedTuple):
 
     @property
     def printed(self) -> Printed:
-        """What an example has to print of it."""
+        """The line that an example must print."""
         return {"key": self.key.decode(), "headers": dict(self.headers), "event": dict(self.event)}
 
 
@@ -50,12 +50,12 @@ class SentTopic(NamedTuple):
 
     @property
     def settings(self) -> dict[str, str]:
-        """The environment variables by which an example finds it."""
+        """The environment variables of an example that reads the topic."""
         return make_consumer_settings(self.kafka, self.registry, self.name)
 
 
 def send(kafka: str, topic: str, messages: Iterable[SentMessage]) -> None:
-    """Produces messages whose bytes are given, in their order, compressed as the pipeline compresses them."""
+    """Produce these messages in order, with the compression of the pipeline."""
     producer = Producer(
         {
             "bootstrap.servers": kafka,
@@ -71,16 +71,16 @@ def send(kafka: str, topic: str, messages: Iterable[SentMessage]) -> None:
 
 
 def prepare(name: str) -> None:
-    """Fetches and builds what an example needs; skips its tests where its toolchain is not there."""
+    """Install and build an example. Skip the test if its toolchain is missing."""
     example = read_consumers()[name]
     missing = example.find_missing()
     if missing:
-        reason = f"the example {name} needs {' and '.join(missing)}, which this machine has not"
+        reason = f"the example {name} needs {' and '.join(missing)}"
         if os.environ.get("FEATURE_EVENTS_REQUIRE_TOOLCHAINS"):
             pytest.fail(reason)
         pytest.skip(reason)
     for each in example.prepare:
-        subprocess.run(  # noqa: S603  # the example's own command
+        subprocess.run(  # noqa: S603  # a command of the example
             each, cwd=example.directory, env=make_tool_environment({}), check=True, timeout=PREPARE_LIMIT
         )
 
@@ -88,14 +88,14 @@ def prepare(name: str) -> None:
 def run_example(
     name: str, settings: Mapping[str, str], number: int, log: Path, *, limit: float = LIMIT
 ) -> list[Printed]:
-    """What an example prints of the first so many messages; then it is told to end, and must do so by itself.
+    """Run an example until it has printed this number of lines, terminate it, and return the lines.
 
     Args:
-        name: of the example.
+        name: the name of the example.
         settings: its environment variables.
-        number: of lines to wait for.
-        log: the file for what it says besides, shown where it fails.
-        limit: the seconds after which it is ended.
+        number: the number of lines to wait for.
+        log: the file for its errors, which are shown if it fails.
+        limit: the timeout in seconds.
 
     """
     example = read_consumers()[name]
@@ -113,12 +113,12 @@ def run_example(
         finally:
             end.cancel()
             _end(running)
-    assert status == 0, f"{name} ended with {status} after {len(found)} of {number}: {log.read_text()[-4000:]}"
+    assert status == 0, f"{name} exited with {status} after {len(found)} of {number} lines: {log.read_text()[-4000:]}"
     return found
 
 
 def by_key(printed: Iterable[Printed]) -> dict[str, list[Printed]]:
-    """Messages by their key, each key's in order: what one partition keeps, whatever others do meanwhile."""
+    """Group messages by key. Their order within a key does not depend on other partitions."""
     found = defaultdict(list)
     for each in printed:
         found[each["key"]].append(each)
@@ -126,7 +126,7 @@ def by_key(printed: Iterable[Printed]) -> dict[str, list[Printed]]:
 
 
 def _end(running: subprocess.Popen[str]) -> None:
-    """Ends it by force only where it does not end by itself: one that has started programs has to end them."""
+    """Terminate a program, so that it can stop its child processes, and kill it after a timeout."""
     running.terminate()
     try:
         running.wait(GRACE)
@@ -140,10 +140,10 @@ def start(
     settings: Mapping[str, str],
     errors: Any,  # noqa: ANN401  # an open file
 ) -> subprocess.Popen[str]:
-    """Starts an example's command; its stdout is read by whoever starts it."""
+    """Start a command of an example. The caller reads its standard output."""
     program, *arguments = command
     environment = make_tool_environment(settings)
     found = shutil.which(program, path=environment["PATH"]) or str(directory / program)
-    return subprocess.Popen(  # noqa: S603  # the example's own command
+    return subprocess.Popen(  # noqa: S603  # a command of the example
         [found, *arguments], cwd=directory, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True
     )

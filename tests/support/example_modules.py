@@ -1,4 +1,4 @@
-"""Imports a module of an example as the example's own program does: from its directory."""
+"""Import a module of an example from its directory, like the example's program."""
 
 from importlib import import_module
 from types import ModuleType
@@ -9,6 +9,6 @@ from local.application.consumers import CONSUMERS
 
 
 def load(monkeypatch: pytest.MonkeyPatch, example: str, module: str) -> ModuleType:
-    """The module of this name in the example's directory."""
+    """Import the module with this name from the example's directory."""
     monkeypatch.syspath_prepend(str(CONSUMERS / example))
     return import_module(module)

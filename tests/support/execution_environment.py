@@ -1,4 +1,4 @@
-"""An execution environment of the function, started in this process as Lambda starts one."""
+"""Start an execution environment of the function in this process."""
 
 import importlib
 from types import ModuleType
@@ -7,6 +7,6 @@ from feature_events.wiring import wire
 
 
 def start_environment() -> ModuleType:
-    """The handler's module, imported again under the environment variables."""
+    """Import the handler's module again with the current environment variables."""
     wire.cache_clear()
     return importlib.reload(importlib.import_module("feature_events.handler"))

@@ -1,4 +1,4 @@
-"""The function on the local stack, and what a test reads of its ends."""
+"""Invoke the function on the local stack, and read its events and dead letters."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ from tests.support.topics import read_topic
 
 
 class Function:
-    """The function in an execution environment of its own, and what it leaves behind."""
+    """The function in a separate execution environment, with its topic and failure bucket."""
 
     def __init__(self, stack: Stack, environ: dict[str, str], load: Callable[[dict[str, str]], ModuleType]) -> None:
         self.stack = stack
@@ -23,22 +23,22 @@ class Function:
         self._load = load
         self._module: ModuleType | None = None
 
-    def __call__(self, records: Sequence[object], milliseconds: int = 60_000) -> Any:  # noqa: ANN401  # Lambda's answer is JSON
-        """Invokes the function with a batch."""
+    def __call__(self, records: Sequence[object], milliseconds: int = 60_000) -> Any:  # noqa: ANN401  # the response is JSON
+        """Invoke the function with a batch."""
         if self._module is None:
             self._module = self._load(self.environ)
         return self._module.handler({"Records": records}, FakeContext(milliseconds))
 
     def restart(self) -> None:
-        """Lets the next batch meet a new execution environment."""
+        """Use a new execution environment for the next batch."""
         self._module = None
 
     def messages(self) -> list[Received]:
-        """What is in the topic."""
+        """Return the messages in the topic."""
         return read_topic(self.environ["KAFKA_BROKER_URL"], self.environ["TOPIC_NAME"])
 
     def events(self) -> list[dict[str, Any]]:
-        """The events in the topic, decoded as a consumer would, each once, in order of appearance."""
+        """Return the decoded events in the topic in order of appearance, without duplicates."""
         deserialize = AvroDeserializer(SchemaRegistryClient({"url": self.stack.registry}))
         events: dict[str, dict[str, Any]] = {}
         for message in self.messages():
@@ -48,7 +48,7 @@ class Function:
         return list(events.values())
 
     def dead_letters(self) -> list[Any]:
-        """What was dead-lettered."""
+        """Return the dead letters."""
         s3, bucket = self.stack.clients.s3, self.environ["FAILURE_BUCKET"]
         found = s3.list_objects_v2(Bucket=bucket).get("Contents", [])
         return [json.loads(s3.get_object(Bucket=bucket, Key=each["Key"])["Body"].read()) for each in found]

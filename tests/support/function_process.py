@@ -1,4 +1,4 @@
-"""An execution environment that can be frozen, thawed and killed: the function in a process of its own."""
+"""An execution environment that can be frozen, thawed and killed: the function in a separate process."""
 
 import json
 import os
@@ -15,10 +15,10 @@ _WORKER = "tests.simulation.worker"
 
 
 class FunctionProcess:
-    """The real handler behind two pipes."""
+    """The real handler in a process, connected by two pipes."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        self._process = subprocess.Popen(  # noqa: S603  # the command is ours
+        self._process = subprocess.Popen(  # noqa: S603  # a command of this project
             [sys.executable, "-m", _WORKER],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -28,47 +28,47 @@ class FunctionProcess:
         )
 
     def send(self, records: Sequence[Any], milliseconds: int = 60_000, **limits: int) -> None:
-        """Begins an invocation; `kibibytes` is how much memory the process then has left."""
+        """Start an invocation. `kibibytes` limits the memory that the process may still allocate."""
         self._write({"Records": list(records), "milliseconds": milliseconds, **limits})
 
-    def receive(self) -> Any:  # noqa: ANN401  # the handler's answer is JSON
-        """The answer to the invocation that has begun."""
+    def receive(self) -> Any:  # noqa: ANN401  # the handler's response is JSON
+        """Wait for the response to the started invocation."""
         assert self._process.stdout is not None
         for line in self._process.stdout:
             if line.startswith("answer "):
                 return json.loads(line.removeprefix("answer "))
-        raise AssertionError("the process ended without an answer")
+        raise AssertionError("the process exited without a response")
 
     def invoke(self, records: Sequence[Any], milliseconds: int = 60_000) -> Any:  # noqa: ANN401
-        """One invocation from beginning to end."""
+        """Invoke the handler, and return the response."""
         self.send(records, milliseconds)
         return self.receive()
 
     def read_peak_megabytes(self) -> float:
-        """The most memory that the process has used."""
+        """Return the peak of the memory of the process."""
         self._write({})
         return float(self.receive()["kibibytes"]) / 1024
 
     def read_megabytes(self) -> float:
-        """The memory that the process uses now."""
+        """Return the current memory of the process."""
         pages = int(Path(f"/proc/{self._process.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
     def count_files(self) -> int:
-        """How many files and sockets the process has open."""
+        """Return the number of open files and sockets."""
         return len(list(Path(f"/proc/{self._process.pid}/fd").iterdir()))
 
     def freeze(self) -> None:
-        """Stops the process where it is, as Lambda does between invocations."""
+        """Suspend the process, as Lambda does between invocations."""
         self._process.send_signal(signal.SIGSTOP)
         os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def thaw(self) -> None:
-        """Undoes `freeze`."""
+        """Resume the process after `freeze`."""
         self._process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
-        """Ends it without another instruction."""
+        """Kill the process."""
         self._process.kill()
         self._process.wait()
 

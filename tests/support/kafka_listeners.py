@@ -1,7 +1,4 @@
-"""Listeners of a Kafka that is reached over TLS, by each way to authenticate.
-
-The local stack itself needs none of them: only tests of authentication do.
-"""
+"""Configure Kafka's TLS listeners, one for each authentication method, for tests of authentication."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,13 +8,13 @@ from tests.support.certificates import Identity
 
 
 def to_tls_listener(name: str, server: Identity, *, client_ca: str | None = None, version: str = "") -> Listener:
-    """TLS under this certificate; with a CA certificate (PEM), clients need one that it issued.
+    """Return a TLS listener.
 
     Args:
-        name: the listener's.
+        name: the listener's name.
         server: the broker's certificate.
-        client_ca: the CA certificate, if clients need one.
-        version: the only version of TLS, such as `TLSv1.2`; empty for Kafka's default.
+        client_ca: the CA certificate, PEM, that must have issued the clients' certificates, if clients need one.
+        version: the only TLS version, such as `TLSv1.2`; empty for Kafka's default.
 
     """
     prefix = f"listener.name.{name.lower()}.ssl."
@@ -38,7 +35,7 @@ def to_tls_listener(name: str, server: Identity, *, client_ca: str | None = None
 
 
 def to_sasl_listener(name: str, server: Identity, mechanism: str, module: str) -> Listener:
-    """SASL over TLS, by one mechanism and its JAAS module with options."""
+    """Return a listener for SASL over TLS with one mechanism, and its JAAS module with options."""
     prefix = f"listener.name.{name.lower()}."
     return Listener(
         name,
@@ -52,26 +49,28 @@ def to_sasl_listener(name: str, server: Identity, mechanism: str, module: str) -
 
 
 def to_scram_listener(name: str, server: Identity, mechanism: str = "SCRAM-SHA-512") -> Listener:
-    """SCRAM over TLS, for the users that the cluster knows."""
+    """Return a listener for SCRAM over TLS, for the cluster's users."""
     return to_sasl_listener(name, server, mechanism, "scram.ScramLoginModule required")
 
 
 def to_plain_listener(name: str, server: Identity, users: Mapping[str, str]) -> Listener:
-    """PLAIN over TLS, for these users with their passwords."""
+    """Return a listener for PLAIN over TLS, for these users with their passwords."""
     options = [f'user_{user}="{password}"' for user, password in users.items()]
     return to_sasl_listener(name, server, "PLAIN", " ".join(["plain.PlainLoginModule required", *options]))
 
 
 def to_token_listener(name: str, server: Identity, jwks: Path, audience: str) -> Listener:
-    """OAUTHBEARER over TLS, by Kafka's validator of signed tokens; a broker that has it needs `to_jwks_options`.
+    """Return a listener for OAUTHBEARER over TLS with Kafka's validator of signed tokens.
+
+    The broker needs the options of `to_jwks_options`.
 
     https://kafka.apache.org/documentation/#security_sasl_oauthbearer_prod
 
     Args:
-        name: the listener's.
+        name: the listener's name.
         server: the broker's certificate.
-        jwks: the file with the keys that sign tokens.
-        audience: who the tokens must be for.
+        jwks: the file with the public keys of the tokens.
+        audience: the required audience of the tokens.
 
     """
     listener = to_sasl_listener(name, server, "OAUTHBEARER", "oauthbearer.OAuthBearerLoginModule required")
@@ -86,17 +85,17 @@ def to_token_listener(name: str, server: Identity, jwks: Path, audience: str) ->
 
 
 def to_jwks_options(jwks: Path) -> list[str]:
-    """Return the options of Java that allow Kafka to read this file."""
+    """Return the Java options that allow Kafka to read this file."""
     prefix = "-Dorg.apache.kafka.sasl.oauthbearer.allowed."
     return [f"{prefix}urls={jwks.as_uri()}", f"{prefix}files={jwks}"]
 
 
 def to_oauth_listener(name: str, server: Identity) -> Listener:
-    """OAUTHBEARER over TLS, by Kafka's own validator of unsigned tokens, which looks at their times."""
+    """Return a listener for OAUTHBEARER over TLS with Kafka's validator of unsigned tokens."""
     module = 'oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="broker"'
     return to_sasl_listener(name, server, "OAUTHBEARER", module)
 
 
 def _to_line(pem: str) -> str:
-    """PEM as the value of a property."""
+    """Convert PEM to the value of a property."""
     return pem.replace("\n", "\\n")

@@ -1,9 +1,8 @@
-"""Makes sure that Docker has the image which `sam local invoke` runs the function in, pulled or made from local files.
+"""Provide the Docker image for `sam local invoke`: pull AWS's image, or build a substitute from local files.
 
-AWS's image cannot be pulled everywhere (no internet, a closed network, a rate limit), and a test that needs it would
-then prove nothing. The stand-in is this machine's own Python 3.13 in the places where Lambda has its own, the runtime's
-packages from `.local/lambda`, and the few programs that `sam` runs while it adds the layer. It is smaller than AWS's
-image and not Amazon Linux: what only the operating system decides is not shown by it.
+AWS's image cannot be pulled everywhere (no internet, a closed network, a rate limit). The substitute contains this
+machine's Python 3.13 in Lambda's directories, the runtime's packages from `.local/lambda`, and the few programs that
+`sam` runs to add the layer. It is not Amazon Linux, so it does not show differences of the operating system.
 """
 
 import hashlib
@@ -28,10 +27,10 @@ from local.paths import LAMBDA_RUNTIME, ROOT
 
 PYTHON = f"python{sysconfig.get_python_version()}"
 ARCHITECTURE = {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "x86_64")
-# The very name that `sam local invoke` asks for, so that no option has to be given to it.
+# The name that `sam local invoke` uses, so that it needs no option
 IMAGE = f"public.ecr.aws/lambda/python:{sysconfig.get_python_version()}-{ARCHITECTURE}"
 PULL_SECONDS = 120
-LABEL = "feature-events.stand-in"
+LABEL = "feature-events.substitute"
 
 INTERPRETER = Path(sys.base_prefix) / "bin" / PYTHON
 LIBRARY = Path(sysconfig.get_path("stdlib"))
@@ -39,7 +38,7 @@ LEFT_OUT = re.compile(r"/(test|idlelib|turtledemo|ensurepip|(site|dist)-packages
 RUNTIME = LAMBDA_RUNTIME.parent / "lib" / PYTHON / "site-packages"
 
 PROGRAMS = ("sh", "env", "cat", "ls", "mv", "cp", "rm", "chmod")
-# What binary wheels may expect of any Linux (PEP 600), where no program above needs it already.
+# Libraries that binary wheels may expect on any Linux (PEP 600)
 WHEEL_LIBRARIES = (
     "libdl.so.2",
     "libgcc_s.so.1",
@@ -57,7 +56,7 @@ BOOTSTRAP = f"""\
 import os
 import sys
 
-# The managed runtime's order: the function, its layers, Python's own library, the runtime's packages.
+# The order of the managed runtime: the function, its layers, Python's library, the runtime's packages
 sys.path.remove("/var/runtime")
 sys.path[:0] = ["/var/task", "/opt/python/lib/{PYTHON}/site-packages", "/opt/python"]
 sys.path.append("/var/runtime")
@@ -85,30 +84,30 @@ SETTINGS = (
 def docker(
     *arguments: str, stdin: IO[bytes] | None = None, seconds: float | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """One docker command, its output kept."""
+    """Run a docker command, and capture its output."""
     command = ["docker", *arguments]
     return subprocess.run(command, stdin=stdin, capture_output=True, text=True, timeout=seconds, check=False)  # noqa: S603 -- built here
 
 
-def why_no_docker() -> str | None:
-    """The reason, in one line, why no container can be run here; None where one can."""
+def find_docker_problem() -> str | None:
+    """Return the reason in one line why Docker is unavailable, or None."""
     if shutil.which("docker") is None:
-        return "Docker is not running: there is no docker command"
+        return "Docker is not available: command docker not found"
     try:
         info = docker("info", "--format", "{{.ServerVersion}}", seconds=30)
     except subprocess.TimeoutExpired:
-        return "Docker is not running: no answer within 30 seconds"
-    return f"Docker is not running: {info.stderr.strip().splitlines()[-1]}" if info.returncode else None
+        return "Docker is not available: no response within 30 seconds"
+    return f"Docker is not available: {info.stderr.strip().splitlines()[-1]}" if info.returncode else None
 
 
-def stamp() -> str:
-    """What a stand-in was made of: it is made again when this changes."""
-    made_of = [Path(__file__).read_bytes(), sys.version.encode(), (ROOT / "requirements" / "lambda.txt").read_bytes()]
-    return hashlib.sha256(b"\0".join(made_of)).hexdigest()
+def fingerprint() -> str:
+    """Return a hash of the substitute's sources. If it changes, the substitute is rebuilt."""
+    sources = [Path(__file__).read_bytes(), sys.version.encode(), (ROOT / "requirements" / "lambda.txt").read_bytes()]
+    return hashlib.sha256(b"\0".join(sources)).hexdigest()
 
 
 def shared_libraries(binaries: Iterable[Path]) -> dict[str, Path]:
-    """The shared libraries that these files load and that wheels expect: place in the image -> file here."""
+    """Return the shared libraries that these files and wheels need: path in the image -> local file."""
     listed = subprocess.run(["ldd", *map(str, binaries)], capture_output=True, text=True, check=False).stdout  # noqa: S603, S607 -- built here
     loader = re.findall(r"^\s(/\S+) \(", listed, re.MULTILINE)[0]
     found = {name: Path(path) for name, path in re.findall(r"(\S+) => (/\S+)", listed)}
@@ -120,7 +119,7 @@ def shared_libraries(binaries: Iterable[Path]) -> dict[str, Path]:
 
 
 def write_files(archive: tarfile.TarFile) -> None:
-    """The image's files."""
+    """Write the files of the image."""
 
     def plain(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
         member.uid = member.gid = 0
@@ -147,45 +146,45 @@ def write_files(archive: tarfile.TarFile) -> None:
 
 
 def make() -> None:
-    """Makes the stand-in, under the name of AWS's image."""
-    changes = [part for setting in (*SETTINGS, f"LABEL {LABEL}={stamp()}") for part in ("--change", setting)]
+    """Build the substitute with the name of AWS's image."""
+    changes = [part for setting in (*SETTINGS, f"LABEL {LABEL}={fingerprint()}") for part in ("--change", setting)]
     with tempfile.TemporaryFile() as file:
         with tarfile.open(fileobj=file, mode="w") as archive:
             write_files(archive)
         file.seek(0)
         done = docker("import", *changes, "-", IMAGE, stdin=file)
     if done.returncode:
-        raise LocalError(f"docker import refused the stand-in: {done.stderr.strip()}")
+        raise LocalError(f"docker import failed: {done.stderr.strip()}")
 
 
 def ensure() -> str:
-    """Has the image in Docker, AWS's own where it is or can be pulled; says which it is."""
+    """Provide the image, preferably AWS's, and describe it."""
     label = docker("image", "inspect", "--format", f'{{{{index .Config.Labels "{LABEL}"}}}}', IMAGE)
     if label.returncode == 0 and label.stdout.strip() in ("", "<no value>"):
-        return f"{IMAGE}: AWS's own"
-    if label.returncode == 0 and label.stdout.strip() == stamp():
-        return f"{IMAGE}: the stand-in, up to date"
+        return f"{IMAGE}: AWS's image"
+    if label.returncode == 0 and label.stdout.strip() == fingerprint():
+        return f"{IMAGE}: the substitute, up to date"
     problem = pull()
     if problem is None:
-        return f"{IMAGE}: AWS's own, pulled"
+        return f"{IMAGE}: AWS's image, pulled"
     if sys.platform != "linux":
-        raise LocalError(f"{IMAGE} cannot be pulled, and a stand-in can be made on Linux only: {problem}")
+        raise LocalError(f"could not pull {IMAGE}, and a substitute can be built only on Linux: {problem}")
     make()
-    return f"{IMAGE}: a stand-in made from this machine's files, as AWS's own cannot be pulled: {problem}"
+    return f"{IMAGE}: a substitute built from local files, because AWS's image could not be pulled: {problem}"
 
 
 def pull() -> str | None:
-    """Pulls AWS's own image; the reason where that fails or takes too long."""
+    """Pull AWS's image. Return the reason of a failure, or None."""
     try:
         pulled = docker("pull", "--quiet", IMAGE, seconds=PULL_SECONDS)
     except subprocess.TimeoutExpired:
-        return f"not done in {PULL_SECONDS} s"
+        return f"timed out after {PULL_SECONDS} s"
     return pulled.stderr.strip() if pulled.returncode else None
 
 
 def main(console: Console) -> int:
-    """Has the image in Docker and says which it is."""
-    if reason := why_no_docker():
+    """Provide the image, and print which one it is."""
+    if reason := find_docker_problem():
         raise LocalError(reason)
     console.print(ensure(), highlight=False, markup=False, soft_wrap=True)
     return 0

@@ -1,6 +1,6 @@
-"""What a mapping holds of a shard: records that wait, and the batches that have begun.
+"""The records of a shard in an event source mapping: waiting records and started batches.
 
-A batch that failed stays before what waits behind it: order within a lane is what the mapping promises.
+A failed batch stays before the waiting records, because the mapping preserves the order within a lane.
 """
 
 import json
@@ -13,25 +13,25 @@ type Record = dict[str, Any]
 
 
 class Entry(NamedTuple):
-    """A record in a shard, with when the stream took it."""
+    """A record in a shard with the time of its arrival."""
 
     record: Record
     at: float
 
     @property
     def number(self) -> str:
-        """Its sequence number."""
+        """The sequence number."""
         return str(self.record["dynamodb"]["SequenceNumber"])
 
     @property
     def size(self) -> int:
-        """In bytes, as JSON."""
+        """The size in bytes, as JSON."""
         return len(json.dumps(self.record))
 
 
 @dataclass
 class Batch:
-    """Records that the function is given together, and how often that has failed."""
+    """The records of one invocation, with the number of failures."""
 
     entries: list[Entry]
     failures: int = 0
@@ -40,7 +40,7 @@ class Batch:
 
 @dataclass
 class Lane:
-    """A part of a shard whose batches come one after the other; one of ParallelizationFactor."""
+    """A part of a shard whose batches are processed in sequence. A shard has ParallelizationFactor lanes."""
 
     shard: str
     waiting: deque[Entry] = field(default_factory=deque)
@@ -48,19 +48,19 @@ class Lane:
 
     @property
     def idle(self) -> bool:
-        """Whether nothing waits in it."""
+        """True if the lane has no records."""
         return not self.batches and not self.waiting
 
     @property
     def pending(self) -> Iterator[Entry]:
-        """What has come to no end, in order."""
+        """The unfinished records, in order."""
         for batch in self.batches:
             yield from batch.entries
         yield from self.waiting
 
 
 def cut(lane: Lane, oldest: float) -> Iterator[Batch]:
-    """Takes what came before `oldest` out of a lane, batch by batch."""
+    """Remove the records older than `oldest` from a lane, batch by batch."""
     while lane.batches and lane.batches[0].entries[0].at < oldest:
         batch = lane.batches.popleft()
         young = [entry for entry in batch.entries if entry.at >= oldest]

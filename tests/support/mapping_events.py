@@ -1,6 +1,6 @@
-"""The sample event of the Lambda example: what an MSK event source mapping hands over of two of our messages.
+"""The sample event of the Lambda example: two messages, in the form of an MSK event source mapping.
 
-`PYTHONPATH=src python -m tests.support.mapping_events` writes it again.
+Run `PYTHONPATH=src python -m tests.support.mapping_events` to update it.
 """
 
 import importlib
@@ -25,8 +25,8 @@ FIRST_ID = 1
 """The schema id of a new registry, such as that of `make demo`."""
 
 
-def to_sample(to_event: Any) -> dict[str, Any]:  # noqa: ANN401  # the example's function, which is imported by its path
-    """The sample, made of the pipeline's messages by the example's own code."""
+def make_sample(to_event: Any) -> dict[str, Any]:  # noqa: ANN401  # a function of the example, imported by path
+    """Make the sample from messages of the pipeline with the code of the example."""
     batches = [json.loads((ROOT / "events" / name).read_text())["Records"] for name in SOURCES]
     records = [record for batch in batches for record in batch]
     prepared = to_pipeline(FakePublisher(), FakeDeadLetters()).prepare(records, range(len(records)))
@@ -46,12 +46,12 @@ def to_sample(to_event: Any) -> dict[str, Any]:  # noqa: ANN401  # the example's
     return event
 
 
-def to_text(sample: dict[str, Any]) -> str:
-    """The sample as its file has it: a header's bytes on one line."""
+def format_sample(sample: dict[str, Any]) -> str:
+    """Format the sample for its file, with the bytes of each header on one line."""
     text = json.dumps(sample, indent=2)
     return re.sub(r"\[\s+(-?\d[-\d,\s]*?)\s+\]", lambda found: f"[{' '.join(found[1].split())}]", text) + "\n"
 
 
 if __name__ == "__main__":
     sys.path.insert(0, str(CONSUMERS / "lambda"))
-    SAMPLE.write_text(to_text(to_sample(importlib.import_module("invoke").to_event)))
+    SAMPLE.write_text(format_sample(make_sample(importlib.import_module("invoke").to_event)))

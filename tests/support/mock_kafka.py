@@ -1,7 +1,7 @@
-"""librdkafka's own mock cluster, with its faults, for an ordinary producer in the same process.
+"""Run librdkafka's mock cluster with faults, for a real producer in the same process.
 
-The wheel of confluent-kafka carries the C library, which exports the mock's functions; Python's client offers only the
-faultless part of it. Faults at the wire show what the real producer does, which no double of it could.
+confluent-kafka's wheel contains librdkafka, which exports the functions of the mock cluster. The Python client cannot
+inject faults. Faults in the protocol show the behavior of the real producer, unlike a test double.
 """
 
 import ctypes
@@ -18,17 +18,17 @@ import confluent_kafka
 from confluent_kafka import Producer
 
 PRODUCE, METADATA, INIT_PRODUCER_ID = 0, 3, 22
-"""Kafka's numbers of requests, whose answers can be made errors."""
+"""Kafka's API keys of requests that can fail."""
 
 
 def _load() -> ctypes.CDLL:
-    beside = Path(confluent_kafka.__file__).parent.parent / "confluent_kafka.libs"
-    return ctypes.CDLL(str(next(beside.glob("librdkafka*"))))
+    libraries = Path(confluent_kafka.__file__).parent.parent / "confluent_kafka.libs"
+    return ctypes.CDLL(str(next(libraries.glob("librdkafka*"))))
 
 
 def _function(library: ctypes.CDLL, name: str, result: Any, *arguments: Any) -> Any:  # noqa: ANN401  # C types
     function = getattr(library, name)
-    function.restype, function.argtypes = result, arguments  # pointers are 64 bits wide, which ctypes does not assume
+    function.restype, function.argtypes = result, arguments  # without types, ctypes truncates pointers to 32 bits
     return function
 
 
@@ -60,7 +60,7 @@ _Resolve = CFUNCTYPE(c_int, c_char_p, c_char_p, c_void_p, c_void_p, c_void_p)
 _set_resolve = _function(_C, "rd_kafka_conf_set_resolve_cb", None, c_void_p, _Resolve)
 
 _OBJECT_HEAD = 16
-"""Bytes before the first member of a Python object, which in a client's is librdkafka's handle."""
+"""The size of a Python object's header. The first member of a client is librdkafka's handle."""
 
 _KEPT: list[Any] = []
 
@@ -75,47 +75,47 @@ class MockKafka:
         self.bootstrap = _bootstraps(cluster).decode()
 
     def fail(self, request: int, *codes: int) -> None:
-        """Answers the next requests of this kind with these errors, one each."""
+        """Fail the next requests of this kind with these errors, one each."""
         _push_errors(self._cluster, request, len(codes), ctypes.cast((c_int * len(codes))(*codes), c_void_p))
 
     def recover(self, request: int) -> None:
-        """Forgets the errors that are still to come."""
+        """Clear the pending errors."""
         _clear_errors(self._cluster, request)
 
     def fail_topic(self, code: int) -> None:
-        """Answers questions about the topic with this error."""
+        """Return this error for the topic's metadata."""
         _topic_set_error(self._cluster, self.topic.encode(), code)
 
     def stop(self) -> None:
-        """Takes every broker down."""
+        """Stop every broker."""
         for broker in self._brokers:
             _set_down(self._cluster, broker)
 
     def stop_one(self, broker: int) -> None:
-        """Takes one broker down, numbered from 1."""
+        """Stop one broker, numbered from 1."""
         _set_down(self._cluster, broker)
 
     def start(self) -> None:
-        """Brings every broker up again."""
+        """Start every broker."""
         for broker in self._brokers:
             _set_up(self._cluster, broker)
 
     def cut(self) -> None:
-        """Drops every connection with what is on it, forgets the requests so far, and takes new ones.
+        """Drop every connection with its data, and restart the count of requests.
 
-        Whatever arrives from here on was sent from here on.
+        Every request counted afterwards was sent afterwards.
         """
         self.stop()
         self.track()
         self.start()
 
     def track(self) -> None:
-        """Forgets the requests so far, and takes down new ones."""
+        """Restart the count of requests."""
         _start_tracking(self._cluster)
         _clear_requests(self._cluster)
 
     def count(self, request: int) -> int:
-        """How many requests of this kind have arrived since `track` or `cut`."""
+        """Count the requests of this kind since `track` or `cut`."""
         number = c_size_t()
         requests = _get_requests(self._cluster, byref(number))
         found = [_request_api_key(requests[index]) for index in range(number.value)]
@@ -123,13 +123,13 @@ class MockKafka:
         return found.count(request)
 
     def delay(self, milliseconds: int) -> None:
-        """Lets every answer take this long."""
+        """Delay every response."""
         for broker in self._brokers:
             _set_rtt(self._cluster, broker, milliseconds)
 
 
 def read_producer_aliases(file: Path) -> dict[str, str]:
-    """The producer's properties that are another name of one, as librdkafka describes them into this file."""
+    """Return the aliases of the producer's properties. librdkafka writes its documentation to this file."""
     stream = _fopen(str(file).encode(), b"w")
     _show_properties(stream)
     _fclose(stream)
@@ -145,7 +145,7 @@ def read_producer_aliases(file: Path) -> dict[str, str]:
 
 @contextmanager
 def run_mock_kafka(brokers: int = 1, partitions: int = 4) -> Iterator[MockKafka]:
-    """A mock cluster with an empty topic, for as long as the context lasts."""
+    """Run a mock cluster with an empty topic."""
     text = ctypes.create_string_buffer(512)
     conf = _conf_new()
     owner = _new(0, conf, text, len(text))
@@ -160,19 +160,19 @@ def run_mock_kafka(brokers: int = 1, partitions: int = 4) -> Iterator[MockKafka]
 
 
 def hang_resolver(producer: Producer) -> threading.Event:
-    """Lets this client's threads hang for good when they ask for an address; the event is set when one does.
+    """Make this client's threads hang when they resolve an address. The event is set when one does.
 
-    The handle's own configuration is changed, since Python's client has no setting for it. The process cannot end such
-    a client: it has to end itself, by `os._exit`.
+    This changes the configuration in the handle, because the Python client has no setting for it. The process cannot
+    close such a client, and must exit with `os._exit`.
     """
-    asked = threading.Event()
+    started = threading.Event()
 
     def resolve(*_: object) -> int:
-        asked.set()
+        started.set()
         threading.Event().wait()
         return 0
 
     callback = _Resolve(resolve)
     _KEPT.append(callback)  # the client's threads call it until the process ends
     _set_resolve(_conf(c_void_p.from_address(id(producer) + _OBJECT_HEAD).value), callback)
-    return asked
+    return started

@@ -1,9 +1,12 @@
-"""A model of librdkafka's producer and its brokers, in memory and on a clock that is told the time.
+"""A model of librdkafka's producer and its brokers, in memory and with a fake clock.
 
-The real publisher runs on it, so that thousands of runs a minute meet every fate that a record batch can have. It
-keeps to what the real client was seen to do (tests/integration): what a
-partition has been given goes out as record batches when it is flushed, a batch is written wholly or not at all, a batch
-that is refused does not stop the one behind it, and what is unanswered is sent later unless it is purged.
+The real publisher runs on the model, so that thousands of runs per minute cover every fate of a record batch. The model
+behaves like the real client (tests/integration):
+
+- A flush sends the queued messages of each partition as record batches.
+- A batch is written completely or not at all.
+- A rejected batch does not stop the batches after it.
+- Unacknowledged messages are sent later, unless they are purged.
 """
 
 import weakref
@@ -21,24 +24,24 @@ from tests.support.doubles import FakeClock
 
 type OnDelivery = Callable[[KafkaError | None, Any], None]
 
-_GAP = 61  # bytes of a record in a batch beyond its parts
+_OVERHEAD = 61  # bytes of a record in a batch, without key, value and headers
 
 
 class Fate(Enum):
-    """What becomes of a record batch on its way."""
+    """The fate of a record batch."""
 
     WRITTEN = "written and acknowledged"
     SLOW = "acknowledged just before the deadline"
-    AWAY = "no broker takes it before the deadline"
-    LOST = "written, and the acknowledgement is lost"
-    LATE = "still on the wire at the deadline, and written later"
-    FATAL = "the idempotent producer is lost by it"
-    DENIED = "the function is not allowed to write"
+    AWAY = "no broker reached before the deadline"
+    LOST = "written, but the acknowledgement is lost"
+    LATE = "in flight at the deadline, and written later"
+    FATAL = "the idempotent producer fails"
+    DENIED = "the function has no permission to write"
     KILLED = "written, and then the process is killed"
 
 
 class Killed(Exception):
-    """The process ended here, without another instruction."""
+    """The process was killed at this point."""
 
 
 class Written(NamedTuple):
@@ -51,7 +54,7 @@ class Written(NamedTuple):
 
 
 class _Queued(NamedTuple):
-    """A message that the producer holds, and its callback."""
+    """A queued message and its callback."""
 
     message: Written
     on_delivery: OnDelivery
@@ -59,11 +62,11 @@ class _Queued(NamedTuple):
     @property
     def size(self) -> int:
         headers = sum(len(name) + len(value) for name, value in self.message.headers)
-        return len(self.message.key) + len(self.message.value) + headers + _GAP
+        return len(self.message.key) + len(self.message.value) + headers + _OVERHEAD
 
 
 class ModelledKafka:
-    """A cluster with one topic, and all that its producers hold."""
+    """A cluster with one topic, and its producers."""
 
     def __init__(self, clock: FakeClock, *, partitions: int = 2, topic_max_bytes: int = 1_000_000) -> None:
         self.clock = clock
@@ -72,50 +75,50 @@ class ModelledKafka:
         self.reachable = True
         self.topic_exists = True
         self.rejects: Callable[[Written], bool] = lambda _: False
-        """Which records the broker's checks reject, whatever the fate of their batch would be (KIP-467)."""
+        """Returns True for records that fail the broker's validation, before any fate (KIP-467)."""
         self.fates: deque[Fate] = deque()
-        """Of the next batches; behind them every batch is written."""
+        """The fates of the next batches. Later batches are written."""
         self.acknowledged: list[Written] = []
-        """What a producer was told to be written, in the order of the telling."""
-        self.handed: list[Written] = []
-        """What producers have taken, each time that they did."""
+        """The messages reported as delivered, in the order of the reports."""
+        self.produced: list[Written] = []
+        """The messages accepted by `produce`, with repetitions."""
         self._wire: list[tuple[int, Sequence[Written]]] = []
         self._producers: weakref.WeakSet[ModelledProducer] = weakref.WeakSet()
 
     def to_producer(self, properties: Mapping[str, Any]) -> "ModelledProducer":
-        """Stands in for `confluent_kafka.Producer`."""
+        """Create a producer, in place of `confluent_kafka.Producer`."""
         producer = ModelledProducer(self, properties)
         self._producers.add(producer)
         return producer
 
     @property
-    def held(self) -> list[Written]:
-        """What living producers hold and would send some time."""
-        return [each.message for producer in self._producers for each in producer.held()]
+    def pending(self) -> list[Written]:
+        """The messages that existing producers would still send."""
+        return [each.message for producer in self._producers for each in producer.pending()]
 
     def catch_up(self) -> None:
-        """Brings what is on the wire to the brokers."""
+        """Write the batches that are in flight."""
         for partition, messages in self._wire:
             self.logs[partition] += messages
         self._wire.clear()
 
     def thaw(self) -> None:
-        """Lets living producers send what they hold, as they do when a frozen environment goes on."""
+        """Send the pending messages, as when a frozen environment resumes."""
         for producer in list(self._producers):
             producer.flush_in_background()
 
     def kill(self, producers: Sequence["ModelledProducer"]) -> None:
-        """Ends processes; what they held is gone, what is on the wire is not."""
+        """Kill processes. Their queued messages are gone, but batches in flight are not."""
         for producer in producers:
             producer.killed = True
 
     def put_on_wire(self, partition: int, messages: Sequence[Written]) -> None:
-        """Keeps a batch for later."""
+        """Keep a batch in flight."""
         self._wire.append((partition, messages))
 
 
 class ModelledProducer:
-    """What the publisher uses of `confluent_kafka.Producer`."""
+    """The part of `confluent_kafka.Producer` that the publisher uses."""
 
     def __init__(self, kafka: ModelledKafka, properties: Mapping[str, Any]) -> None:
         self._kafka = kafka
@@ -126,15 +129,15 @@ class ModelledProducer:
         self._lost = False
         self.killed = False
 
-    def held(self) -> Iterator[_Queued]:
-        """What it holds, unless it has ended."""
+    def pending(self) -> Iterator[_Queued]:
+        """Yield the messages that the producer would still send."""
         if not self.killed and not self._lost:
             for queue in self._queues:
                 yield from queue
             yield from self._in_flight
 
     def list_topics(self, topic: str, timeout: float) -> SimpleNamespace:
-        """The topic's metadata."""
+        """Return the topic's metadata."""
         if not self._kafka.reachable:
             self._kafka.clock.seconds += timeout
             raise KafkaException(KafkaError(KafkaError._TRANSPORT))  # noqa: SLF001
@@ -152,7 +155,7 @@ class ModelledProducer:
         timestamp: int,
         headers: Headers,
     ) -> None:
-        """Queues a message."""
+        """Queue a message."""
         del topic, partition, on_delivery
         if self._lost:
             raise KafkaException(KafkaError(KafkaError._FATAL))  # noqa: SLF001
@@ -162,19 +165,19 @@ class ModelledProducer:
         if sum(map(len, self._queues)) >= int(self._properties.get("queue.buffering.max.messages", 100_000)):
             raise BufferError
         self._queues[crc32(key) % len(self._queues)].append(queued)
-        self._kafka.handed.append(queued.message)
+        self._kafka.produced.append(queued.message)
 
     def poll(self, seconds: float) -> None:
-        """Serves reports."""
+        """Call the callbacks."""
         del seconds
         self._serve()
 
     def flush(self, seconds: float) -> int:
-        """Sends what is queued and waits for answers."""
+        """Send the queued messages, and wait for their reports."""
         self._serve()
         if self.killed:
             return 0
-        if not any(self.held()):
+        if not any(self.pending()):
             return 0
         begun = self._kafka.clock()
         for partition, queue in enumerate(self._queues):
@@ -190,13 +193,13 @@ class ModelledProducer:
                 self._serve()
                 raise KafkaException(KafkaError(KafkaError._FATAL))  # noqa: SLF001
         self._serve()
-        left = len(list(self.held()))
+        left = len(list(self.pending()))
         if left:
             self._kafka.clock.seconds = max(self._kafka.clock.seconds, begun + seconds)
         return left
 
     def purge(self, *, in_flight: bool = True) -> None:
-        """Drops what it holds; what is on the wire may still arrive."""
+        """Drop the queued messages. Batches in flight may still arrive."""
         for queue in self._queues:
             self._reports += [(each, KafkaError(KafkaError._PURGE_QUEUE)) for each in queue]  # noqa: SLF001
             queue.clear()
@@ -204,10 +207,10 @@ class ModelledProducer:
             self._reports += [(each, KafkaError(KafkaError._PURGE_INFLIGHT)) for each in self._in_flight]  # noqa: SLF001
             self._in_flight.clear()
         if not self.killed:
-            self._kafka.clock.seconds += 1  # the most that the publisher waits for the reports
+            self._kafka.clock.seconds += 1  # the publisher's limit for the reports
 
     def flush_in_background(self) -> None:
-        """What the client's own threads do between invocations."""
+        """Send the queued messages, like the client's threads between invocations."""
         if self.killed or self._lost or not self._kafka.reachable:
             return
         self._reports += [(each, None) for each in self._in_flight]
@@ -218,7 +221,7 @@ class ModelledProducer:
             queue.clear()
 
     def _meet(self, partition: int, batch: Sequence[_Queued], fate: Fate, seconds: float) -> bool:
-        """Lets a batch meet its fate; whether what is behind it in its partition may go on."""
+        """Apply the fate to a batch. Return True if later batches of its partition can be sent."""
         messages = [each.message for each in batch]
         if fate is Fate.DENIED:
             return self._answer(batch, KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED))
@@ -244,11 +247,11 @@ class ModelledProducer:
                 if fate is not Fate.LOST:
                     return self._answer(batch, None)
                 self._in_flight += batch
-        # An idempotent producer sends nothing past a batch that may come again
+        # An idempotent producer sends no batch after one that it may retry
         return str(self._properties["enable.idempotence"]) != "true"
 
     def _is_refused(self, batch: Sequence[_Queued]) -> bool:
-        """Answers a batch that no broker takes: one rejected record fails all of it, and of several each is named."""
+        """Report a batch that the broker rejects. One rejected record fails the whole batch; several are all named."""
         rejected = [self._kafka.rejects(each.message) for each in batch]
         if sum(each.size for each in batch) > self._kafka.topic_max_bytes:
             return self._answer(batch, KafkaError(KafkaError.MSG_SIZE_TOO_LARGE))
@@ -271,7 +274,7 @@ class ModelledProducer:
             queued.on_delivery(error, SimpleNamespace(topic=str, partition=int, offset=int))
 
     def _to_batches(self, queue: Sequence[_Queued]) -> Iterator[list[_Queued]]:
-        """The record batches that librdkafka makes under these properties."""
+        """Yield the record batches that librdkafka would form with these properties."""
         most = int(self._properties["batch.num.messages"]) if int(self._properties["linger.ms"]) > 1000 else 1
         limit = min(int(self._properties["batch.size"]), int(self._properties["message.max.bytes"]))
         batch: list[_Queued] = []

@@ -1,6 +1,6 @@
-"""A proxy before a schema registry, over TLS, as registries in production have one.
+"""Run a TLS proxy for a schema registry, as in production.
 
-It asks for user name and password, or for a client certificate, or passes on what else authenticates a request.
+It requires user name and password, or a client certificate, or forwards other authentication.
 """
 
 import base64
@@ -19,35 +19,35 @@ from tests.support.certificates import Identity
 from tests.support.web_server import serving
 
 REFUSAL = b'{"error_code": 40101, "message": "Unauthorized"}'
-PASSED_ON = ("Content-Type", "Accept", "Authorization")
+FORWARDED = ("Content-Type", "Accept", "Authorization")
 
 
 def to_basic(username: str, password: str) -> dict[str, str]:
-    """The header by which Basic authentication shows both."""
+    """Return the header for Basic authentication."""
     return {"Authorization": "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()}
 
 
 class RegistryProxy:
-    """The proxy; what it asks for may be changed while it runs."""
+    """The proxy. Its requirements can be changed while it runs."""
 
     def __init__(self, registry: str, url: str) -> None:
         self.registry = urlsplit(registry)
         self.url = url
         self.required: Mapping[str, str] = {}
-        """The headers without which a request is refused."""
+        """The headers that a request must have."""
         self.client_ca: str | None = None
-        """PEM of the CA that must have issued the client's certificate."""
+        """The CA certificate, PEM, of the required client certificate."""
         self.requests: list[dict[str, str]] = []
         """The headers of each request."""
 
     @property
-    def asked(self) -> int:
-        """How many requests there have been."""
+    def request_count(self) -> int:
+        """The number of requests."""
         return len(self.requests)
 
 
 class _Server(ThreadingHTTPServer):
-    """A server on a free port of the loopback with this certificate."""
+    """A server on a free port of the loopback interface."""
 
     daemon_threads = True
 
@@ -67,16 +67,16 @@ class _Server(ThreadingHTTPServer):
 
     @override
     def handle_error(self, *_: object) -> None:
-        """Keeps quiet of clients that do not trust the certificate, or have none that is trusted."""
+        """Ignore clients with which the TLS handshake failed."""
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Passes each request on that has the headers."""
+    """A handler that forwards requests with the required headers."""
 
     protocol_version = "HTTP/1.1"
     server: _Server
 
-    def pass_on(self) -> None:
+    def forward(self) -> None:
         proxy = self.server.proxy
         proxy.requests.append(dict(self.headers))
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -84,7 +84,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.answer(401, REFUSAL)
             return
         connection = http.client.HTTPConnection(proxy.registry.hostname or "", proxy.registry.port, timeout=30)
-        headers = {name: self.headers[name] for name in PASSED_ON if name in self.headers}
+        headers = {name: self.headers[name] for name in FORWARDED if name in self.headers}
         connection.request(self.command, self.path, body or None, headers)
         response = connection.getresponse()
         self.answer(response.status, response.read())
@@ -97,23 +97,23 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    do_GET = do_POST = do_PUT = pass_on  # noqa: N815  # the names that the library calls
+    do_GET = do_POST = do_PUT = forward  # noqa: N815  # the library calls these names
 
     @override
     def log_message(self, format: str, *args: object) -> None:  # the library's name
-        """Keeps quiet."""
+        """Log nothing."""
 
 
 @contextmanager
 def run_registry_proxy(registry: str, certificate: Identity) -> Iterator[RegistryProxy]:
-    """A proxy with this certificate in front of this registry, for as long as the context lasts."""
+    """Run a proxy with this certificate for this registry."""
     server = _Server(certificate, registry)
     with serving(server):
         yield server.proxy
 
 
 def to_server_context(server: Identity, client_ca: str | None = None) -> ssl.SSLContext:
-    """How a server shows this certificate, and whose certificates a client must show, if any."""
+    """Return a context for a server with this certificate. With a CA, clients need a certificate from it."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with tempfile.NamedTemporaryFile("w", suffix=".pem") as chain:
         chain.write(server.private_key + server.certificate)

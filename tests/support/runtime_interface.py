@@ -1,8 +1,7 @@
-"""Runs a function's build output behind the real Lambda runtime interface, without containers.
+"""Run a built function with the real Lambda runtime interface, without containers.
 
-The emulator that AWS puts in its images (aws-lambda-rie, inside the aws-sam-cli package) and AWS's runtime client
-decide how a handler is found, called and answered for; the interpreter has what AWS's runtime has and no more, so a
-package that the layer lacks is missed.
+The emulator of AWS's images (aws-lambda-rie, part of the aws-sam-cli package) and AWS's runtime client import and call
+the handler. The interpreter has only the packages of AWS's runtime, so a package missing from the layer fails.
 """
 
 import http.client
@@ -29,7 +28,7 @@ START_SECONDS = 10.0
 
 
 def find_emulator() -> Path:
-    """The emulator for this machine, in the installed aws-sam-cli."""
+    """Find the emulator for this machine in the installed aws-sam-cli."""
     package = importlib.util.find_spec("samcli")
     if package is None or package.origin is None:
         raise LocalError("aws-sam-cli is not installed")
@@ -38,10 +37,10 @@ def find_emulator() -> Path:
 
 
 class RuntimeInterface:
-    """One execution environment: the function's directory, its layer's, the handler's name, and its settings.
+    """One execution environment: the directories of the function and its layer, the handler's name and its settings.
 
-    Imports are looked for as in Lambda: in the function, in the layer, in Python's library, in the runtime's packages.
-    The handler's module is imported at the first invocation. `runtime` is the bin directory of the runtime's Python.
+    Modules are searched in Lambda's order: the function, the layer, Python's library, and the runtime's packages. The
+    first invocation imports the handler's module. `runtime` is the bin directory of the runtime's Python.
     """
 
     def __init__(  # noqa: PLR0913
@@ -72,9 +71,9 @@ class RuntimeInterface:
             home = Path(resources.enter_context(TemporaryDirectory(prefix="runtime-interface-")))
             processes = Processes(home)
             resources.callback(processes.end)
-            environment = make_server_environment(home, self._to_lambda_environment())
-            self._running = processes.start("function", self._to_command(), environment, cwd=self._code)
-            self._running.wait_until(self._listens, START_SECONDS)
+            environment = make_server_environment(home, self._make_lambda_environment())
+            self._running = processes.start("function", self._make_command(), environment, cwd=self._code)
+            self._running.wait_until(self._is_listening, START_SECONDS)
             self._resources = resources.pop_all()
         return self
 
@@ -84,7 +83,7 @@ class RuntimeInterface:
         self._resources.close()
 
     def invoke(self, event: object) -> Any:  # noqa: ANN401
-        """Gives an event to the handler; its answer, or the error that Lambda reports: errorType and errorMessage."""
+        """Invoke the handler, and return its response, or Lambda's error with errorType and errorMessage."""
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=self._timeout + START_SECONDS)
         try:
             connection.request("POST", "/2015-03-31/functions/function/invocations", json.dumps(event))
@@ -94,13 +93,13 @@ class RuntimeInterface:
         try:
             return json.loads(text)
         except ValueError:
-            raise LocalError(f"the runtime interface answered {text!r}; its log:\n{self.log()}") from None
+            raise LocalError(f"the runtime interface returned {text!r}; its log:\n{self.log()}") from None
 
     def log(self) -> str:
-        """All that the function and the emulator wrote to stdout and stderr."""
+        """Return the output of the function and the emulator."""
         return self._running.output() if self._running else self._log
 
-    def _to_command(self) -> list[str | Path]:
+    def _make_command(self) -> list[str | Path]:
         return [
             *(find_emulator(), "--log-level", "error"),
             *("--runtime-interface-emulator-address", f"127.0.0.1:{self._port}"),
@@ -108,7 +107,7 @@ class RuntimeInterface:
             *(self._runtime / PYTHON, "-m", "awslambdaric", self._handler),
         ]
 
-    def _to_lambda_environment(self) -> dict[str, str]:
+    def _make_lambda_environment(self) -> dict[str, str]:
         path = [self._code, self._layer / "lib" / PYTHON / "site-packages", self._layer]
         return {
             "AWS_EXECUTION_ENV": f"AWS_Lambda_{PYTHON}",
@@ -117,11 +116,11 @@ class RuntimeInterface:
             "AWS_LAMBDA_FUNCTION_TIMEOUT": str(self._timeout),
             "LAMBDA_TASK_ROOT": str(self._code),
             "PYTHONPATH": os.pathsep.join(map(str, path)),
-            # A layer is read-only in Lambda: bytecode that it does not bring is never kept.
+            # A layer is read-only in Lambda, so no bytecode is written
             "PYTHONDONTWRITEBYTECODE": "1",
             **self._settings,
         }
 
-    def _listens(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self._port)) == 0
+    def _is_listening(self) -> bool:
+        with socket.socket() as client:
+            return client.connect_ex(("127.0.0.1", self._port)) == 0

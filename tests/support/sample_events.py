@@ -1,7 +1,6 @@
-"""The sample events of `events/`, the settings they are tried with, and the answer that each has to get.
+"""Read the sample events in `events/`, their settings and their expected responses.
 
-README promises these answers of `sam local invoke`; one table, events/answers.json, is what the promise and all tests
-of it are made from.
+README's table and all tests of the samples use events/answers.json.
 """
 
 import json
@@ -21,25 +20,25 @@ SAMPLES = sorted(set(EVENTS.glob("*.json")) - {ANSWERS, SETTINGS})
 
 
 def read_expected() -> dict[str, dict[str, Any]]:
-    """File name -> {"answer": the handler's answer} or {"error": its error's type}, and what the event is about."""
+    """Return the expected response ("answer") or error type ("error") of each file, with its description ("what")."""
     expected: dict[str, dict[str, Any]] = json.loads(ANSWERS.read_text())
     return expected
 
 
-def to_outcome(answer: object) -> dict[str, Any]:
-    """An invocation's answer in the table's words."""
-    if isinstance(answer, Mapping) and "errorType" in answer:
-        return {"error": answer["errorType"]}
-    return {"answer": answer}
+def to_outcome(response: object) -> dict[str, Any]:
+    """Convert a response to the form of events/answers.json."""
+    if isinstance(response, Mapping) and "errorType" in response:
+        return {"error": response["errorType"]}
+    return {"answer": response}
 
 
-def to_expected_outcome(sample: Path) -> dict[str, Any]:
-    """What the table expects of this event."""
+def find_expected_outcome(sample: Path) -> dict[str, Any]:
+    """Return the expected outcome of a sample."""
     return {name: value for name, value in read_expected()[sample.name].items() if name != "what"}
 
 
 def read_settings(template: Path) -> dict[str, str]:
-    """The function's environment as `sam local invoke --env-vars events/env.json` makes it from this template."""
+    """Return the variables that `sam local invoke --env-vars events/env.json` sets with this template."""
     document = yaml_parse(template.read_text())
     parameters = document["Parameters"]
     sections = document["Globals"]["Function"], document["Resources"][FUNCTION]["Properties"]
@@ -47,7 +46,7 @@ def read_settings(template: Path) -> dict[str, str]:
     overrides = json.loads(SETTINGS.read_text()).get(FUNCTION, {})
 
     def resolve(value: object) -> str:
-        if isinstance(value, Mapping) and "Fn::If" in value:  # every condition is false where nothing is given
+        if isinstance(value, Mapping) and "Fn::If" in value:  # without parameters, every condition is false
             return resolve(value["Fn::If"][2])
         if isinstance(value, Mapping):
             name = str(value["Ref"])

@@ -1,4 +1,4 @@
-"""Secrets Manager in memory."""
+"""Run Secrets Manager in memory."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -12,35 +12,35 @@ type Value = Mapping[str, str] | str
 
 
 class Secrets:
-    """Makes and changes secrets, as a person or a rotation would."""
+    """The secrets of an account."""
 
     def __init__(self) -> None:
         self._client = boto3.client("secretsmanager")
 
     def put(self, value: Value) -> str:
-        """A new secret; its ARN."""
+        """Create a secret and return its ARN."""
         return self._client.create_secret(Name=f"AmazonMSK_{uuid4().hex}", SecretString=_to_text(value))["ARN"]
 
     def change(self, arn: str, value: Value) -> None:
-        """Gives the secret another value."""
+        """Change the secret's value, like a rotation."""
         self._client.put_secret_value(SecretId=arn, SecretString=_to_text(value))
 
     def read(self, arn: str) -> dict[str, str]:
-        """The value of a secret that is an object."""
+        """Return the value of a secret that is a JSON object."""
         return dict(json.loads(self._client.get_secret_value(SecretId=arn)["SecretString"]))
 
     def copy(self, source: str, arn: str) -> None:
-        """Gives the secret the value of another."""
+        """Set the secret to the value of another one."""
         self.change(arn, self._client.get_secret_value(SecretId=source)["SecretString"])
 
     def delete(self, arn: str) -> None:
-        """Marks the secret as deleted."""
+        """Mark the secret as deleted."""
         self._client.delete_secret(SecretId=arn)
 
 
 @contextmanager
 def run_secrets() -> Iterator[Secrets]:
-    """An empty account, for as long as the context lasts; the environment must hold a region and credentials."""
+    """Run an empty account. The environment must contain a region and credentials."""
     with mock_aws():
         yield Secrets()
 

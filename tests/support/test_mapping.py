@@ -1,4 +1,4 @@
-"""The driver does with an answer what AWS documents of Lambda's event source mapping."""
+"""The model of the event source mapping behaves as AWS documents."""
 
 import json
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ HOUR = 3600.0
 
 
 class Driven:
-    """A mapping of one shard to a function that answers as the test says, and what it was given."""
+    """A mapping of one shard to a function with given responses, and the batches that it received."""
 
     def __init__(self, settings: MappingSettings, answers: Sequence[Any] = ()) -> None:
         self.clock = FakeClock(1000.0)
@@ -27,7 +27,7 @@ class Driven:
         self.mapping = EventSourceMapping(self._answer, settings, self.clock, self.store)
         self.mapping.add_shard("shard-1")
 
-    def _answer(self, event: dict[str, Any]) -> Any:  # noqa: ANN401  # whatever a function may answer
+    def _answer(self, event: dict[str, Any]) -> Any:  # noqa: ANN401  # any response
         self.batches.append([names(record) for record in event["Records"]])
         answer = self._answers.pop(0) if self._answers else None
         if isinstance(answer, Exception):
@@ -35,37 +35,37 @@ class Driven:
         return answer
 
     def put(self, numbers: Sequence[int], shard: str = "shard-1") -> None:
-        """Writes records with these numbers, each to an item of its own."""
+        """Write records with these numbers, each for a separate item."""
         for number in numbers:
             self.mapping.put(shard, to_record(number, entity=f"user-{number}"))
 
     def step(self) -> Invocation:
-        """Lets the first lane that can go on do so."""
+        """Run one step of the first lane that is ready."""
         done = self.mapping.step(self.mapping.ready()[0])
         assert done is not None
         return done
 
     def finish(self) -> None:
-        """Goes on until nothing is left to deliver."""
+        """Run steps until nothing is left to deliver."""
         while self.mapping.ready():
             self.mapping.step(self.mapping.ready()[0])
 
 
 def names(record: Json) -> str:
-    """A record's number as it was given to `put`."""
+    """Return the number of a record that was passed to `put`."""
     return str(record["dynamodb"]["Keys"]["bright_uid"]["S"]).removeprefix("user-")
 
 
 def failed(*numbers: int) -> dict[str, list[dict[str, str]]]:
-    """The answer that names these records."""
+    """Make the response that reports these records."""
     return {"batchItemFailures": [{"itemIdentifier": number_of(to_record(number))} for number in numbers]}
 
 
 @pytest.mark.parametrize(
     "answer", [None, {}, {"batchItemFailures": None}, {"batchItemFailures": []}], ids=["null", "{}", "null list", "[]"]
 )
-def test_step__takes_for_success(answer: object) -> None:
-    """The four answers that AWS lists as success end the batch."""
+def test_step__accepts_a_successful_response(answer: object) -> None:
+    """AWS lists four forms of success."""
     driven = Driven(REPORTING, [answer])
     driven.put(range(3))
     assert driven.step().outcome is Outcome.DONE
@@ -84,10 +84,10 @@ def test_step__takes_for_success(answer: object) -> None:
         ValueError("any exception"),
         TimedOut(),
     ],
-    ids=["empty", "null", "wrong key", "not in the batch", "one unknown", "no object", "exception", "timeout"],
+    ids=["empty", "null", "wrong key", "not in the batch", "one unknown", "not an object", "exception", "timeout"],
 )
-def test_step__takes_for_a_failed_batch(answer: object) -> None:
-    """What AWS lists as complete failure has the whole batch retried."""
+def test_step__retries_the_whole_batch_after_a_failure(answer: object) -> None:
+    """AWS lists these forms of complete failure."""
     driven = Driven(REPORTING, [answer])
     driven.put(range(3))
     assert driven.step().outcome is Outcome.FAILED
@@ -96,28 +96,28 @@ def test_step__takes_for_a_failed_batch(answer: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("reported", "again"),
+    ("reported", "retried"),
     [([0], ["0", "1", "2", "3"]), ([2], ["2", "3"]), ([3, 1], ["1", "2", "3"])],
     ids=["first", "one", "several"],
 )
-def test_step__retries_from_the_lowest_reported(reported: list[int], again: list[str]) -> None:
-    """The lowest sequence number is the checkpoint, whatever the order in the answer."""
+def test_step__retries_from_the_lowest_reported_record(reported: list[int], retried: list[str]) -> None:
+    """The lowest sequence number is the checkpoint, whatever the order in the response."""
     driven = Driven(REPORTING, [failed(*reported)])
     driven.put(range(4))
     driven.step()
     driven.step()
-    assert driven.batches[1] == again
+    assert driven.batches[1] == retried
 
 
-def test_step__ignores_a_report_where_it_was_not_asked_for() -> None:
-    """Without ReportBatchItemFailures any answer is success."""
+def test_step__ignores_a_partial_response_that_is_not_enabled() -> None:
+    """Without ReportBatchItemFailures, any response means success."""
     driven = Driven(MappingSettings(), [failed(0)])
     driven.put(range(2))
     assert driven.step().outcome is Outcome.DONE
 
 
 def test_step__bisects_on_an_exception() -> None:
-    """An exception halves the batch, down to the one record that causes it, and order holds."""
+    """An exception halves the batch down to the record that causes it. The order is kept."""
     driven = Driven(replace(REPORTING, bisect_batch_on_function_error=True), [ValueError(), ValueError(), None])
     driven.put(range(4))
     driven.finish()
@@ -125,7 +125,7 @@ def test_step__bisects_on_an_exception() -> None:
 
 
 def test_step__splits_at_a_partial_response() -> None:
-    """With bisect and a report, only what is left from the reported record on is retried."""
+    """With bisecting and a partial response, only the records from the reported one on are retried."""
     driven = Driven(replace(REPORTING, bisect_batch_on_function_error=True), [failed(3)])
     driven.put(range(4))
     driven.finish()
@@ -133,7 +133,7 @@ def test_step__splits_at_a_partial_response() -> None:
 
 
 def test_step__counts_partial_failures_towards_the_retries() -> None:
-    """What is reported again and again goes to the on-failure destination, with everything behind it in the batch."""
+    """A repeatedly reported record goes to the on-failure destination, with all later records of the batch."""
     driven = Driven(replace(REPORTING, maximum_retry_attempts=2), [failed(1)] * 3)
     driven.put(range(3))
     assert [driven.step().outcome for _ in range(3)] == [Outcome.PARTIAL, Outcome.FAILED, Outcome.DISCARDED]
@@ -142,7 +142,7 @@ def test_step__counts_partial_failures_towards_the_retries() -> None:
 
 
 def test_step__does_not_count_bisecting_towards_the_retries() -> None:
-    """A halved batch has all its retries yet; the single record that fails has them one by one."""
+    """A halved batch keeps all of its retries. A failing single record uses them."""
     settings = replace(REPORTING, bisect_batch_on_function_error=True, maximum_retry_attempts=1)
     driven = Driven(settings, [ValueError()] * 4)
     driven.put(range(4))
@@ -151,16 +151,16 @@ def test_step__does_not_count_bisecting_towards_the_retries() -> None:
     assert [names(record) for record in read_on_failure(driven.store)] == ["0"]
 
 
-def test_step__retries_for_ever_when_told_so() -> None:
-    """-1 is no limit."""
+def test_step__retries_without_a_limit() -> None:
+    """-1 means unlimited retries."""
     driven = Driven(REPORTING, [ValueError()] * 50)
     driven.put([0])
     driven.finish()
     assert len(driven.batches) == 51
 
 
-def test_step__discards_what_is_too_old() -> None:
-    """Records over MaximumRecordAge go to the destination without another try; younger ones are delivered."""
+def test_step__discards_old_records() -> None:
+    """Records older than MaximumRecordAgeInSeconds go to the destination without a retry. Later ones are delivered."""
     driven = Driven(replace(REPORTING, maximum_record_age_in_seconds=23 * 3600), [failed(0)])
     driven.put([0, 1])
     driven.step()
@@ -175,7 +175,7 @@ def test_step__discards_what_is_too_old() -> None:
 
 
 def test_advance__trims_the_stream_after_a_day() -> None:
-    """Without a MaximumRecordAge the stream forgets what was not delivered in 24 hours."""
+    """Without MaximumRecordAgeInSeconds, the stream loses records that were not delivered within 24 hours."""
     driven = Driven(REPORTING, [failed(0)])
     driven.put([0])
     driven.step()
@@ -184,7 +184,7 @@ def test_advance__trims_the_stream_after_a_day() -> None:
 
 
 def test_discard__writes_awss_document() -> None:
-    """The object in S3 says what was discarded and why, and holds the records."""
+    """The object in S3 contains the records and the reason why they were discarded."""
     driven = Driven(replace(REPORTING, maximum_retry_attempts=0), [ValueError()])
     driven.put([4, 5])
     driven.step()
@@ -205,8 +205,8 @@ def test_discard__writes_awss_document() -> None:
     assert document["payload"]["Records"] == [to_record(number, entity=f"user-{number}") for number in (4, 5)]
 
 
-def test_take__keeps_to_size_and_bytes() -> None:
-    """A batch has at most BatchSize records and 6 MB; a record is never left out for its size."""
+def test_step__limits_the_size_of_a_batch() -> None:
+    """A batch has at most BatchSize records and 6 MB. A large record is delivered alone."""
     driven = Driven(replace(REPORTING, batch_size=3))
     driven.put(range(4))
     large = to_record(4, entity="user-4")
@@ -218,7 +218,7 @@ def test_take__keeps_to_size_and_bytes() -> None:
 
 
 def test_ready__keeps_the_order_of_each_item() -> None:
-    """With a ParallelizationFactor the lanes go on by themselves, and each item stays in one."""
+    """With a ParallelizationFactor, the lanes are independent, and each item stays in one lane."""
     driven = Driven(replace(REPORTING, parallelization_factor=4, batch_size=2))
     for number in range(40):
         driven.mapping.put("shard-1", to_record(number, entity=f"user-{number % 8}"))
@@ -234,8 +234,8 @@ def test_ready__keeps_the_order_of_each_item() -> None:
     assert len(order) == 8
 
 
-def test_ready__keeps_no_order_between_items_of_an_entity() -> None:
-    """With a ParallelizationFactor two items of one entity may be in different lanes, so that either can be first."""
+def test_ready__does_not_order_different_items_of_an_entity() -> None:
+    """With a ParallelizationFactor, two items of an entity can be in different lanes."""
     driven = Driven(replace(REPORTING, parallelization_factor=10))
     for number in range(10):
         record = to_record(number)
@@ -245,7 +245,7 @@ def test_ready__keeps_no_order_between_items_of_an_entity() -> None:
 
 
 def test_ready__delivers_the_parent_shard_first() -> None:
-    """A shard that was split off waits for the end of what it was split from."""
+    """A shard waits until its parent is finished."""
     driven = Driven(REPORTING)
     driven.mapping.add_shard("shard-2", parent="shard-1")
     driven.put([1], "shard-2")

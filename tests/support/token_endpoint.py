@@ -1,9 +1,7 @@
-"""An OAuth 2.0 token endpoint behind TLS, and the real registry that takes its tokens and nothing else.
+"""Run an OAuth 2.0 token endpoint over TLS, and a real registry that requires its tokens.
 
-Kafka takes such tokens too, by the keys in the signer's `jwks`.
-
-The endpoint checks what RFC 6749 asks of the grant of client credentials, and signs tokens (JWT, RS256) that the
-registry verifies by itself: signature, audience and end.
+The endpoint checks requests as RFC 6749 requires for client credentials, and signs tokens (JWT, RS256). The registry
+verifies signature, audience and expiry. Kafka verifies the tokens with the keys in the signer's `jwks`.
 """
 
 import base64
@@ -33,22 +31,22 @@ _KEY_ID = "key-1"
 
 
 class Signer:
-    """Signs tokens with a key of its own."""
+    """A signer of tokens with its own key."""
 
     def __init__(self, audience: str = AUDIENCE) -> None:
         self._key = generate_private_key(65537, 2048)
         self.audience = audience
         der = self._key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         self.public_key = base64.b64encode(der).decode()
-        """Base64 of its DER, as Quarkus takes it."""
+        """The DER of the public key as base64, for Quarkus."""
         numbers = self._key.public_key().public_numbers()
         key = {"kty": "RSA", "alg": "RS256", "use": "sig", "kid": _KEY_ID}
         parts = {name: _to_base64(value.to_bytes(256)) for name, value in (("n", numbers.n), ("e", numbers.e))}
         self.jwks = json.dumps({"keys": [key | parts]})
-        """The same as a set of keys (https://datatracker.ietf.org/doc/html/rfc7517#section-5)."""
+        """The public key as a key set (https://datatracker.ietf.org/doc/html/rfc7517#section-5)."""
 
     def sign(self, client_id: str, seconds: float) -> str:
-        """A token of this client that ends so many seconds from now."""
+        """Sign a token for this client that expires in this many seconds."""
         now = int(time.time())
         claims = {
             "iss": "https://issuer",
@@ -57,31 +55,31 @@ class Signer:
             "iat": now,
             "exp": int(now + seconds),
         }
-        claims["jti"] = uuid4().hex  # no two are the same
+        claims["jti"] = uuid4().hex  # makes each token unique
         signed = f"{_encode({'alg': 'RS256', 'typ': 'JWT', 'kid': _KEY_ID})}.{_encode(claims)}"
         return f"{signed}.{_to_base64(self._key.sign(signed.encode(), PKCS1v15(), SHA256()))}"
 
 
 class TokenEndpoint:
-    """The endpoint; whom it knows, and how long its tokens live, may be changed while it runs."""
+    """The endpoint. Its client and the life of its tokens can be changed while it runs."""
 
     def __init__(self, url: str, signer: Signer) -> None:
         self.url = url
         self.signer = signer
         self.client = ("client", "client-secret")
-        """The id and secret that it accepts."""
+        """The accepted id and secret."""
         self.scopes = {"", "registry:read", "kafka"}
         self.lives: list[float] = []
-        """After how many seconds the next tokens end; those after them live for a minute."""
-        self.told_life = 60.0
-        """What `expires_in` says."""
-        self.instead: Answer | None = None
-        """What is answered instead of a token, whoever asks."""
-        self.asked = 0
-        """How many requests there have been."""
+        """The lives of the next tokens in seconds. Later tokens live for a minute."""
+        self.reported_life = 60.0
+        """The value of `expires_in`."""
+        self.override: Answer | None = None
+        """The response to every request, instead of a token."""
+        self.request_count = 0
+        """The number of requests."""
 
     def answer(self, authorization: str, content_type: str, body: str) -> Answer:
-        """The answer to one request (https://datatracker.ietf.org/doc/html/rfc6749#section-5)."""
+        """Return the response to a request (https://datatracker.ietf.org/doc/html/rfc6749#section-5)."""
         form = dict(parse_qsl(body, strict_parsing=True))
         media_type = content_type.partition(";")[0]
         if media_type != "application/x-www-form-urlencoded" or form.get("grant_type") != "client_credentials":
@@ -93,7 +91,7 @@ class TokenEndpoint:
         if form.get("scope", "") not in self.scopes:
             return Answer.of(400, {"error": "invalid_scope"})
         token = self.signer.sign(self.client[0], self.lives.pop(0) if self.lives else 60.0)
-        return Answer.of(200, {"access_token": token, "token_type": "Bearer", "expires_in": self.told_life})
+        return Answer.of(200, {"access_token": token, "token_type": "Bearer", "expires_in": self.reported_life})
 
 
 class _Server(ThreadingHTTPServer):
@@ -102,7 +100,7 @@ class _Server(ThreadingHTTPServer):
 
     @override
     def handle_error(self, *_: object) -> None:
-        """Keeps quiet of clients that do not wait for the answer, or do not trust the certificate."""
+        """Ignore clients that disconnect early or do not trust the certificate."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -110,25 +108,25 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         endpoint = self.server.endpoint
-        endpoint.asked += 1
+        endpoint.request_count += 1
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        said = endpoint.instead or endpoint.answer(
+        answer = endpoint.override or endpoint.answer(
             self.headers.get("Authorization", ""), self.headers.get("Content-Type", ""), body
         )
-        time.sleep(said.delay)
-        self.send_response(said.status)
+        time.sleep(answer.delay)
+        self.send_response(answer.status)
         self.send_header("Content-Type", "application/json")
         self.end_headers()
-        self.wfile.write(said.body)
+        self.wfile.write(answer.body)
 
     @override
     def log_message(self, format: str, *args: object) -> None:  # the library's name
-        """Keeps quiet."""
+        """Log nothing."""
 
 
 @contextmanager
 def run_token_endpoint(certificate: Identity, signer: Signer) -> Iterator[TokenEndpoint]:
-    """An endpoint with this certificate, for as long as the context lasts."""
+    """Run an endpoint with this certificate."""
     server = _Server(("127.0.0.1", 0), _Handler)
     server.socket = to_server_context(certificate).wrap_socket(server.socket, server_side=True)
     server.endpoint = TokenEndpoint(f"https://127.0.0.1:{server.server_port}/oauth2/token", signer)
@@ -137,7 +135,7 @@ def run_token_endpoint(certificate: Identity, signer: Signer) -> Iterator[TokenE
 
 
 class TokenRegistry(Registry):
-    """The real registry, which answers to the tokens of one signer and to nobody else."""
+    """A real registry that requires tokens from one signer."""
 
     def __init__(self, directory: Path, signer: Signer) -> None:
         super().__init__(directory)
@@ -145,7 +143,7 @@ class TokenRegistry(Registry):
 
     @override
     def start(self) -> None:
-        """Starts it with the signer's key, and waits until it answers that it is ready."""
+        """Start the registry with the signer's key, and wait until it is ready."""
         settings = {
             "QUARKUS_OIDC_TENANT_ENABLED": "true",
             "QUARKUS_OIDC_PUBLIC_KEY": self.signer.public_key,

@@ -1,4 +1,4 @@
-"""Reads a topic to its end, to see what is really there."""
+"""Read a topic to its end."""
 
 import time
 from uuid import uuid4
@@ -8,13 +8,13 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from local.servers.topic import Received, to_received
 
 READ_SECONDS = 60
-"""How long one message may take to come: an end to a test that would wait for ever, and no measure of speed."""
+"""The time limit for one message. It only stops a test that would otherwise not end."""
 WAIT_SECONDS = 30
-"""How long a test waits for a message that has to come."""
+"""The time limit for an expected message."""
 
 
 def read_topic(bootstrap: str, topic: str) -> list[Received]:
-    """Every message that is in the topic now: partition by partition, each in the order of its log."""
+    """Return every message in the topic, by partition and offset."""
     consumer = Consumer(
         {
             "bootstrap.servers": bootstrap,
@@ -41,7 +41,7 @@ def read_topic(bootstrap: str, topic: str) -> list[Received]:
 
 
 def wait_for_topic(bootstrap: str, topic: str, number: int) -> list[Received]:
-    """The topic's messages, once there are so many, or after half a minute those that are there."""
+    """Return the topic's messages when there are this many, or after half a minute."""
     end = time.monotonic() + WAIT_SECONDS
     while len(found := read_topic(bootstrap, topic)) < number and time.monotonic() < end:
         time.sleep(0.2)
@@ -56,14 +56,14 @@ def _poll(consumer: Consumer) -> Received:
 
 
 def _read_end(consumer: Consumer, partition: TopicPartition) -> int:
-    """The offset behind the partition's last message, once its leader has been found."""
+    """Return the offset after the partition's last message, once the partition has a leader."""
     end = time.monotonic() + READ_SECONDS
     while time.monotonic() < end:
         try:
             _, high = consumer.get_watermark_offsets(partition, timeout=10)
         except KafkaException:
-            # A new or restarted broker does not know yet what it leads; one that was paused for longer than its session
-            # is fenced, and leads nothing until the controller has heard of it again
+            # A new or restarted broker has not learned its partitions yet. A broker paused for longer than its session
+            # is fenced, and leads no partition until the controller has registered it again.
             time.sleep(0.1)
         else:
             return high

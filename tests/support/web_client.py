@@ -1,4 +1,4 @@
-"""Reads from the HTTP servers of the local stack, past every proxy."""
+"""Read from the HTTP servers of the local stack, without a proxy."""
 
 import json
 import urllib.request
@@ -7,6 +7,6 @@ _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def read_json(url: str) -> object:
-    """The JSON value that a GET of this address gives; anything but success is an error."""
+    """Return the JSON value at this URL, or raise if the request fails."""
     with _opener.open(url, timeout=10) as response:
         return json.load(response)

@@ -1,4 +1,4 @@
-"""A forward proxy, as HTTPS_PROXY names one: it connects to where CONNECT asks, and passes bytes on unread."""
+"""Run a forward proxy for HTTPS_PROXY. It supports CONNECT, and forwards bytes without reading them."""
 
 import contextlib
 import socket
@@ -14,38 +14,38 @@ _PART_BYTES = 65_536
 
 
 class WebProxy(ThreadingHTTPServer):
-    """The proxy, on a free port of the loopback."""
+    """The proxy, on a free port of the loopback interface."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.url = f"http://127.0.0.1:{self.server_port}"
-        self.asked: list[str] = []
-        """Where it was to connect to."""
+        self.targets: list[str] = []
+        """The addresses of CONNECT requests."""
 
 
 class _Handler(BaseHTTPRequestHandler):
     server: WebProxy
 
     def do_CONNECT(self) -> None:
-        self.server.asked.append(self.path)
+        self.server.targets.append(self.path)
         host, _, port = self.path.rpartition(":")
         with socket.create_connection((host, int(port)), timeout=10) as other:
             self.send_response(200)
             self.end_headers()
-            back = threading.Thread(target=_pass_on, args=(other, self.connection), daemon=True)
+            back = threading.Thread(target=_forward, args=(other, self.connection), daemon=True)
             back.start()
-            _pass_on(self.connection, other)
+            _forward(self.connection, other)
             back.join()
 
     @override
     def log_message(self, format: str, *args: object) -> None:  # the library's name
-        """Keep quiet."""
+        """Log nothing."""
 
 
-def _pass_on(source: socket.socket, target: socket.socket) -> None:
-    """Pass bytes on until one side ends, then end both."""
+def _forward(source: socket.socket, target: socket.socket) -> None:
+    """Forward bytes until one side closes, then close both."""
     with contextlib.suppress(OSError):
         while part := source.recv(_PART_BYTES):
             target.sendall(part)
@@ -56,7 +56,7 @@ def _pass_on(source: socket.socket, target: socket.socket) -> None:
 
 @contextmanager
 def run_web_proxy() -> Iterator[WebProxy]:
-    """Run a proxy for as long as the context lasts."""
+    """Run a proxy."""
     proxy = WebProxy()
     with serving(proxy):
         yield proxy

@@ -1,4 +1,4 @@
-"""A web server that answers as it is told, to be a schema registry that misbehaves, or whoever else is asked."""
+"""Run a web server with scripted answers, for example as a schema registry that misbehaves."""
 
 import json
 import sys
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 
 class Answer(NamedTuple):
-    """What the server says to one request."""
+    """The answer to one request."""
 
     status: int
     body: bytes
@@ -22,48 +22,48 @@ class Answer(NamedTuple):
 
     @classmethod
     def of(cls, status: int, body: object) -> "Answer":
-        """An answer in JSON."""
+        """Create an answer with a JSON body."""
         return cls(status, json.dumps(body).encode())
 
 
 ABSENT = Answer.of(404, {"error_code": 40401, "message": "Subject not found"})
-"""What a schema registry answers about a subject that it does not have."""
+"""A schema registry's answer for an absent subject."""
 
 
 class Request(NamedTuple):
-    """One request as it came."""
+    """A received request."""
 
     method: str
     path: str
     body: Any
-    """Parsed where it is JSON, and otherwise the text."""
+    """The parsed JSON, or the text if it is not JSON."""
 
 
 class ScriptedServer:
-    """Answers each request with the script's next line, the last one for ever."""
+    """A server that answers each request with the next answer in its script, and repeats the last one."""
 
     def __init__(self, url: str) -> None:
         self.url = url
         self.script: list[Answer] = []
         self.requests: list[Request] = []
         self.content_types: list[str | None] = []
-        """Of the requests, in their order."""
+        """The content types of the requests, in order."""
         self.authorizations: list[str] = []
-        """The same, empty where there was none."""
+        """The Authorization headers of the requests. Empty for a request without one."""
 
 
 class _Web(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401  # the library's own
-        """Says nothing of a client that did not wait for the answer, which is what its test is about."""
+        """Ignore clients that disconnect early, which some tests require."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
 
 @contextmanager
 def run_scripted_server() -> Iterator[ScriptedServer]:
-    """A server on a free port of the loopback, for as long as the context lasts."""
+    """Run a server on a free port of the loopback interface."""
 
     class Handler(BaseHTTPRequestHandler):
         def answer(self) -> None:
@@ -71,22 +71,22 @@ def run_scripted_server() -> Iterator[ScriptedServer]:
             server.content_types.append(self.headers.get("Content-Type"))
             server.authorizations.append(self.headers.get("Authorization", ""))
             server.requests.append(Request(self.command, self.path, _parse(text) if text else None))
-            said = server.script.pop(0) if len(server.script) > 1 else server.script[0]
-            time.sleep(said.delay)
-            self.send_response(said.status)
-            for name, value in said.headers.items():
+            answer = server.script.pop(0) if len(server.script) > 1 else server.script[0]
+            time.sleep(answer.delay)
+            self.send_response(answer.status)
+            for name, value in answer.headers.items():
                 self.send_header(name, value)
             self.end_headers()
-            for byte in said.body if said.pause else b"":
-                time.sleep(said.pause)
+            for byte in answer.body if answer.pause else b"":
+                time.sleep(answer.pause)
                 self.wfile.write(bytes([byte]))
-            if not said.pause:
-                self.wfile.write(said.body)
+            if not answer.pause:
+                self.wfile.write(answer.body)
 
-        do_GET = do_POST = do_PUT = answer  # noqa: N815  # the names that the library calls
+        do_GET = do_POST = do_PUT = answer  # noqa: N815  # the library calls these names
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the library's name
-            """Keeps quiet."""
+            """Log nothing."""
 
     web = _Web(("127.0.0.1", 0), Handler)
     server = ScriptedServer(f"http://127.0.0.1:{web.server_port}")
@@ -94,7 +94,7 @@ def run_scripted_server() -> Iterator[ScriptedServer]:
         yield server
 
 
-def _parse(body: bytes) -> Any:  # noqa: ANN401  # whatever JSON holds
+def _parse(body: bytes) -> Any:  # noqa: ANN401  # any JSON
     try:
         return json.loads(body)
     except ValueError:
@@ -103,7 +103,7 @@ def _parse(body: bytes) -> Any:  # noqa: ANN401  # whatever JSON holds
 
 @contextmanager
 def serving(web: ThreadingHTTPServer) -> Iterator[None]:
-    """Lets a server answer in a thread of its own, and closes it at the end."""
+    """Run a server in a background thread, and close it at the end."""
     thread = threading.Thread(target=web.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:

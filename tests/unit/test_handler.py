@@ -175,7 +175,7 @@ def test_handler__runs_the_preflight_check_against_an_embedded_broker(load: Load
     assert [each["name"] for each in report["checks"] if not each["ok"]] == ["dead letters"]
 
 
-@pytest.mark.parametrize("part", ["Codec", "TableLayouts", "find_schema", "to_properties", "read_settings"])
+@pytest.mark.parametrize("part", ["Codec", "TableLayouts", "find_schema", "to_producer_properties", "read_settings"])
 def test_handler__runs_the_preflight_check_after_any_error_at_the_start(
     load: Load, monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:

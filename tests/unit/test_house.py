@@ -10,7 +10,6 @@ ORDER = (
     "errors",
     "epoch",
     "deadline",
-    "json_text",
     "syntax",
     "logs",
     "metrics",

@@ -1,1 +1,1 @@
-"""Real writers of feature tables, and the stream records that DynamoDB makes of their writes."""
+"""Real writers of feature tables, and the stream records of their writes."""

@@ -1,6 +1,6 @@
-"""`make capture`: runs real writers against the local stack, and keeps what the streams of their tables hold.
+"""`make capture`: run real writers on the local stack, and save the stream records of their tables.
 
-Each store gets an AWS of its own, so that its capture has its writes only.
+Each store has a separate AWS, so that its capture contains only its writes.
 """
 
 import sys
@@ -21,11 +21,11 @@ from tests.writers.environments import lock, make_environment
 from tests.writers.stores import STORES
 
 RUN = 600.0
-"""Seconds that a writer may take."""
+"""The timeout of a writer in seconds."""
 
 
 def capture(name: str) -> str:
-    """Runs one store's writer and writes its capture; how much that is, for a person."""
+    """Run the writer of a store and write its capture. Return a summary."""
     store, own = STORES[name], Path(sys.executable)
     python = make_environment(name, store.python) if store.python else own
     with tempfile.TemporaryDirectory() as directory:
@@ -37,7 +37,7 @@ def capture(name: str) -> str:
             environment = make_tool_environment({**settings, **make_aws_environment(aws.url)})
 
             def run(module: str, python: Path, output: Path) -> None:
-                # As a module, and not from its folder: a script with the name of its package would hide that
+                # As a module, not from its directory, where a script could hide the package with the same name
                 program = [python, "-P", "-m", f"tests.writers.{module}", output]
                 processes.start(module, program, environment).wait_for_success(RUN, aws.check)
 
@@ -49,30 +49,30 @@ def capture(name: str) -> str:
 
 
 def lock_store(name: str) -> str:
-    """Resolves one store's requirements again; what was done, for a person."""
+    """Lock the requirements of a store. Return a summary."""
     python = STORES[name].python
     if python is None:
-        return "needs no package"
+        return "needs no packages"
     lock(name, python)
     return "locked"
 
 
 def work(console: Console, stores: Sequence[str], *, is_to_lock: bool) -> int:
-    """Captures these stores, or locks their requirements."""
+    """Capture these stores, or lock their requirements."""
     for name in stores:
         console.print(f"{name}: {lock_store(name) if is_to_lock else capture(name)}")
     return 0
 
 
 def main() -> None:
-    """Reads the command line and does what it asks for."""
+    """Run `make capture`."""
     parser = command.make_parser(__doc__)
-    parser.add_argument("stores", nargs="*", metavar="STORE", help=f"any of {', '.join(STORES)}; all of them if none")
-    parser.add_argument("--lock", action="store_true", help="resolve the stores' requirements again, and run no writer")
+    parser.add_argument("stores", nargs="*", metavar="STORE", help=f"any of {', '.join(STORES)}; default: all")
+    parser.add_argument("--lock", action="store_true", help="lock the stores' requirements, and run no writer")
     given = parser.parse_args()
     unknown = [name for name in given.stores if name not in STORES]
     if unknown:
-        parser.error(f"no such store: {', '.join(unknown)}; there are {', '.join(STORES)}")
+        parser.error(f"unknown store {', '.join(unknown)}: must be one of {', '.join(STORES)}")
     command.run(partial(work, stores=given.stores or list(STORES), is_to_lock=given.lock))
 
 

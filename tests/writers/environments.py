@@ -1,7 +1,4 @@
-"""Python environments for stores' packages, each as its lock says.
-
-They are made in `.local/writers` with the project's own uv, so no package of a store reaches the project's tools.
-"""
+"""Create the locked Python environments of stores in `.local/writers`, separate from the project's tools."""
 
 import os
 import shutil
@@ -17,10 +14,10 @@ REQUIREMENTS = Path(__file__).parent / "requirements"
 
 
 def make_environment(name: str, version: str) -> Path:
-    """The interpreter of the environment that `requirements/NAME.txt` locks, on Python `version`; made where it is not.
+    """Create the environment that `requirements/NAME.txt` locks, unless it exists, and return its interpreter.
 
     Raises:
-        LocalError: this Python is not on this machine, or the packages could not be installed.
+        LocalError: Python `version` is not installed, or the packages could not be installed.
 
     """
     home, locked = HOME / "writers" / name, REQUIREMENTS / f"{name}.txt"
@@ -36,10 +33,10 @@ def make_environment(name: str, version: str) -> Path:
 
 
 def lock(name: str, version: str) -> None:
-    """Resolves `requirements/NAME.in` again, for Python `version`.
+    """Lock `requirements/NAME.in` for Python `version`.
 
     Raises:
-        LocalError: the packages cannot be had together.
+        LocalError: the requirements conflict.
 
     """
     source = REQUIREMENTS / f"{name}.in"
@@ -50,13 +47,13 @@ def lock(name: str, version: str) -> None:
 
 
 def _find_interpreter(version: str) -> str | None:
-    """A Python of this version that pyenv keeps, whose commands on PATH answer only for the project's own version."""
+    """Find a Python of this version in pyenv. pyenv's commands on PATH run only the project's version."""
     root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
-    kept = sorted(root.glob(f"versions/{version}.*/bin/python{version}"))
-    return str(kept[-1]) if kept else None
+    found = sorted(root.glob(f"versions/{version}.*/bin/python{version}"))
+    return str(found[-1]) if found else None
 
 
 def _run(*command: object) -> None:
     arguments = [str(part) for part in command]
     if subprocess.run(arguments, cwd=ROOT, env=tool_environment(), check=False).returncode:  # noqa: S603 -- built here
-        raise LocalError(f"{' '.join(arguments[1:3])} failed, for the reason above")
+        raise LocalError(f"{' '.join(arguments[1:3])} failed; see the output above")

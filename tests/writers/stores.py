@@ -1,22 +1,21 @@
-"""The stores whose writers are run, each by the name of its capture."""
+"""The stores, by the names of their captures."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
 
 class Store(NamedTuple):
-    """How a store's writer is run."""
+    """The script of a store, and the Python that runs it."""
 
     script: str
     """A module of `scripts`."""
     python: str | None = None
-    """The Python of its own environment, which `requirements/STORE.txt` locks; None where it needs boto3 only, which
-    the project has."""
+    """The Python version of its environment, which `requirements/STORE.txt` locks. None if it needs only boto3."""
 
 
 STORES: Mapping[str, Store] = {
     "databricks": Store("databricks", "3.13"),
-    "feast-0.40": Store("feast", "3.11"),  # its NumPy is older than Python 3.13
+    "feast-0.40": Store("feast", "3.11"),  # its NumPy does not support Python 3.13
     "feast-0.67": Store("feast", "3.13"),
     "featureform": Store("featureform"),
     "flat": Store("flat"),

@@ -1,10 +1,8 @@
-"""Reads the streams of all tables as Lambda would hand over their records.
+"""Read the streams of all tables in Lambda's form: `python -m tests.writers.stream_records FILE`.
 
-Lambda's form is that of GetRecords but for three things: binary values are base64 text, the time is a number of
-seconds, and each record names its stream (https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html). The local
-stack's event ids have hyphens, and DynamoDB's have not.
-
-Use: python -m tests.writers.stream_records FILE
+Lambda's records differ from those of GetRecords: binary values are base64 text, the time is in seconds, and each record
+names its stream (https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html). The local stack's event ids have hyphens,
+but DynamoDB's do not.
 """
 
 import base64
@@ -21,7 +19,7 @@ type Json = dict[str, Any]
 
 
 def read_records() -> list[Json]:
-    """The records of every stream, in the order of the writes; sequence numbers of the local stack grow over tables."""
+    """Return the records of all streams in the order of the writes. Sequence numbers increase across tables here."""
     client: Any = boto3.client("dynamodbstreams")
     arns = [stream["StreamArn"] for stream in client.list_streams()["Streams"]]
     records = [to_lambda_record(record, arn) for arn in arns for record in _read_stream(client, arn)]
@@ -29,7 +27,7 @@ def read_records() -> list[Json]:
 
 
 def to_lambda_record(record: Json, stream_arn: str) -> Json:
-    """A record of GetRecords in Lambda's form."""
+    """Convert a record of GetRecords to Lambda's form."""
     return {
         "eventID": record["eventID"].replace("-", ""),
         "eventName": record["eventName"],
@@ -41,14 +39,14 @@ def to_lambda_record(record: Json, stream_arn: str) -> Json:
     }
 
 
-def _read_stream(client: Any, arn: str) -> Iterator[Json]:  # noqa: ANN401 -- the types of this service are not installed
+def _read_stream(client: Any, arn: str) -> Iterator[Json]:  # noqa: ANN401 -- the type stubs of this service are not installed
     for shard in client.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]:
         place = {"StreamArn": arn, "ShardId": shard["ShardId"], "ShardIteratorType": "TRIM_HORIZON"}
         iterator = client.get_shard_iterator(**place)["ShardIterator"]
         yield from client.get_records(ShardIterator=iterator)["Records"]
 
 
-def _to_json(value: Any) -> Any:  # noqa: ANN401 -- whatever a record may hold
+def _to_json(value: Any) -> Any:  # noqa: ANN401 -- any value in a record
     if isinstance(value, dict):
         return {name: _to_json(each) for name, each in value.items()}
     if isinstance(value, list):
@@ -61,7 +59,7 @@ def _to_json(value: Any) -> Any:  # noqa: ANN401 -- whatever a record may hold
 
 
 def main() -> None:
-    """Writes the records, one in a line, to the file that the command line names."""
+    """Write the records to the file that the first argument names, one per line."""
     lines = (json.dumps(record, separators=(",", ":")) for record in read_records())
     Path(sys.argv[1]).write_text("".join(f"{line}\n" for line in lines))
 

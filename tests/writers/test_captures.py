@@ -1,10 +1,10 @@
-"""Captures of real writers have the form of Lambda's records, and their accounts say something of each."""
+"""Captures contain records in Lambda's form, and an expected event or skip for each."""
 
 import re
 
 import pytest
 
-from tests.support.captures import Json, list_stores, read_capture, to_account_file, to_records_file
+from tests.support.captures import Json, list_stores, read_capture
 from tests.writers.environments import REQUIREMENTS
 from tests.writers.stores import STORES
 
@@ -13,8 +13,6 @@ IMAGES = {"INSERT": {"NewImage"}, "MODIFY": {"NewImage", "OldImage"}, "REMOVE": 
 BODY = {"ApproximateCreationDateTime", "Keys", "SequenceNumber", "SizeBytes", "StreamViewType"}
 EVENT = {"entity_type", "entity_id", "resource_name", "features", "timestamp", "compute_id"}
 SKIPS = {"remove", "other_item", "no_features"}
-LARGEST = 40_000
-"""Bytes of a file: a capture is read by people too."""
 
 is_event_id = re.compile(r"[0-9a-f]{32}").fullmatch
 is_stream_arn = re.compile(r"arn:aws:dynamodb:[\w-]+:\d{12}:table/[\w.-]+/stream/[\d:T.-]+").fullmatch
@@ -22,7 +20,7 @@ is_time = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z").fullmatch
 
 
 def is_event(event: Json) -> bool:
-    """Whether an account's entry is an event with all its parts, or a skip with a known reason."""
+    """Return whether an entry is a complete event, or a skip with a known reason."""
     if "skipped" in event:
         return set(event) == {"skipped"} and event["skipped"] in SKIPS
     texts = [event[name] for name in EVENT - {"features", "timestamp"}]
@@ -32,14 +30,14 @@ def is_event(event: Json) -> bool:
     )
 
 
-def test_captures__are_there_for_each_store() -> None:
-    """No store is without its capture, and no capture without the script that makes it again."""
+def test_captures__exist_for_each_store() -> None:
+    """Every capture has a script that can update it."""
     assert list_stores() == sorted(STORES)
 
 
 @pytest.mark.parametrize("store", STORES)
-def test_records__are_as_lambda_hands_them_over(store: str) -> None:
-    """Each has Lambda's members, and the images that its kind has under NEW_AND_OLD_IMAGES."""
+def test_records__have_lambdas_form(store: str) -> None:
+    """Each has Lambda's members, and the images of a NEW_AND_OLD_IMAGES stream."""
     for record in read_capture(store).records:
         body = record["dynamodb"]
         assert set(record) == MEMBERS
@@ -53,14 +51,14 @@ def test_records__are_as_lambda_hands_them_over(store: str) -> None:
 
 @pytest.mark.parametrize("store", STORES)
 def test_records__are_in_the_order_of_the_writes(store: str) -> None:
-    """The sequence numbers grow, over the tables of one store too."""
+    """Sequence numbers increase, even across the tables of a store."""
     numbers = [int(record["dynamodb"]["SequenceNumber"]) for record in read_capture(store).records]
     assert numbers == sorted(set(numbers))
 
 
 @pytest.mark.parametrize("store", STORES)
-def test_accounts__speak_of_each_record(store: str) -> None:
-    """There is one entry for each record, an event or a skip, and a deleted item is a skip and nothing else is."""
+def test_accounts__have_an_entry_for_each_record(store: str) -> None:
+    """An entry is an event or a skip. The reason `remove` is used for exactly the deleted items."""
     capture = read_capture(store)
     assert [event for event in capture.events if not is_event(event)] == []
     removed = [record["eventName"] == "REMOVE" for record in capture.records]
@@ -69,15 +67,8 @@ def test_accounts__speak_of_each_record(store: str) -> None:
 
 
 @pytest.mark.parametrize("store", [name for name, store in STORES.items() if store.python])
-def test_accounts__are_of_the_version_that_is_locked(store: str) -> None:
-    """A capture of a package is made again when the package's version is changed."""
+def test_accounts__name_the_locked_version(store: str) -> None:
+    """A capture must be updated when the version of its package changes."""
     package, version = read_capture(store).writer.replace(",", "").split()[:2]
     lock = (REQUIREMENTS / f"{store}.txt").read_text()
     assert re.search(rf"^{re.escape(package)}(\[[\w,]+\])?=={re.escape(version)} ", lock, re.MULTILINE)
-
-
-@pytest.mark.parametrize("store", STORES)
-def test_captures__are_small(store: str) -> None:
-    """A person can read what a store writes."""
-    assert to_records_file(store).stat().st_size < LARGEST
-    assert to_account_file(store).stat().st_size < LARGEST

@@ -1,4 +1,4 @@
-"""The function makes of real writers' records exactly the events that the writers themselves account for."""
+"""Records of real writers produce exactly the events that the writers report."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ type Json = dict[str, Any]
 
 
 def read(record: Json, layouts: TableLayouts, mode: FeaturesMode = "all") -> Json:
-    """What the function makes of a record, in the words of an account."""
+    """Return the event or skip of a record, in the form of a report."""
     change = read_change(record)
     encoded = Encoder(layouts, mode, PREFIX, CODEC).encode(change) if isinstance(change, Change) else change
     if isinstance(encoded, Skipped):
@@ -33,8 +33,8 @@ def read(record: Json, layouts: TableLayouts, mode: FeaturesMode = "all") -> Jso
     }
 
 
-def to_expected(record: Json, event: Json) -> Json:
-    """An event of the account; where its writer gives no time, the record's own is taken."""
+def make_expected(record: Json, event: Json) -> Json:
+    """Return the expected event. Without a time in the report, it has the time of the record."""
     if "skipped" in event:
         return event
     written = to_iso(round(record["dynamodb"]["ApproximateCreationDateTime"] * 1000))
@@ -42,27 +42,29 @@ def to_expected(record: Json, event: Json) -> Json:
 
 
 @pytest.mark.parametrize("store", list_stores())
-def test_events__are_what_the_writer_accounts_for(store: str) -> None:
-    """Entity, resource, features, time and compute id of every record, or why there is no event."""
+def test_events__match_the_report_of_the_writer(store: str) -> None:
+    """Every field of an event and every reason for a skip must match."""
     capture = read_capture(store)
     layouts = to_layouts(*capture.layouts)
     found = [read(record, layouts) for record in capture.records]
-    assert found == [to_expected(*pair) for pair in zip(capture.records, capture.events, strict=True)]
+    assert found == [make_expected(*pair) for pair in zip(capture.records, capture.events, strict=True)]
 
 
-def test_events__are_the_same_with_all_layouts_on_one_function() -> None:
-    """Tables of every store can be on one function, each with its own layout."""
-    captures = [read_capture(store) for store in list_stores() if store != "feast-0.40"]  # its tables are feast-0.67's
-    captures.sort(key=lambda capture: capture.store == "former-service")  # its layout is for tables of any name
+def test_events__are_the_same_with_the_layouts_of_all_stores() -> None:
+    """One function can read the tables of all stores."""
+    captures = [
+        read_capture(store) for store in list_stores() if store != "feast-0.40"
+    ]  # it has the same tables as feast-0.67
+    captures.sort(key=lambda capture: capture.store == "former-service")  # its layout applies to every table
     layouts = to_layouts(*[layout for capture in captures for layout in capture.layouts])
     for capture in captures:
         found = [read(record, layouts) for record in capture.records]
-        assert found == [to_expected(*pair) for pair in zip(capture.records, capture.events, strict=True)]
+        assert found == [make_expected(*pair) for pair in zip(capture.records, capture.events, strict=True)]
 
 
 @pytest.mark.parametrize("store", list_stores())
-def test_events__name_only_what_changed(store: str) -> None:
-    """Under `changed`, an item that is written as it was gives none, and one with another value of all gives all."""
+def test_events__name_only_changed_features(store: str) -> None:
+    """With FEATURES_MODE=changed, an unchanged item is skipped. If the old image had no features, all are named."""
     capture = read_capture(store)
     layouts = to_layouts(*capture.layouts)
     for record, event in zip(capture.records, capture.events, strict=True):
@@ -72,4 +74,4 @@ def test_events__name_only_what_changed(store: str) -> None:
         again = {**record, "eventName": "MODIFY", "dynamodb": {**body, "OldImage": body["NewImage"]}}
         assert read(again, layouts, "changed") == {"skipped": "unchanged"}
         keys = {**record, "eventName": "MODIFY", "dynamodb": {**body, "OldImage": body["Keys"]}}
-        assert read(keys, layouts, "changed") == to_expected(record, event)
+        assert read(keys, layouts, "changed") == make_expected(record, event)

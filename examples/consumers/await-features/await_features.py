@@ -1,7 +1,7 @@
 """Act once all of the given features of an entity have arrived, or once a time limit has passed.
 
 Kafka is the only storage. While an entity is waiting, its first event and all later messages stay uncommitted, so no
-complete set is lost. After a restart, messages are read again, so an action may be repeated. A repeated action may be
+complete set is lost. After a restart, messages are reread, so an action may be repeated. A repeated action may be
 incomplete if the entity's first events were already committed. The action must tolerate this; `events` identifies
 repeats. An event after the time limit starts a new wait.
 """
@@ -66,7 +66,7 @@ class Seen:
         return False
 
     def forget(self, places: set[Place]) -> None:
-        """Forget the ids of partitions whose events may be read again from an earlier offset."""
+        """Forget the ids of partitions whose events may be reread from an earlier offset."""
         self._ids = OrderedDict(each for each in self._ids.items() if each[1] not in places)
 
 

@@ -30,7 +30,7 @@ from confluent_kafka.serialization import MessageField, SerializationContext, Se
 STORE_SECONDS: Final = 1.0
 """The interval between commits."""
 MOST_WAITING: Final = 100_000
-"""The largest number of waiting jobs. With more, compute_id may not identify jobs, or the wait may be too long."""
+"""The largest number of waiting jobs. With more, compute_id does not identify jobs, or QUIET_MINUTES is too long."""
 REMEMBERED: Final = 100_000
 """The number of event ids to remember."""
 LIMIT: Final = 10.0

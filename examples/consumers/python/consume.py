@@ -137,7 +137,7 @@ def read_event(deserialize: Deserialize, message: Message) -> dict[str, Any]:
         event, reason = None, type(error).__name__
     if isinstance(event, dict):
         return event
-    # Skipping the message would lose it. Uncommitted, it can be read again once the cause is fixed.
+    # Skipping the message would lose it. Uncommitted, it can be reread once the cause is fixed.
     sys.exit(f"{message.topic()} [{message.partition()}] offset {message.offset()} cannot be read: {reason}")
 
 

@@ -2,7 +2,7 @@
 
 A DynamoDB table stores the jobs. For each event, this program claims the job, starts it, marks it as started, and then
 commits the offset. If the process crashes before the commit, or loses its partition because `start` takes longer than
-max.poll.interval.ms (five minutes), the event is read again. It finds its own claim and starts the job again with the
+max.poll.interval.ms (five minutes), the event is reread. It finds its own claim and starts the job again with the
 same name. The system that runs the jobs must reject a second job with the same name, as Step Functions does.
 
 An event without a compute_id starts no job. Neither does a backfilled event, because a backfill would restart the jobs

@@ -1,1 +1,1 @@
-"""AWS: its clients, and what their errors mean."""
+"""Create AWS clients, classify their errors, and read secrets."""

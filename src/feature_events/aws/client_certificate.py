@@ -1,8 +1,8 @@
-"""Load a client certificate from a secret into TLS, and say what is wrong with one that cannot be used.
+"""Load a client certificate from a secret into a TLS context, and explain why one cannot be used.
 
-Python's ssl reads certificates and keys from files alone. Here the files are in memory, so that a private key is not on
-disk (https://man7.org/linux/man-pages/man2/memfd_create.2.html). Lambda documents only a writable /tmp, so a system
-without files in memory is taken into account.
+Python's ssl reads certificates and keys only from files. These files are in memory, so a private key is never written
+to disk (https://man7.org/linux/man-pages/man2/memfd_create.2.html). Lambda guarantees only a writable /tmp, so there is
+a fallback for systems without files in memory.
 """
 
 import os
@@ -17,32 +17,32 @@ from feature_events.errors import Misconfigured
 
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 
-# OpenSSL's reasons: the key is not the first certificate's, and may be of another algorithm
-_NOT_OF_KEY, _OTHER_ALGORITHM = "KEY_VALUES_MISMATCH", ("KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIGNED")
+# OpenSSL's reasons if the key does not belong to the first certificate
+_OTHER_KEY, _OTHER_ALGORITHM = "KEY_VALUES_MISMATCH", ("KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIGNED")
 
 
 def check_client_certificate(client: ClientCertificate, setting: str) -> None:
-    """Check that the certificate and its key can be used together; raise the same as `load_client_certificate`.
+    """Check that the certificate and its key work together. Raises the same as `load_client_certificate`.
 
-    Without files in memory nothing is checked: Kafka's client needs no file, so its key is not written to one here.
+    Without files in memory this does nothing: Kafka's client needs no file, so the key must not be written to one.
     """
     if not _has_files_in_memory():
         return
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.set_ciphers("ALL:@SECLEVEL=0")  # whether a key is long enough is for those who use it to decide
+    context.set_ciphers("ALL:@SECLEVEL=0")  # the client that uses the key decides whether it is long enough
     load_client_certificate(context, client, setting)
 
 
 def load_client_certificate(context: ssl.SSLContext, client: ClientCertificate, setting: str) -> None:
-    """Let this context show the certificate.
+    """Load the certificate into the context.
 
     Args:
         context: the context.
-        client: the certificate, with those between it and the root, and its key.
-        setting: the setting that names the secret, for the message.
+        client: the certificate with its intermediate certificates, and its key.
+        setting: the setting of the secret, for messages.
 
     Raises:
-        Misconfigured: OpenSSL cannot read them, they do not belong together, or the key's password is wrong.
+        Misconfigured: OpenSSL cannot read them, they do not match, or the key's password is wrong.
 
     """
     try:
@@ -53,14 +53,14 @@ def load_client_certificate(context: ssl.SSLContext, client: ClientCertificate, 
 
 
 def _load(context: ssl.SSLContext, certificate: str, client: ClientCertificate) -> None:
-    with _to_file(certificate) as certificate_file, _to_file(client.private_key) as key_file:
-        # Without a password OpenSSL would ask for one on the terminal
+    with _write_file(certificate) as certificate_file, _write_file(client.private_key) as key_file:
+        # Without a password, OpenSSL would prompt on the terminal
         context.load_cert_chain(certificate_file, key_file, client.password or "")
 
 
 @contextmanager
-def _to_file(text: str) -> Iterator[str]:
-    """The path of a file with this text: in memory, or the function's own and gone after it was read."""
+def _write_file(text: str) -> Iterator[str]:
+    """Yield the path of a file with this text: in memory, or a temporary one that is deleted afterwards."""
     if _has_files_in_memory():
         with os.fdopen(os.memfd_create("pem"), "wb") as file:
             file.write(text.encode())
@@ -74,7 +74,7 @@ def _to_file(text: str) -> Iterator[str]:
 
 
 def _has_files_in_memory() -> bool:
-    """Return True if the system has files in memory that can be opened by a path."""
+    """Return True if the system has files in memory that can be opened by path."""
     try:
         descriptor = os.memfd_create("pem")
     except OSError:
@@ -86,26 +86,26 @@ def _has_files_in_memory() -> bool:
 
 
 def _find_cause(client: ClientCertificate, reason: str | None) -> str:
-    """What is wrong, and what to do about it."""
-    if reason == _NOT_OF_KEY or reason in _OTHER_ALGORITHM:
+    """Return the cause with its remedy."""
+    if reason == _OTHER_KEY or reason in _OTHER_ALGORITHM:
         others = _CERTIFICATE.findall(client.certificate)[1:]
-        if any(_is_of_key(certificate, client) for certificate in others):
-            return "certificate begins with another certificate than the client's own: write the client's own first"
+        if any(_matches_key(certificate, client) for certificate in others):
+            return "certificate does not start with the client's own certificate: store the client's own first"
         if reason in _OTHER_ALGORITHM:
-            return "privateKey has another algorithm than certificate (RSA, EC): write the key of this certificate"
-        return "privateKey belongs to another certificate: write the key of this certificate"
+            return "privateKey and certificate have different algorithms (RSA, EC): store the key of this certificate"
+        return "privateKey belongs to another certificate: store the key of this certificate"
     if not _is_certificate(client.certificate):
-        return "certificate is not valid PEM: write it as PEM, with its line breaks"
+        return "certificate is not valid PEM: store it as PEM, with its line breaks"
     if "ENCRYPTED" in client.private_key:
         return (
-            "privateKeyPassword does not open privateKey: correct it"
+            "privateKeyPassword does not decrypt privateKey: correct it"
             if client.password
             else "privateKey is encrypted: add its privateKeyPassword"
         )
-    return "privateKey is not valid PEM: write it as PEM, with its line breaks"
+    return "privateKey is not valid PEM: store it as PEM, with its line breaks"
 
 
-def _is_of_key(certificate: str, client: ClientCertificate) -> bool:
+def _matches_key(certificate: str, client: ClientCertificate) -> bool:
     try:
         _load(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), certificate, client)
     except (ssl.SSLError, ValueError):

@@ -1,10 +1,10 @@
-"""Reads secrets from AWS Secrets Manager: logins, OAuth clients, client certificates, and the CA certificates to trust.
+"""Read secrets from AWS Secrets Manager: logins, OAuth clients, client certificates and CA certificates.
 
-An environment variable is seen by everyone who can look at a function, so the settings hold ARNs and never a secret.
+Everyone who can view a function sees its environment variables, so the settings contain ARNs and never a secret.
 
-Their forms are those of Amazon MSK (https://docs.aws.amazon.com/msk/latest/developerguide/msk-password.html) and of
-Lambda's own Kafka sources (https://docs.aws.amazon.com/lambda/latest/dg/kafka-cluster-auth.html). An OAuth client has
-OAuth's own names (https://datatracker.ietf.org/doc/html/rfc6749#section-2.3.1).
+The forms are those of Amazon MSK (https://docs.aws.amazon.com/msk/latest/developerguide/msk-password.html) and of
+Lambda's Kafka event sources (https://docs.aws.amazon.com/lambda/latest/dg/kafka-cluster-auth.html). The names of an
+OAuth client are OAuth's (https://datatracker.ietf.org/doc/html/rfc6749#section-2.3.1).
 """
 
 import re
@@ -12,18 +12,17 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, override
 
 from feature_events.aws.arn import to_region
-from feature_events.aws.clients import ask_within, make_secrets_client
+from feature_events.aws.clients import call_within, make_secrets_client
 from feature_events.aws.errors import Action
 from feature_events.errors import Misconfigured
-from feature_events.json_text import InvalidJson, parse_json
-from feature_events.syntax import is_plain_text, parse_url
+from feature_events.syntax import InvalidJson, is_plain_text, parse_json, parse_url
 
 SECRET_SECONDS = 5.0
-"""How long one secret may take, with a second try."""
+"""The most seconds that reading a secret may take, with one retry."""
 
 
 class Login(NamedTuple):
-    """A user name and password; its text shows neither."""
+    """A user name and password. Its repr contains neither."""
 
     username: str
     password: str
@@ -34,7 +33,7 @@ class Login(NamedTuple):
 
 
 class ClientCertificate(NamedTuple):
-    """A client's certificate and private key, both PEM, and the key's password; its text shows none of them."""
+    """A client certificate and private key, both PEM, and the key's password. Its repr contains none of them."""
 
     certificate: str
     private_key: str
@@ -46,10 +45,10 @@ class ClientCertificate(NamedTuple):
 
 
 class OAuthClient(NamedTuple):
-    """A client of an OAuth 2.0 token endpoint; its text shows nothing of it.
+    """A client of an OAuth 2.0 token endpoint. Its repr contains no values.
 
     `token_url` is an https URL. `logical_cluster` (lsrc-... for a registry, lkc-... for Kafka) and `identity_pool`
-    (pool-...) are Confluent Cloud's.
+    (pool-...) are used by Confluent Cloud.
     """
 
     client_id: str
@@ -65,76 +64,74 @@ class OAuthClient(NamedTuple):
 
 
 type Credentials = Login | OAuthClient | ClientCertificate
-"""What a schema registry may ask for."""
+"""The credentials for a schema registry."""
 
-type _Names = tuple[str, ...]
+type _Form = tuple[str, ...]
+"""The names that a secret of this form must contain."""
 type _Reader = Callable[[dict[str, Any]], Credentials]
 _LOGIN = ("username", "password")
 _OAUTH_CLIENT = ("client_id", "client_secret", "token_url")
 _CLIENT_CERTIFICATE = ("certificate", "privateKey")
 
 _LABEL = "(?:X509 |TRUSTED )?CERTIFICATE"
-"""What OpenSSL accepts around a certificate (https://docs.openssl.org/3.0/man3/PEM_read_bio_PrivateKey/)."""
+"""The PEM labels that OpenSSL accepts for certificates (https://docs.openssl.org/3.0/man3/PEM_read_bio_PrivateKey/)."""
 _BEGIN = re.compile(f"-----BEGIN {_LABEL}-----")
 _CERTIFICATE = re.compile(f"-----BEGIN ({_LABEL})-----[A-Za-z0-9+/=\\s]*-----END \\1-----", re.ASCII)
 _BOUNDARY = re.compile(f"-----(BEGIN|END) {_LABEL}-----")
 
 
 class Secret(NamedTuple):
-    """A secret's place: the setting that names it, for messages, and its ARN."""
+    """A secret: the setting that contains its ARN, for messages, and the ARN."""
 
     setting: str
     arn: str
 
     def read_login(self) -> Login:
-        """From `{"username": ..., "password": ...}`, as MSK's SCRAM secrets are.
+        """Read `{"username": ..., "password": ...}`, the form of MSK's SCRAM secrets.
 
         Raises:
-            Misconfigured: there is no such secret, it is of another form, or the function is not allowed to read it.
-            Undelivered: Secrets Manager did not answer.
+            Misconfigured: the secret does not exist, has another form, or the function has no permission to read it.
+            Undelivered: Secrets Manager did not respond.
 
         """
         return self._to_login(_parse(self._read()))
 
     def read_client_certificate(self) -> ClientCertificate:
-        """From `{"certificate": PEM, "privateKey": PEM}`, with a `privateKeyPassword` where the key has one.
+        """Read `{"certificate": PEM, "privateKey": PEM}`, with a `privateKeyPassword` if the key is encrypted.
 
-        Its certificates have the plain label, as `read_ca_certificates` returns them.
+        The certificates get the label CERTIFICATE, as in `read_ca_certificates`.
 
         Raises the same as `read_login`.
         """
         return self._to_client_certificate(_parse(self._read()))
 
     def read_oauth_client(self) -> OAuthClient:
-        """From `{"client_id": ..., "client_secret": ..., "token_url": ...}`, as `read_credentials` does.
+        """Read `{"client_id": ..., "client_secret": ..., "token_url": ...}` and the optional names of `OAuthClient`.
 
         Raises the same as `read_login`.
         """
         return self._to_oauth_client(_parse(self._read()))
 
     def read_credentials(self) -> Credentials:
-        """From whichever form the secret has: a login's, a client certificate's, or an OAuth client's.
-
-        The last is `{"client_id": ..., "client_secret": ..., "token_url": ...}`, where it is needed with `scope`,
-        `logical_cluster` and `identity_pool`.
+        """Read a login, a client certificate or an OAuth client, depending on the secret's form.
 
         Raises the same as `read_login`.
         """
         found = _parse(self._read())
-        forms: dict[_Names, _Reader] = {
+        forms: dict[_Form, _Reader] = {
             _LOGIN: self._to_login,
             _OAUTH_CLIENT: self._to_oauth_client,
             _CLIENT_CERTIFICATE: self._to_client_certificate,
         }
-        begun = [names for names in forms if not found.keys().isdisjoint(names)]
-        if len(begun) != 1 or not _has_texts(found, begun[0]):
-            raise self._to_wrong_form(*forms)
-        return forms[begun[0]](found)
+        matching = [names for names in forms if not found.keys().isdisjoint(names)]
+        if len(matching) != 1 or not _has_texts(found, matching[0]):
+            raise self._make_form_error(*forms)
+        return forms[matching[0]](found)
 
     def read_ca_certificates(self) -> str:
-        """CA certificates as PEM, from `{"certificate": PEM}` or the bare PEM.
+        """Read CA certificates from `{"certificate": PEM}` or from plain PEM.
 
-        Each has the label CERTIFICATE, since librdkafka and Python's ssl do not accept every label.
+        Each certificate gets the label CERTIFICATE, because librdkafka and Python's ssl do not accept every label.
 
         Raises the same as `read_login`.
         """
@@ -143,14 +140,14 @@ class Secret(NamedTuple):
             found = _parse(pem)
             self._check(found, ("certificate",))
             pem = found["certificate"]
-        # Python's ssl accepts ASCII alone, and comments between certificates are often in the team's language
+        # Python's ssl accepts only ASCII, and comments between certificates can contain other characters
         certificates = [found[0] for found in _CERTIFICATE.finditer(pem)]
         if not certificates:
-            raise Misconfigured(f"the secret in {self.setting} holds no certificate in PEM")
+            raise Misconfigured(f"the secret in {self.setting} does not contain a PEM certificate")
         if len(certificates) < len(_BEGIN.findall(pem)):
             raise Misconfigured(
-                f"the secret in {self.setting} has a certificate that is not valid PEM: write each as it was issued, "
-                "from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----"
+                f"the secret in {self.setting} contains a certificate that is not valid PEM: store each certificate "
+                "unchanged, from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----"
             )
         return "".join(f"{_to_plain_label(certificate)}\n" for certificate in certificates)
 
@@ -168,59 +165,60 @@ class Secret(NamedTuple):
         url = parse_url(found["token_url"], "https")
         if url is None or "@" in url.netloc:
             raise Misconfigured(
-                f"the secret in {self.setting} has a token_url that must be an https URL with a valid host name, and "
-                "without user name and password"
+                f"token_url in the secret in {self.setting} must be an https URL with a valid host name, without user "
+                "name and password"
             )
         cluster, pool = [self._to_optional(found, name) for name in ("logical_cluster", "identity_pool")]
         if not re.fullmatch(r"[!-~]*", f"{cluster}{pool}"):
             raise Misconfigured(
-                f"the secret in {self.setting} has a logical_cluster or identity_pool that must be ASCII without blanks"
+                f"logical_cluster and identity_pool in the secret in {self.setting} must be ASCII without spaces"
             )
         scope = self._to_optional(found, "scope")
         return OAuthClient(found["client_id"], found["client_secret"], found["token_url"], scope, cluster, pool)
 
     def _to_optional(self, found: dict[str, Any], name: str) -> str | None:
-        """The text under this name, which need not be there."""
+        """Return the text with this optional name."""
         text = found.get(name)
         if text is not None and type(text) is not str:
-            raise Misconfigured(f"the secret in {self.setting} has a {name} that is not text")
+            raise Misconfigured(f"{name} in the secret in {self.setting} must be text")
         self._check_text(name, text or "")
         return text or None
 
-    def _check(self, found: dict[str, Any], names: _Names) -> None:
-        """Raises unless these names have texts."""
+    def _check(self, found: dict[str, Any], names: _Form) -> None:
+        """Raise unless all of these names have texts."""
         if not _has_texts(found, names):
-            raise self._to_wrong_form(names)
+            raise self._make_form_error(names)
         for name in names:
             self._check_text(name, found[name])
 
     def _check_text(self, name: str, text: str) -> None:
         if not is_plain_text(text):
             raise Misconfigured(
-                f"the secret in {self.setting} has a {name} with a NUL character or half of a surrogate pair: remove it"
+                f"{name} in the secret in {self.setting} contains a NUL character or half of a surrogate pair: "
+                "remove it"
             )
 
-    def _to_wrong_form(self, *forms: _Names) -> Misconfigured:
-        """The error that names the forms, and nothing that the secret holds."""
+    def _make_form_error(self, *forms: _Form) -> Misconfigured:
+        """Return the error for a secret with another form. It contains nothing from the secret."""
         texts = [f"{{{', '.join(f'"{name}": "..."' for name in names)}}}" for names in forms]
-        which = " or ".join(texts) + (" alone" if texts[1:] else "")
-        return Misconfigured(f"the secret in {self.setting} is not of the form {which}: write it so")
+        only = ", and no names of the other forms" if texts[1:] else ""
+        return Misconfigured(f"the secret in {self.setting} must have the form {' or '.join(texts)}{only}")
 
     def _read(self) -> str:
-        """The secret's text, which has 64 KB at most (https://docs.aws.amazon.com/secretsmanager/latest/userguide)."""
+        """Return the text, at most 64 KB (https://docs.aws.amazon.com/secretsmanager/latest/userguide)."""
         action = Action("secretsmanager:GetSecretValue", f"the secret in {self.setting} cannot be read")
-        text = ask_within(SECRET_SECONDS, self._ask, action, "check the secret and the function's role")
+        text = call_within(SECRET_SECONDS, self._request, action, "check the secret and the function's role")
         if not text:
-            raise Misconfigured(f"the secret in {self.setting} is binary or empty: write it as text")
+            raise Misconfigured(f"the secret in {self.setting} is binary or empty: store it as text")
         return text
 
-    def _ask(self) -> str | None:
+    def _request(self) -> str | None:
         client = make_secrets_client(to_region(self.arn))
         return client.get_secret_value(SecretId=self.arn).get("SecretString")
 
 
 def _parse(text: str) -> dict[str, Any]:
-    """The text's JSON object; an empty one where it is none."""
+    """Parse a JSON object. Return an empty one for any other text."""
     try:
         found = parse_json(text)
     except InvalidJson:
@@ -229,12 +227,12 @@ def _parse(text: str) -> dict[str, Any]:
 
 
 def _to_plain_label(pem: str) -> str:
-    """Replace the other labels of certificates: the certificate comes first in a TRUSTED one, and is all that is read.
+    """Replace the other labels of certificates. A TRUSTED CERTIFICATE starts with the certificate, the only part read.
 
     https://docs.openssl.org/3.0/man3/PEM_read_bio_PrivateKey/
     """
     return _BOUNDARY.sub(r"-----\1 CERTIFICATE-----", pem)
 
 
-def _has_texts(found: dict[str, Any], names: _Names) -> bool:
+def _has_texts(found: dict[str, Any], names: _Form) -> bool:
     return all(type(found.get(name)) is str and found[name] for name in names)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
-from feature_events.aws.clients import ask, ask_or_none, make_failure_store_client
+from feature_events.aws.clients import call, call_or_none, make_failure_store_client
 from feature_events.aws.errors import Action
 from feature_events.backfills.plan import Plan
 from feature_events.backfills.request import BackfillRequest
@@ -70,7 +70,7 @@ class Checkpoints:
 
     def _read[T](self, name: str, to_value: Callable[[Any], T]) -> T | None:
         key = f"{self._folder}{name}.json"
-        body = ask_or_none(partial(self._get, key), Action("s3:GetObject", f"{key} cannot be read"), _MISSING)
+        body = call_or_none(partial(self._get, key), Action("s3:GetObject", f"{key} cannot be read"), _MISSING)
         if body is None:
             return None
         try:
@@ -82,7 +82,7 @@ class Checkpoints:
         key = f"{self._folder}{name}.json"
         put = partial(self._s3.put_object, Bucket=self._bucket, Key=key, ContentType="application/json")
         body = json.dumps(stored, default=_to_json).encode()
-        ask(partial(put, Body=body), Action("s3:PutObject", f"{key} cannot be written"))
+        call(partial(put, Body=body), Action("s3:PutObject", f"{key} cannot be written"))
 
     def _get(self, key: str) -> bytes:
         return self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from feature_events.errors import Misconfigured
-from feature_events.json_text import Members, find_mistakes
+from feature_events.syntax import Members, find_mistakes
 
 MAX_SEGMENTS = 500
 """The inputs and results of so many segments stay far below the 256 KB that a state can pass on."""

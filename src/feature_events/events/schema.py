@@ -14,7 +14,7 @@ from fastavro.validation import validate
 from feature_events.epoch import to_iso
 from feature_events.errors import Misconfigured
 from feature_events.events.event import ALWAYS_KNOWN, EventDetails, FeatureAvailabilityEvent
-from feature_events.json_text import InvalidJson, parse_json
+from feature_events.syntax import InvalidJson, parse_json
 
 type SchemaId = int | UUID
 """The id of a schema: a number in a registry with Confluent's interface, the UUID of a schema version in AWS Glue."""

@@ -9,12 +9,12 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from feature_events.aws.clients import ask_within, make_dead_letter_client
+from feature_events.aws.clients import call_within, make_dead_letter_client
 from feature_events.aws.errors import Action
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured, PoisonRecord, Undelivered
-from feature_events.json_text import InvalidJson, parse_json
 from feature_events.records.stream_record import RecordIdentity, StreamRecord, read_identity
+from feature_events.syntax import InvalidJson, parse_json
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -110,7 +110,7 @@ class DeadLetters:
         letter = to_dead_letter(record, poison, self._prefix)
         action = Action("s3:PutObject", f"{letter.key} cannot be written")
         try:
-            ask_within(deadline.remaining() + PUT_SECONDS, partial(self._put, self._bucket, letter), action)
+            call_within(deadline.remaining() + PUT_SECONDS, partial(self._put, self._bucket, letter), action)
         except Misconfigured as error:
             raise Undelivered(str(error)) from None  # the rest of the batch can still be published
         return letter.key

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from feature_events.aws.clients import PARALLEL, ask, ask_or_none, make_failure_store_client
-from feature_events.aws.errors import Action, to_refused
+from feature_events.aws.clients import PARALLEL, call, call_or_none, make_failure_store_client
+from feature_events.aws.errors import Action, classify_refusal
 from feature_events.errors import Misconfigured
 from feature_events.failures.dead_letters import read_record
 from feature_events.failures.on_failure_batch import find_obstacle, read_records
@@ -65,7 +65,7 @@ class FailureStore:
         """List the objects with this prefix, without empty ones such as that of the preflight check."""
         action = Action("s3:ListBucket", f"the bucket {self._bucket} cannot be listed")
         pages = iter(self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix))
-        while page := ask(partial(next, pages, None), action):
+        while page := call(partial(next, pages, None), action):
             for found in page.get("Contents", []):
                 if found["Size"]:
                     yield StoredObject(found["Key"], found["Size"])
@@ -92,7 +92,7 @@ class FailureStore:
 
     def _find_one(self, key: str) -> StoredObject | None:
         head = partial(self._s3.head_object, Bucket=self._bucket, Key=key)
-        found = ask_or_none(head, _to_reading(key), _MISSING)
+        found = call_or_none(head, _to_reading(key), _MISSING)
         return None if found is None else StoredObject(key, found["ContentLength"])
 
     def _read_one(self, stored: StoredObject) -> Failure | None:
@@ -101,7 +101,7 @@ class FailureStore:
             obstacle = f"neither a dead letter nor an on-failure batch: it has more than {MOST_BYTES:,} bytes"
             return Failure(key, b"", None, is_dead_letter, obstacle)
         try:
-            body = ask_or_none(partial(self._get, key), _to_reading(key), _MISSING)
+            body = call_or_none(partial(self._get, key), _to_reading(key), _MISSING)
         except Misconfigured as error:  # for example, a KMS key of only a few objects
             return Failure(key, b"", None, is_dead_letter, str(error))
         if body is None:
@@ -119,13 +119,13 @@ class FailureStore:
         key = f"{REDRIVEN_PREFIX}{failure.key}"
         put = partial(self._s3.put_object, ContentType="application/json")
         action = Action("s3:PutObject", f"{key} cannot be written")
-        ask(partial(put, Bucket=self._bucket, Key=key, Body=failure.body), action)
+        call(partial(put, Bucket=self._bucket, Key=key, Body=failure.body), action)
 
     def _delete(self, keys: Sequence[str]) -> None:
         objects: DeleteTypeDef = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
-        response = ask(partial(self._s3.delete_objects, Bucket=self._bucket, Delete=objects), _to_deletion(keys[0]))
+        response = call(partial(self._s3.delete_objects, Bucket=self._bucket, Delete=objects), _to_deletion(keys[0]))
         for refused in response.get("Errors", []):
-            raise to_refused(refused.get("Code", ""), _to_deletion(refused.get("Key", "")))
+            raise classify_refusal(refused.get("Code", ""), _to_deletion(refused.get("Key", "")))
 
 
 def _to_reading(key: str) -> Action:

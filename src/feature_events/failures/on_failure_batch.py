@@ -8,8 +8,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from feature_events.json_text import InvalidJson, parse_json
 from feature_events.records.stream_record import StreamRecord
+from feature_events.syntax import InvalidJson, parse_json
 
 ON_FAILURE_PREFIX = "aws/lambda/"
 """The prefix of the keys of on-failure batches."""

@@ -1,1 +1,1 @@
-"""Kafka: connected, authenticated, and produced to."""
+"""Connect to Kafka, authenticate, and produce messages."""

@@ -1,51 +1,66 @@
-"""Says what became of a message: what Kafka reported of it, and what that means.
+"""Track the delivery of messages: waves, delivery reports and outcomes.
 
-A report can come later than the invocation that asked for it, so each message has one of its own to come to.
+A delivery report can arrive after the invocation that sent the message. Each message therefore has its own report.
 """
 
-from collections.abc import Callable
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
+from itertools import accumulate
 from typing import override
 
+import confluent_kafka
 from confluent_kafka import KafkaError
-from confluent_kafka import Message as Report
 
+from feature_events.events.message import Message
 from feature_events.logs import logger
 
 type Refuse = Callable[[int, str], bool]
-"""Told of a message that Kafka will never take, by its position and why; answers whether it has been dead-lettered."""
+"""Called with the position of a rejected message and the reason; returns True once the message is dead-lettered."""
 
 _NO_REPORT = KafkaError(KafkaError._TIMED_OUT, "no report before the deadline")  # noqa: SLF001  # librdkafka's own code
 
 
 class Delivery(Enum):
-    """What became of a message."""
+    """The outcome of a message."""
 
     DELIVERED = "delivered"
     """Acknowledged by all in-sync replicas."""
     REFUSED = "refused"
-    """Kafka will never take it; it was tried alone and has been dead-lettered."""
+    """Rejected by Kafka when sent alone, and dead-lettered."""
     UNKNOWN = "unknown"
-    """Everything else. It may have been written."""
+    """Any other outcome. The message may have been written."""
 
 
-class Outstanding:
-    """One message's delivery report; its bound method is the callback, so that a late report finds its own message."""
+class DeliveryReport:
+    """The delivery report of one message. Its bound method is librdkafka's callback."""
 
     error: KafkaError | None = _NO_REPORT
 
-    def report(self, error: KafkaError | None, _: Report) -> None:
-        """Takes the report, as librdkafka's delivery callback."""
+    def receive(self, error: KafkaError | None, _: confluent_kafka.Message) -> None:
+        """Store the result, as librdkafka's delivery callback."""
         self.error = error
 
 
-class OutstandingLogged(Outstanding):
-    """The same, for those who want to see each delivery."""
+class LoggedDeliveryReport(DeliveryReport):
+    """A delivery report that also logs the delivery, at level DEBUG."""
 
     @override
-    def report(self, error: KafkaError | None, report: Report) -> None:
+    def receive(self, error: KafkaError | None, message: confluent_kafka.Message) -> None:
         self.error = error
         if error is None:
             logger.debug(
-                "message delivered", topic=report.topic(), partition=report.partition(), offset=report.offset()
+                "message delivered", topic=message.topic(), partition=message.partition(), offset=message.offset()
             )
+
+
+def split_into_waves(messages: Sequence[Message], start: int, limit: int) -> Iterator[Sequence[int]]:
+    """Split the messages from `start` on into waves, as positions.
+
+    A wave has at most `limit` bytes. A larger message is a wave alone.
+    """
+    up_to = list(accumulate([message.size for message in messages], initial=0))
+    while start < len(messages):
+        stop = max(start + 1, bisect_right(up_to, up_to[start] + limit) - 1)
+        yield range(start, stop)
+        start = stop

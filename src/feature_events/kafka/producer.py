@@ -1,7 +1,7 @@
-"""Makes a producer that is connected: authenticated by Kafka, with its topic found, or says why not.
+"""Create producers that are connected: Kafka has authenticated the function and the topic was found.
 
-A producer that is made is not yet one that can send: the client connects in threads of its own and tells of what goes
-wrong only when it is polled. Whoever gets a producer from here knows that Kafka has answered it.
+A new client connects in its own threads, and reports errors only when it is polled. A producer from this module has
+already received a response from Kafka.
 """
 
 import contextlib
@@ -14,29 +14,66 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from feature_events.deadline import Deadline, run_within
 from feature_events.errors import Misconfigured, Undelivered
-from feature_events.kafka.client_errors import (
+from feature_events.kafka.errors import (
     LOST,
     ClientErrors,
+    make_authentication_error,
     raise_if_misconfigured,
     read_fatal,
-    to_authentication_refusal,
 )
 from feature_events.settings.kafka_properties import Properties
-from feature_events.settings.settings import KAFKA_CA, KAFKA_CREDENTIALS
+from feature_events.settings.settings import KAFKA_CA, KAFKA_CREDENTIALS, Settings
 
 if TYPE_CHECKING:
     from feature_events.kafka.authentication import Authentication
 
+DEFAULTS: Properties = {
+    "client.id": "feature-events",
+    # AWS's recommendation for MSK: request timeouts of at least 10 s, and at least 200 ms between retries
+    "socket.timeout.ms": 10_000,
+    "request.timeout.ms": 10_000,
+    "retry.backoff.ms": 200,
+    # Authentication takes four broker responses plus the TLS handshake, and each can be slow
+    "socket.connection.setup.timeout.ms": 10_000,
+    # A frozen environment outlives its connections: detect that quickly, and reconnect quickly
+    "socket.keepalive.enable": "true",
+    "reconnect.backoff.ms": 50,
+    "reconnect.backoff.max.ms": 1_000,
+    # A warm environment detects added partitions after this time. Until then, it and a newly started environment write
+    # the events of one entity to different partitions. librdkafka's default is five minutes.
+    "topic.metadata.refresh.interval.ms": 60_000,
+    # A producer is used after its topic was found, so a topic that is unknown later was deleted. By default, librdkafka
+    # waits up to 30 s after the first use, because the topic may be new.
+    "topic.metadata.propagation.max.ms": 1_000,
+    "queue.buffering.max.kbytes": 65_536,
+    # The brokers' default limit of a record batch
+    "message.max.bytes": 1_000_000,
+    # error_cb reports errors. librdkafka's log on stderr would repeat them, and not as JSON.
+    "log_level": 0,
+}
+"""Defaults that KAFKA_PROPERTIES can override. They replace librdkafka's, which do not suit a function."""
+
+FIXED: Properties = {
+    "acks": "all",
+    "enable.idempotence": "true",
+    "partitioner": "murmur2_random",  # the same as Java's clients, so that their topics can be co-partitioned
+    "linger.ms": 900_000,
+    "batch.size": 2_147_483_647,
+    "batch.num.messages": 1_000_000,
+    "message.timeout.ms": 0,
+}
+"""Properties that guarantee the order of events (see `publisher`). KAFKA_PROPERTIES must not contain them."""
+
 OPEN_SECONDS = 5.0
-"""How long the start of an execution environment waits for Kafka; a batch waits to its own deadline."""
+"""How long the start of an execution environment waits for Kafka. A batch waits until its own deadline."""
 
-# How long one question is waited for: what a broker answers later, librdkafka drops (socket.timeout.ms)
-_QUESTION_SECONDS = 10.0
+# The time limit for one metadata response. librdkafka drops a later one (socket.timeout.ms).
+_METADATA_SECONDS = 10.0
 
-# How long a new producer waits for what only makes its first batch faster
-_SPARE_SECONDS = 0.5
+# The time limit for warming up a new producer
+_WARM_UP_SECONDS = 0.5
 
-# What librdkafka calls that which comes from secrets when it cannot use it, with the settings that name those
+# librdkafka's names for values from secrets in its error texts, with the settings of those secrets
 _FROM_SECRETS = {
     "ssl.certificate": KAFKA_CREDENTIALS,
     "ssl_cert": KAFKA_CREDENTIALS,
@@ -45,13 +82,26 @@ _FROM_SECRETS = {
     "ssl.ca.pem": KAFKA_CA,
 }
 
-_NO_ANSWER = KafkaError(KafkaError._TIMED_OUT, "no answer")  # noqa: SLF001  # librdkafka's own code
+_NO_RESPONSE = KafkaError(KafkaError._TIMED_OUT, "no response")  # noqa: SLF001  # librdkafka's own code
 
-# What a question may take beyond its time to say that it has passed
+# The grace period of a metadata request after its timeout
 _GRACE_SECONDS = 1.0
 
-# How long whoever closes a client may still have it in its hands
+# The time within which the caller drops its reference to a closed client
 _IN_USE_SECONDS = 1.0
+
+
+def to_producer_properties(settings: Settings) -> Properties:
+    """Convert the settings to librdkafka's properties. The publisher adds the fixed properties."""
+    return {
+        **DEFAULTS,
+        **settings.kafka_properties,
+        "bootstrap.servers": settings.brokers,
+        "compression.type": settings.compression,
+        # With auto.create.topics.enable, Kafka's default, brokers create a topic when a producer requests it. A
+        # mistyped TOPIC_NAME would become a topic without consumers. The embedded broker has only such topics.
+        "allow.auto.create.topics": "true" if settings.is_embedded else "false",
+    }
 
 
 def connect(
@@ -61,22 +111,22 @@ def connect(
     deadline: Deadline,
     errors: ClientErrors,
 ) -> Producer:
-    """A new producer that has found the topic, or with none the cluster; `errors` hears why it does not.
+    """Return a new producer that has found the topic, or the cluster if `topic` is None.
 
-    Raises the same as `Publisher.open`.
+    `errors` receives the client's errors. Raises the same as `Publisher.open`.
     """
     try:
-        own = authentication.to_properties(deadline) if authentication else {}
-        producer = _to_producer({**properties, **own}, errors)
+        own = authentication.read_properties(deadline) if authentication else {}
+        producer = _make_producer({**properties, **own}, errors)
     except Misconfigured:
         if authentication:
-            authentication.forget()  # a corrected secret is read by the next client
+            authentication.forget()  # the next client reads a corrected secret
         raise
     try:
-        error = _find(topic, producer, deadline, errors, authentication)
+        error = _find_topic(topic, producer, deadline, errors, authentication)
         if error is not None:
             raise_if_misconfigured(error, topic)
-        _wait_until_quick(topic, producer, deadline)
+        _warm_up(topic, producer, deadline)
     except BaseException:
         close_in_background(producer)
         raise
@@ -84,89 +134,93 @@ def connect(
 
 
 def close_in_background(client: object) -> None:
-    """Ends a client that holds no messages, without waiting for it.
+    """Close a client without messages in a background thread.
 
-    Its end waits for its threads, and one that asks for a broker's address waits as long as the resolver does: longer
-    than an invocation may take to answer.
+    Closing waits for the client's threads. One that resolves a broker's name waits as long as the resolver does, which
+    can be longer than the rest of the invocation.
     """
-    # By then this thread has no use of it any more, so that the last one is the other's
-    end = threading.Timer(_IN_USE_SECONDS, [client].clear)
-    end.daemon = True
-    end.start()
+    # By then the caller has dropped its reference, so the client is closed in the timer's thread
+    timer = threading.Timer(_IN_USE_SECONDS, [client].clear)
+    timer.daemon = True
+    timer.start()
 
 
-def _to_producer(properties: Mapping[str, Any], errors: ClientErrors) -> Producer:
+def _make_producer(properties: Mapping[str, Any], errors: ClientErrors) -> Producer:
     try:
         return Producer({**properties, "error_cb": errors})
     except (KafkaException, TypeError, ValueError) as exception:
-        # The text may hold the property's value; its name is enough
+        # The text may contain the property's value, so only names are repeated
         text = str(exception)
         for part, setting in _FROM_SECRETS.items():
             if part in text:
                 raise Misconfigured(
-                    f"librdkafka cannot use the secret in {setting} ({part}): write certificates and keys as PEM, of "
+                    f"librdkafka cannot use the secret in {setting} ({part}): store certificates and keys as PEM, with "
                     "an algorithm and length that TLS accepts"
                 ) from None
-        # It quotes the name of a property, and several that contradict each other in another way
+        # librdkafka quotes one name with ", and names that contradict each other with `
         found = [name for name in properties if f'"{name}"' in text or f"`{name}`" in text]
         names = ", ".join(sorted(found)) or "one of the properties"
-        raise Misconfigured(f"KAFKA_PROPERTIES: librdkafka refuses {names}: correct or remove it") from None
+        raise Misconfigured(
+            f"KafkaProperties (KAFKA_PROPERTIES): librdkafka rejects {names}: correct or remove it"
+        ) from None
 
 
-def _find(
+def _find_topic(
     topic: str | None,
     producer: Producer,
     deadline: Deadline,
     errors: ClientErrors,
     authentication: "Authentication | None",
 ) -> KafkaError | None:
-    """What Kafka has against the topic, once it has answered."""
+    """Wait for the topic's metadata, and return its error."""
     seconds = deadline.remaining()
 
     def watch() -> None:
-        producer.poll(0)  # lets the client say why
+        producer.poll(0)  # calls `errors`
         if errors.refusal is not None:
-            raise to_authentication_refusal(errors.refusal, authentication)
+            raise make_authentication_error(errors.refusal, authentication)
 
     while True:
-        wait = min(_QUESTION_SECONDS, deadline.remaining())
+        wait = min(_METADATA_SECONDS, deadline.remaining())
         try:
-            # The client tells of a refusal where it is polled, and a question holds its thread until it is answered
-            return run_within(wait + _GRACE_SECONDS, partial(_ask, topic, producer, wait), watch)
+            # A metadata request blocks its thread, and authentication errors are reported only to a thread that polls
+            return run_within(wait + _GRACE_SECONDS, partial(_read_metadata, topic, producer, wait), watch)
         except TimeoutError:
-            error = errors.latest or _NO_ANSWER
+            error = errors.latest or _NO_RESPONSE
         except LOST as exception:
             error = read_fatal(exception)
-            # Where it is fatal the client has nothing more to say, and where not, its own errors say why
+            # After a fatal error the client reports nothing more. Otherwise its own errors are more specific.
             error = error if error.fatal() else errors.latest or error
         raise_if_misconfigured(error, topic)
         if error.fatal():
-            raise Undelivered(f"Kafka has ended the producer: {error.name()} ({error.str()}); the retry makes another")
+            raise Undelivered(f"the producer failed: {error.name()} ({error.str()}); the retry creates a new producer")
         if not deadline.remaining():
             raise Undelivered(
-                f"no broker answered within {seconds:.1f} s: {error.str()}; check KafkaBrokerUrl "
-                "(KAFKA_BROKER_URL) and the network path to it (subnets, security groups, the port of this kind of "
-                "authentication)"
+                f"no broker responded within {seconds:.1f} s: {error.str()}; check KafkaBrokerUrl (KAFKA_BROKER_URL), "
+                "and the network path to the brokers (subnets, security groups, the port for this KafkaAuth "
+                "(KAFKA_AUTH))"
             )
 
 
-def _ask(topic: str | None, producer: Producer, seconds: float) -> KafkaError | None:
-    """Kafka's answer about the topic, or with none about the cluster; raises KafkaException where it does not come."""
+def _read_metadata(topic: str | None, producer: Producer, seconds: float) -> KafkaError | None:
+    """Request the metadata of the topic, or of the cluster if `topic` is None, and return the topic's error.
+
+    Raises KafkaException if there is no response in time.
+    """
     if topic is None:
         producer.list_topics(timeout=seconds)
         return None
     return cast("KafkaError | None", producer.list_topics(topic, timeout=seconds).topics[topic].error)
 
 
-def _wait_until_quick(topic: str | None, producer: Producer, deadline: Deadline) -> None:
-    """Waits, where Kafka is quick, until the first batch can go out at once.
+def _warm_up(topic: str | None, producer: Producer, deadline: Deadline) -> None:
+    """Wait until the producer can send its first batch without delay, if that takes milliseconds.
 
-    The first answer came over the bootstrap address, whose connection then starts again under the broker's own name.
-    An idempotent producer that finds no connection meanwhile asks for its id half a second later, which the first
-    batch would wait for. Two more questions wait for that connection, where it takes milliseconds; where it takes
-    longer, the batch is better off with the time.
+    The first response came over the bootstrap connection, which librdkafka then reopens under the broker's own name. An
+    idempotent producer without a connection requests its producer id half a second later, which would delay the first
+    batch. Two more metadata requests wait for the connection. If it takes longer, the batch needs the time more.
     """
-    spare = deadline.within(_SPARE_SECONDS)
+    limit = deadline.within(_WARM_UP_SECONDS)
     with contextlib.suppress(KafkaException):
         for _ in range(2):
-            _ask(topic, producer, spare.remaining())
+            _read_metadata(topic, producer, limit.remaining())

@@ -1,21 +1,22 @@
-"""Produces Messages to Kafka and says of each what became of it.
+"""Publish messages to Kafka and report the outcome of each.
 
-Order is what makes this more than a loop around `produce()`. When a record batch fails for good, or runs out of time,
-librdkafka goes on with the batches behind it, so that a newer change of an entity can be written while the older one
-is not. Therefore messages go out in *waves*: a wave is smaller than one record batch, so each partition's share of it
-is one batch, which Kafka writes wholly or not at all, and the next wave leaves only when the one before has been
-answered in full. librdkafka must neither split a batch nor expire a part of it, so it is given no linger, size or
-timeout of its own to do so (`producer_properties.FIXED`): `flush()` sends, and `purge()` ends the waiting.
+The publisher preserves the order of each entity's messages. If a record batch fails permanently or times out,
+librdkafka still sends the batches after it, so a newer change could be written while an older one is not. Messages are
+therefore sent in *waves*:
 
-A batch that is retried begins with a *probe*: its first message alone. Lambda retries from the record that was not
-acknowledged; while that record's partition has no leader, the retries write nothing of what is behind it again.
+- A wave is smaller than one record batch. The messages of a wave for one partition are one batch, which Kafka writes
+  completely or not at all.
+- A wave is sent after every message of the previous wave has a delivery report.
+- librdkafka must not split a batch or expire a part of it. Its linger, size and timeout limits are therefore out of
+  reach (`producer.FIXED`): `flush()` sends a wave, and `purge()` stops waiting for it.
+
+A retried batch begins with its first message alone. Lambda retries from the record that was not acknowledged. While the
+partition of that record has no leader, retries then do not write the messages after it repeatedly.
 """
 
 import contextlib
-from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterator, Sequence
-from itertools import accumulate
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from confluent_kafka import KafkaError, KafkaException, Producer
@@ -23,50 +24,49 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured, Undelivered
 from feature_events.events.message import Message
-from feature_events.kafka.client_errors import (
+from feature_events.kafka.delivery import Delivery, DeliveryReport, LoggedDeliveryReport, Refuse, split_into_waves
+from feature_events.kafka.errors import (
     LOST,
     ClientErrors,
+    find_rule,
     is_refused,
+    make_authentication_error,
     raise_if_misconfigured,
     read_fatal,
-    to_authentication_refusal,
 )
-from feature_events.kafka.delivery import Delivery, Outstanding, OutstandingLogged, Refuse
-from feature_events.kafka.error_table import find_rule
-from feature_events.kafka.producer import close_in_background, connect
-from feature_events.kafka.producer_properties import FIXED
+from feature_events.kafka.producer import FIXED, close_in_background, connect
 from feature_events.logs import logger
 from feature_events.settings.kafka_properties import Properties
 
 if TYPE_CHECKING:
     from feature_events.kafka.authentication import Authentication
 
-# Part of a batch that is kept free, since the estimate must never be below what librdkafka counts
+# The part of a batch that stays unused, because the size estimate must not be below librdkafka's count
 _BATCH_OVERHEAD = 10_000
 
-# Lets the partitioner choose
+# The partitioner chooses
 _ANY_PARTITION = -1
 
-# An environment serves a few shards, each of which is retried from one message
+# An environment serves a few shards, and each is retried from one message
 _UNANSWERED_KEPT = 100
 
-# The template of the stack sets neither the time to deliver nor another timeout than 60 s
+# The template sets no delivery timeout, and a function timeout of 60 s
 _LATE = (
-    "reduce BatchSize of the attachment, or look for the cause of the brokers' latency; a function made by hand can "
-    "raise DELIVERY_TIMEOUT_MS and its timeout"
+    "reduce BatchSize of the attachment, or investigate the brokers' latency; a function made by hand can increase "
+    "DELIVERY_TIMEOUT_MS and its timeout"
 )
 
-# How long the reports of purged messages may take to come back
+# How long to wait for the delivery reports of purged messages
 _REPORT_SECONDS = 1.0
 
 
 class Publisher:
-    """Produces to one topic. Made once per execution environment; `open()` connects it.
+    """A publisher to one topic. Create one per execution environment; `open()` connects it.
 
     Args:
         topic: the topic's name.
-        properties: librdkafka's, as `to_properties` makes them.
-        authentication: how to authenticate; None where Kafka asks nobody.
+        properties: librdkafka's properties, as `to_producer_properties` returns them.
+        authentication: how to authenticate, or None if the brokers do not require authentication.
         log_each: whether to log each delivery, at level DEBUG.
 
     """
@@ -83,22 +83,22 @@ class Publisher:
         self._authentication = authentication
         self._properties = {**properties, **FIXED}
         self._wave_bytes = int(self._properties["message.max.bytes"]) - _BATCH_OVERHEAD
-        self._outstanding = OutstandingLogged if log_each else Outstanding
+        self._make_report = LoggedDeliveryReport if log_each else DeliveryReport
         self._errors = ClientErrors(self._stop_waiting)
         self._producer: Producer | None = None
         self._unanswered: deque[int] = deque(maxlen=_UNANSWERED_KEPT)
-        """Hashes of the messages from which Lambda retries: the first that an attempt left without an answer."""
+        """Hashes of the first message without an acknowledgement of each failed batch. Lambda retries from there."""
 
     def open(self, deadline: Deadline) -> Producer:
-        """The connected producer, made and its topic found if that has not been done.
+        """Return the producer; connect it and find its topic if necessary.
 
         Raises:
             Undelivered: Kafka cannot be reached.
-            Misconfigured: librdkafka refuses the properties, or Kafka the authentication or the topic.
+            Misconfigured: librdkafka rejects the properties, or Kafka the authentication or the topic.
 
         """
         if self._producer is not None and self._authentication is not None and not self._authentication.is_current():
-            self._abandon()  # frozen for longer than its token lives
+            self._abandon()  # its token expired while the function was frozen
         if self._producer is None:
             self._errors = ClientErrors(self._stop_waiting)
             self._producer = connect(self._properties, self._authentication, self._topic, deadline, self._errors)
@@ -106,20 +106,20 @@ class Publisher:
         return self._producer
 
     def publish(self, messages: Sequence[Message], deadline: Deadline, refuse: Refuse) -> Sequence[Delivery]:
-        """Produces messages in order and waits for Kafka's answers, at most until the deadline.
+        """Send messages in order, and wait for their delivery reports until the deadline.
 
         Args:
-            messages: in the order in which each entity's are to appear in the topic.
-            deadline: when to stop waiting; what is begun before it, a question or a put, can end up to three seconds
-                later, and cleaning up takes up to a second more.
-            refuse: called with each message that Kafka will never take, before anything behind it in its partition is
-                sent; when it answers False nothing more is sent at all.
+            messages: the messages; those of one entity in the order in which they must appear in the topic.
+            deadline: when to stop waiting. A metadata request or a dead-letter write that has started can end up to
+                three seconds later, and cleaning up takes up to one more second.
+            refuse: called with each message that Kafka rejects permanently, before later messages of its partition
+                are sent. If it returns False, nothing more is sent.
 
         Returns:
-            What became of each message. When one is UNKNOWN, nothing is on its way from here any more.
+            The outcome of each message. If one is UNKNOWN, no message is in flight any more.
 
         Raises:
-            Misconfigured: Kafka refuses every message alike.
+            Misconfigured: Kafka rejects every message, and an operator must act.
 
         """
         deliveries = [Delivery.UNKNOWN] * len(messages)
@@ -130,7 +130,7 @@ class Publisher:
         except Misconfigured as error:
             if self._errors.refusal is None or self._authentication is None:
                 raise
-            # A secret can be what has to change, so the next invocation reads it again
+            # The secret may have been rotated, so the next invocation reads it again
             if not self._authentication.forget():
                 raise
             logger.error("kafka not reached", reason=str(error), hint="the retry reads the secret, if it was rotated")
@@ -139,79 +139,82 @@ class Publisher:
                 self._unanswered.append(hash(messages[deliveries.index(Delivery.UNKNOWN)].value))
                 self._abandon()
         if messages and Delivery.UNKNOWN not in deliveries and self._authentication is not None:
-            self._authentication.accept()  # a connection alone says nothing of the brokers that have the partitions
+            self._authentication.accept()  # only now: connecting involves other brokers than the partitions' leaders
         return deliveries
 
     def _publish_waves(
         self, messages: Sequence[Message], deliveries: list[Delivery], deadline: Deadline, refuse: Refuse
     ) -> None:
-        probe = [range(1)] if messages and hash(messages[0].value) in self._unanswered else []
-        waves = deque[Sequence[int]]([*probe, *_to_waves(messages, len(probe), self._wave_bytes)])
+        first_alone = [range(1)] if messages and hash(messages[0].value) in self._unanswered else []
+        waves = deque[Sequence[int]](
+            [*first_alone, *split_into_waves(messages, len(first_alone), self._wave_bytes)],
+        )
         while waves and deadline.remaining():
             wave = waves.popleft()
-            answers = self._send([messages[position] for position in wave], deadline)
-            if len(answers) < len(wave):  # the producer's queue was full
-                waves.appendleft(wave[len(answers) :])
-            refused, unknown = _settle(wave, answers, deliveries)
+            errors = self._send([messages[position] for position in wave], deadline)
+            if len(errors) < len(wave):  # the producer's queue was full
+                waves.appendleft(wave[len(errors) :])
+            refused, unknown = _settle(wave, errors, deliveries)
             if unknown:
                 self._explain(unknown)
                 return
-            if len(refused) == 1 == len(answers):
+            if len(refused) == 1 == len(errors):
                 [(position, error)] = refused.items()
                 if not refuse(position, error.name()):
                     return
                 deliveries[position] = Delivery.REFUSED
             elif refused:
-                # A message that is refused fails its whole batch, so none of these was written: try each half, in order
+                # One rejected message fails its batch, so none of these was written: try each half, in order
                 positions = list(refused)
                 middle = len(positions) // 2
                 waves.extendleft([positions[middle:], positions[:middle]])
         if waves:
-            logger.error("deadline passed before all was sent", hint=_LATE)
+            logger.error("deadline exceeded; some messages were not sent", hint=_LATE)
 
     def _stop_waiting(self) -> None:
-        """Purges what waits for a connection; what is on its way over another is still waited for."""
+        """Purge the messages that wait for a connection. Messages in flight are still waited for."""
         if self._producer is not None:
             self._producer.purge(in_flight=False)
 
     def _send(self, messages: Sequence[Message], deadline: Deadline) -> list[KafkaError | None]:
-        """Kafka's answers to one wave, None or an error each; fewer than messages where the producer is full.
+        """Send a wave, and return each message's error or None; fewer than messages if the producer's queue is full.
 
-        produce() is called by position, which saves 0.7 us of a record's ten against calling it by name.
+        produce() is called with positional arguments, which saves 0.7 us of the 10 us per record.
         """
         producer = self.open(deadline)
         self._errors.refusal = None
-        outstanding: list[Outstanding] = []
+        reports: list[DeliveryReport] = []
         for message in messages:
-            one = self._outstanding()
+            report = self._make_report()
             try:
                 producer.produce(
                     self._topic,
                     message.value,
                     message.key,
                     _ANY_PARTITION,
-                    one.report,
+                    report.receive,
                     None,
                     message.timestamp_ms,
                     message.headers,  # type: ignore[arg-type]  # produce() only reads the list
                 )
             except BufferError:
-                if outstanding:
+                if reports:
                     break
                 raise Misconfigured(
-                    "KAFKA_PROPERTIES: the queue is too small for one message: raise queue.buffering.max.kbytes"
+                    "KafkaProperties (KAFKA_PROPERTIES): the queue is too small for one message: increase "
+                    "queue.buffering.max.kbytes"
                 ) from None
             except KafkaException as exception:
-                one.error = exception.args[0]
-                # Nothing behind it may overtake it
-                outstanding += [one, *(self._outstanding() for _ in messages[len(outstanding) + 1 :])]
+                report.error = exception.args[0]
+                # No later message may overtake it
+                reports += [report, *(self._make_report() for _ in messages[len(reports) + 1 :])]
                 break
-            outstanding.append(one)
+            reports.append(report)
         self._flush(producer, deadline)
-        return [each.error for each in outstanding]
+        return [each.error for each in reports]
 
     def _flush(self, producer: Producer, deadline: Deadline) -> None:
-        """Waits for Kafka's answers, and drops a producer that has come to its end meanwhile."""
+        """Wait for the delivery reports, and discard a producer that failed fatally."""
         try:
             producer.flush(deadline.remaining())
         except LOST as exception:
@@ -221,14 +224,14 @@ class Publisher:
             logger.error("kafka producer lost", code=fatal.name(), reason=fatal.str())
 
     def _explain(self, error: KafkaError) -> None:
-        """Logs why messages were not acknowledged, unless that is for a person to change.
+        """Log why messages were not acknowledged, unless an operator must fix it.
 
         Raises:
-            Misconfigured: it is.
+            Misconfigured: an operator must fix it.
 
         """
         if self._errors.refusal is not None:
-            raise to_authentication_refusal(self._errors.refusal, self._authentication)
+            raise make_authentication_error(self._errors.refusal, self._authentication)
         raise_if_misconfigured(error, self._topic)
         client = self._errors.latest
         logger.error(
@@ -240,10 +243,9 @@ class Publisher:
         )
 
     def _abandon(self) -> None:
-        """Drops the producer with all that it still holds, so that nothing is sent once the function has answered.
+        """Discard the producer with its queued messages, so that none is sent after the function has responded.
 
-        A later invocation makes a new one: what a purge leaves of an idempotent producer's sequence is no base to go
-        on from.
+        A later invocation creates a new one, because a purge leaves gaps in the idempotent producer's sequence.
         """
         producer, self._producer = self._producer, None
         if producer is not None:
@@ -254,25 +256,16 @@ class Publisher:
 
 
 def _settle(
-    wave: Sequence[int], answers: Sequence[KafkaError | None], deliveries: list[Delivery]
+    wave: Sequence[int], errors: Sequence[KafkaError | None], deliveries: list[Delivery]
 ) -> tuple[dict[int, KafkaError], KafkaError | None]:
-    """Writes down what was delivered; gives what was refused, by position, and the first error that is neither."""
+    """Record the delivered messages; return the errors of rejected ones by position, and the first other error."""
     refused: dict[int, KafkaError] = {}
     unknown = None
-    for position, error in zip(wave, answers, strict=False):  # answers may be fewer
+    for position, error in zip(wave, errors, strict=False):  # errors may be fewer
         if error is None:
             deliveries[position] = Delivery.DELIVERED
-        elif is_refused(error, alone=len(answers) == 1):
+        elif is_refused(error, alone=len(errors) == 1):
             refused[position] = error
         else:
             unknown = unknown or error
     return refused, unknown
-
-
-def _to_waves(messages: Sequence[Message], start: int, limit: int) -> Iterator[Sequence[int]]:
-    """Positions of messages from `start` on, in runs of at most `limit` bytes; a larger message is alone."""
-    up_to = list(accumulate([message.size for message in messages], initial=0))
-    while start < len(messages):
-        stop = max(start + 1, bisect_right(up_to, up_to[start] + limit) - 1)
-        yield range(start, stop)
-        start = stop

@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path as File
 from typing import cast
 
-from feature_events.json_text import InvalidJson, parse_json
 from feature_events.layouts.members import (
     Json,
     parse_features,
@@ -27,7 +26,7 @@ from feature_events.layouts.table_layout import (
     TableLayout,
     TimePath,
 )
-from feature_events.syntax import InvalidValue
+from feature_events.syntax import InvalidJson, InvalidValue, parse_json
 
 SHIPPED = File(__file__).parent / "table_layouts"
 """The directory of the layout files that are deployed with the function."""

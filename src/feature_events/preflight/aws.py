@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from feature_events.aws.client_certificate import check_client_certificate
-from feature_events.aws.clients import ask_within, make_dead_letter_client
+from feature_events.aws.clients import call_within, make_dead_letter_client
 from feature_events.aws.errors import Action
 from feature_events.aws.secret import ClientCertificate, Secret
 from feature_events.errors import Misconfigured
@@ -21,7 +21,7 @@ from feature_events.settings.settings import (
     KafkaAuth,
     Settings,
 )
-from feature_events.web.session import to_tls_context
+from feature_events.web.session import make_tls_context
 
 DEAD_LETTERS = "dead letters"
 """The name of the failure bucket's check."""
@@ -75,7 +75,7 @@ def _read_registry_credentials(secret: Secret) -> None:
 
 
 def _read_ca(secret: Secret) -> None:
-    to_tls_context(secret.setting, secret.read_ca_certificates())
+    make_tls_context(secret.setting, secret.read_ca_certificates())
 
 
 def make_bucket_check(settings: Settings) -> Check:
@@ -95,5 +95,5 @@ def _put_object(settings: Settings) -> str:
         make_dead_letter_client().put_object(Bucket=bucket, Key=key, Body=b"")
 
     action = Action("s3:PutObject", f"{key} cannot be written into {bucket}")
-    ask_within(_PUT_SECONDS, put, action, otherwise="check FAILURE_BUCKET")
+    call_within(_PUT_SECONDS, put, action, default_remedy="check FAILURE_BUCKET")
     return f"put {key} into {bucket}"

@@ -17,16 +17,15 @@ from feature_events.aws.secret import Secret
 from feature_events.deadline import Deadline
 from feature_events.errors import FeatureEventsError, Misconfigured, Undelivered
 from feature_events.kafka.authentication import CA_TEXT, Authentication
-from feature_events.kafka.client_errors import LOST, ClientErrors, raise_if_misconfigured, read_fatal
-from feature_events.kafka.oauth import NAMES
-from feature_events.kafka.producer import close_in_background, connect
-from feature_events.kafka.producer_properties import to_properties
+from feature_events.kafka.errors import LOST, ClientErrors, raise_if_misconfigured, read_fatal
+from feature_events.kafka.producer import close_in_background, connect, to_producer_properties
+from feature_events.kafka.tokens import OAUTH_SETTINGS
 from feature_events.preflight.aws import to_check_name
 from feature_events.preflight.check import Check, Stages
 from feature_events.preflight.network import make_network_stages, make_token_stages, to_address
 from feature_events.settings.kafka_properties import CA_PROPERTY
 from feature_events.settings.settings import KAFKA_CA, KAFKA_CREDENTIALS, Settings
-from feature_events.web.session import to_tls_context
+from feature_events.web.session import make_tls_context
 
 AUTHENTICATION, TOPIC, WRITE, PRODUCER_ID = "authentication", "topic", "write to the topic", "idempotent producer"
 """Names of checks."""
@@ -64,9 +63,9 @@ def open_kafka_checks(settings: Settings) -> Iterator[Stages]:
 
 def _make_context(settings: Settings, authentication: Authentication) -> ssl.SSLContext:
     """Return a TLS context that trusts the same certificates as librdkafka."""
-    trusted = {**settings.kafka_properties, **authentication.to_ca_properties()}
+    trusted = {**settings.kafka_properties, **authentication.read_ca_properties()}
     if CA_TEXT in trusted:
-        return to_tls_context(KAFKA_CA, str(trusted[CA_TEXT]))
+        return make_tls_context(KAFKA_CA, str(trusted[CA_TEXT]))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     location = str(trusted[CA_PROPERTY])
     if location == "probe":  # librdkafka's value for the operating system's certificates
@@ -91,7 +90,7 @@ def _make_token_stages(settings: Settings) -> Stages:
         ca = Secret(KAFKA_CA, ca_secret).read_ca_certificates() if ca_secret else None
     except FeatureEventsError:
         return []  # the secret's check reports the error
-    return make_token_stages(_ENDPOINT, client, ca, NAMES, _CA)
+    return make_token_stages(_ENDPOINT, client, ca, OAUTH_SETTINGS, _CA)
 
 
 class _Kafka:
@@ -104,7 +103,7 @@ class _Kafka:
         self._idempotence = ""
 
     def authenticate(self) -> str:
-        properties, errors = to_properties(self._settings), ClientErrors(lambda: None)
+        properties, errors = to_producer_properties(self._settings), ClientErrors(lambda: None)
         self._producer = connect(properties, self._authentication, None, Deadline(_ANSWER_SECONDS), errors)
         return f"connected with KAFKA_AUTH={self._settings.kafka_auth}"
 
@@ -123,8 +122,8 @@ class _Kafka:
     def check_permission(self) -> str:
         if self._settings.is_embedded:
             return "librdkafka's embedded broker allows everything"
-        own = self._authentication.to_properties(Deadline(_ANSWER_SECONDS)) if self._authentication else {}
-        admin = AdminClient({**to_properties(self._settings), **own})
+        own = self._authentication.read_properties(Deadline(_ANSWER_SECONDS)) if self._authentication else {}
+        admin = AdminClient({**to_producer_properties(self._settings), **own})
         topic = self._settings.topic
         try:
             described = admin.describe_topics(
@@ -138,7 +137,7 @@ class _Kafka:
         if not allowed:
             return "the broker did not report permissions"
         if AclOperation.WRITE not in allowed:
-            raise Misconfigured(f"the function may not write to {topic}: grant the function WriteData on it")
+            raise Misconfigured(f"the function is not allowed to write to {topic}: grant the function WriteData on it")
         return "allowed, as reported by the broker; nothing was written"
 
     def get_producer_id(self) -> str:
@@ -148,7 +147,7 @@ class _Kafka:
         """
         deadline, errors = Deadline(_ANSWER_SECONDS), ClientErrors(lambda: None)
         properties: dict[str, Any] = {
-            **to_properties(self._settings),
+            **to_producer_properties(self._settings),
             "enable.idempotence": "true",
             "statistics.interval.ms": 100,
             "stats_cb": self._read_statistics,

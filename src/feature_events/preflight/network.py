@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 from feature_events.aws.secret import OAuthClient
 from feature_events.errors import Misconfigured, Undelivered
 from feature_events.preflight.check import Check, Stages
-from feature_events.web.exchange import find_proxy
-from feature_events.web.tokens import Names, open_tokens, to_token_context
+from feature_events.web.exchange import SettingNames, find_proxy
+from feature_events.web.tokens import make_token_context, open_token_client
 
 CONNECT_SECONDS = 3.0
 """The time limit of one connection."""
@@ -72,7 +72,7 @@ def make_url_stages(url: str, make_context: MakeContext | None, ca_check: str) -
     return [] if find_proxy(url) else make_network_stages([to_address(url)], make_context, ca_check)
 
 
-def make_token_stages(name: str, client: OAuthClient, ca: str | None, names: Names, ca_check: str) -> Stages:
+def make_token_stages(name: str, client: OAuthClient, ca: str | None, names: SettingNames, ca_check: str) -> Stages:
     """Return the checks of the path to a token endpoint and of a token from it.
 
     Args:
@@ -83,7 +83,7 @@ def make_token_stages(name: str, client: OAuthClient, ca: str | None, names: Nam
         ca_check: the name of the check of the CA certificates.
 
     """
-    path = make_url_stages(client.token_url, partial(to_token_context, ca, names), ca_check)
+    path = make_url_stages(client.token_url, partial(make_token_context, ca, names), ca_check)
     last = [check.name for stage in path[-1:] for check in stage]
     return [*path, [Check(name, partial(_request_token, client, ca, names), needs_one=last)]]
 
@@ -133,7 +133,7 @@ def _shake_hands(address: Address, make_context: MakeContext) -> str:
         ) from None
 
 
-def _request_token(client: OAuthClient, ca: str | None, names: Names) -> str:
-    tokens = open_tokens(client, ca, names)
+def _request_token(client: OAuthClient, ca: str | None, names: SettingNames) -> str:
+    tokens = open_token_client(client, ca, names)
     tokens.fetch()
     return f"the {tokens.peer.name} issues a token"

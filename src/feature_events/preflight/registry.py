@@ -9,10 +9,10 @@ from feature_events.events.codec import Codec
 from feature_events.preflight.aws import to_check_name
 from feature_events.preflight.check import Check, Stages
 from feature_events.preflight.network import make_token_stages, make_url_stages
-from feature_events.registries.confluent_client import NAMES, read_ca
-from feature_events.registries.schema import refuse_incompatible, to_registry
+from feature_events.registries.confluent_client import REGISTRY_SETTINGS, read_ca
+from feature_events.registries.schema import make_registry
 from feature_events.settings.settings import LATEST_VERSION, REGISTRY_CA, REGISTRY_CREDENTIALS, Settings
-from feature_events.web.session import to_context
+from feature_events.web.session import make_tls_context
 
 SCHEMA = "schema"
 """The name of the schema's check."""
@@ -35,7 +35,7 @@ def make_registry_stages(settings: Settings) -> Stages:
 
 
 def _make_context(settings: Settings) -> ssl.SSLContext:
-    return to_context(REGISTRY_CA, read_ca(settings.registry_ca_secret))
+    return make_tls_context(REGISTRY_CA, read_ca(settings.registry_ca_secret))
 
 
 def _make_token_stages(settings: Settings) -> Stages:
@@ -51,15 +51,15 @@ def _make_token_stages(settings: Settings) -> Stages:
         return []  # the secret's check reports the error
     if not isinstance(secret, OAuthClient):
         return []
-    return make_token_stages(_ENDPOINT, secret, ca, NAMES, _CA)
+    return make_token_stages(_ENDPOINT, secret, ca, REGISTRY_SETTINGS, _CA)
 
 
 def _find_schema(settings: Settings) -> str:
-    registry = to_registry(settings)
+    registry = make_registry(settings)
     if settings.schema_version is not None:
         schema = registry.read_version(settings.schema_version)
     elif settings.auto_register and registry.find_registered() is None:
-        if not refuse_incompatible(registry, settings):
+        if not registry.check():
             raise Misconfigured(
                 f"the registry reports that {settings.schema_file} is incompatible with the latest version under "
                 f"{registry.subject}: compare the two, or set {LATEST_VERSION}"

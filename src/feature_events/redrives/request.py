@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from feature_events.errors import Misconfigured
-from feature_events.json_text import Members, find_mistakes
-from feature_events.syntax import is_plain_text
+from feature_events.syntax import Members, find_mistakes, is_plain_text
 
 DEFAULT_SECONDS = 45
 """The default time limit of a run: `sam remote invoke` waits for one minute, then it invokes again."""

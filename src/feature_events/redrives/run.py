@@ -19,12 +19,10 @@ from feature_events.logs import logger
 from feature_events.outcome import RecordOutcome
 from feature_events.pipeline import Pipeline
 from feature_events.records.change import Change, Skipped, read_change
-from feature_events.redrives.batch_split import split_batches
 from feature_events.redrives.chunks import MOST_OBJECTS, is_after, sort_objects, to_chunks
-from feature_events.redrives.record import RedrivenRecord
+from feature_events.redrives.record import RedrivenRecord, find_staleness, split_batches
 from feature_events.redrives.report import RedriveReport, Tally
 from feature_events.redrives.request import RedriveRequest
-from feature_events.redrives.staleness import find_staleness
 from feature_events.tables.table import Tables
 
 # No chunk is started if less time than this is left. A chunk usually takes far less

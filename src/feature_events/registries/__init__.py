@@ -1,1 +1,1 @@
-"""Who gives a schema its id."""
+"""Find, check and register schemas in a Confluent-compatible registry or AWS Glue."""

@@ -1,90 +1,121 @@
-"""What is asked of a registry, whichever interface it has.
+"""The schema registry of the topic's values, whether Confluent-compatible or AWS Glue."""
 
-Who finds the schema, registers it or checks it need not know whether a registry of Confluent's interface or AWS Glue
-answers.
-"""
-
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from feature_events.errors import Misconfigured, Undelivered
-from feature_events.events.schema import Schema, SchemaId
+from feature_events.events.schema import Schema, SchemaId, read_shipped_schema
+from feature_events.registries.compatibility import refuse_breaking
 
 MAX_VERSIONS = 100
-"""The most versions that a schema is compared with before it is registered: each is a request, and a start has 8 s."""
+"""The most versions to compare a schema with before it is registered: each is a request, and a start has 8 s."""
 
-_AT_ONCE = 8
-"""How many of them are read at once: fewer than the connections that `requests` (10) and botocore (10) keep."""
+_PARALLEL = 8
+"""The number of versions to read concurrently. The connection pools of `requests` and botocore have 10 connections."""
 
 
 class Registered(NamedTuple):
-    """Under what the shipped schema is registered."""
+    """The registration of the shipped schema."""
 
     id: SchemaId
     version: int | None
-    """None where the registry does not say it."""
+    """None if the registry does not report it."""
 
 
-class Registry(Protocol):
-    """The schema of the topic's values in a registry.
+class Registry(ABC):
+    """A schema registry and the subject of the topic's values.
+
+    Args:
+        subject: the subject's name.
+        file: the shipped schema's file name.
 
     Each method raises:
-        Misconfigured: a person must change something.
-        Undelivered: the registry did not answer, or it may work later.
+        Misconfigured: an operator must act.
+        Undelivered: the registry did not respond, or the request may succeed later.
 
     """
 
-    subject: str
-    """What the registry calls it."""
+    def __init__(self, subject: str, file: str) -> None:
+        self.subject = subject
+        self.file = file
+        self.text = read_shipped_schema(file)
+        """The shipped schema."""
+        self.step = "the schema was being looked up"
+        """The current step, for the error if time runs out."""
 
+    @abstractmethod
     def read_version(self, version: int | str) -> Schema:
-        """The registry's own schema under this version, a number or `latest`."""
+        """Return the subject's own schema with this version: a number or `latest`."""
 
+    @abstractmethod
     def look_up(self) -> Schema:
-        """The shipped schema, which must be registered."""
+        """Return the shipped schema with its id. It must be registered."""
 
+    @abstractmethod
     def find_registered(self) -> Registered | None:
-        """Under what the shipped schema is registered, if it is."""
+        """Return the registration of the shipped schema, or None if it is not registered."""
 
+    @abstractmethod
     def read_versions(self) -> Mapping[int, str]:
-        """Return the texts of all versions that readers may have, by their numbers; at most `MAX_VERSIONS`."""
+        """Return the texts of all versions that consumers may have, by number; at most `MAX_VERSIONS`."""
 
-    def check_compatibility(self) -> bool:
-        """Return False if the registry says, before the shipped schema is registered, that it would refuse it."""
+    @abstractmethod
+    def is_accepted(self) -> bool:
+        """Return False if the registry reports that it would reject the shipped schema.
 
+        A registry that reports the reason raises Misconfigured instead.
+        """
+
+    @abstractmethod
     def register(self) -> Registered:
-        """Registers the shipped schema; one that is there already keeps its id and version."""
+        """Register the shipped schema. A schema that is already registered keeps its id and version."""
 
-    def to_unreached(self, reason: str) -> Undelivered:
-        """The error where the registry has given no answer, for this reason."""
+    @abstractmethod
+    def make_unreached_error(self, reason: str) -> Undelivered:
+        """Return the error for a request without a response."""
+
+    def check(self) -> bool:
+        """Refuse the shipped schema if it would break a consumer. Return whether the registry would accept it.
+
+        The versions are compared even if the registry accepts the schema: another server may have responded.
+        """
+        is_accepted = self.is_accepted()
+        refuse_breaking(self.file, self.text, self.subject, self.read_versions())
+        return is_accepted
+
+    def ensure_registered(self) -> Registered:
+        """Check and register the shipped schema, unless it is already registered."""
+        found = self.find_registered()
+        if found is None:
+            self.step = "the schema was being compared with all versions of its subject"
+            self.check()
+            self.step = "the schema was being registered"
+            found = self.register()  # if the check passed without acceptance, this fails with the registry's reason
+        return found
+
+    def _refuse_too_many(self, found: str, number: int, schema_id: str) -> None:
+        """Refuse to compare with more than `MAX_VERSIONS` versions.
+
+        Args:
+            found: what has how many versions, for the message.
+            number: the number of versions.
+            schema_id: NUMBER or UUID, the registry's kind of id.
+
+        """
+        if number > MAX_VERSIONS:
+            raise Misconfigured(
+                f"{found}, but {self.file} can be compared with at most {MAX_VERSIONS} before it is registered: check "
+                f"its compatibility yourself, register it, and pin its id with Schema=id:{schema_id} (SCHEMA_ID); or "
+                "set TopicName (TOPIC_NAME) to another topic"
+            )
 
 
 def read_all[T](read: Callable[[int], T], numbers: Iterable[int]) -> list[T]:
-    """Return what `read` returns for each of these versions, in their order, with several requests at once.
+    """Return the result of `read` for each version, in order, with concurrent requests.
 
-    One after the other, a hundred answers of 90 ms would take longer than a start has.
+    In sequence, a hundred requests of 90 ms would take longer than a start may.
     """
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with ThreadPoolExecutor(_PARALLEL) as pool:
         return list(pool.map(read, numbers))
-
-
-def refuse_too_many(file: str, found: str, number: int, schema_id: str) -> None:
-    """Refuse to compare with more versions than a start has time to read.
-
-    Args:
-        file: what the schema is called.
-        found: what has how many versions, for the message.
-        number: how many.
-        schema_id: NUMBER or UUID, as the registry's ids are.
-
-    Raises:
-        Misconfigured: there are more than `MAX_VERSIONS`.
-
-    """
-    if number > MAX_VERSIONS:
-        raise Misconfigured(
-            f"{found}, more than the {MAX_VERSIONS} that {file} can be compared with before it is registered: check "
-            f"its compatibility yourself, register it, and pin its id with Schema=id:{schema_id} (SCHEMA_ID); or set "
-            "TopicName (TOPIC_NAME) to another topic"
-        )

@@ -6,8 +6,7 @@ https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md
 import math
 from collections.abc import Mapping
 
-from feature_events.json_text import InvalidJson, parse_json
-from feature_events.syntax import InvalidValue, is_plain_text
+from feature_events.syntax import InvalidJson, InvalidValue, is_plain_text, parse_json
 
 type Properties = Mapping[str, str | int | float]
 """librdkafka's properties by name."""

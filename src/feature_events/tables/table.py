@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from feature_events.aws.clients import ask_or_none, make_tables_client
+from feature_events.aws.clients import call_or_none, make_tables_client
 from feature_events.aws.errors import Action, read_code
 from feature_events.errors import Misconfigured, Undelivered
 from feature_events.records.change import Change, Item
@@ -61,7 +61,7 @@ def describe_table(table: str, seconds: float | None = None, if_denied: str = ""
                 raise Misconfigured(f"{action.failure} ({_DENIED}): {if_denied}") from None
             raise
 
-    found = ask_or_none(describe, action, _ABSENT, seconds)
+    found = call_or_none(describe, action, _ABSENT, seconds)
     if found is None:
         raise Misconfigured(f"the table {table} does not exist in this account and region: check its name")
     key_names = tuple(key["AttributeName"] for key in found["KeySchema"])
@@ -91,7 +91,7 @@ class Tables:
         """Return the item that has this change's keys now, or None if there is no such item, table or key schema."""
         table = change.table_arn
         action = Action("dynamodb:GetItem", f"the table {table} cannot be read")
-        return ask_or_none(partial(self._get_item, table, change.keys), action, (*_ABSENT, _KEYS_MISMATCH))
+        return call_or_none(partial(self._get_item, table, change.keys), action, (*_ABSENT, _KEYS_MISMATCH))
 
     def get_items(self, table: str, keys: Sequence[Item]) -> Sequence[Item]:
         """Return the items with these keys, without those that do not exist."""
@@ -148,7 +148,7 @@ def _to_request(keys: Item) -> dict[str, Any]:
 
 def _ask_existing[T](request: Callable[[], T], action: Action) -> T:
     """Return the response of a table that existed when the run started."""
-    response = ask_or_none(request, action, _ABSENT)
+    response = call_or_none(request, action, _ABSENT)
     if response is None:
         raise Misconfigured(f"{action.failure}: it was deleted during the run; start a run for an existing table")
     return response

@@ -1,1 +1,1 @@
-"""HTTP within limits of time and size, sessions with a TLS context of their own, and OAuth 2.0 tokens."""
+"""Send HTTP requests within limits of time and size, with explicit TLS contexts and OAuth 2.0 tokens."""

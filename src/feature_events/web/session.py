@@ -1,4 +1,4 @@
-"""Sessions of requests that use a TLS context of their own."""
+"""Create sessions of requests with an explicit TLS context."""
 
 import ssl
 from typing import Any, override
@@ -9,69 +9,52 @@ from requests.adapters import HTTPAdapter
 from urllib3 import ProxyManager
 
 from feature_events.errors import Misconfigured
-from feature_events.web.exchange import add_no_login
+from feature_events.web.exchange import skip_netrc
 
 
 class Session(requests.Session):
-    """A session that takes no login from .netrc, and looks at no redirect."""
+    """A session that ignores .netrc and redirects."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.auth = add_no_login
+        self.auth = skip_netrc
 
     @override
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """Return None: requests would read the whole answer and parse its Location, even if it follows neither."""
+        """Return None. requests would read the whole response and parse Location, even without following redirects."""
 
 
 def open_session(context: ssl.SSLContext) -> Session:
-    """Return a session, connected to nothing yet, whose TLS uses this context."""
+    """Return a session that uses this TLS context. It has no connection yet."""
     session = Session()
-    session.mount("https://", Adapter(context))
+    session.mount("https://", TlsContextAdapter(context))
     return session
 
 
-def to_context(setting: str, ca: str | None) -> ssl.SSLContext:
-    """Return a context that trusts these CA certificates and no others, or without any the public ones.
+def make_tls_context(setting: str, ca: str | None) -> ssl.SSLContext:
+    """Return a context that trusts only these CA certificates, or the public ones if `ca` is None.
 
     Args:
-        setting: the setting that names the secret of the CA certificates.
+        setting: the setting of the secret with the CA certificates.
         ca: the CA certificates, PEM.
 
     Raises:
         Misconfigured: OpenSSL cannot read them.
 
     """
-    if ca is not None:
-        return to_tls_context(setting, ca)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.load_verify_locations(certifi.where())
-    return context
-
-
-def to_tls_context(setting: str, pem: str) -> ssl.SSLContext:
-    """Trusts these CA certificates and no others.
-
-    Args:
-        setting: the setting that names the secret they are from.
-        pem: the certificates.
-
-    Raises:
-        Misconfigured: OpenSSL cannot read them.
-
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if ca is None:
+        context.load_verify_locations(certifi.where())
+        return context
     try:
-        context.load_verify_locations(cadata=pem)
+        context.load_verify_locations(cadata=ca)
     except (ssl.SSLError, ValueError):
-        raise Misconfigured(
-            f"the secret in {setting} holds what OpenSSL cannot read as certificates: write PEM"
-        ) from None
+        raise Misconfigured(f"the secret in {setting} does not contain valid certificates: store them as PEM") from None
     return context
 
 
-class Adapter(HTTPAdapter):
-    """Lets requests use this TLS context alone; otherwise it takes certificates only from files."""
+class TlsContextAdapter(HTTPAdapter):
+    """An adapter that uses one TLS context. By default, requests reads certificates only from files."""
 
     def __init__(self, context: ssl.SSLContext) -> None:
         self._context = context
@@ -83,10 +66,10 @@ class Adapter(HTTPAdapter):
 
     @override
     def proxy_manager_for(self, *args: Any, **options: Any) -> ProxyManager:
-        """Use the context behind a proxy of the environment too."""
+        """Use the context for connections through a proxy too."""
         manager: ProxyManager = super().proxy_manager_for(*args, **options, ssl_context=self._context)
         return manager
 
     @override
     def cert_verify(self, *_: Any) -> None:
-        """Adds no public CA certificates to the context's."""
+        """Do not add the public CA certificates to the context."""

@@ -1,1 +1,1 @@
-"""Authentication to Kafka and to the registry, the real ones: what is accepted, what is refused, what recovers."""
+"""Tests of authentication with real Kafka and a real registry."""

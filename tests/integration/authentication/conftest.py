@@ -1,4 +1,4 @@
-"""One broker with a listener for each way to authenticate, and secrets to authenticate with."""
+"""Fixtures: a broker with a listener for each authentication method, registries, and secrets."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -15,7 +15,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported, i
 )
 
 from feature_events.kafka.authentication import Authentication
-from feature_events.kafka.producer_properties import to_properties
+from feature_events.kafka.producer import to_producer_properties
 from feature_events.kafka.publisher import Publisher
 from feature_events.logs import logger
 from feature_events.settings.settings import KafkaAuth, read_settings
@@ -52,19 +52,19 @@ class Cluster(NamedTuple):
     listeners: dict[str, Listener]
 
     def address(self, name: str) -> str:
-        """Where this listener answers."""
+        """Return the address of this listener."""
         return self.kafka.address(self.listeners[name])
 
     def cut(self, name: str) -> None:
-        """Ends every connection to this listener."""
+        """Close every connection to this listener."""
         assert cut_connections(int(self.address(name).rpartition(":")[2]))
 
     def change_password(self, user: str, password: str, mechanism: ScramMechanism = SHA_512) -> None:
-        """Gives a user this password; there need be no such user."""
+        """Set a user's password, and create the user if necessary."""
         self._alter(UserScramCredentialUpsertion(user, ScramCredentialInfo(mechanism, 4096), password.encode()))
 
     def delete_user(self, user: str, mechanism: ScramMechanism) -> None:
-        """Takes the user's password away."""
+        """Delete the user's password."""
         self._alter(UserScramCredentialDeletion(user, mechanism))
 
     def _alter(self, change: UserScramCredentialUpsertion | UserScramCredentialDeletion) -> None:
@@ -74,13 +74,13 @@ class Cluster(NamedTuple):
 
 @pytest.fixture(scope="session")
 def signer() -> Signer:
-    """Who signs the tokens that Kafka takes."""
+    """Create the signer of tokens that Kafka accepts."""
     return Signer("kafka")
 
 
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory, signer: Signer) -> Iterator[Cluster]:
-    """The broker; tests share it, so each keeps to topics and users of its own."""
+    """Run the broker. Tests share it, so each uses its own topics and users."""
     jwks = tmp_path_factory.mktemp("jwks") / "jwks.json"
     jwks.write_text(signer.jwks)
     authority = CertificateAuthority()
@@ -118,7 +118,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, signer: Signer) -> Iterato
 
 @pytest.fixture
 def topic(cluster: Cluster, request: pytest.FixtureRequest) -> str:
-    """A new topic of two partitions."""
+    """Create a topic with two partitions."""
     name = f"topic-{abs(hash(request.node.nodeid))}"
     create_topic(cluster.kafka.bootstrap, name, 2)
     return name
@@ -126,7 +126,7 @@ def topic(cluster: Cluster, request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def secrets(monkeypatch: pytest.MonkeyPatch) -> Iterator[Secrets]:
-    """An empty Secrets Manager."""
+    """Run an empty Secrets Manager."""
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
         monkeypatch.setenv(name, "us-east-1")
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
@@ -137,7 +137,7 @@ def secrets(monkeypatch: pytest.MonkeyPatch) -> Iterator[Secrets]:
 
 @pytest.fixture
 def log(monkeypatch: pytest.MonkeyPatch) -> StringIO:
-    """What the function logs."""
+    """Return the function's log."""
     stream = StringIO()
     monkeypatch.setattr(logger.registered_handler, "stream", stream)
     return stream
@@ -145,13 +145,13 @@ def log(monkeypatch: pytest.MonkeyPatch) -> StringIO:
 
 @pytest.fixture
 def provider(monkeypatch: pytest.MonkeyPatch) -> TokenProvider:
-    """The provider of tokens, in the place of AWS's."""
+    """Return a token provider that replaces AWS's."""
     return replace_token_provider(monkeypatch)
 
 
 @pytest.fixture
 def idp(cluster: Cluster, signer: Signer) -> Iterator[TokenEndpoint]:
-    """The token endpoint that signs for Kafka, whose certificate is of the brokers' CA."""
+    """Run the token endpoint for Kafka. Its certificate is from the brokers' CA."""
     with run_token_endpoint(cluster.authority.issue("idp"), signer) as running:
         yield running
 
@@ -169,7 +169,7 @@ LISTENERS: dict[KafkaAuth, str] = {
 
 
 class Bench(NamedTuple):
-    """What a function with one way to authenticate is made from: its environment and its secrets."""
+    """The environment and secrets of a function with one authentication method."""
 
     environ: dict[str, str]
     secrets: Secrets
@@ -177,9 +177,9 @@ class Bench(NamedTuple):
     ca: str
 
     def to_publisher(self, **environ: str) -> Publisher:
-        """The real publisher, as the function wires it."""
+        """Create the publisher like the function."""
         settings = read_settings({**self.environ, **environ})
-        return Publisher(settings.topic, to_properties(settings), Authentication(settings))
+        return Publisher(settings.topic, to_producer_properties(settings), Authentication(settings))
 
 
 type MakeBench = Callable[[KafkaAuth], Bench]
@@ -187,7 +187,7 @@ type MakeBench = Callable[[KafkaAuth], Bench]
 
 @pytest.fixture
 def bench(cluster: Cluster, topic: str, secrets: Secrets, provider: TokenProvider, idp: TokenEndpoint) -> MakeBench:
-    """Makes a bench on which everything is right."""
+    """Return a function that creates a valid bench."""
     assert provider.given == 0
 
     def make(auth: KafkaAuth) -> Bench:
@@ -207,7 +207,7 @@ def bench(cluster: Cluster, topic: str, secrets: Secrets, provider: TokenProvide
             "mtls": {"certificate": client.certificate, "privateKey": client.private_key},
         }.get(auth)
         secret = secrets.put(value) if value else ""
-        commented = f"# Főtanúsítvány\n{cluster.authority.certificate}"  # as a team's bundle may be, which TLS is not
+        commented = f"# Főtanúsítvány\n{cluster.authority.certificate}"  # a comment that is not ASCII
         ca = secrets.put({"certificate": commented}) if auth != "none" else ""
         environ = {
             "KAFKA_AUTH": auth,
@@ -225,20 +225,20 @@ def bench(cluster: Cluster, topic: str, secrets: Secrets, provider: TokenProvide
 
 @pytest.fixture(scope="session")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    """The real registry; tests share it, so each keeps to a subject of its own."""
+    """Run the registry. Tests share it, so each uses its own subject."""
     with Registry(tmp_path_factory.mktemp("registry")) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def registry_authority() -> CertificateAuthority:
-    """The CA of the certificate of the registry's proxy."""
+    """Create the CA of the registry proxy's certificate."""
     return CertificateAuthority("Registry's authority")
 
 
 @pytest.fixture
 def proxy(registry: Registry, registry_authority: CertificateAuthority) -> Iterator[RegistryProxy]:
-    """A proxy before the registry, with TLS and a password."""
+    """Run a proxy for the registry with TLS and a password."""
     server = registry_authority.issue("registry")
     with run_registry_proxy(registry.url, server) as running:
         running.required = to_basic(**LOGIN)
@@ -247,7 +247,7 @@ def proxy(registry: Registry, registry_authority: CertificateAuthority) -> Itera
 
 @pytest.fixture
 def cloudformation() -> Iterator[ScriptedServer]:
-    """Where CloudFormation wants its answers put."""
+    """Run the server for CloudFormation's responses."""
     with run_scripted_server() as running:
         running.script = [Answer(200, b"")]
         yield running
@@ -255,21 +255,21 @@ def cloudformation() -> Iterator[ScriptedServer]:
 
 @pytest.fixture(scope="session")
 def token_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TokenRegistry]:
-    """The real registry, which takes tokens only; tests share it, so each keeps to a subject of its own."""
+    """Run a registry that requires tokens. Tests share it, so each uses its own subject."""
     with TokenRegistry(tmp_path_factory.mktemp("token-registry"), Signer()) as running:
         yield running
 
 
 @pytest.fixture
 def endpoint(token_registry: TokenRegistry, registry_authority: CertificateAuthority) -> Iterator[TokenEndpoint]:
-    """The token endpoint that signs for the registry."""
+    """Run the token endpoint for the registry."""
     with run_token_endpoint(registry_authority.issue("idp"), token_registry.signer) as running:
         yield running
 
 
 @pytest.fixture
 def token_proxy(token_registry: TokenRegistry, registry_authority: CertificateAuthority) -> Iterator[RegistryProxy]:
-    """TLS before the registry that takes tokens, and a check of Confluent Cloud's headers."""
+    """Run a TLS proxy for the registry with tokens, which requires Confluent Cloud's headers."""
     with run_registry_proxy(token_registry.url, registry_authority.issue("registry")) as running:
         running.required = {"target-sr-cluster": "lsrc-1", "Confluent-Identity-Pool-Id": "pool-1"}
         yield running

@@ -1,4 +1,4 @@
-"""Ten messages to the broker, and what is in their topic."""
+"""Publish ten messages, and read their topic."""
 
 from feature_events.deadline import Deadline
 from feature_events.kafka.delivery import Delivery
@@ -12,10 +12,10 @@ DELIVERED, UNKNOWN = {Delivery.DELIVERED}, {Delivery.UNKNOWN}
 
 
 def publish(publisher: Publisher, first: int = 0) -> set[Delivery]:
-    """What became of ten messages, numbered from the first."""
+    """Publish ten messages, numbered from `first`, and return their outcomes."""
     return set(publisher.publish(to_messages(first + 10)[first:], Deadline(LONG), Refusals()))
 
 
 def numbers_in(cluster: Cluster, topic: str) -> list[int]:
-    """The numbers of all messages in the topic."""
+    """Return the numbers of all messages in the topic."""
     return sorted(number_of(message.value) for message in read_topic(cluster.kafka.bootstrap, topic))

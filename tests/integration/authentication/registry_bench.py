@@ -1,4 +1,4 @@
-"""A topic of its own in a registry that is asked as the function and the registration ask it."""
+"""Use a registry like the function and the registration, each test with its own topic."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -17,7 +17,7 @@ from tests.support.web_server import ScriptedServer
 
 
 class Bench(NamedTuple):
-    """A topic of its own in the registry behind the proxy, and the secrets to get there."""
+    """A topic in the registry behind the proxy, and the secrets to access it."""
 
     registry: Registry
     proxy: RegistryProxy
@@ -31,23 +31,23 @@ class Bench(NamedTuple):
 
     @property
     def subject(self) -> str:
-        """Where the schema is registered."""
+        """The subject of the schema."""
         return f"{self.environ['TOPIC_NAME']}-value"
 
     def register(self, schema: str) -> int:
-        """Registers a schema past the proxy; its id."""
+        """Register a schema without the proxy, and return its id."""
         url = f"{self.registry.url}/subjects/{self.subject}/versions"
         return int(requests.post(url, json={"schema": schema}, timeout=10).json()["id"])
 
     def versions(self) -> object:
-        """The subject's versions."""
+        """Return the subject's versions."""
         return read_json(f"{self.registry.url}/subjects/{self.subject}/versions")
 
 
 def deploy(
     cloudformation: ScriptedServer, environ: Mapping[str, str], monkeypatch: pytest.MonkeyPatch, **request: str
 ) -> dict[str, object]:
-    """CloudFormation's request of this kind, and what it is answered."""
+    """Send CloudFormation's request of this kind, and return the response."""
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
     event = {
@@ -58,8 +58,8 @@ def deploy(
         "LogicalResourceId": "Schema",
         **request,
     }
-    registration.handler(event, FakeContext())  # type: ignore[arg-type]  # the part that is used
-    answer = dict(cloudformation.requests[-1].body)
-    known = {name: answer.pop(name) for name in ("StackId", "RequestId", "LogicalResourceId")}
+    registration.handler(event, FakeContext())  # type: ignore[arg-type]  # has the method that is used
+    response = dict(cloudformation.requests[-1].body)
+    known = {name: response.pop(name) for name in ("StackId", "RequestId", "LogicalResourceId")}
     assert known == {name: event[name] for name in known}
-    return answer
+    return response

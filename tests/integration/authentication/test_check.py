@@ -21,7 +21,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported, i
 
 from feature_events.deadline import Deadline
 from feature_events.preflight.run import PreflightReport, run_checks
-from feature_events.registries.schema import register_schema
+from feature_events.registries.schema import make_registry
 from feature_events.settings.settings import read_settings
 from local.servers.loopback import reserve_port
 from tests.integration.authentication.conftest import LIMIT, LOGIN, Cluster, MakeBench
@@ -74,7 +74,7 @@ def right(
         "SCHEMA_REGISTRY_CA_SECRET_ARN": secrets.put(registry_authority.certificate),
         "FAILURE_BUCKET": "failures",
     }
-    register_schema(read_settings(environ))
+    make_registry(read_settings(environ)).ensure_registered()
     return Bench(environ, cluster, proxy, secrets, user)
 
 
@@ -122,9 +122,9 @@ def test_run_checks__passes_with_every_authentication(bench: MakeBench, secrets:
 @pytest.mark.parametrize(
     ("name", "parts", "text"),
     [
-        ("token endpoint of Kafka", {"client_secret": "kafka-secret"}, "gives no token (HTTP 401, invalid_client)"),
+        ("token endpoint of Kafka", {"client_secret": "kafka-secret"}, "returned no token (HTTP 401, invalid_client)"),
         ("DNS name.invalid", {"token_url": "https://name.invalid/token"}, "the name does not resolve"),
-        ("secret KAFKA_SECRET_ARN", {"token_url": ""}, 'not of the form {"client_id": "..."'),
+        ("secret KAFKA_SECRET_ARN", {"token_url": ""}, 'must have the form {"client_id": "..."'),
     ],
 )
 def test_run_checks__reports_why_there_is_no_token(
@@ -215,7 +215,7 @@ OTHER = CertificateAuthority("Other").certificate
     ("names", "fault", "text"),
     [
         (["settings"], set_value("TOPIC_NAME", "a topic"), "(TOPIC_NAME) must be a topic name"),
-        (["secret KAFKA_SECRET_ARN"], change("KAFKA_SECRET_ARN", "{}"), 'not of the form {"username": "..."'),
+        (["secret KAFKA_SECRET_ARN"], change("KAFKA_SECRET_ARN", "{}"), 'must have the form {"username": "..."'),
         (["secret SCHEMA_REGISTRY_SECRET_ARN"], delete("SCHEMA_REGISTRY_SECRET_ARN"), "cannot be read"),
         (
             ["secret KAFKA_CA_SECRET_ARN"],

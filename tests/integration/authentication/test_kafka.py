@@ -1,4 +1,4 @@
-"""Authenticating to real Kafka: each way delivers, each fault is one clear error, no recovery needs a deployment."""
+"""With real Kafka, each authentication method delivers, and after each fault a corrected secret is enough."""
 
 import time
 from collections.abc import Callable
@@ -11,9 +11,9 @@ from confluent_kafka import Producer
 
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured
-from feature_events.kafka import iam
+from feature_events.kafka import tokens
 from feature_events.kafka.authentication import Authentication
-from feature_events.kafka.producer_properties import to_properties
+from feature_events.kafka.producer import to_producer_properties
 from feature_events.kafka.publisher import Publisher
 from feature_events.settings.settings import KafkaAuth, read_settings
 from tests.integration.authentication.conftest import Bench, Cluster, MakeBench
@@ -32,23 +32,23 @@ TIME_LEFT = Deadline(1e9)
 
 
 def renew_certificate(bench: Bench, authority: CertificateAuthority, life: timedelta = timedelta(days=1)) -> None:
-    """Puts a new client certificate into the secret."""
+    """Store a new client certificate in the secret."""
     client = authority.issue("client", life=life)
     bench.secrets.change(bench.secret, {"certificate": client.certificate, "privateKey": client.private_key})
 
 
 @pytest.mark.parametrize("auth", ["tls", "plain", "scram", "scram-256", "mtls", "iam", "oauth"])
-def test_publish__delivers_by_each_authentication(
+def test_publish__delivers_with_each_authentication_method(
     bench: MakeBench, cluster: Cluster, topic: str, auth: KafkaAuth
 ) -> None:
-    """Whatever authentication the broker asks for, events arrive."""
+    """The listener requires the method."""
     assert publish(bench(auth).to_publisher()) == DELIVERED
     assert numbers_in(cluster, topic) == list(range(10))
 
 
 @pytest.mark.parametrize("auth", ["plain", "scram", "scram-256", "iam", "oauth"])
 def test_handler__authenticates(bench: MakeBench, monkeypatch: pytest.MonkeyPatch, auth: KafkaAuth) -> None:
-    """The settings alone make the function authenticate."""
+    """The function authenticates with its settings alone."""
     for name, value in bench(auth).environ.items():
         monkeypatch.setenv(name, value)
     module = start_environment()
@@ -56,7 +56,7 @@ def test_handler__authenticates(bench: MakeBench, monkeypatch: pytest.MonkeyPatc
 
 
 def test_publish__sends_intermediate_certificates(bench: MakeBench, cluster: Cluster) -> None:
-    """A client certificate of a CA under the trusted one is accepted, and so is an encrypted key."""
+    """A client certificate from an intermediate CA with an encrypted key is accepted."""
     mtls = bench("mtls")
     password = "key-secret"  # noqa: S105  # of a key that is made here
     client = CertificateAuthority("Between", cluster.authority).issue("client", password=password)
@@ -66,22 +66,22 @@ def test_publish__sends_intermediate_certificates(bench: MakeBench, cluster: Clu
 
 
 def break_password(bench: Bench, _: Cluster) -> None:
-    """Another password than the user's."""
+    """Store a wrong password."""
     bench.secrets.change(bench.secret, {"username": "alice", "password": "wrong-secret"})
 
 
 def break_by_untrusted_certificate(bench: Bench, _: Cluster) -> None:
-    """A client certificate of a CA that the broker does not trust."""
+    """Store a client certificate from an untrusted CA."""
     renew_certificate(bench, CertificateAuthority("Other"))
 
 
 def break_by_expired_certificate(bench: Bench, cluster: Cluster) -> None:
-    """A client certificate that has expired."""
+    """Store an expired client certificate."""
     renew_certificate(bench, cluster.authority, timedelta(days=-1))
 
 
 def break_ca_certificates(bench: Bench, _: Cluster) -> None:
-    """A CA that has not issued the broker's certificate."""
+    """Store a CA certificate that did not issue the broker's certificate."""
     bench.secrets.change(bench.ca, CertificateAuthority("Other").certificate)
 
 
@@ -95,74 +95,72 @@ def break_ca_certificates(bench: Bench, _: Cluster) -> None:
         ("scram", break_ca_certificates, "check the brokers' certificates, and the CA certificates"),
     ],
 )
-def test_publish__says_what_is_wrong_and_recovers(
+def test_publish__explains_a_fault_and_recovers(
     bench: MakeBench, cluster: Cluster, auth: KafkaAuth, fault: Fault, text: str
 ) -> None:
-    """A wrong authentication is a misconfiguration; when it is fixed the same environment goes on."""
-    made, right = bench(auth), bench(auth)
-    topic = made.environ["TOPIC_NAME"]
-    fault(made, cluster)
-    publisher = made.to_publisher()
+    """After the secret is corrected, the same environment delivers."""
+    setup, valid = bench(auth), bench(auth)
+    topic = setup.environ["TOPIC_NAME"]
+    fault(setup, cluster)
+    publisher = setup.to_publisher()
     with pytest.raises(Misconfigured, match=text) as raised:
         publish(publisher)
     assert "wrong-secret" not in str(raised.value)
     assert numbers_in(cluster, topic) == []
-    for arn, source in ((made.secret, right.secret), (made.ca, right.ca)):
+    for arn, source in ((setup.secret, valid.secret), (setup.ca, valid.ca)):
         if arn:
-            made.secrets.copy(source, arn)
+            setup.secrets.copy(source, arn)
     assert publish(publisher) == DELIVERED
     assert numbers_in(cluster, topic) == list(range(10))
 
 
 @pytest.mark.parametrize("fault", [break_by_untrusted_certificate, break_by_expired_certificate])
-def test_publish__says_what_is_wrong_with_its_certificate_in_tls_1_2(
-    bench: MakeBench, cluster: Cluster, fault: Fault
-) -> None:
-    """The broker's alert comes within the handshake, as a failed verification of its own certificate does."""
-    made = bench("mtls")
+def test_publish__explains_a_rejected_certificate_in_tls_1_2(bench: MakeBench, cluster: Cluster, fault: Fault) -> None:
+    """In TLS 1.2, the broker sends its alert during the handshake."""
+    setup = bench("mtls")
     address = cluster.address("MTLS12")
-    assert publish(made.to_publisher(KAFKA_BROKER_URL=address)) == DELIVERED
-    fault(made, cluster)
+    assert publish(setup.to_publisher(KAFKA_BROKER_URL=address)) == DELIVERED
+    fault(setup, cluster)
     with pytest.raises(Misconfigured, match=r"SSL alert number .*: check certificate and privateKey"):
-        publish(made.to_publisher(KAFKA_BROKER_URL=address))
+        publish(setup.to_publisher(KAFKA_BROKER_URL=address))
 
 
 @pytest.mark.parametrize(
     ("auth", "listener", "text"),
     [
         ("tls", "EXPIRED", "check the brokers' certificates"),
-        ("tls", "MTLS", r"asks for a client certificate, set KafkaAuth \(KAFKA_AUTH\) to mtls"),
-        ("tls", "MTLS12", r"asks for a client certificate, set KafkaAuth \(KAFKA_AUTH\) to mtls"),
+        ("tls", "MTLS", r"requires a client certificate, set KafkaAuth \(KAFKA_AUTH\) to mtls"),
+        ("tls", "MTLS12", r"requires a client certificate, set KafkaAuth \(KAFKA_AUTH\) to mtls"),
     ],
 )
-def test_publish__says_what_is_wrong_with_the_broker(
+def test_publish__explains_a_fault_of_the_listener(
     bench: MakeBench, cluster: Cluster, auth: KafkaAuth, listener: str, text: str
 ) -> None:
-    """A broker's expired certificate, or one that asks for another authentication, is a misconfiguration."""
+    """An expired certificate of the broker and another authentication method are misconfigurations."""
     with pytest.raises(Misconfigured, match=text):
         publish(bench(auth).to_publisher(KAFKA_BROKER_URL=cluster.address(listener)))
 
 
 @pytest.fixture
 def scram(bench: MakeBench, cluster: Cluster) -> Bench:
-    """A bench with a user of its own."""
-    made = bench("scram")
+    """Create a bench with its own user."""
+    setup = bench("scram")
     user = f"user-{uuid4().hex}"
     cluster.change_password(user, "first-secret")
-    made.secrets.change(made.secret, {"username": user, "password": "first-secret"})
-    return made
+    setup.secrets.change(setup.secret, {"username": user, "password": "first-secret"})
+    return setup
 
 
 def rotate(scram: Bench, cluster: Cluster) -> dict[str, str]:
-    """Gives the user another password and ends the connections; the secret's new value."""
+    """Change the user's password, close the connections, and return the secret's new value."""
     login = scram.secrets.read(scram.secret) | {"password": "second-secret"}
     cluster.change_password(login["username"], login["password"])
     cluster.cut("SCRAM")
     return login
 
 
-def test_publish__survives_a_rotated_password(scram: Bench, cluster: Cluster, topic: str) -> None:
-    """A password that was rotated, here and there, costs one retry: the next invocation reads the secret again."""
+def test_publish__recovers_from_a_rotated_password(scram: Bench, cluster: Cluster, topic: str) -> None:
+    """After a rotation of password and secret, one retry is enough, because it reads the secret."""
     publisher = scram.to_publisher()
     assert publish(publisher) == DELIVERED
     scram.secrets.change(scram.secret, rotate(scram, cluster))
@@ -171,8 +169,8 @@ def test_publish__survives_a_rotated_password(scram: Bench, cluster: Cluster, to
     assert numbers_in(cluster, topic) == list(range(20))
 
 
-def test_publish__reports_a_password_that_is_behind(scram: Bench, cluster: Cluster, topic: str) -> None:
-    """While the secret is behind the broker each retry is one clear error; with the secret renewed all goes on."""
+def test_publish__reports_an_outdated_password(scram: Bench, cluster: Cluster, topic: str) -> None:
+    """Every retry raises the error until the secret is updated."""
     publisher = scram.to_publisher()
     assert publish(publisher) == DELIVERED
     login = rotate(scram, cluster)
@@ -187,26 +185,26 @@ def test_publish__reports_a_password_that_is_behind(scram: Bench, cluster: Clust
     assert numbers_in(cluster, topic) == list(range(20))
 
 
-def test_publish__survives_a_certificate_that_ends(bench: MakeBench, cluster: Cluster, topic: str) -> None:
-    """A client certificate that expires in a warm environment is replaced by the secret's new one at the next retry."""
+def test_publish__recovers_from_an_expired_certificate(bench: MakeBench, cluster: Cluster, topic: str) -> None:
+    """After a client certificate expires in a warm environment, the retry reads the new one in the secret."""
     mtls = bench("mtls")
-    ending = timedelta(seconds=3)
-    renew_certificate(mtls, cluster.authority, ending)
+    life = timedelta(seconds=3)
+    renew_certificate(mtls, cluster.authority, life)
     publisher = mtls.to_publisher()
     assert publish(publisher) == DELIVERED
     renew_certificate(mtls, cluster.authority)
-    time.sleep(ending.total_seconds())
+    time.sleep(life.total_seconds())
     cluster.cut("MTLS")
     assert publish(publisher, 10) == UNKNOWN
     assert publish(publisher, 10) == DELIVERED
     assert numbers_in(cluster, topic) == list(range(20))
 
 
-def test_publish__authenticates_again_after_a_freeze(bench: MakeBench, provider: TokenProvider) -> None:
-    """An environment that wakes up with a token that has ended signs another before it sends."""
+def test_publish__signs_a_new_token_after_a_freeze(bench: MakeBench, provider: TokenProvider) -> None:
+    """An environment that resumes with an expired token signs another before it sends."""
     settings = read_settings(bench("iam").environ)
     clock = FakeClock(time.time())
-    publisher = Publisher(settings.topic, to_properties(settings), Authentication(settings, clock))
+    publisher = Publisher(settings.topic, to_producer_properties(settings), Authentication(settings, clock))
     assert publish(publisher) == DELIVERED
     clock.seconds += 800
     assert publish(publisher) == DELIVERED
@@ -217,16 +215,16 @@ def test_publish__authenticates_again_after_a_freeze(bench: MakeBench, provider:
     assert provider.given == 2
 
 
-def test_tokens__renew_a_token_before_it_ends(
+def test_tokens__are_renewed_before_they_expire(
     bench: MakeBench, provider: TokenProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Between batches the client asks for the next token by itself, and a provider that fails then costs nothing."""
-    monkeypatch.setattr(iam, "TOKEN_MARGIN_SECONDS", 0.0)
+    """The client requests the next token between batches. A failed renewal does not fail a batch."""
+    monkeypatch.setattr(tokens, "IAM_MARGIN_SECONDS", 0.0)
     provider.life = 5.0
     publisher = bench("iam").to_publisher()
     assert publish(publisher) == DELIVERED
     provider.life, provider.error = 900.0, RuntimeError("no credentials")
-    time.sleep(4.2)  # the client asks when four fifths are over
+    time.sleep(4.2)  # the client requests a token after four fifths of its life
     assert publish(publisher) == DELIVERED
     provider.error = None
     wait = Deadline(LONG)
@@ -236,7 +234,7 @@ def test_tokens__renew_a_token_before_it_ends(
 
 
 @pytest.mark.parametrize(
-    "fault", [{"error": ValueError("token-secret")}, {"delay": 0.5}, {"life": 1.0}], ids=["raises", "late", "ended"]
+    "fault", [{"error": ValueError("token-secret")}, {"delay": 0.5}, {"life": 1.0}], ids=["raises", "slow", "expired"]
 )
 def test_publish__reports_a_token_that_cannot_be_signed(
     bench: MakeBench,
@@ -245,20 +243,20 @@ def test_publish__reports_a_token_that_cannot_be_signed(
     log: StringIO,
     fault: dict[str, object],
 ) -> None:
-    """Without a token nothing is sent and the batch goes back; when there is one, the same environment goes on."""
-    monkeypatch.setattr(iam, "SIGNING_SECONDS", 0.2)
+    """Without a token, the batch is undelivered. With a token, the same environment delivers."""
+    monkeypatch.setattr(tokens, "IAM_SECONDS", 0.2)
     publisher = bench("iam").to_publisher()
-    right = {name: getattr(provider, name) for name in fault}
+    valid = {name: getattr(provider, name) for name in fault}
     vars(provider).update(fault)
     assert publish(publisher) == UNKNOWN
-    assert "no IAM token was signed" in log.getvalue() or "an IAM token was signed" in log.getvalue()
+    assert "no IAM token was signed" in log.getvalue() or "the signed IAM token is about" in log.getvalue()
     assert "token-secret" not in log.getvalue()
-    vars(provider).update(right)
+    vars(provider).update(valid)
     assert publish(publisher) == DELIVERED
 
 
-def test_publish__reports_a_token_that_kafka_refuses(bench: MakeBench, provider: TokenProvider) -> None:
-    """A role that is not allowed to connect is a misconfiguration which says what to grant."""
+def test_publish__reports_a_token_that_kafka_rejects(bench: MakeBench, provider: TokenProvider) -> None:
+    """A role without permission to connect is a misconfiguration with the action to grant."""
     provider.taken = False
     publisher = bench("iam").to_publisher()
     with pytest.raises(Misconfigured, match="grant the function's role kafka-cluster:Connect"):
@@ -267,21 +265,21 @@ def test_publish__reports_a_token_that_kafka_refuses(bench: MakeBench, provider:
     assert publish(publisher) == DELIVERED
 
 
-def test_tokens__do_not_make_a_client_sleep(bench: MakeBench) -> None:
-    """The full second that a client with a token callback sleeps at its start ends when the token is there."""
+def test_tokens__interrupt_the_sleep_of_a_new_client(bench: MakeBench) -> None:
+    """A new client with a token callback would sleep for a second although its token has arrived."""
     authentication = Authentication(read_settings(bench("iam").environ))
     taken = []
     for _ in range(3):
-        properties = {"bootstrap.servers": "127.0.0.1:1", "log_level": 0, **authentication.to_properties(TIME_LEFT)}
+        properties = {"bootstrap.servers": "127.0.0.1:1", "log_level": 0, **authentication.read_properties(TIME_LEFT)}
         started = time.monotonic()
         Producer(properties)
         taken.append(time.monotonic() - started)
     assert min(taken) < 1
 
 
-def test_publish__calls_a_deleted_secret_a_misconfiguration(bench: MakeBench, secrets: Secrets) -> None:
-    """The error names the setting of the deleted secret."""
-    made = bench("scram")
-    secrets.delete(made.secret)
+def test_publish__names_a_deleted_secret(bench: MakeBench, secrets: Secrets) -> None:
+    """The error contains the secret's setting."""
+    setup = bench("scram")
+    secrets.delete(setup.secret)
     with pytest.raises(Misconfigured, match=r"KAFKA_SECRET_ARN. cannot be read"):
-        publish(made.to_publisher())
+        publish(setup.to_publisher())

@@ -1,6 +1,6 @@
-"""A client certificate that cannot be used is a mistake in its secret, and not in KAFKA_PROPERTIES.
+"""For an unusable client certificate, the error names the secret instead of KAFKA_PROPERTIES.
 
-librdkafka reports one only as a property that it refuses.
+librdkafka reports it only as a rejected property.
 https://github.com/confluentinc/librdkafka/issues/3728
 https://github.com/confluentinc/librdkafka/issues/4894
 """
@@ -22,17 +22,17 @@ LONG = 20.0
 
 
 def break_key(authority: CertificateAuthority) -> tuple[str, str]:
-    """The private key of another certificate."""
+    """Return a certificate with another certificate's key."""
     return authority.issue("client").certificate, authority.issue("client").private_key
 
 
 def break_algorithm(authority: CertificateAuthority) -> tuple[str, str]:
-    """A certificate of RSA with a key of EC."""
+    """Return an RSA certificate with an EC key."""
     return authority.issue("client", algorithm="RSA").certificate, authority.issue("client").private_key
 
 
 def break_order(authority: CertificateAuthority) -> tuple[str, str]:
-    """A chain whose first certificate is the CA's."""
+    """Return a chain that starts with the CA's certificate."""
     client = authority.issue("client")
     return authority.certificate + client.certificate, client.private_key
 
@@ -41,32 +41,32 @@ def break_order(authority: CertificateAuthority) -> tuple[str, str]:
     ("fault", "text"),
     [
         (break_key, "privateKey belongs to another certificate"),
-        (break_algorithm, "privateKey has another algorithm"),
-        (break_order, "certificate begins with another certificate"),
+        (break_algorithm, "privateKey and certificate have different algorithms"),
+        (break_order, "certificate does not start with the client's own"),
     ],
 )
-def test_publish__says_what_is_wrong_with_the_client_certificate(
+def test_publish__explains_an_unusable_client_certificate(
     bench: MakeBench, cluster: Cluster, fault: Callable[[CertificateAuthority], tuple[str, str]], text: str
 ) -> None:
-    """The function and the preflight check name the secret and the cause; with the secret corrected, events arrive."""
-    made = bench("mtls")
-    right = made.secrets.read(made.secret)
-    made.secrets.change(made.secret, dict(zip(("certificate", "privateKey"), fault(cluster.authority), strict=True)))
-    publisher = made.to_publisher()
+    """Function and preflight check report the secret and the cause. After a correction, messages are delivered."""
+    setup = bench("mtls")
+    valid = setup.secrets.read(setup.secret)
+    setup.secrets.change(setup.secret, dict(zip(("certificate", "privateKey"), fault(cluster.authority), strict=True)))
+    publisher = setup.to_publisher()
     expected = rf"^the secret in KafkaSecretArn \(KAFKA_SECRET_ARN\) has no usable client certificate: {text}"
     with pytest.raises(Misconfigured, match=expected):
         publisher.publish(to_messages(10), Deadline(LONG), Refusals())
-    check, _ = make_secret_checks(read_settings(made.environ))
+    check, _ = make_secret_checks(read_settings(setup.environ))
     with pytest.raises(Misconfigured, match=expected):
         check.run()
-    made.secrets.change(made.secret, right)
+    setup.secrets.change(setup.secret, valid)
     assert set(publisher.publish(to_messages(10), Deadline(LONG), Refusals())) == {Delivery.DELIVERED}
 
 
-def test_publish__takes_a_certificate_of_rsa(bench: MakeBench, cluster: Cluster) -> None:
-    """A certificate and key of the other algorithm are as good."""
-    made = bench("mtls")
+def test_publish__accepts_an_rsa_certificate(bench: MakeBench, cluster: Cluster) -> None:
+    """Other tests use EC certificates."""
+    setup = bench("mtls")
     certificate, private_key = cluster.authority.issue("client", algorithm="RSA")
-    made.secrets.change(made.secret, {"certificate": certificate, "privateKey": private_key})
-    deliveries = made.to_publisher().publish(to_messages(10), Deadline(LONG), Refusals())
+    setup.secrets.change(setup.secret, {"certificate": certificate, "privateKey": private_key})
+    deliveries = setup.to_publisher().publish(to_messages(10), Deadline(LONG), Refusals())
     assert set(deliveries) == {Delivery.DELIVERED}

@@ -1,4 +1,4 @@
-"""SASL/PLAIN and SCRAM-SHA-256 on real listeners: each mistake is one clear error, a rotation needs no deployment."""
+"""With SASL/PLAIN and SCRAM-SHA-256, each mistake has a clear error, and a rotation needs no deployment."""
 
 from collections.abc import Iterator
 from io import StringIO
@@ -23,43 +23,43 @@ REMEDY = r"check username and password in the secret in KafkaSecretArn \(KAFKA_S
 def test_publish__names_the_secret_of_a_wrong_password(
     bench: MakeBench, cluster: Cluster, topic: str, log: StringIO, auth: KafkaAuth
 ) -> None:
-    """A wrong password is one error that names the secret; with the right one the same environment continues."""
-    made = bench(auth)
-    right = made.secrets.read(made.secret)
-    made.secrets.change(made.secret, {**right, "password": FIRST})
-    publisher = made.to_publisher()
+    """After the password is corrected, the same environment delivers."""
+    setup = bench(auth)
+    valid = setup.secrets.read(setup.secret)
+    setup.secrets.change(setup.secret, {**valid, "password": FIRST})
+    publisher = setup.to_publisher()
     with pytest.raises(Misconfigured, match=f"authentication to Kafka failed: .*{REMEDY}"):
         publish(publisher)
-    made.secrets.change(made.secret, right)
+    setup.secrets.change(setup.secret, valid)
     assert publish(publisher) == DELIVERED
     assert numbers_in(cluster, topic) == list(range(10))
-    assert not any(secret in log.getvalue() for secret in (FIRST, right["password"]))
+    assert not any(secret in log.getvalue() for secret in (FIRST, valid["password"]))
 
 
 @pytest.mark.parametrize(
     ("auth", "listener"),
     [("plain", "SCRAM"), ("scram", "SCRAM256"), ("scram-256", "SCRAM"), ("iam", "APIKEYS"), ("oauth", "SCRAM256")],
 )
-def test_publish__says_that_the_listener_offers_another_method(
+def test_publish__explains_a_listener_with_another_method(
     bench: MakeBench, cluster: Cluster, auth: KafkaAuth, listener: str
 ) -> None:
-    """No credential is wrong there, so the error names the setting of the method and the address."""
-    with pytest.raises(Misconfigured, match=r"set KafkaAuth \(KAFKA_AUTH\) to a method that this listener offers"):
+    """The credentials are not wrong, so the error contains the settings of method and address."""
+    with pytest.raises(Misconfigured, match=r"set KafkaAuth \(KAFKA_AUTH\) to a method that this listener supports"):
         publish(bench(auth).to_publisher(KAFKA_BROKER_URL=cluster.address(listener)))
 
 
 @pytest.fixture
 def scram(bench: MakeBench, cluster: Cluster) -> Bench:
-    """A bench with a user of its own."""
-    made = bench("scram-256")
+    """Create a bench with its own user."""
+    setup = bench("scram-256")
     user = f"user-{uuid4().hex}"
     cluster.change_password(user, FIRST, SHA_256)
-    made.secrets.change(made.secret, {"username": user, "password": FIRST})
-    return made
+    setup.secrets.change(setup.secret, {"username": user, "password": FIRST})
+    return setup
 
 
-def test_publish__survives_a_rotated_password(scram: Bench, cluster: Cluster, topic: str) -> None:
-    """A password that was rotated, here and there, costs one retry."""
+def test_publish__recovers_from_a_rotated_password(scram: Bench, cluster: Cluster, topic: str) -> None:
+    """After a rotation of password and secret, one retry is enough."""
     publisher = scram.to_publisher()
     assert publish(publisher) == DELIVERED
     login = scram.secrets.read(scram.secret) | {"password": SECOND}
@@ -72,7 +72,7 @@ def test_publish__survives_a_rotated_password(scram: Bench, cluster: Cluster, to
 
 
 def test_publish__reports_a_deleted_user(scram: Bench, cluster: Cluster, topic: str) -> None:
-    """A user that was deleted is one error at each retry, until the cluster has it again."""
+    """Every retry raises the error until the user is restored."""
     publisher = scram.to_publisher()
     assert publish(publisher) == DELIVERED
     login = scram.secrets.read(scram.secret)
@@ -88,7 +88,7 @@ def test_publish__reports_a_deleted_user(scram: Bench, cluster: Cluster, topic: 
 
 
 class ApiKeys:
-    """A cluster whose API keys can be changed, for which its broker is started again."""
+    """A cluster whose API keys can be changed by restarting its broker."""
 
     def __init__(self, directory: Path, cluster: Cluster) -> None:
         self._file = directory / "jaas.conf"
@@ -101,28 +101,28 @@ class ApiKeys:
         self.address = self.kafka.address(listener)
 
     def write(self, **keys: str) -> None:
-        """Lets the broker accept these keys alone, from when it is started."""
+        """Configure the keys that the broker accepts after its next start."""
         options = " ".join(f'user_{key}="{secret}"' for key, secret in keys.items())
         module = "org.apache.kafka.common.security.plain.PlainLoginModule"
         self._file.write_text(f"keys.KafkaServer {{ {module} required {options}; }};")
 
     def change(self, **keys: str) -> None:
-        """Lets the broker accept these keys alone, from now on."""
+        """Change the keys that the broker accepts."""
         self.write(**keys)
         self.kafka.restart()
 
 
 @pytest.fixture
 def api_keys(tmp_path: Path, cluster: Cluster) -> Iterator[ApiKeys]:
-    """A cluster with one API key."""
+    """Run a cluster with one API key."""
     keys = ApiKeys(tmp_path, cluster)
     keys.write(key1=FIRST)
     with keys.kafka:
         yield keys
 
 
-def test_publish__survives_rotated_api_keys(bench: MakeBench, api_keys: ApiKeys) -> None:
-    """A key that was replaced costs one retry. Until the secret has the new one, each retry is one clear error."""
+def test_publish__recovers_from_rotated_api_keys(bench: MakeBench, api_keys: ApiKeys) -> None:
+    """One retry is enough once the secret contains the new key. Until then, every retry raises the error."""
     plain = bench("plain")
     topic = plain.environ["TOPIC_NAME"]
     create_topic(api_keys.kafka.bootstrap, topic, 2)

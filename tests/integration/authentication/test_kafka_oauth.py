@@ -1,4 +1,4 @@
-"""OAuth 2.0 on a real listener, which verifies signed tokens: each mistake is one clear error, and all recover."""
+"""With OAuth 2.0 and a listener that verifies tokens, each mistake has a clear error, and each fault is recovered."""
 
 import time
 from collections.abc import Callable
@@ -10,7 +10,7 @@ import pytest
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured
 from feature_events.kafka.authentication import Authentication
-from feature_events.kafka.producer_properties import to_properties
+from feature_events.kafka.producer import to_producer_properties
 from feature_events.kafka.publisher import Publisher
 from feature_events.settings.settings import read_settings
 from feature_events.web import exchange
@@ -29,25 +29,25 @@ WRONG = "wrong-secret"
 
 @pytest.fixture
 def oauth(bench: MakeBench) -> Bench:
-    """A bench whose secret has a client."""
+    """Create a bench with an OAuth client in its secret."""
     return bench("oauth")
 
 
 def change(oauth: Bench, **parts: str) -> None:
-    """Changes parts of the secret."""
+    """Change parts of the secret."""
     oauth.secrets.change(oauth.secret, oauth.secrets.read(oauth.secret) | parts)
 
 
 def wait_for(is_done: Callable[[], bool]) -> None:
-    """Waits until that is so."""
+    """Wait until the condition is true."""
     wait = Deadline(LONG)
     while not is_done():
         assert wait.remaining()
         time.sleep(0.05)
 
 
-def test_publish__names_cluster_and_pool_to_confluent_cloud(oauth: Bench, cluster: Cluster) -> None:
-    """The secret's logical_cluster and identity_pool go beside the token, as SASL extensions."""
+def test_publish__sends_the_extensions_of_confluent_cloud(oauth: Bench, cluster: Cluster) -> None:
+    """The secret's logical_cluster and identity_pool are sent with the token, as SASL extensions."""
     with run_kafka_proxy(cluster.address("TOKENS"), cluster.authority) as proxy:
         assert publish(oauth.to_publisher(KAFKA_BROKER_URL=proxy.address)) == DELIVERED
     [request, *_] = proxy.authentications
@@ -62,52 +62,52 @@ def test_publish__names_cluster_and_pool_to_confluent_cloud(oauth: Bench, cluste
         ({"scope": "other"}, rf"HTTP 400, invalid_scope\): check client_id, client_secret and scope {PLACE}"),
     ],
 )
-def test_publish__says_what_the_token_endpoint_refuses(
+def test_publish__explains_a_rejection_by_the_token_endpoint(
     oauth: Bench, idp: TokenEndpoint, log: StringIO, parts: dict[str, str], text: str
 ) -> None:
-    """The endpoint's reason and the secret are named; with the secret corrected the same environment continues."""
-    right = oauth.secrets.read(oauth.secret)
+    """The error contains the reason and the secret. After a correction, the same environment delivers."""
+    valid = oauth.secrets.read(oauth.secret)
     change(oauth, **parts)
     publisher = oauth.to_publisher()
-    with pytest.raises(Misconfigured, match=rf"the token endpoint at {idp.url} gives no token \({text}") as raised:
+    with pytest.raises(Misconfigured, match=rf"the token endpoint at {idp.url} returned no token \({text}") as raised:
         publish(publisher)
-    change(oauth, **right)
+    change(oauth, **valid)
     assert publish(publisher) == DELIVERED
     assert not any(secret in log.getvalue() + str(raised.value) for secret in (WRONG, idp.client[1]))
 
 
-def test_publish__says_that_the_token_endpoint_is_not_trusted(oauth: Bench, idp: TokenEndpoint, signer: Signer) -> None:
-    """An endpoint whose certificate is of an unknown CA is sent nothing."""
+def test_publish__refuses_an_untrusted_token_endpoint(oauth: Bench, idp: TokenEndpoint, signer: Signer) -> None:
+    """An endpoint with a certificate from an unknown CA gets no request."""
     with run_token_endpoint(CertificateAuthority("Other").issue("idp"), signer) as other:
         change(oauth, token_url=other.url)
         publisher = oauth.to_publisher()
         with pytest.raises(Misconfigured, match=r"is not trusted: .* KafkaCaSecretArn \(KAFKA_CA_SECRET_ARN\)"):
             publish(publisher)
-        assert other.asked == 0
+        assert other.request_count == 0
     change(oauth, token_url=idp.url)
     assert publish(publisher) == DELIVERED
 
 
 def sign_for_others(idp: TokenEndpoint) -> None:
-    """Signs for another audience."""
+    """Sign for another audience."""
     idp.signer.audience = "other"
 
 
 def sign_with_other_key(idp: TokenEndpoint) -> None:
-    """Signs with a key that the brokers do not have."""
+    """Sign with a key that the brokers do not have."""
     idp.signer = Signer(idp.signer.audience)
 
 
 def sign_what_has_ended(idp: TokenEndpoint) -> None:
-    """Signs a token that has ended, against what the endpoint says."""
+    """Sign an expired token that the endpoint reports as valid."""
     idp.lives = [-60.0]
 
 
 @pytest.mark.parametrize("fault", [sign_for_others, sign_with_other_key, sign_what_has_ended])
-def test_publish__says_that_kafka_refuses_the_token(
+def test_publish__explains_a_rejected_token(
     oauth: Bench, idp: TokenEndpoint, signer: Signer, fault: Callable[[TokenEndpoint], None]
 ) -> None:
-    """A refused token is a misconfiguration, and is not used again."""
+    """A rejected token is a misconfiguration, and is not reused."""
     fault(idp)
     publisher = oauth.to_publisher()
     try:
@@ -116,13 +116,13 @@ def test_publish__says_that_kafka_refuses_the_token(
     finally:
         idp.signer, signer.audience = signer, "kafka"
     assert publish(publisher) == DELIVERED
-    assert idp.asked == 2
+    assert idp.request_count == 2
 
 
-def test_publish__replaces_a_token_that_ended_early(
+def test_publish__replaces_a_token_that_expired_early(
     oauth: Bench, idp: TokenEndpoint, cluster: Cluster, topic: str
 ) -> None:
-    """A token that was accepted and has ended, against what the endpoint said, costs one retry."""
+    """After an accepted token expires earlier than reported, one retry is enough."""
     life = 10.0
     idp.lives = [life]
     publisher = oauth.to_publisher()
@@ -134,20 +134,20 @@ def test_publish__replaces_a_token_that_ended_early(
     assert numbers_in(cluster, topic) == list(range(20))
 
 
-@pytest.mark.parametrize("is_told", [True, False], ids=["in time", "late"])
-def test_publish__survives_a_rotated_client_secret(
-    oauth: Bench, idp: TokenEndpoint, cluster: Cluster, topic: str, *, is_told: bool
+@pytest.mark.parametrize("in_time", [True, False], ids=["in time", "late"])
+def test_publish__recovers_from_a_rotated_client_secret(
+    oauth: Bench, idp: TokenEndpoint, cluster: Cluster, topic: str, *, in_time: bool
 ) -> None:
-    """The next token is fetched with the secret of that moment; while it is behind, each retry is one clear error."""
+    """The next token is fetched with the current secret. While that is outdated, every retry raises the error."""
     settings, clock = read_settings(oauth.environ), FakeClock(time.time())
-    publisher = Publisher(settings.topic, to_properties(settings), Authentication(settings, clock))
+    publisher = Publisher(settings.topic, to_producer_properties(settings), Authentication(settings, clock))
     assert publish(publisher) == DELIVERED
     idp.client = (idp.client[0], "rotated-secret")
     assert publish(publisher, 10) == DELIVERED
-    assert idp.asked == 1
-    clock.seconds += 55  # a freeze, after which the token is about to end
-    idp.told_life += 55
-    if not is_told:
+    assert idp.request_count == 1
+    clock.seconds += 55  # a freeze, after which the token is about to expire
+    idp.reported_life += 55
+    if not in_time:
         for _ in range(2):
             with pytest.raises(Misconfigured, match=REFUSED):
                 publish(publisher, 20)
@@ -159,50 +159,50 @@ def test_publish__survives_a_rotated_client_secret(
 @pytest.mark.parametrize(
     ("answer", "text"),
     [
-        (Answer(503, b""), "answers HTTP 503: check the identity provider"),
-        (Answer(200, b"{}", delay=1.0), "was not reached (ReadTimeout): check token_url"),
+        (Answer(503, b""), "returned HTTP 503: check the identity provider"),
+        (Answer(200, b"{}", delay=1.0), "could not be reached (ReadTimeout): check token_url"),
     ],
 )
-def test_publish__waits_out_an_outage_of_the_token_endpoint(
+def test_publish__recovers_from_an_outage_of_the_token_endpoint(
     oauth: Bench, idp: TokenEndpoint, log: StringIO, answer: Answer, text: str
 ) -> None:
-    """The batch goes back to the stream with a log line that names the endpoint, and is delivered afterwards."""
+    """The batch is undelivered, with a log line that contains the endpoint, and delivered after the outage."""
     publisher = oauth.to_publisher()
-    idp.instead = answer
+    idp.override = answer
     with patch.object(exchange, "READ_SECONDS", 0.3):
         assert publish(publisher) == UNKNOWN
     assert f"the token endpoint at {idp.url} {text}" in log.getvalue()
-    idp.instead = None
+    idp.override = None
     assert publish(publisher) == DELIVERED
 
 
-def test_tokens__renew_a_token_before_it_ends(oauth: Bench, idp: TokenEndpoint, log: StringIO) -> None:
-    """The client fetches the next token by itself, and an endpoint that is down just then costs nothing.
+def test_tokens__are_renewed_before_they_expire(oauth: Bench, idp: TokenEndpoint, log: StringIO) -> None:
+    """The client requests the next token between batches. A failed renewal does not fail a batch.
 
     https://github.com/confluentinc/confluent-kafka-python/issues/1485
     """
-    idp.told_life = 5.0
+    idp.reported_life = 5.0
     publisher = oauth.to_publisher()
     assert publish(publisher) == DELIVERED
-    idp.instead = Answer(503, b"")
+    idp.override = Answer(503, b"")
     wait_for(lambda: "token not renewed" in log.getvalue())
-    idp.instead = None
+    idp.override = None
     assert publish(publisher) == DELIVERED
-    asked = idp.asked
-    wait_for(lambda: idp.asked > asked)
+    count = idp.request_count
+    wait_for(lambda: idp.request_count > count)
     assert publish(publisher) == DELIVERED
 
 
-def test_tokens__report_why_a_token_is_not_renewed(oauth: Bench, idp: TokenEndpoint, log: StringIO) -> None:
-    """A client that is refused at a renewal is reported as that, and not as a missing token.
+def test_tokens__report_the_reason_for_a_failed_renewal(oauth: Bench, idp: TokenEndpoint, log: StringIO) -> None:
+    """A rejected client is reported as such, and not as a missing token.
 
     https://github.com/confluentinc/confluent-kafka-python/issues/2191
     """
-    idp.told_life = 3.0
+    idp.reported_life = 3.0
     publisher = oauth.to_publisher()
     assert publish(publisher) == DELIVERED
     idp.client = (idp.client[0], "rotated-secret")
     wait_for(lambda: "token not renewed" in log.getvalue())
-    time.sleep(idp.told_life)
+    time.sleep(idp.reported_life)
     with pytest.raises(Misconfigured, match=REFUSED):
         publish(publisher)

@@ -1,6 +1,6 @@
-"""A connection to Kafka that is lost or late while it is authenticated is an outage, not a refusal.
+"""A connection that is lost or slow during authentication is an outage, not a rejection.
 
-librdkafka reports a request of the authentication that times out as an error of authentication.
+librdkafka reports an authentication request that times out as an authentication error.
 https://github.com/tulios/kafkajs/issues/1435
 https://github.com/tulios/kafkajs/issues/1550
 https://github.com/confluentinc/librdkafka/issues/5003
@@ -45,7 +45,7 @@ FAULTS = [
 
 @pytest.fixture
 def proxy(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[KafkaProxy]:
-    """A proxy before the listener of this kind of authentication."""
+    """Run a proxy for the listener of this authentication method."""
     with run_kafka_proxy(cluster.address(LISTENERS[request.param]), cluster.authority) as running:
         yield running
 
@@ -54,18 +54,18 @@ def proxy(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[KafkaPro
     ("proxy", "fault"),
     [(auth, fault) for auth in ("scram", "iam") for fault in FAULTS],
     indirect=["proxy"],
-    ids=lambda value: value if type(value) is str else f"{value.happens.__name__} {value.step}",
+    ids=lambda value: value if type(value) is str else f"{value.apply.__name__} {value.step}",
 )
-def test_publish__waits_out_an_outage_of_authentication(
+def test_publish__recovers_from_an_outage_during_authentication(
     bench: MakeBench, proxy: KafkaProxy, fault: Fault, request: pytest.FixtureRequest
 ) -> None:
-    """The batch goes back to the stream, the environment keeps its secret, and delivers when the outage is over."""
+    """The batch is undelivered, and delivered after the outage with the cached secret."""
     auth: KafkaAuth = request.node.callspec.params["proxy"]
-    made = bench(auth)
-    publisher = made.to_publisher(KAFKA_BROKER_URL=proxy.address, KAFKA_PROPERTIES=IMPATIENT)
+    setup = bench(auth)
+    publisher = setup.to_publisher(KAFKA_BROKER_URL=proxy.address, KAFKA_PROPERTIES=IMPATIENT)
     proxy.fault = fault
     messages = to_messages(10)
     assert set(publisher.publish(messages, Deadline(SHORT), Refusals())) == {Delivery.UNKNOWN}
-    assert proxy.seen
+    assert proxy.hits
     proxy.fault = None
     assert set(publisher.publish(messages, Deadline(LONG), Refusals())) == {Delivery.DELIVERED}

@@ -1,4 +1,4 @@
-"""A registry behind TLS and a password: who is authenticated, what a refusal says, and how it recovers."""
+"""With a registry that requires TLS and a password, rejections are explained, and rotations need no deployment."""
 
 import json
 from uuid import uuid4
@@ -8,7 +8,7 @@ import pytest
 from feature_events.errors import Misconfigured
 from feature_events.events.schema import SHIPPED_SCHEMA, Schema
 from feature_events.registries.confluent import ConfluentRegistry
-from feature_events.registries.schema import find_schema, register_schema
+from feature_events.registries.schema import find_schema, make_registry
 from feature_events.settings.settings import read_settings
 from local.servers.registry import Registry
 from tests.integration.authentication.conftest import LOGIN
@@ -23,7 +23,7 @@ FIELDS = json.loads(SHIPPED_SCHEMA)["fields"]
 
 
 def to_schema(*fields: object) -> str:
-    """The shipped schema with other fields."""
+    """Return the shipped schema with other fields."""
     return json.dumps({**json.loads(SHIPPED_SCHEMA), "fields": fields})
 
 
@@ -35,7 +35,7 @@ INCOMPATIBLE = to_schema({**FIELDS[0], "type": "long"}, *FIELDS[1:])
 def bench(
     registry: Registry, registry_authority: CertificateAuthority, proxy: RegistryProxy, secrets: Secrets
 ) -> Bench:
-    """A bench on which everything is right."""
+    """Create a valid bench."""
     environ = {
         "SCHEMA_REGISTRY": proxy.url,
         "SCHEMA_REGISTRY_SECRET_ARN": secrets.put(LOGIN),
@@ -46,24 +46,24 @@ def bench(
 
 
 def test_find_schema__authenticates(bench: Bench) -> None:
-    """With the secrets' password and CA certificate the schema is found."""
+    """The secrets contain the password and the CA certificate."""
     schema_id = bench.register(SHIPPED_SCHEMA)
     assert find_schema(bench.settings, LONG) == Schema(schema_id, SHIPPED_SCHEMA)
 
 
-def test_find_schema__says_that_the_password_is_wrong(bench: Bench) -> None:
-    """A wrong password is one clear error."""
+def test_find_schema__explains_a_wrong_password(bench: Bench) -> None:
+    """The error contains the secret's setting, and not the password."""
     bench.proxy.required = to_basic(LOGIN["username"], "other-secret")
     with pytest.raises(
         Misconfigured, match=r"HTTP 401.* check the secret in \w+ \(SCHEMA_REGISTRY_SECRET_ARN\)"
     ) as raised:
         find_schema(bench.settings, LONG)
-    assert bench.proxy.asked == 1
+    assert bench.proxy.request_count == 1
     assert "registry-secret" not in str(raised.value)
 
 
-def test_find_schema__survives_a_rotated_password(bench: Bench) -> None:
-    """While the secret is behind the registry it is one clear error; with the secret changed the next call succeeds."""
+def test_find_schema__recovers_from_a_rotated_password(bench: Bench) -> None:
+    """With an outdated secret, the error is raised. After the secret is updated, the next call succeeds."""
     schema_id = bench.register(SHIPPED_SCHEMA)
     login = {**LOGIN, "password": "second-secret"}
     bench.proxy.required = to_basic(**login)
@@ -74,8 +74,8 @@ def test_find_schema__survives_a_rotated_password(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("ca", ["other", "public"])
-def test_find_schema__trusts_no_other_ca(bench: Bench, ca: str) -> None:
-    """A certificate of an unknown CA is a misconfiguration, and nobody is sent the password."""
+def test_find_schema__refuses_a_certificate_from_another_ca(bench: Bench, ca: str) -> None:
+    """The password is not sent."""
     environ = {**bench.environ, "KAFKA_BROKER_URL": "b:9092"}
     if ca == "other":
         bench.secrets.change(environ["SCHEMA_REGISTRY_CA_SECRET_ARN"], CertificateAuthority("Other").certificate)
@@ -83,64 +83,64 @@ def test_find_schema__trusts_no_other_ca(bench: Bench, ca: str) -> None:
         del environ["SCHEMA_REGISTRY_CA_SECRET_ARN"]
     with pytest.raises(Misconfigured, match="is not trusted: check it, and the CA certificates"):
         find_schema(read_settings(environ), LONG)
-    assert bench.proxy.asked == 0
+    assert bench.proxy.request_count == 0
 
 
-def test_find_schema__says_that_the_secret_is_no_certificate(bench: Bench) -> None:
-    """A secret of another form is named by its setting."""
+def test_find_schema__names_the_secret_of_an_invalid_ca_certificate(bench: Bench) -> None:
+    """The error contains the secret's setting."""
     pem = "-----BEGIN CERTIFICATE-----\nnone\n-----END CERTIFICATE-----"
     bench.secrets.change(bench.environ["SCHEMA_REGISTRY_CA_SECRET_ARN"], pem)
     with pytest.raises(Misconfigured, match=r"the secret in \w+ \(SCHEMA_REGISTRY_CA_SECRET_ARN\)"):
         find_schema(bench.settings, LONG)
 
 
-def test_register_schema__gives_the_same_id_again(bench: Bench) -> None:
-    """Deploying the same schema twice registers one version."""
-    first = register_schema(bench.settings)
-    assert register_schema(bench.settings) == first
+def test_ensure_registered__registers_a_schema_once(bench: Bench) -> None:
+    """A second deployment of the same schema returns the same id."""
+    first = make_registry(bench.settings).ensure_registered()
+    assert make_registry(bench.settings).ensure_registered() == first
     assert bench.versions() == [1]
 
 
-def test_register_schema__adds_a_version_to_a_compatible_one(bench: Bench) -> None:
-    """A schema that the former one's readers can read is the next version, with another id."""
+def test_ensure_registered__adds_a_compatible_version(bench: Bench) -> None:
+    """A compatible schema becomes the next version, with another id."""
     older = bench.register(OPTIONAL)
-    registered = register_schema(bench.settings)
+    registered = make_registry(bench.settings).ensure_registered()
     assert registered.version == 2
     assert registered.id != older
     assert find_schema(bench.settings, LONG).id == registered.id
 
 
-def test_register_schema__finds_a_former_version(bench: Bench) -> None:
-    """A deployment that is rolled back finds its schema, although there is a later one."""
-    first = register_schema(bench.settings)
+def test_ensure_registered__finds_an_earlier_version(bench: Bench) -> None:
+    """A rolled-back deployment finds its schema, although there is a later version."""
+    first = make_registry(bench.settings).ensure_registered()
     bench.register(OPTIONAL)
-    assert register_schema(bench.settings) == first
+    assert make_registry(bench.settings).ensure_registered() == first
 
 
-def test_register_schema__says_which_field_breaks_a_reader(bench: Bench) -> None:
-    """An incompatible schema is not registered; a registry that gives no reason before it is asked to is not asked."""
+def test_ensure_registered__names_the_field_that_breaks_a_consumer(bench: Bench) -> None:
+    """An incompatible schema is not registered."""
     bench.register(INCOMPATIBLE)
-    with pytest.raises(Misconfigured, match="events of version 1 cannot be read: event_id is written as long"):
-        register_schema(bench.settings)
+    with pytest.raises(Misconfigured, match="cannot read events of version 1: event_id is written as long"):
+        make_registry(bench.settings).ensure_registered()
     assert bench.versions() == [1]
 
 
-def test_register__repeats_why_the_registry_refuses(bench: Bench) -> None:
-    """Where only the registry has an objection, its own reason is told."""
+def test_register__repeats_the_registrys_reason(bench: Bench) -> None:
+    """If only the registry rejects the schema, the error contains its reason."""
     bench.register(INCOMPATIBLE)
     with pytest.raises(
-        Misconfigured, match=r"refuses feature_trigger.avsc .*; it says: .*STRING not compatible .* LONG"
+        Misconfigured, match=r"rejected feature_trigger.avsc .*; reason: .*STRING not compatible .* LONG"
     ):
         ConfluentRegistry(bench.settings).register()
     assert bench.versions() == [1]
 
 
-def test_registration__hands_the_id_to_the_stack(
+def test_registration__returns_the_id_to_the_stack(
     bench: Bench, cloudformation: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Create registers and answers with id and version; an update with the same schema answers the same."""
+    """Create returns id and version, and an update with the same schema returns the same."""
     created = deploy(cloudformation, bench.environ, monkeypatch)
-    registered = register_schema(bench.settings)
+    registered = make_registry(bench.settings).ensure_registered()
     assert created == {
         "Status": "SUCCESS",
         "Reason": "The schema is registered.",
@@ -154,20 +154,22 @@ def test_registration__hands_the_id_to_the_stack(
 def test_registration__fails_the_deployment_of_an_incompatible_schema(
     bench: Bench, cloudformation: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The stack's events say which field breaks a reader."""
+    """The stack's events contain the field."""
     bench.register(INCOMPATIBLE)
-    answer = deploy(cloudformation, bench.environ, monkeypatch)
-    assert answer["Status"] == "FAILED"
-    assert "event_id is written as long and read as string" in str(answer["Reason"])
-    assert answer["PhysicalResourceId"] == bench.subject
+    response = deploy(cloudformation, bench.environ, monkeypatch)
+    assert response["Status"] == "FAILED"
+    assert "event_id is written as long and read as string" in str(response["Reason"])
+    assert response["PhysicalResourceId"] == bench.subject
 
 
-def test_registration__leaves_the_registry_alone_on_delete(
+def test_registration__does_nothing_on_delete(
     bench: Bench, cloudformation: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was written under the schema outlives the stack."""
+    """Events written with the schema outlive the stack."""
     deploy(cloudformation, bench.environ, monkeypatch)
-    asked = bench.proxy.asked
-    answer = deploy(cloudformation, bench.environ, monkeypatch, RequestType="Delete", PhysicalResourceId=bench.subject)
-    assert (answer["Status"], answer["PhysicalResourceId"]) == ("SUCCESS", bench.subject)
-    assert (bench.proxy.asked, bench.versions()) == (asked, [1])
+    count = bench.proxy.request_count
+    response = deploy(
+        cloudformation, bench.environ, monkeypatch, RequestType="Delete", PhysicalResourceId=bench.subject
+    )
+    assert (response["Status"], response["PhysicalResourceId"]) == ("SUCCESS", bench.subject)
+    assert (bench.proxy.request_count, bench.versions()) == (count, [1])

@@ -1,4 +1,4 @@
-"""Base URLs that people mistype, on a real registry: nothing counts as absent, and nothing is registered."""
+"""With a mistyped base URL of a real registry, nothing counts as absent, and nothing is registered."""
 
 import json
 from uuid import uuid4
@@ -8,7 +8,7 @@ import pytest
 from feature_events.errors import Misconfigured
 from feature_events.events.schema import SHIPPED_SCHEMA
 from feature_events.registries.registry import Registered
-from feature_events.registries.schema import find_schema, register_schema
+from feature_events.registries.schema import find_schema, make_registry
 from feature_events.settings.settings import Settings, read_settings
 from local.servers.registry import Registry
 from tests.support.web_client import read_json
@@ -36,14 +36,14 @@ WRONG = [
 
 
 def to_settings(registry: Registry, path: str, topic: str, **environ: str) -> Settings:
-    """The settings of a function whose registry is at this path of the real one."""
+    """Create settings with this path of the registry."""
     url = f"{registry.url.removesuffix(RIGHT)}{path}"
     return read_settings({"KAFKA_BROKER_URL": "b:9092", "SCHEMA_REGISTRY": url, "TOPIC_NAME": topic, **environ})
 
 
 @pytest.mark.parametrize("path", WRONG)
-def test_find_schema__says_that_the_address_is_wrong(registry: Registry, path: str) -> None:
-    """Each way to find the schema does, and so does the registration.
+def test_find_schema__explains_a_wrong_base_url(registry: Registry, path: str) -> None:
+    """This applies to each way to find the schema, and to registration.
 
     Reported for Apicurio (https://github.com/Apicurio/apicurio-registry/issues/2889) and for Redpanda's console
     (https://github.com/redpanda-data/console/issues/157).
@@ -55,18 +55,18 @@ def test_find_schema__says_that_the_address_is_wrong(registry: Registry, path: s
         with pytest.raises(Misconfigured, match=text):
             find_schema(to_settings(registry, path, topic, **environ), LONG)
     with pytest.raises(Misconfigured, match=text):
-        register_schema(to_settings(registry, path, topic))
+        make_registry(to_settings(registry, path, topic)).ensure_registered()
     assert read_json(f"{registry.url}/subjects") == before
 
 
-def test_find_schema__knows_what_is_absent_at_the_right_address(registry: Registry) -> None:
-    """There, each absence has its own words, and the first version is registered."""
+def test_find_schema__distinguishes_absent_schemas(registry: Registry) -> None:
+    """With the right URL, each absence has its own message, and the first version is registered."""
     topic = f"topic-{uuid4().hex}"
     with pytest.raises(Misconfigured, match="is not registered under subject"):
         find_schema(to_settings(registry, RIGHT, topic), LONG)
     with pytest.raises(Misconfigured, match="no version latest of subject"):
         find_schema(to_settings(registry, RIGHT, topic, SCHEMA_VERSION="latest"), LONG)
-    registered = register_schema(to_settings(registry, RIGHT, topic))
+    registered = make_registry(to_settings(registry, RIGHT, topic)).ensure_registered()
     assert registered.version == 1
     with pytest.raises(Misconfigured, match="no version 7 of subject"):
         find_schema(to_settings(registry, RIGHT, topic, SCHEMA_VERSION="7"), LONG)

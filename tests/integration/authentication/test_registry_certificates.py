@@ -1,4 +1,4 @@
-"""A registry that wants a client certificate: mutual TLS before the real one."""
+"""With a registry that requires mutual TLS, rejections are explained, and rotations need no deployment."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -11,7 +11,7 @@ from confluent_kafka.schema_registry import SchemaRegistryClient
 
 from feature_events.errors import Misconfigured
 from feature_events.events.schema import SHIPPED_SCHEMA, Schema
-from feature_events.registries.schema import find_schema, register_schema
+from feature_events.registries.schema import find_schema, make_registry
 from feature_events.settings.settings import read_settings
 from local.servers.registry import Registry
 from tests.integration.authentication.registry_bench import Bench, deploy
@@ -27,12 +27,12 @@ from tests.support.web_server import ScriptedServer
 LONG = 20.0
 SECRET = "SCHEMA_REGISTRY_SECRET_ARN"  # noqa: S105  # a setting's name
 CLIENTS = CertificateAuthority("Clients")
-REFUSED = r"refuses the TLS connection \(ALERT_\w+\): .* wants a client certificate; .*SCHEMA_REGISTRY_SECRET_ARN"
+REFUSED = r"rejected the TLS connection \(ALERT_\w+\): .* requires a client certificate; .*SCHEMA_REGISTRY_SECRET_ARN"
 
 
 @pytest.fixture
 def mutual_proxy(registry: Registry, registry_authority: CertificateAuthority) -> Iterator[RegistryProxy]:
-    """Mutual TLS before the registry."""
+    """Run a proxy for the registry that requires mutual TLS."""
     with run_registry_proxy(registry.url, registry_authority.issue("registry")) as running:
         running.client_ca = CLIENTS.certificate
         yield running
@@ -42,7 +42,7 @@ def mutual_proxy(registry: Registry, registry_authority: CertificateAuthority) -
 def bench(
     registry: Registry, mutual_proxy: RegistryProxy, registry_authority: CertificateAuthority, secrets: Secrets
 ) -> Bench:
-    """A bench on which everything is right."""
+    """Create a valid bench."""
     environ = {
         "SCHEMA_REGISTRY": mutual_proxy.url,
         SECRET: secrets.put(to_secret(CLIENTS.issue("client"))),
@@ -53,28 +53,28 @@ def bench(
 
 
 def to_secret(identity: Identity, **others: str) -> dict[str, str]:
-    """The secret's value."""
+    """Return the secret's value."""
     return {"certificate": identity.certificate, "privateKey": identity.private_key, **others}
 
 
-def test_registration__authenticates_by_certificate(
+def test_registration__authenticates_with_a_certificate(
     bench: Bench, cloudformation: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The registration shows it, and so does the function, which finds what was registered."""
+    """The registration uses it, and so does the function, which finds the schema."""
     created = deploy(cloudformation, bench.environ, monkeypatch)
     assert created["Status"] == "SUCCESS"
-    schema_id = int(dict(created["Data"])["SchemaId"])  # type: ignore[call-overload]  # an answer's data is an object
+    schema_id = int(dict(created["Data"])["SchemaId"])  # type: ignore[call-overload]  # the response's data is an object
     assert find_schema(bench.settings, LONG) == Schema(schema_id, SHIPPED_SCHEMA)
 
 
 @pytest.mark.usefixtures("no_proxies")
 def test_find_schema__authenticates_through_a_proxy(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Behind the proxy that HTTPS_PROXY names, the registry is shown the same certificate, and its own is checked."""
+    """Through the proxy in HTTPS_PROXY, both certificates are still verified."""
     schema_id = bench.register(SHIPPED_SCHEMA)
     with run_web_proxy() as web_proxy:
         monkeypatch.setenv("HTTPS_PROXY", web_proxy.url)
         assert find_schema(bench.settings, LONG).id == schema_id
-        assert web_proxy.asked == [urlsplit(bench.proxy.url).netloc]
+        assert web_proxy.targets == [urlsplit(bench.proxy.url).netloc]
         bench.secrets.change(bench.environ["SCHEMA_REGISTRY_CA_SECRET_ARN"], CertificateAuthority("Other").certificate)
         with pytest.raises(Misconfigured, match="is not trusted: check it, and the CA certificates"):
             find_schema(bench.settings, LONG)
@@ -88,17 +88,17 @@ def test_find_schema__authenticates_through_a_proxy(bench: Bench, monkeypatch: p
     ],
     ids=["encrypted key", "intermediate CA"],
 )
-def test_find_schema__takes_each_form_of_a_certificate(bench: Bench, secret: dict[str, str]) -> None:
-    """A key may be encrypted, and a certificate be followed by those between it and the CA."""
-    registered = register_schema(bench.settings)
+def test_find_schema__accepts_each_form_of_a_certificate(bench: Bench, secret: dict[str, str]) -> None:
+    """A key can be encrypted, and a certificate can be followed by intermediate certificates."""
+    registered = make_registry(bench.settings).ensure_registered()
     bench.secrets.change(bench.environ[SECRET], secret)
     assert find_schema(bench.settings, LONG).id == registered.id
 
 
-def test_find_schema__leaves_no_key_on_disk(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What ssl reads the key from is gone when the registry is asked."""
+def test_find_schema__writes_no_key_to_disk(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No temporary file is left."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    register_schema(bench.settings)
+    make_registry(bench.settings).ensure_registered()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -107,16 +107,16 @@ def test_find_schema__leaves_no_key_on_disk(bench: Bench, tmp_path: Path, monkey
     [CLIENTS.issue("client", life=timedelta(days=-1)), CertificateAuthority("Other").issue("client")],
     ids=["expired", "another CA"],
 )
-def test_find_schema__says_that_the_certificate_is_refused(bench: Bench, identity: Identity) -> None:
-    """A certificate that has expired or that nobody knows is one clear error."""
+def test_find_schema__explains_a_rejected_certificate(bench: Bench, identity: Identity) -> None:
+    """The error for an expired or untrusted certificate contains the secret's setting."""
     bench.secrets.change(bench.environ[SECRET], to_secret(identity))
     with pytest.raises(Misconfigured, match=REFUSED):
         find_schema(bench.settings, LONG)
-    assert bench.proxy.asked == 0
+    assert bench.proxy.request_count == 0
 
 
-def test_find_schema__says_that_a_certificate_is_wanted(bench: Bench) -> None:
-    """So it is where the function has none."""
+def test_find_schema__explains_a_missing_certificate(bench: Bench) -> None:
+    """The error is the same as for a rejected certificate."""
     environ = {name: text for name, text in bench.environ.items() if name != SECRET}
     with pytest.raises(Misconfigured, match=REFUSED):
         find_schema(read_settings({**environ, "KAFKA_BROKER_URL": "b:9092"}), LONG)
@@ -125,17 +125,17 @@ def test_find_schema__says_that_a_certificate_is_wanted(bench: Bench) -> None:
 def test_registration__reports_a_refused_certificate(
     bench: Bench, cloudformation: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The stack's events say so."""
+    """The stack's events contain the reason, and not the certificate."""
     bench.proxy.client_ca = CertificateAuthority("Other").certificate
-    answer = deploy(cloudformation, bench.environ, monkeypatch)
-    assert answer["Status"] == "FAILED"
-    assert "refuses the TLS connection" in str(answer["Reason"])
-    assert "-----BEGIN" not in str(answer)
+    response = deploy(cloudformation, bench.environ, monkeypatch)
+    assert response["Status"] == "FAILED"
+    assert "rejected the TLS connection" in str(response["Reason"])
+    assert "-----BEGIN" not in str(response)
 
 
-def test_function__survives_a_rotated_certificate(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While the secret is behind the registry each invocation fails; with it changed the next succeeds."""
-    register_schema(bench.settings)
+def test_function__recovers_from_a_rotated_certificate(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each invocation fails until the secret is updated."""
+    make_registry(bench.settings).ensure_registered()
     second = CertificateAuthority("Second")
     bench.proxy.client_ca = second.certificate
     kafka = {"KAFKA_BROKER_URL": "b:9092", "KAFKA_PROPERTIES": '{"test.mock.num.brokers": 1}'}
@@ -160,22 +160,22 @@ ENCRYPTED = CLIENTS.issue("client", password="key-secret")  # noqa: S106  # the 
         to_secret(ENCRYPTED, privateKeyPassword="hidden" * 1000),
         {"certificate": "hidden", "privateKey": "hidden"},
     ],
-    ids=["another's key", "no password", "wrong password", "long password", "no PEM"],
+    ids=["another's key", "no password", "wrong password", "long password", "not PEM"],
 )
-def test_find_schema__says_that_the_secret_is_no_certificate(bench: Bench, secret: dict[str, str]) -> None:
-    """What OpenSSL cannot use is named by its setting, and the registry is not asked."""
+def test_find_schema__names_the_secret_of_an_unusable_certificate(bench: Bench, secret: dict[str, str]) -> None:
+    """The error contains the secret's setting, and the registry gets no request."""
     bench.secrets.change(bench.environ[SECRET], secret)
     with pytest.raises(Misconfigured, match=rf"the secret in \w+ .{SECRET}. has no usable client") as raised:
         find_schema(bench.settings, LONG)
-    assert bench.proxy.asked == 0
+    assert bench.proxy.request_count == 0
     assert not any(each in str(raised.value) for each in ("hidden", "-----BEGIN"))
 
 
-def test_secret__has_what_confluents_own_client_takes(
+def test_secret__works_with_confluents_client(
     bench: Bench, registry_authority: CertificateAuthority, tmp_path: Path
 ) -> None:
-    """The same PEM texts, as the files that it wants, let Confluent's Python client read the same schema."""
-    registered = register_schema(bench.settings)
+    """With the same PEM texts in files, Confluent's Python client reads the same schema."""
+    registered = make_registry(bench.settings).ensure_registered()
     secret = bench.secrets.read(bench.environ[SECRET])
     files = {
         "ssl.ca.location": registry_authority.certificate,

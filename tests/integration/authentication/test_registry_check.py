@@ -10,7 +10,7 @@ import pytest
 from feature_events.deadline import Deadline
 from feature_events.preflight.check import CheckResult
 from feature_events.preflight.run import run_checks
-from feature_events.registries.schema import register_schema
+from feature_events.registries.schema import make_registry
 from feature_events.settings.settings import read_settings
 from local.servers.loopback import reserve_port
 from local.servers.registry import Registry
@@ -36,7 +36,7 @@ class Bench:
             "SCHEMA_REGISTRY_CA_SECRET_ARN": secrets.put(ca),
             "TOPIC_NAME": f"topic-{uuid4().hex}",
         }
-        register_schema(read_settings(self.environ))
+        make_registry(read_settings(self.environ)).ensure_registered()
 
     def run(self) -> list[CheckResult]:
         """Run the checks and return the results about the registry."""
@@ -101,7 +101,7 @@ def test_run_checks__uses_the_proxy(tokens: Bench, endpoint: TokenEndpoint, monk
         found = [each for each in tokens.run() if not each["name"].startswith(("secret", "DNS"))]
         assert [(each["name"], each["ok"]) for each in found] == [("token endpoint", True), ("schema", True)]
         addresses = {urlsplit(url).netloc for url in (endpoint.url, tokens.environ["SCHEMA_REGISTRY"])}
-        assert set(proxy.asked) == addresses
+        assert set(proxy.targets) == addresses
 
 
 def test_run_checks__uses_client_certificates(certificates: Bench) -> None:
@@ -114,11 +114,11 @@ def test_run_checks__uses_client_certificates(certificates: Bench) -> None:
 @pytest.mark.parametrize(
     ("change", "name", "text"),
     [
-        ({"client_secret": "hidden"}, "token endpoint", "gives no token (HTTP 401, invalid_client)"),
+        ({"client_secret": "hidden"}, "token endpoint", "returned no token (HTTP 401, invalid_client)"),
         ({"token_url": "https://name.invalid/token"}, "DNS name.invalid", "the name does not resolve"),
         ({"token_url": "https://127.0.0.1:1"}, "TCP", "connection failed"),
         ({"token_url": "http://127.0.0.1"}, "secret SCHEMA_REGISTRY_SECRET_ARN", "must be an https URL"),
-        ({"username": "both"}, "secret SCHEMA_REGISTRY_SECRET_ARN", "is not of the form"),
+        ({"username": "both"}, "secret SCHEMA_REGISTRY_SECRET_ARN", "must have the form"),
         ({"logical_cluster": "lsrc-2"}, "schema", "HTTP 401"),
     ],
 )
@@ -131,8 +131,8 @@ def test_run_checks__reports_each_fault_of_tokens(tokens: Bench, change: dict[st
 @pytest.mark.parametrize(
     ("to_change", "name", "text"),
     [
-        (lambda: to_parts(CLIENTS, timedelta(days=-1)), "schema", "refuses the TLS connection"),
-        (lambda: to_parts(CertificateAuthority("Other")), "schema", "refuses the TLS connection"),
+        (lambda: to_parts(CLIENTS, timedelta(days=-1)), "schema", "rejected the TLS connection"),
+        (lambda: to_parts(CertificateAuthority("Other")), "schema", "rejected the TLS connection"),
         (
             lambda: {"privateKey": CLIENTS.issue("other").private_key},
             "secret SCHEMA_REGISTRY_SECRET_ARN",

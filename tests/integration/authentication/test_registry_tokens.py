@@ -1,4 +1,4 @@
-"""A registry that takes OAuth tokens: the real one verifies them, and a token endpoint gives them."""
+"""With a registry that requires OAuth tokens, tokens are reused and replaced, and rejections are explained."""
 
 import gc
 from pathlib import Path
@@ -9,7 +9,7 @@ from confluent_kafka.schema_registry import SchemaRegistryClient
 
 from feature_events.errors import Misconfigured, Undelivered
 from feature_events.events.schema import SHIPPED_SCHEMA, Schema
-from feature_events.registries.schema import find_schema, register_schema
+from feature_events.registries.schema import find_schema, make_registry
 from feature_events.web import exchange
 from tests.integration.authentication.registry_bench import Bench, deploy
 from tests.support.certificates import CertificateAuthority
@@ -27,7 +27,7 @@ SECRET = "SCHEMA_REGISTRY_SECRET_ARN"  # noqa: S105  # a setting's name
 
 @pytest.fixture
 def client(endpoint: TokenEndpoint) -> dict[str, str]:
-    """The secret's value."""
+    """Return the secret's value."""
     return {
         "client_id": endpoint.client[0],
         "client_secret": endpoint.client[1],
@@ -46,7 +46,7 @@ def bench(
     client: dict[str, str],
     secrets: Secrets,
 ) -> Bench:
-    """A bench on which everything is right."""
+    """Create a valid bench."""
     environ = {
         "SCHEMA_REGISTRY": token_proxy.url,
         SECRET: secrets.put(client),
@@ -56,53 +56,53 @@ def bench(
     return Bench(token_registry, token_proxy, secrets, environ)
 
 
-def test_registration__authenticates_by_token(
+def test_registration__authenticates_with_a_token(
     bench: Bench, endpoint: TokenEndpoint, cloudformation: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One token serves the whole registration, and the function finds what was registered with one of its own."""
+    """The whole registration uses one token, and the function finds the schema with its own."""
     created = deploy(cloudformation, bench.environ, monkeypatch)
     assert created["Status"] == "SUCCESS"
-    assert (endpoint.asked, bench.proxy.asked) == (1, 5)
-    schema_id = int(dict(created["Data"])["SchemaId"])  # type: ignore[call-overload]  # an answer's data is an object
+    assert (endpoint.request_count, bench.proxy.request_count) == (1, 5)
+    schema_id = int(dict(created["Data"])["SchemaId"])  # type: ignore[call-overload]  # the response's data is an object
     assert find_schema(bench.settings, LONG) == Schema(schema_id, SHIPPED_SCHEMA)
-    assert endpoint.asked == 2
+    assert endpoint.request_count == 2
 
 
-def test_find_schema__shows_no_token_that_has_ended(bench: Bench, endpoint: TokenEndpoint) -> None:
-    """Where a token ends at once, each request has one of its own."""
-    endpoint.told_life = 0
-    register_schema(bench.settings)
-    assert endpoint.asked == bench.proxy.asked == 5
+def test_find_schema__does_not_reuse_an_expired_token(bench: Bench, endpoint: TokenEndpoint) -> None:
+    """If tokens expire immediately, each request has its own."""
+    endpoint.reported_life = 0
+    make_registry(bench.settings).ensure_registered()
+    assert endpoint.request_count == bench.proxy.request_count == 5
     assert len({each["Authorization"] for each in bench.proxy.requests}) == 5
 
 
-def test_find_schema__takes_one_new_token_where_one_ended_early(bench: Bench, endpoint: TokenEndpoint) -> None:
-    """A token that the registry calls expired, against what the endpoint had said, is replaced once."""
-    registered = register_schema(bench.settings)
-    endpoint.lives, endpoint.asked, bench.proxy.requests[:] = [-60.0], 0, []
+def test_find_schema__replaces_a_token_that_expired_early(bench: Bench, endpoint: TokenEndpoint) -> None:
+    """A token that expires earlier than reported is replaced once."""
+    registered = make_registry(bench.settings).ensure_registered()
+    endpoint.lives, endpoint.request_count, bench.proxy.requests[:] = [-60.0], 0, []
     assert find_schema(bench.settings, LONG).id == registered.id
-    assert (endpoint.asked, bench.proxy.asked) == (2, 2)
+    assert (endpoint.request_count, bench.proxy.request_count) == (2, 2)
 
 
-def test_find_schema__does_not_ask_for_tokens_for_ever(bench: Bench, endpoint: TokenEndpoint) -> None:
-    """Where the registry refuses the new token too, it is one clear error."""
+def test_find_schema__fails_if_the_new_token_is_rejected_too(bench: Bench, endpoint: TokenEndpoint) -> None:
+    """The client fetches only one more token."""
     endpoint.lives = [-60.0] * 9
     with pytest.raises(Misconfigured, match=rf"HTTP 401.* check the secret in \w+ \({SECRET}\)"):
         find_schema(bench.settings, LONG)
-    assert (endpoint.asked, bench.proxy.asked) == (2, 2)
+    assert (endpoint.request_count, bench.proxy.request_count) == (2, 2)
 
 
-def test_function__survives_a_rotated_client_secret(
+def test_function__recovers_from_a_rotated_client_secret(
     bench: Bench, endpoint: TokenEndpoint, client: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While the secret is behind the identity provider each invocation fails; with it changed the next succeeds."""
-    register_schema(bench.settings)
+    """Each invocation fails until the secret is updated."""
+    make_registry(bench.settings).ensure_registered()
     endpoint.client = ("client", "secønd/secret+")
     kafka = {"KAFKA_BROKER_URL": "b:9092", "KAFKA_PROPERTIES": '{"test.mock.num.brokers": 1}'}
     for name, value in (bench.environ | kafka).items():
         monkeypatch.setenv(name, value)
     function = start_environment()
-    with pytest.raises(Misconfigured, match=r"token endpoint at .* gives no token \(HTTP 401, invalid_client\)"):
+    with pytest.raises(Misconfigured, match=r"token endpoint at .* returned no token \(HTTP 401, invalid_client\)"):
         function.handler({"Records": [to_record()]}, FakeContext())
     bench.secrets.change(bench.environ[SECRET], {**client, "client_secret": endpoint.client[1]})
     assert function.handler({"Records": [to_record()]}, FakeContext()) == {"batchItemFailures": []}
@@ -114,20 +114,20 @@ def test_function__survives_a_rotated_client_secret(
         ({"client_id": "other"}, r"HTTP 401, invalid_client\): check client_id, client_secret and scope"),
         ({"client_secret": "hidden"}, r"HTTP 401, invalid_client\): check client_id, client_secret and scope"),
         ({"scope": "hidden"}, r"HTTP 400, invalid_scope\): check client_id, client_secret and scope"),
-        ({"logical_cluster": "lsrc-hidden"}, r"refuses access to .* \(HTTP 401\): grant it and check the secret"),
-        ({"identity_pool": ""}, r"refuses access to .* \(HTTP 401\): grant it and check the secret"),
+        ({"logical_cluster": "lsrc-hidden"}, r"denied access to .* \(HTTP 401\): grant it, and check the secret"),
+        ({"identity_pool": ""}, r"denied access to .* \(HTTP 401\): grant it, and check the secret"),
     ],
 )
-def test_find_schema__says_what_is_refused(
+def test_find_schema__explains_a_rejection(
     bench: Bench, endpoint: TokenEndpoint, client: dict[str, str], change: dict[str, str], text: str
 ) -> None:
-    """The endpoint's refusal and the registry's are told apart, and no secret is seen."""
+    """Rejections by endpoint and registry have different errors, without secrets."""
     bench.secrets.change(bench.environ[SECRET], client | change)
     with pytest.raises(Misconfigured, match=text) as raised:
         find_schema(bench.settings, LONG)
     if "invalid" in text:
-        assert f"token endpoint at {endpoint.url} gives" in str(raised.value)
-        assert bench.proxy.asked == 0
+        assert f"token endpoint at {endpoint.url} returned" in str(raised.value)
+        assert bench.proxy.request_count == 0
     assert not any(each in str(raised.value) for each in ("hidden", "client-secret", "Basic"))
 
 
@@ -137,54 +137,56 @@ def test_registration__reports_a_refused_client(
     cloudformation: ScriptedServer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The stack's events say that the token endpoint refuses the client, and not its secret."""
+    """The stack's events contain the reason, and not the secret."""
     bench.secrets.change(bench.environ[SECRET], client | {"client_secret": "hidden"})
     answer = deploy(cloudformation, bench.environ, monkeypatch)
     assert answer["Status"] == "FAILED"
-    assert "gives no token (HTTP 401, invalid_client)" in str(answer["Reason"])
+    assert "returned no token (HTTP 401, invalid_client)" in str(answer["Reason"])
     assert "hidden" not in str(answer)
 
 
 @pytest.mark.parametrize(
     ("answer", "text"),
     [
-        (Answer(200, b"{}", delay=1.0), r"was not reached \(ReadTimeout\): check token_url"),
-        (Answer(503, b""), r"answers HTTP 503: check the identity provider; Lambda retries"),
+        (Answer(200, b"{}", delay=1.0), r"could not be reached \(ReadTimeout\): check token_url"),
+        (Answer(503, b""), r"returned HTTP 503: check the identity provider; Lambda retries"),
     ],
 )
-def test_find_schema__waits_for_no_token_endpoint(
+def test_find_schema__treats_an_outage_of_the_token_endpoint_as_temporary(
     bench: Bench, endpoint: TokenEndpoint, monkeypatch: pytest.MonkeyPatch, answer: Answer, text: str
 ) -> None:
-    """An endpoint that answers late or not at all may do so later, and is what the error names."""
+    """The error contains the endpoint."""
     monkeypatch.setattr(exchange, "READ_SECONDS", 0.3)
-    endpoint.instead = answer
+    endpoint.override = answer
     with pytest.raises(Undelivered, match=rf"the token endpoint at {endpoint.url} {text}"):
         find_schema(bench.settings, LONG)
-    assert bench.proxy.asked == 0
+    assert bench.proxy.request_count == 0
 
 
-def test_find_schema__shows_the_client_secret_to_no_stranger(bench: Bench, endpoint: TokenEndpoint) -> None:
-    """An endpoint whose certificate is of no known CA is sent nothing, nor is the registry."""
+def test_find_schema__does_not_send_the_client_secret_to_an_untrusted_endpoint(
+    bench: Bench, endpoint: TokenEndpoint
+) -> None:
+    """Neither the endpoint nor the registry gets a request."""
     ca = CertificateAuthority("Other").certificate
     bench.secrets.change(bench.environ["SCHEMA_REGISTRY_CA_SECRET_ARN"], ca)
     with pytest.raises(Misconfigured, match=r"certificate of the token endpoint at .* is not trusted: check it"):
         find_schema(bench.settings, LONG)
-    assert (endpoint.asked, bench.proxy.asked) == (0, 0)
+    assert (endpoint.request_count, bench.proxy.request_count) == (0, 0)
 
 
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
-def test_secret__has_what_confluents_own_client_takes(
+def test_secret__works_with_confluents_client(
     bench: Bench,
     client: dict[str, str],
     registry_authority: CertificateAuthority,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    """The same values, under its names for them, let Confluent's Python client read the same schema."""
-    registered = register_schema(bench.settings)
+    """With the same values, Confluent's Python client reads the same schema."""
+    registered = make_registry(bench.settings).ensure_registered()
     ca = tmp_path / "ca.pem"
     ca.write_text(registry_authority.certificate)
-    monkeypatch.setenv("SSL_CERT_FILE", str(ca))  # it takes no other for the token endpoint
+    monkeypatch.setenv("SSL_CERT_FILE", str(ca))  # the only CA setting for the token endpoint
     conf = {
         "url": bench.proxy.url,
         "ssl.ca.location": str(ca),
@@ -199,7 +201,7 @@ def test_secret__has_what_confluents_own_client_takes(
     with SchemaRegistryClient(conf) as theirs:
         assert theirs.get_latest_version(bench.subject).schema_id == registered.id
     del theirs
-    gc.collect()  # it does not close its connection to the token endpoint
+    gc.collect()  # closes the connection to the token endpoint
     ours, others = bench.proxy.requests[0], bench.proxy.requests[-1]
-    shown = ("target-sr-cluster", "Confluent-Identity-Pool-Id")
-    assert [ours[name] for name in shown] == [others[name] for name in shown]
+    names = ("target-sr-cluster", "Confluent-Identity-Pool-Id")
+    assert [ours[name] for name in names] == [others[name] for name in names]

@@ -1,1 +1,1 @@
-"""Faults of Kafka, from librdkafka's own broker."""
+"""Tests with Kafka's faults, most of them from librdkafka's mock cluster."""

@@ -1,4 +1,4 @@
-"""A mock broker for each test."""
+"""Fixtures for tests with faults."""
 
 from collections.abc import Iterator
 
@@ -9,6 +9,6 @@ from tests.support.mock_kafka import MockKafka, run_mock_kafka
 
 @pytest.fixture
 def kafka() -> Iterator[MockKafka]:
-    """One mock broker with a topic of four partitions."""
+    """Run a mock broker with a topic of four partitions."""
     with run_mock_kafka() as cluster:
         yield cluster

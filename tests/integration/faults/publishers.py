@@ -1,6 +1,6 @@
-"""The real publisher to a mock cluster, and how long its tests wait."""
+"""Create real publishers to a mock cluster."""
 
-from feature_events.kafka.producer_properties import DEFAULTS
+from feature_events.kafka.producer import DEFAULTS
 from feature_events.kafka.publisher import Publisher
 from tests.support.mock_kafka import MockKafka
 
@@ -8,6 +8,6 @@ LONG, SHORT = 20.0, 1.0
 
 
 def to_publisher(kafka: MockKafka, **properties: str | int) -> Publisher:
-    """The real publisher to this cluster."""
+    """Create a publisher to this cluster. Underscores in property names stand for dots."""
     given = {name.replace("_", "."): value for name, value in properties.items()}
     return Publisher(kafka.topic, {**DEFAULTS, "bootstrap.servers": kafka.bootstrap, **given})

@@ -1,4 +1,4 @@
-"""The preflight check's report waits for nothing that its checks have left behind."""
+"""The preflight check does not wait for background threads, and needs one reachable broker."""
 
 from collections.abc import Iterator
 
@@ -14,13 +14,13 @@ LONG = 20.0
 
 @pytest.fixture
 def kafka() -> Iterator[MockKafka]:
-    """A cluster for the check to connect to."""
+    """Run a cluster for the check."""
     with run_mock_kafka() as running:
         yield running
 
 
-def test_run_checks__waits_for_no_thread_of_the_client(kafka: MockKafka) -> None:
-    """A producer whose threads still ask for an address ends after the report, not before it."""
+def test_run_checks__does_not_wait_for_the_clients_threads(kafka: MockKafka) -> None:
+    """A producer whose threads still resolve an address is closed after the report."""
     environ = {"KAFKA_BROKER_URL": kafka.bootstrap, "SCHEMA_ID": "7", "TOPIC_NAME": kafka.topic}
     with blocking_producers(LONG) as closing:
         report = run_checks(environ, Deadline(LONG))
@@ -29,7 +29,7 @@ def test_run_checks__waits_for_no_thread_of_the_client(kafka: MockKafka) -> None
 
 
 @pytest.mark.parametrize(("brokers", "is_reachable"), [("{up},{down}", True), ("{down}", False)])
-def test_run_checks__needs_one_reachable_broker(kafka: MockKafka, brokers: str, is_reachable: bool) -> None:  # noqa: FBT001  # pytest's way
+def test_run_checks__needs_one_reachable_broker(kafka: MockKafka, brokers: str, is_reachable: bool) -> None:  # noqa: FBT001  # pytest passes it by name
     """Authentication is checked if one of several brokers can be reached, and skipped if none can."""
     address = brokers.format(up=kafka.bootstrap, down="127.0.0.1:1")
     environ = {"KAFKA_BROKER_URL": address, "SCHEMA_ID": "7", "TOPIC_NAME": kafka.topic}

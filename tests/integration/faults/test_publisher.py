@@ -1,6 +1,6 @@
-"""The real producer against faults at the wire: what is reported is true, and order holds.
+"""With faults of the brokers, the publisher reports the true outcomes and preserves order.
 
-The faults are the mock cluster's, so that a lost leader or a refused batch happens exactly when a test says so.
+The mock cluster injects faults such as a lost leader or a rejected batch at exact times.
 """
 
 import time
@@ -13,9 +13,9 @@ from confluent_kafka import KafkaError
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured
 from feature_events.kafka.authentication import Authentication
-from feature_events.kafka.client_errors import ClientErrors
 from feature_events.kafka.delivery import Delivery
-from feature_events.kafka.producer_properties import DEFAULTS
+from feature_events.kafka.errors import ClientErrors
+from feature_events.kafka.producer import DEFAULTS
 from feature_events.kafka.publisher import Publisher
 from feature_events.settings.settings import read_settings
 from tests.integration.faults.publishers import LONG, SHORT, to_publisher
@@ -27,7 +27,7 @@ DELIVERED = Delivery.DELIVERED
 
 
 def numbers_in(kafka: MockKafka) -> dict[bytes, list[int]]:
-    """The numbers in the topic by entity, in order of their first appearance."""
+    """Return the numbers in the topic by entity, in order of their first appearance."""
     found: dict[bytes, list[int]] = {}
     for message in read_topic(kafka.bootstrap, kafka.topic):
         number = number_of(message.value)
@@ -38,16 +38,16 @@ def numbers_in(kafka: MockKafka) -> dict[bytes, list[int]]:
 
 
 def assert_complete_and_in_order(kafka: MockKafka, count: int) -> None:
-    """Every number is in the topic, each entity's in order."""
+    """Assert that every number is in the topic, in order per entity."""
     found = numbers_in(kafka)
     assert sorted(chain.from_iterable(found.values())) == [*range(count)]
     assert all(numbers == sorted(numbers) for numbers in found.values())
 
 
 def test_publish__sends_one_request_per_partition(kafka: MockKafka) -> None:
-    """A wave's share of a partition is one batch, which is what order under faults stands on.
+    """The messages of a wave for one partition are one batch, which preserves order during faults.
 
-    One pushed error fails one request: were a partition's share two requests, messages of it would be delivered.
+    Each injected error fails one request. With two requests for a partition, some messages would be delivered.
     """
     publisher = to_publisher(kafka)
     kafka.fail(PRODUCE, *[KafkaError.TOPIC_AUTHORIZATION_FAILED] * 4)
@@ -57,8 +57,8 @@ def test_publish__sends_one_request_per_partition(kafka: MockKafka) -> None:
 
 
 @pytest.mark.parametrize("code", [KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.NOT_ENOUGH_REPLICAS])
-def test_publish__waits_out_a_transient_fault(kafka: MockKafka, code: int) -> None:
-    """What the broker recovers from by itself is not reported."""
+def test_publish__retries_a_temporary_fault(kafka: MockKafka, code: int) -> None:
+    """A fault that the producer's retries overcome is not reported."""
     publisher = to_publisher(kafka)
     kafka.fail(PRODUCE, code, code)
     deliveries = publisher.publish(to_messages(100), Deadline(LONG), Refusals())
@@ -69,8 +69,8 @@ def test_publish__waits_out_a_transient_fault(kafka: MockKafka, code: int) -> No
 @pytest.mark.parametrize(
     "code", [KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE, KafkaError.INVALID_RECORD]
 )
-def test_publish__tries_a_refused_batch_again_in_parts(kafka: MockKafka, code: int) -> None:
-    """A batch that is refused for one message's sake costs the others nothing, not even their order."""
+def test_publish__splits_a_rejected_batch(kafka: MockKafka, code: int) -> None:
+    """If one message fails a batch, the others are still delivered in order."""
     publisher = to_publisher(kafka)
     kafka.fail(PRODUCE, code)
     refusals = Refusals()
@@ -79,8 +79,8 @@ def test_publish__tries_a_refused_batch_again_in_parts(kafka: MockKafka, code: i
     assert_complete_and_in_order(kafka, 200)
 
 
-def test_publish__refuses_what_the_broker_refuses_alone(kafka: MockKafka) -> None:
-    """A message that is refused by itself is refused, and nothing else is."""
+def test_publish__refuses_a_message_rejected_alone(kafka: MockKafka) -> None:
+    """Only then is it certain which message the broker rejects."""
     publisher = to_publisher(kafka)
     kafka.fail(PRODUCE, KafkaError.INVALID_RECORD)
     refusals = Refusals()
@@ -88,8 +88,8 @@ def test_publish__refuses_what_the_broker_refuses_alone(kafka: MockKafka) -> Non
     assert refusals.seen == [0]
 
 
-def test_publish__never_refuses_what_was_garbled_on_the_way(kafka: MockKafka) -> None:
-    """A checksum that fails is the network's fault: the message is delivered in the end or reported, never refused."""
+def test_publish__does_not_refuse_a_corrupted_message(kafka: MockKafka) -> None:
+    """A wrong checksum is a fault of the network, so the message is delivered or reported as unknown."""
     kafka.fail(PRODUCE, KafkaError.INVALID_MSG)
     refusals = Refusals()
     publisher = to_publisher(kafka)
@@ -98,8 +98,8 @@ def test_publish__never_refuses_what_was_garbled_on_the_way(kafka: MockKafka) ->
     assert publisher.publish([to_message(0)], Deadline(LONG), refusals) == [Delivery.DELIVERED]
 
 
-def test_publish__reports_what_no_broker_acknowledges(kafka: MockKafka) -> None:
-    """A fault that lasts is unknown at the deadline, and nothing of it is sent later."""
+def test_publish__reports_a_lasting_fault_as_unknown(kafka: MockKafka) -> None:
+    """No message is sent after the deadline."""
     publisher = to_publisher(kafka)
     publisher.open(Deadline(LONG))
     kafka.fail(PRODUCE, *[KafkaError.NOT_ENOUGH_REPLICAS] * 1000)
@@ -112,14 +112,14 @@ def test_publish__reports_what_no_broker_acknowledges(kafka: MockKafka) -> None:
     assert_complete_and_in_order(kafka, 100)
 
 
-def test_publish__sends_nothing_after_it_returned(kafka: MockKafka) -> None:
-    """With all brokers down it answers all the same, and when they are back nothing old arrives."""
+def test_publish__sends_nothing_after_it_has_returned(kafka: MockKafka) -> None:
+    """It returns while all brokers are down, and sends no old message when they are back."""
     publisher = to_publisher(kafka)
     publisher.open(Deadline(LONG))
     kafka.stop()
     started = time.monotonic()
     deliveries = publisher.publish(to_messages(100), Deadline(SHORT), Refusals())
-    assert time.monotonic() - started < LONG  # and does not wait until the brokers are back
+    assert time.monotonic() - started < LONG  # it does not wait for the brokers
     assert set(deliveries) == {Delivery.UNKNOWN}
     kafka.start()
     time.sleep(1)
@@ -128,8 +128,8 @@ def test_publish__sends_nothing_after_it_returned(kafka: MockKafka) -> None:
     assert_complete_and_in_order(kafka, 100)
 
 
-def test_publish__reports_a_lost_acknowledgement(kafka: MockKafka) -> None:
-    """What may have been written is unknown; sent again, all is there and each entity's first appearances in order."""
+def test_publish__reports_a_lost_acknowledgement_as_unknown(kafka: MockKafka) -> None:
+    """The messages may have been written. After a retry all are in the topic, and first appearances are in order."""
     publisher = to_publisher(kafka)
     messages = to_messages(100)
     assert set(publisher.publish(messages[:50], Deadline(LONG), Refusals())) == {Delivery.DELIVERED}
@@ -141,8 +141,8 @@ def test_publish__reports_a_lost_acknowledgement(kafka: MockKafka) -> None:
     assert_complete_and_in_order(kafka, 100)
 
 
-def test_publish__delivers_what_it_can_when_a_broker_is_down() -> None:
-    """Partitions whose leader lives are delivered, the others unknown."""
+def test_publish__delivers_to_partitions_with_a_leader() -> None:
+    """With a stopped broker, the messages for its partitions are unknown."""
     with run_mock_kafka(brokers=3, partitions=6) as kafka:
         publisher = to_publisher(kafka)
         publisher.open(Deadline(LONG))
@@ -151,13 +151,13 @@ def test_publish__delivers_what_it_can_when_a_broker_is_down() -> None:
         assert set(deliveries) == {Delivery.DELIVERED, Delivery.UNKNOWN}
         kafka.start()
         first = deliveries.index(Delivery.UNKNOWN)
-        again = publisher.publish(to_messages(300, entities=50)[first:], Deadline(LONG), Refusals())
-        assert set(again) == {Delivery.DELIVERED}
+        retried = publisher.publish(to_messages(300, entities=50)[first:], Deadline(LONG), Refusals())
+        assert set(retried) == {Delivery.DELIVERED}
         assert_complete_and_in_order(kafka, 300)
 
 
-def test_publish__makes_a_new_producer_after_a_fatal_error(kafka: MockKafka) -> None:
-    """A lost idempotent producer costs one answer, not the execution environment."""
+def test_publish__creates_a_new_producer_after_a_fatal_error(kafka: MockKafka) -> None:
+    """A failed idempotent producer does not fail the execution environment."""
     publisher = to_publisher(kafka)
     publisher.publish(to_messages(10), Deadline(LONG), Refusals())
     kafka.fail(PRODUCE, KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER)
@@ -168,52 +168,52 @@ def test_publish__makes_a_new_producer_after_a_fatal_error(kafka: MockKafka) -> 
 
 
 class NoSecrets(Authentication):
-    """A way to authenticate that needs nothing: what waits for Kafka waits as it does where it authenticates."""
+    """An authentication without secrets or TLS. The publisher behaves as with authentication."""
 
     def __init__(self) -> None:
         super().__init__(read_settings({"KAFKA_BROKER_URL": "b:1", "SCHEMA_ID": "7", "KAFKA_AUTH": "tls"}))
 
     @override
-    def to_properties(self, deadline: Deadline) -> dict[str, Any]:
-        """No properties, since the mock cluster speaks no TLS."""
+    def read_properties(self, deadline: Deadline) -> dict[str, Any]:
+        """Return no properties, because the mock cluster does not support TLS."""
         return {}
 
 
 @pytest.mark.parametrize(
     ("milliseconds", "authentication"), [(900, NoSecrets()), (1500, None)], ids=["authenticating", "slower"]
 )
-def test_publish__gets_through_to_a_slow_cluster(
+def test_publish__delivers_to_a_slow_cluster(
     kafka: MockKafka, milliseconds: int, authentication: NoSecrets | None
 ) -> None:
-    """A new producer takes the time that a batch has, since each of a slow cluster's answers is late."""
+    """Connecting to a slow cluster may take as long as the batch has time."""
     kafka.delay(milliseconds)
     publisher = Publisher(kafka.topic, {**DEFAULTS, "bootstrap.servers": kafka.bootstrap}, authentication)
     assert set(publisher.publish(to_messages(40), Deadline(LONG), Refusals())) == {Delivery.DELIVERED}
 
 
 class RefusedByLeader:
-    """A client that finds its topic, since one broker accepts it, and that the partitions' leader refuses."""
+    """A client that finds its topic with one broker, and that the partitions' leader rejects."""
 
     def __init__(self, errors: ClientErrors) -> None:
         self._errors = errors
         self._reports: list[Any] = []
 
     def produce(self, *arguments: Any) -> None:  # noqa: ANN401  # as the client's own
-        """Takes a message."""
+        """Accept a message."""
         self._reports.append(arguments[4])
 
     def purge(self, **_: bool) -> None:
-        """Reports what is purged at the next flush."""
+        """Do nothing. The next flush reports the purged messages."""
 
     def flush(self, _: float) -> None:
-        """Says that the leader refuses, and reports what that purges."""
+        """Report the leader's rejection and the purged messages."""
         self._errors(KafkaError(KafkaError._SSL, "certificate verify failed"))  # noqa: SLF001  # librdkafka's own code
         while self._reports:
             self._reports.pop()(KafkaError(KafkaError._PURGE_QUEUE), None)  # noqa: SLF001  # librdkafka's own code
 
 
-def test_publish__raises_where_each_attempt_is_refused(kafka: MockKafka, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only a refusal of what was accepted before is left to the retry, also where another broker still accepts it."""
+def test_publish__raises_if_every_attempt_is_rejected(kafka: MockKafka, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only a rejection of secrets that were accepted before is left to a retry."""
     publisher = Publisher(kafka.topic, {**DEFAULTS, "bootstrap.servers": kafka.bootstrap}, NoSecrets())
     assert publisher.publish([to_message(0)], Deadline(LONG), Refusals()) == [Delivery.DELIVERED]
     kafka.stop()
@@ -225,8 +225,8 @@ def test_publish__raises_where_each_attempt_is_refused(kafka: MockKafka, monkeyp
             publisher.publish([to_message(1)], Deadline(LONG), Refusals())
 
 
-def test_publish__writes_little_twice_while_a_partition_has_no_leader() -> None:
-    """Ten retries of a thousand events, one of whose four partitions has no leader, write at most two thousand."""
+def test_publish__writes_few_duplicates_while_a_partition_has_no_leader() -> None:
+    """Ten retries of a thousand events write at most two thousand if one of four partitions has no leader."""
     with run_mock_kafka(brokers=4) as kafka:
         publisher = to_publisher(kafka)
         publisher.open(Deadline(LONG))
@@ -236,15 +236,15 @@ def test_publish__writes_little_twice_while_a_partition_has_no_leader() -> None:
         for _ in range(10):
             deliveries = publisher.publish(left, Deadline(SHORT), Refusals())
             left = left[deliveries.index(Delivery.UNKNOWN) :]
-            assert publisher.publish([led], Deadline(SHORT), Refusals()) == [DELIVERED]  # another shard's
+            assert publisher.publish([led], Deadline(SHORT), Refusals()) == [DELIVERED]  # from another shard
         kafka.start()
         assert set(publisher.publish(left, Deadline(LONG), Refusals())) == {Delivery.DELIVERED}
         assert_complete_and_in_order(kafka, 1000)
         assert len(read_topic(kafka.bootstrap, kafka.topic)) <= 2000
 
 
-def test_publish__sends_nothing_behind_a_refused_message_that_is_not_stored(kafka: MockKafka) -> None:
-    """Where the dead-letter store does not take the first message, no retry writes what is behind it again."""
+def test_publish__sends_nothing_after_a_rejected_message_that_is_not_stored(kafka: MockKafka) -> None:
+    """While the first message cannot be dead-lettered, retries write none of the others."""
     publisher = to_publisher(kafka)
     messages = [to_message(0, size=2_000_000), *to_messages(20)[1:]]
     for _ in range(3):
@@ -253,8 +253,8 @@ def test_publish__sends_nothing_behind_a_refused_message_that_is_not_stored(kafk
     assert read_topic(kafka.bootstrap, kafka.topic) == []
 
 
-def test_publish__sends_the_rest_behind_a_probe_that_is_refused(kafka: MockKafka) -> None:
-    """A batch that is retried begins with its first message; where Kafka refuses that, the others are delivered."""
+def test_publish__sends_the_rest_after_a_rejected_first_message(kafka: MockKafka) -> None:
+    """A retried batch starts with its first message alone. If Kafka rejects it, the others are delivered."""
     publisher = to_publisher(kafka)
     kafka.fail(PRODUCE, *[KafkaError.NOT_ENOUGH_REPLICAS] * 1000)
     assert Delivery.UNKNOWN in publisher.publish(to_messages(20), Deadline(SHORT), Refusals())
@@ -266,21 +266,21 @@ def test_publish__sends_the_rest_behind_a_probe_that_is_refused(kafka: MockKafka
 
 
 def test_publish__waits_for_a_slow_producer_id(kafka: MockKafka) -> None:
-    """A coordinator that is still loading delays, and is not reported."""
+    """A coordinator that is still loading causes a delay, and no error."""
     kafka.fail(INIT_PRODUCER_ID, KafkaError.COORDINATOR_LOAD_IN_PROGRESS)
     deliveries = to_publisher(kafka).publish(to_messages(10), Deadline(LONG), Refusals())
     assert set(deliveries) == {Delivery.DELIVERED}
 
 
-def test_publish__says_that_it_may_not_write_idempotently(kafka: MockKafka) -> None:
-    """A cluster that gives no producer id to us is a misconfiguration with the permission to grant."""
+def test_publish__explains_a_missing_permission_to_write_idempotently(kafka: MockKafka) -> None:
+    """The error contains the permission to grant."""
     kafka.fail(INIT_PRODUCER_ID, *[KafkaError.CLUSTER_AUTHORIZATION_FAILED] * 100)
     with pytest.raises(Misconfigured, match="WriteDataIdempotently"):
         to_publisher(kafka).publish(to_messages(10), Deadline(LONG), Refusals())
 
 
-def test_publish__asks_for_metadata_once(kafka: MockKafka) -> None:
-    """A warm environment does not look the topic up again: were it asked, it would be refused."""
+def test_publish__requests_metadata_once(kafka: MockKafka) -> None:
+    """Further metadata requests of a warm environment would fail here."""
     publisher = to_publisher(kafka)
     publisher.open(Deadline(LONG))
     kafka.fail(METADATA, *[KafkaError.TOPIC_AUTHORIZATION_FAILED] * 10)
@@ -288,8 +288,8 @@ def test_publish__asks_for_metadata_once(kafka: MockKafka) -> None:
         assert set(publisher.publish(to_messages(10), Deadline(LONG), Refusals())) == {Delivery.DELIVERED}
 
 
-def test_publish__goes_on_in_waves_when_the_queue_is_full(kafka: MockKafka) -> None:
-    """A small queue makes more waves, not errors."""
+def test_publish__sends_more_waves_if_the_queue_is_full(kafka: MockKafka) -> None:
+    """A small queue causes more waves, and no errors."""
     publisher = to_publisher(kafka, queue_buffering_max_messages=10)
     deliveries = publisher.publish(to_messages(95), Deadline(LONG), Refusals())
     assert set(deliveries) == {Delivery.DELIVERED}

@@ -1,10 +1,10 @@
-"""A broker that rejects records of a batch costs those records and nothing else.
+"""If a broker rejects some records of a batch, only those records are dead-lettered.
 
-Since KIP-467 a broker names the records that it rejects. If there are two or more in a batch, librdkafka reports the
-others as `_INVALID_DIFFERENT_RECORD`, although nothing of the batch was written. Only a real broker does that.
+Since KIP-467 a broker lists the records that it rejects. If it lists two or more, librdkafka reports the others as
+`_INVALID_DIFFERENT_RECORD`, although no record of the batch was written. Only a real broker does this.
 https://issues.apache.org/jira/browse/KAFKA-8729
 https://cwiki.apache.org/confluence/display/KAFKA/KIP-467%3A+Augment+ProduceResponse+error+messaging+for+specific+culprit+records
-Kafka 4 rejects times more than an hour ahead by default: https://issues.apache.org/jira/browse/KAFKA-14991
+By default, Kafka 4 rejects timestamps more than an hour in the future: https://issues.apache.org/jira/browse/KAFKA-14991
 """
 
 import time
@@ -14,7 +14,7 @@ from uuid import uuid4
 import pytest
 
 from feature_events.deadline import Deadline
-from feature_events.kafka.producer_properties import DEFAULTS
+from feature_events.kafka.producer import DEFAULTS
 from feature_events.kafka.publisher import Publisher
 from local.servers.stack import Stack
 from local.servers.topic import create_topic
@@ -34,7 +34,7 @@ MOST_INVOCATIONS, MOST_MESSAGES = 3, round(1.1 * COUNT)
 
 
 class Rejecting:
-    """A topic that rejects the two records whose time is wrong."""
+    """A topic that rejects the two records with an invalid timestamp."""
 
     def __init__(self, stack: Stack, fault: str) -> None:
         self.shift, config = FAULTS[fault]
@@ -44,16 +44,16 @@ class Rejecting:
         self.publisher = Publisher(self.topic, {**DEFAULTS, "bootstrap.servers": stack.kafka})
 
     def to_record(self, number: int, bad: Sequence[int]) -> Json:
-        """One record; the bad ones are of one entity, and so of one partition and one record batch."""
+        """Create a record. The bad ones belong to one entity, and so to one partition and record batch."""
         record = to_record(number, entity="user-bad" if number in bad else f"user-{number % 40}")
         body = record["dynamodb"]
         body["ApproximateCreationDateTime"] = int(time.time()) + (self.shift if number in bad else 0)
-        category = {"S": f"features_{number}"}  # each record is of an item of its own, so that none is stale
+        category = {"S": f"features_{number}"}  # each record has its own item, so none is stale
         body["Keys"]["category"] = body["NewImage"]["category"] = category
         return record
 
     def read_numbers(self) -> tuple[int, list[int]]:
-        """How many messages are in the topic, and the records' numbers; asserts that each entity's are in order."""
+        """Return the number of messages and the records' numbers; assert that each entity's are in order."""
         messages = read_topic(self._kafka, self.topic)
         entities: dict[bytes, list[int]] = {}
         for message in messages:
@@ -67,20 +67,20 @@ class Rejecting:
 
 @pytest.fixture(params=FAULTS)
 def rejecting(stack: Stack, request: pytest.FixtureRequest) -> Rejecting:
-    """The topic, for each reason to reject a record."""
+    """Create the topic, for each reason to reject a record."""
     return Rejecting(stack, request.param)
 
 
 @pytest.fixture
 def account(rejecting: Rejecting) -> Iterator[Account[Publisher]]:
-    """AWS in memory, with the publisher to that topic."""
+    """Run AWS in memory, with the publisher to the topic."""
     with in_memory():
         yield Account(rejecting.publisher)
 
 
 @pytest.mark.parametrize("bad", [(0, 1), (137, 251)], ids=["first", "among others"])
 def test_run__dead_letters_two_rejected_records(rejecting: Rejecting, bad: tuple[int, int]) -> None:
-    """Two rejected records of 400 cost two dead letters, and no other record a retry."""
+    """Two rejected records of 400 cause two dead letters and almost no retries."""
     letters = FakeDeadLetters()
     pipeline = to_pipeline(rejecting.publisher, letters)
     records = left = [rejecting.to_record(number, bad) for number in range(COUNT)]
@@ -97,10 +97,10 @@ def test_run__dead_letters_two_rejected_records(rejecting: Rejecting, bad: tuple
 
 
 @pytest.mark.parametrize("from_batch", [True, False], ids=["on-failure batch", "dead letters"])
-def test_redrive__leaves_two_rejected_records(
+def test_redrive__keeps_two_rejected_records(
     rejecting: Rejecting, account: Account[Publisher], *, from_batch: bool
 ) -> None:
-    """One redrive sends what Kafka accepts, and keeps the two records that it rejects as dead letters."""
+    """A redrive delivers the other records, and keeps the rejected ones as dead letters."""
     bad = (0, 1)
     records = [rejecting.to_record(number, bad) for number in range(COUNT)]
     for record in records:

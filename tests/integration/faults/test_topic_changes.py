@@ -1,4 +1,4 @@
-"""A topic that changes while the producer is warm, on a real broker."""
+"""A warm publisher handles a deleted topic and added partitions, on a real broker."""
 
 from collections.abc import Iterator
 from uuid import uuid4
@@ -11,7 +11,7 @@ from confluent_kafka.cimpl import NewPartitions
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured
 from feature_events.kafka.delivery import Delivery
-from feature_events.kafka.producer_properties import to_properties
+from feature_events.kafka.producer import to_producer_properties
 from feature_events.kafka.publisher import Publisher
 from feature_events.settings.settings import read_settings
 from local.servers.stack import Stack
@@ -24,7 +24,7 @@ DELIVERED = {Delivery.DELIVERED}
 
 
 class Topic:
-    """A topic of one partition, and warm publishers to it."""
+    """A topic with one partition, and warm publishers to it."""
 
     def __init__(self, bootstrap: str) -> None:
         self.name = f"changing-{uuid4().hex[:8]}"
@@ -33,23 +33,23 @@ class Topic:
         create_topic(bootstrap, self.name, 1)
 
     def to_warm_publisher(self, kafka_properties: str = "{}") -> Publisher:
-        """A publisher, as the settings make it, that has delivered."""
+        """Create a publisher from settings, and deliver messages with it."""
         environ = {"KAFKA_BROKER_URL": self.bootstrap, "SCHEMA_ID": "7", "TOPIC_NAME": self.name}
         publisher = Publisher(
-            self.name, to_properties(read_settings({**environ, "KAFKA_PROPERTIES": kafka_properties}))
+            self.name, to_producer_properties(read_settings({**environ, "KAFKA_PROPERTIES": kafka_properties}))
         )
         assert set(publisher.publish(to_messages(10), Deadline(LONG), Refusals())) == DELIVERED
         return publisher
 
     def partitions_of_latest(self) -> dict[bytes, int]:
-        """The partition of each entity's latest message."""
+        """Return the partition of each entity's latest message."""
         messages = sorted(read_topic(self.bootstrap, self.name), key=lambda each: (each.timestamp_ms, each.partition))
         return {message.key: message.partition for message in messages}
 
 
 @pytest.fixture
 def topic(stack: Stack) -> Iterator[Topic]:
-    """The topic."""
+    """Create a topic, and delete it afterwards."""
     made = Topic(stack.kafka)
     yield made
     try:
@@ -59,9 +59,9 @@ def topic(stack: Stack) -> Iterator[Topic]:
 
 
 def test_publish__names_a_topic_that_was_deleted(topic: Topic) -> None:
-    """The first attempt says which topic is gone and what to do, long before the deadline.
+    """The first attempt fails with the topic's name and the remedy, long before the deadline.
 
-    By default librdkafka waits for half a minute, in case the topic is new.
+    By default, librdkafka waits for half a minute, in case the topic is new.
     https://github.com/confluentinc/librdkafka/issues/3009
     """
     publisher = topic.to_warm_publisher()
@@ -75,12 +75,12 @@ def test_publish__names_a_topic_that_was_deleted(topic: Topic) -> None:
     assert set(publisher.publish(to_messages(10), Deadline(LONG), Refusals())) == DELIVERED
 
 
-def test_publish__finds_new_partitions(topic: Topic) -> None:
-    """A warm producer uses new partitions after the interval, as a cold one does immediately."""
+def test_publish__uses_added_partitions(topic: Topic) -> None:
+    """A warm producer uses them after the refresh interval, and a new producer immediately."""
     warm = topic.to_warm_publisher('{"topic.metadata.refresh.interval.ms": 500}')
     topic.admin.create_partitions([NewPartitions(topic.name, 4)])[topic.name].result(LONG)
     find_leaders(topic.admin, topic.name, 4)
-    topic.to_warm_publisher()  # a cold one, which sees them
+    topic.to_warm_publisher()  # a new producer sees them immediately
     expected = topic.partitions_of_latest()
     wait = Deadline(LONG)
     while wait.remaining():

@@ -209,9 +209,9 @@ def test_redrive__does_not_wait_for_a_hanging_request(
         patch.setattr(BaseClient, "_make_api_call", hang)
         patch.setattr("feature_events.aws.clients.REQUEST_SECONDS", 2.0)
         if operation == "GetItem":
-            assert "no answer within 2 s" in account.redrive(prefix=PREFIX)["examples"][0]["reason"]
+            assert "no response within 2 s" in account.redrive(prefix=PREFIX)["examples"][0]["reason"]
         else:
-            with pytest.raises(Undelivered, match="no answer within 2 s"):
+            with pytest.raises(Undelivered, match="no response within 2 s"):
                 account.redrive(prefix=PREFIX)
         released.set()
     assert counts(account.redrive(prefix=PREFIX)).get("undelivered", 0) == 0

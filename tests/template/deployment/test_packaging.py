@@ -30,7 +30,7 @@ def test_aws_cli__packages_and_deploys_both_templates(
     account.stack.clients.s3.create_bucket(Bucket="packages")
     remove("packaged")
     parameters = {
-        **deployment.to_parameters(account.stack),
+        **deployment.make_parameters(account.stack),
         "OwnTables": "false",
         "TopicName": name,
         "TableArns": to_table_arn(stream),

@@ -57,7 +57,7 @@ def test_registration__follows_the_schema(
 
     schema({"name": "must", "type": "string"})
     with pytest.raises(
-        LocalError, match=r"SchemaRegistration \(Custom::SchemaRegistration\) UPDATE_FAILED: \S+ breaks readers"
+        LocalError, match=r"SchemaRegistration \(Custom::SchemaRegistration\) UPDATE_FAILED: \S+ breaks consumers"
     ):
         account.deploy("registration", parameters)
     events = account.stack.clients.cloudformation.describe_stack_events(StackName="registration")["StackEvents"]
@@ -96,7 +96,7 @@ def test_registration__breaks_no_reader_whatever_the_registry_allows(
     former["fields"].append({"name": "note", "type": "string"})
     versions = f"{account.stack.registry}/subjects/{subject}/versions"
     requests.post(versions, json={"schema": json.dumps(former)}, timeout=10).raise_for_status()
-    reason = "With version 1, its events cannot be read: note is not written and has no default"
+    reason = "Consumers with version 1 cannot read its events: note is not written and has no default"
     with pytest.raises(LocalError, match=reason):
         account.deploy("breaking", {"TopicName": name})
     assert read_json(versions) == [1]

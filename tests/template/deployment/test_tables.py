@@ -207,7 +207,7 @@ def test_table_of_another_layout__is_read_once_its_layout_is_deployed(
     account.deploy("another-layout", parameters | {"TableLayouts": json.dumps([{**layout, "features": "features"}])})
     found = read_check(account, "another-layout", table)
     assert found["ok"], found
-    assert found["detail"].startswith("gets layout 1 (tables {} with the keys pk and sk)")
+    assert found["detail"].startswith("uses layout 1 (tables {} with the keys pk and sk)")
     assert [event.key for event in wait_for_topic(account.stack.kafka, name, 1)] == [b"u-1"]
 
 

@@ -1,1 +1,1 @@
-"""AWS clients and secrets: what goes wrong is told apart, and nothing secret is shown."""
+"""Tests of AWS clients, errors and secrets."""

@@ -1,4 +1,4 @@
-"""A client certificate that cannot be used is named by its setting, with what is wrong and what to do."""
+"""For an unusable client certificate, the error contains the setting, the cause and the remedy."""
 
 import os
 import re
@@ -21,12 +21,12 @@ ENCRYPTED = BETWEEN.issue("one", password="hidden")  # noqa: S106  # of a key th
 
 
 def with_leaf_last(identity: Identity) -> str:
-    """The chain in the reverse order."""
+    """Return the chain in reverse order."""
     return "".join(reversed(re.findall(r"-----BEGIN.*?-----END CERTIFICATE-----\n", identity.certificate, re.DOTALL)))
 
 
 def relabel(identity: Identity, word: str) -> str:
-    """Return the chain under another label that OpenSSL accepts."""
+    """Return the chain with another label that OpenSSL accepts."""
     return identity.certificate.replace("CERTIFICATE", f"{word} CERTIFICATE")
 
 
@@ -36,13 +36,13 @@ def relabel(identity: Identity, word: str) -> str:
         ClientCertificate(*EC, None),
         ClientCertificate(*RSA, None),
         ClientCertificate(*ENCRYPTED, "hidden"),
-        ClientCertificate(*EC, "of nothing"),
+        ClientCertificate(*EC, "unused"),
         ClientCertificate(relabel(EC, "TRUSTED"), EC.private_key, None),
         ClientCertificate(f"Főtanúsítvány\n{EC.certificate}", EC.private_key, None),
     ],
 )
 def test_check_client_certificate__accepts_what_openssl_accepts(client: ClientCertificate) -> None:
-    """Either algorithm, a chain with the client's own first, and an encrypted key with its password."""
+    """This includes both algorithms, chains, encrypted keys, other labels and comments."""
     check_client_certificate(client, "Setting")
 
 
@@ -50,18 +50,18 @@ def test_check_client_certificate__accepts_what_openssl_accepts(client: ClientCe
     ("client", "text"),
     [
         # https://github.com/confluentinc/librdkafka/issues/3728
-        (ClientCertificate(EC.certificate, RSA.private_key, None), "privateKey has another algorithm"),
-        (ClientCertificate(RSA.certificate, EC.private_key, None), "privateKey has another algorithm"),
+        (ClientCertificate(EC.certificate, RSA.private_key, None), "privateKey and certificate have different"),
+        (ClientCertificate(RSA.certificate, EC.private_key, None), "privateKey and certificate have different"),
         (ClientCertificate(EC.certificate, OTHER_EC.private_key, None), "privateKey belongs to another"),
         (ClientCertificate(RSA.certificate, OTHER_RSA.private_key, None), "privateKey belongs to another"),
         # https://github.com/confluentinc/librdkafka/issues/4894
-        (ClientCertificate(with_leaf_last(EC), EC.private_key, None), "certificate begins with another certificate"),
-        (ClientCertificate(with_leaf_last(RSA), RSA.private_key, None), "certificate begins with another certificate"),
+        (ClientCertificate(with_leaf_last(EC), EC.private_key, None), "certificate does not start with"),
+        (ClientCertificate(with_leaf_last(RSA), RSA.private_key, None), "certificate does not start with"),
         (ClientCertificate(relabel(EC, "TRUSTED"), OTHER_EC.private_key, None), "privateKey belongs to another"),
-        (ClientCertificate(relabel(EC, "X509"), RSA.private_key, None), "privateKey has another algorithm"),
+        (ClientCertificate(relabel(EC, "X509"), RSA.private_key, None), "privateKey and certificate have different"),
         (ClientCertificate(*ENCRYPTED, None), "privateKey is encrypted: add its privateKeyPassword"),
-        (ClientCertificate(*ENCRYPTED, "wrong"), "privateKeyPassword does not open privateKey"),
-        (ClientCertificate(*ENCRYPTED, "hidden" * 1000), "privateKeyPassword does not open privateKey"),
+        (ClientCertificate(*ENCRYPTED, "wrong"), "privateKeyPassword does not decrypt privateKey"),
+        (ClientCertificate(*ENCRYPTED, "hidden" * 1000), "privateKeyPassword does not decrypt privateKey"),
         (ClientCertificate("hidden", EC.private_key, None), "certificate is not valid PEM"),
         (ClientCertificate(EC.certificate.replace("\n", " "), EC.private_key, None), "certificate is not valid PEM"),
         (ClientCertificate(EC.certificate[:300], EC.private_key, None), "certificate is not valid PEM"),
@@ -72,23 +72,25 @@ def test_check_client_certificate__accepts_what_openssl_accepts(client: ClientCe
         (ClientCertificate(EC.certificate, EC.private_key, "\udc80"), "privateKey is not valid PEM"),
     ],
 )
-def test_check_client_certificate__says_what_is_wrong(client: ClientCertificate, text: str) -> None:
-    """The message names the setting and the member of the secret, and holds nothing of it."""
+def test_check_client_certificate__explains_the_cause(client: ClientCertificate, text: str) -> None:
+    """The message contains the setting and the name in the secret, and no values."""
     with pytest.raises(Misconfigured, match=rf"^the secret in Setting .*: {text}") as raised:
         check_client_certificate(client, "Setting")
     assert not any(each in str(raised.value) for each in ("hidden", "-----BEGIN", "wrong"))
 
 
-def test_load_client_certificate__writes_no_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A private key is never on disk, and its files in memory end with the call."""
+def test_load_client_certificate__writes_no_file_to_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A private key is only in memory, and its files are closed after the call."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
     before = sorted(each.name for each in Path("/proc/self/fd").iterdir())
     load_client_certificate(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), ClientCertificate(*EC, None), "Setting")
     assert sorted(each.name for each in Path("/proc/self/fd").iterdir()) == before
 
 
-def test_load_client_certificate__needs_no_file_in_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A system without them has a temporary file that is gone afterwards, and Kafka's client checks for itself."""
+def test_load_client_certificate__falls_back_to_temporary_files(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Without files in memory, the temporary files are deleted, and Kafka's client checks its own certificate."""
 
     def refuse(_: str) -> int:
         raise PermissionError

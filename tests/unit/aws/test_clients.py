@@ -1,4 +1,4 @@
-"""Requests to AWS fail with an error that says what to change."""
+"""Failed calls to AWS raise an error with the remedy."""
 
 import pytest
 
@@ -12,8 +12,8 @@ ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:s"
     ("name", "value"),
     [("AWS_ENDPOINT_URL", "nowhere"), ("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://secrets..internal")],
 )
-def test_ask__says_that_a_variable_of_aws_is_wrong(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
-    """A plain ValueError of botocore does not end the start."""
+def test_call_within__explains_an_invalid_aws_variable(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    """A plain ValueError from botocore becomes a Misconfigured."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.setenv(name, value)
     with pytest.raises(Misconfigured, match="THE_SETTING cannot be read: check the environment variables that begin"):

@@ -1,4 +1,4 @@
-"""Secrets are read in the forms that AWS has for them; what goes wrong names the setting, and nothing shows a value."""
+"""Secrets have the forms of AWS. Errors contain the setting, and no value is shown."""
 
 import json
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:s"
 
 @pytest.fixture
 def secrets(monkeypatch: pytest.MonkeyPatch) -> Iterator[Secrets]:
-    """An empty Secrets Manager."""
+    """Run an empty Secrets Manager."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
@@ -28,17 +28,17 @@ def secrets(monkeypatch: pytest.MonkeyPatch) -> Iterator[Secrets]:
 
 
 def to_secret(secrets: Secrets, value: dict[str, str] | str) -> Secret:
-    """A secret with this value, named by the setting THE_SETTING."""
+    """Create a secret with this value, in the setting THE_SETTING."""
     return Secret("THE_SETTING", secrets.put(value))
 
 
-def test_read_login__takes_the_form_of_msk(secrets: Secrets) -> None:
-    """User name and password are as in MSK's secrets, whatever else is there."""
+def test_read_login__accepts_the_form_of_msk(secrets: Secrets) -> None:
+    """Other names in the secret are ignored."""
     assert to_secret(secrets, {**LOGIN, "engine": "kafka"}).read_login() == Login("alice", "hidden")
 
 
-def test_read_client_certificate__takes_the_form_of_lambda(secrets: Secrets) -> None:
-    """Certificate and key are as in the secrets of Lambda's own Kafka sources; the key may have a password."""
+def test_read_client_certificate__accepts_the_form_of_lambda(secrets: Secrets) -> None:
+    """The form is that of Lambda's Kafka event sources, with an optional password."""
     value = {"certificate": PEM, "privateKey": "key"}
     assert to_secret(secrets, value).read_client_certificate() == ClientCertificate(PEM, "key", None)
     value["privateKeyPassword"] = "hidden"  # the test's own
@@ -46,17 +46,17 @@ def test_read_client_certificate__takes_the_form_of_lambda(secrets: Secrets) -> 
 
 
 @pytest.mark.parametrize("value", [{"certificate": PEM}, PEM, f"\n{PEM}"])
-def test_read_ca_certificates__takes_an_object_or_the_bare_text(secrets: Secrets, value: dict[str, str] | str) -> None:
-    """A CA certificate may be stored as Lambda wants it, or as it is."""
+def test_read_ca_certificates__accepts_an_object_or_plain_pem(secrets: Secrets, value: dict[str, str] | str) -> None:
+    """The object has the form of Lambda's Kafka event sources."""
     assert to_secret(secrets, value).read_ca_certificates().strip() == PEM.strip()
 
 
 @pytest.mark.parametrize(
     "value", ["hidden", '["hidden"]', '{"username": "hidden"}', '{"username": "u", "password": ""}', '{"password": 7}']
 )
-def test_read__says_which_form_is_wanted(secrets: Secrets, value: str) -> None:
-    """A secret of another form is a misconfiguration which shows the form and not the secret."""
-    with pytest.raises(Misconfigured, match="THE_SETTING is not of the form") as raised:
+def test_read_login__requires_its_form(secrets: Secrets, value: str) -> None:
+    """The error contains the form, and nothing from the secret."""
+    with pytest.raises(Misconfigured, match="THE_SETTING must have the form") as raised:
         to_secret(secrets, value).read_login()
     assert "hidden" not in str(raised.value)
     assert '{"username": "...", "password": "..."}' in str(raised.value)
@@ -80,8 +80,8 @@ CERTIFICATE = {"certificate": PEM, "privateKey": "hidden"}
         ({**CERTIFICATE, "privateKeyPassword": "p"}, ClientCertificate(PEM, "hidden", "p")),
     ],
 )
-def test_read_credentials__goes_by_the_form(secrets: Secrets, value: dict[str, str], credentials: object) -> None:
-    """The names in the secret say how to authenticate; names of no form are left alone."""
+def test_read_credentials__depends_on_the_form(secrets: Secrets, value: dict[str, str], credentials: object) -> None:
+    """The names in the secret select the authentication. Other names are ignored."""
     found = to_secret(secrets, value).read_credentials()
     assert (type(found), found) == (type(credentials), credentials)
 
@@ -101,47 +101,47 @@ def test_read_credentials__goes_by_the_form(secrets: Secrets, value: dict[str, s
         OAUTH | {"privateKey": "hidden"},
     ],
 )
-def test_read_credentials__wants_one_form_alone(secrets: Secrets, value: dict[str, str] | str) -> None:
-    """No form, half a form and two forms are one mistake, whose message names every form and shows no value."""
-    with pytest.raises(Misconfigured, match="THE_SETTING is not of the form") as raised:
+def test_read_credentials__requires_exactly_one_form(secrets: Secrets, value: dict[str, str] | str) -> None:
+    """The error for no form, an incomplete form and two forms contains every form, and no value."""
+    with pytest.raises(Misconfigured, match="THE_SETTING must have the form") as raised:
         to_secret(secrets, value).read_credentials()
     assert str(raised.value).partition("form ")[2] == (
         '{"username": "...", "password": "..."} or {"client_id": "...", "client_secret": "...", "token_url": "..."} '
-        'or {"certificate": "...", "privateKey": "..."} alone: write it so'
+        'or {"certificate": "...", "privateKey": "..."}, and no names of the other forms'
     )
 
 
 @pytest.mark.parametrize(
-    ("value", "text"),
+    ("value", "name"),
     [
-        (OAUTH | {"token_url": "http://idp/hidden"}, "token_url that must be an https URL"),
-        (OAUTH | {"token_url": "https:///hidden"}, "token_url that must be an https URL"),
-        (OAUTH | {"token_url": "https://u:hidden@idp"}, "token_url that must be an https URL"),
-        (OAUTH | {"token_url": "https://idp:hidden"}, "token_url that must be an https URL"),
-        (OAUTH | {"token_url": "https://idp/a hidden"}, "token_url that must be an https URL"),
-        (OAUTH | {"token_url": "https://idp..hidden"}, "token_url that must be an https URL"),
-        (OAUTH | {"token_url": f"https://hidden{'i' * 60}.internal"}, "token_url that must be an https URL"),
+        (OAUTH | {"token_url": "http://idp/hidden"}, "token_url"),
+        (OAUTH | {"token_url": "https:///hidden"}, "token_url"),
+        (OAUTH | {"token_url": "https://u:hidden@idp"}, "token_url"),
+        (OAUTH | {"token_url": "https://idp:hidden"}, "token_url"),
+        (OAUTH | {"token_url": "https://idp/a hidden"}, "token_url"),
+        (OAUTH | {"token_url": "https://idp..hidden"}, "token_url"),
+        (OAUTH | {"token_url": f"https://hidden{'i' * 60}.internal"}, "token_url"),
         *[
-            (OAUTH | {"token_url": f"https://{address}"}, "token_url that must be an https URL")
+            (OAUTH | {"token_url": f"https://{address}"}, "token_url")
             for address in ("[::1]hidden", "[::1]hidden:1", "hidden:", "[::1]:", "hidden?", "hidden#", "hidden/?a#b")
         ],
-        (OAUTH | {"token_url": "HTTP://idp/hidden"}, "token_url that must be an https URL"),
-        (OAUTH | {"token_url": "https://idp/hidden\u00fd"}, "token_url that must be an https URL"),
-        (OAUTH | {"identity_pool": "hidden\n"}, "must be ASCII without blanks"),
-        (OAUTH | {"logical_cluster": "hídden"}, "must be ASCII without blanks"),
+        (OAUTH | {"token_url": "HTTP://idp/hidden"}, "token_url"),
+        (OAUTH | {"token_url": "https://idp/hidden\u00fd"}, "token_url"),
+        (OAUTH | {"identity_pool": "hidden\n"}, "logical_cluster and identity_pool"),
+        (OAUTH | {"logical_cluster": "hídden"}, "logical_cluster and identity_pool"),
         (
             '{"client_id": "c", "client_secret": "c", "token_url": "https://i", "scope": ["hidden"]}',
-            "scope that is not",
+            "scope",
         ),
         (
             '{"certificate": "c", "privateKey": "hidden", "privateKeyPassword": 7}',
-            "privateKeyPassword that is not text",
+            "privateKeyPassword",
         ),
     ],
 )
-def test_read_credentials__says_which_part_is_wrong(secrets: Secrets, value: dict[str, str] | str, text: str) -> None:
-    """What could not be asked or sent is said before anybody is asked."""
-    with pytest.raises(Misconfigured, match=f"the secret in THE_SETTING has a .*{text}") as raised:
+def test_read_credentials__names_an_invalid_value(secrets: Secrets, value: dict[str, str] | str, name: str) -> None:
+    """Values that cannot be used are refused before any request."""
+    with pytest.raises(Misconfigured, match=f"^{name} in the secret in THE_SETTING must be ") as raised:
         to_secret(secrets, value).read_credentials()
     assert "hidden" not in str(raised.value)
 
@@ -152,8 +152,10 @@ COMMENTED = f"{COMMENT}{PEM}{COMMENT}{X509}-----BEGIN PRIVATE KEY-----\nhidden\n
 
 
 @pytest.mark.parametrize("value", [COMMENTED, {"certificate": COMMENTED}])
-def test_read_ca_certificates__keeps_the_certificates_alone(secrets: Secrets, value: dict[str, str] | str) -> None:
-    """Python's ssl refuses text that is not ASCII, also in the comments between certificates.
+def test_read_ca_certificates__removes_everything_but_certificates(
+    secrets: Secrets, value: dict[str, str] | str
+) -> None:
+    """Python's ssl rejects text that is not ASCII, even in comments between certificates.
 
     https://github.com/rstudio/rsconnect-python/issues/177 and https://github.com/nabla-c0d3/sslyze/issues/670
     """
@@ -161,8 +163,8 @@ def test_read_ca_certificates__keeps_the_certificates_alone(secrets: Secrets, va
 
 
 @pytest.mark.parametrize("word", ["X509", "TRUSTED"])
-def test_certificates__have_the_label_that_every_client_accepts(secrets: Secrets, word: str) -> None:
-    """Neither librdkafka nor ssl's `cadata` accepts a TRUSTED CERTIFICATE, which `openssl x509 -trustout` writes."""
+def test_read__replaces_the_labels_of_certificates(secrets: Secrets, word: str) -> None:
+    """Neither librdkafka nor ssl's `cadata` accepts a TRUSTED CERTIFICATE, the output of `openssl x509 -trustout`."""
     labelled = PEM.replace("CERTIFICATE", f"{word} CERTIFICATE")
     secret = to_secret(secrets, {"certificate": labelled, "privateKey": "hidden"})
     assert secret.read_ca_certificates() == PEM
@@ -174,7 +176,7 @@ def test_certificates__have_the_label_that_every_client_accepts(secrets: Secrets
     "value", [PEM.replace("MIIB", "MII\u0151"), PEM + PEM[:40], PEM.replace("END", "BEGIN"), {"certificate": PEM[9:]}]
 )
 def test_read_ca_certificates__refuses_a_damaged_certificate(secrets: Secrets, value: dict[str, str] | str) -> None:
-    """A certificate that cannot be read is not left out: it may be the one that is needed."""
+    """A damaged certificate is not skipped, because it may be the required one."""
     with pytest.raises(Misconfigured, match="THE_SETTING"):
         to_secret(secrets, value).read_ca_certificates()
 
@@ -183,8 +185,8 @@ BROKEN = ["[" * 60_000, f'{{"username": {"9" * 5000}}}', '{"username": NaN}', "\
 
 
 @pytest.mark.parametrize("value", BROKEN, ids=range(len(BROKEN)))
-def test_read__refuses_what_python_cannot_parse(secrets: Secrets, value: str) -> None:
-    """Deep nesting, long numbers and half of a surrogate pair are misconfigurations as any other text."""
+def test_read__refuses_values_that_python_cannot_parse(secrets: Secrets, value: str) -> None:
+    """Deep nesting, long numbers and half of a surrogate pair are misconfigurations."""
     secret = to_secret(secrets, value)
     for read in (
         secret.read_login,
@@ -199,26 +201,28 @@ def test_read__refuses_what_python_cannot_parse(secrets: Secrets, value: str) ->
 @pytest.mark.parametrize("text", ["hidden\\u0000", "hidden\\ud800"])
 @pytest.mark.parametrize("name", ["username", "client_id", "certificate", "scope", "privateKeyPassword"])
 def test_read_credentials__refuses_text_that_cannot_be_sent(secrets: Secrets, name: str, text: str) -> None:
-    """A NUL ends a text in C libraries, and half of a surrogate pair has no encoding."""
+    """C libraries end a text at a NUL, and half of a surrogate pair has no encoding."""
     form = next(
         form for form in (LOGIN, OAUTH | {"scope": "s"}, CERTIFICATE | {"privateKeyPassword": "p"}) if name in form
     )
     value = json.dumps({**form, name: "HERE"}).replace("HERE", text)
-    with pytest.raises(Misconfigured, match=f"THE_SETTING has a {name} with a NUL character or half of a") as raised:
+    with pytest.raises(
+        Misconfigured, match=f"^{name} in the secret in THE_SETTING contains a NUL character or half of a"
+    ) as raised:
         to_secret(secrets, value).read_credentials()
     assert "hidden" not in str(raised.value)
 
 
 @pytest.mark.parametrize("value", ["none", {"certificate": "none"}, "-----BEGIN PRIVATE KEY-----hidden"])
-def test_read_ca_certificates__refuses_what_is_no_certificate(secrets: Secrets, value: dict[str, str] | str) -> None:
-    """A key in the place of a certificate is not shown either."""
+def test_read_ca_certificates__refuses_other_content(secrets: Secrets, value: dict[str, str] | str) -> None:
+    """The error does not contain a key stored instead of a certificate."""
     with pytest.raises(Misconfigured, match="THE_SETTING") as raised:
         to_secret(secrets, value).read_ca_certificates()
     assert "hidden" not in str(raised.value)
 
 
-def test_read__says_that_a_secret_is_gone(secrets: Secrets) -> None:
-    """A deleted secret, or none, is a misconfiguration."""
+def test_read__explains_an_absent_secret(secrets: Secrets) -> None:
+    """A deleted or missing secret is a misconfiguration."""
     secret = to_secret(secrets, LOGIN)
     secrets.delete(secret.arn)
     with pytest.raises(Misconfigured, match="InvalidRequestException"):
@@ -238,15 +242,15 @@ def test_read__says_that_a_secret_is_gone(secrets: Secrets) -> None:
         ("SomethingNew", 400, Misconfigured, "check the secret and the function's role"),
     ],
 )
-def test_read__tells_what_to_grant_from_what_is_ephemeral(
+def test_read__classifies_failures(
     monkeypatch: pytest.MonkeyPatch, code: str, status: int, error: type[FeatureEventsError], text: str
 ) -> None:
-    """What a person must fix fails the invocation, and what is ephemeral is tried again."""
+    """The message contains the remedy, or leaves a temporary failure to a retry."""
 
     class Refusing:
         def get_secret_value(self, **_: str) -> dict[str, str]:
             answer = {"Error": {"Code": code, "Message": "hidden"}, "ResponseMetadata": {"HTTPStatusCode": status}}
-            raise ClientError(answer, "GetSecretValue")  # type: ignore[arg-type]  # the part that is used
+            raise ClientError(answer, "GetSecretValue")  # type: ignore[arg-type]  # has the parts that are used
 
     monkeypatch.setattr(boto3, "client", lambda *_, **__: Refusing())
     with pytest.raises(error, match=text) as raised:
@@ -255,8 +259,8 @@ def test_read__tells_what_to_grant_from_what_is_ephemeral(
     assert "hidden" not in str(raised.value)
 
 
-def test_read__says_that_the_network_path_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A VPC without a network path there is the commonest cause, so it is named."""
+def test_read__suggests_to_check_the_network_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A missing network path in a VPC is the most common cause."""
 
     class Unreachable:
         def get_secret_value(self, **_: str) -> dict[str, str]:
@@ -270,7 +274,7 @@ def test_read__says_that_the_network_path_is_missing(monkeypatch: pytest.MonkeyP
 
 
 def test_read__refuses_a_binary_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    """There is no text in it to read."""
+    """A binary secret has no text."""
 
     class Binary:
         def get_secret_value(self, **_: str) -> dict[str, bytes]:
@@ -281,20 +285,20 @@ def test_read__refuses_a_binary_secret(monkeypatch: pytest.MonkeyPatch) -> None:
         Secret("THE_SETTING", ARN).read_login()
 
 
-def test_secrets__do_not_show_themselves() -> None:
-    """However one is printed, what it holds is not seen."""
+def test_secrets__have_reprs_without_values() -> None:
+    """No way of printing a secret shows its values."""
     client = OAuthClient("hidden", "hidden", "hidden", "hidden", "hidden", "hidden")
     for secret in (Login("alice", "hidden"), ClientCertificate("hidden", "hidden", "hidden"), client):
         assert "hidden" not in f"{secret} {secret!r} {[secret]} {(secret, 1)}"
 
 
-def test_read__waits_for_no_resolver(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A name that hangs keeps nobody waiting, and the message says where to look."""
+def test_read__does_not_wait_for_the_resolver(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow resolver does not exceed the limit, and the message contains what to check."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://secrets.invalid")
     monkeypatch.setattr("feature_events.aws.secret.SECRET_SECONDS", 0.2)
     with hanging_resolver() as ended:
-        with pytest.raises(Undelivered, match=r"THE_SETTING cannot be read .no answer within 0 s.: check the"):
+        with pytest.raises(Undelivered, match=r"THE_SETTING cannot be read .no response within 0 s.: check the"):
             Secret("THE_SETTING", ARN).read_login()
         assert not ended.is_set()

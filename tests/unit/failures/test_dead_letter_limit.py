@@ -88,7 +88,7 @@ def test_limit__stops_a_stream_of_bad_records(factor: int) -> None:
     errors = deployment.run(200)
     assert (len(deployment.dead_lettered), len(deployment.mapping.pending())) == (MOST, 100 - MOST)
     assert {type(error) for error in errors} == {Misconfigured}
-    assert "raise DEAD_LETTER_LIMIT" in str(errors[-1])
+    assert "raise DeadLetterLimit (DEAD_LETTER_LIMIT)" in str(errors[-1])
 
 
 def test_limit__applies_to_each_instance() -> None:

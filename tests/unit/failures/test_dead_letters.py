@@ -111,7 +111,7 @@ def test_put__does_not_wait_for_a_hanging_resolver(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://s3.invalid")
     monkeypatch.setattr(dead_letters, "PUT_SECONDS", 0.1)
     with hanging_resolver() as ended:
-        with pytest.raises(Undelivered, match=r"\(no answer within 0 s\): check the network path to s3"):
+        with pytest.raises(Undelivered, match=r"\(no response within 0 s\): check the network path to s3"):
             DeadLetters("failures", "p/").put(to_unreadable_record(), POISON, Deadline(0.1))
         assert not ended.is_set()
 

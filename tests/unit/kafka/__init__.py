@@ -1,1 +1,1 @@
-"""How the function authenticates to Kafka."""
+"""Tests of Kafka authentication, error handling and publishing."""

@@ -1,4 +1,4 @@
-"""Tokens for the client, without AWS."""
+"""Fixtures for Kafka tests."""
 
 import pytest
 
@@ -7,6 +7,6 @@ from tests.support.iam import TokenProvider, replace_token_provider
 
 @pytest.fixture
 def provider(monkeypatch: pytest.MonkeyPatch) -> TokenProvider:
-    """The provider of tokens, in the place of AWS's."""
+    """Return a token provider that replaces AWS's."""
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     return replace_token_provider(monkeypatch)

@@ -1,4 +1,4 @@
-"""How librdkafka is told to authenticate, and when secrets are read."""
+"""Authentication becomes librdkafka properties, and secrets are read when they are needed."""
 
 import json
 import os
@@ -45,7 +45,7 @@ MTLS = {
 
 @pytest.fixture
 def reads(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """How often each secret has been read."""
+    """Count how often each secret is read."""
     counted: Counter[str] = Counter()
 
     def read(self: secret.Secret) -> str:
@@ -57,7 +57,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
 
 def to_authentication(auth: str, **environ: str) -> Authentication:
-    """The authentication of these settings."""
+    """Create the authentication for these settings."""
     return Authentication(read_settings({**LEAST, "KAFKA_AUTH": auth, **environ}))
 
 
@@ -77,81 +77,83 @@ def to_authentication(auth: str, **environ: str) -> Authentication:
         ("tls", {"KAFKA_PROPERTIES": '{"ssl.ca.location": "/opt/ca.pem"}'}, {"security.protocol": "SSL"}),
     ],
 )
-def test_to_properties__are_librdkafkas(
+def test_read_properties__returns_the_properties_of_each_method(
     reads: Counter[str], auth: str, environ: dict[str, str], expected: dict[str, str]
 ) -> None:
-    """Each authentication is a handful of properties; without CA certificates in the settings the public ones count."""
-    assert to_authentication(auth, **environ).to_properties(TIME_LEFT) == expected
+    """Without CA certificates in the settings, the public ones are trusted."""
+    assert to_authentication(auth, **environ).read_properties(TIME_LEFT) == expected
     assert set(reads) == {arn for arn in environ.values() if arn.startswith(ARN)}
 
 
-def test_forget__reads_secrets_again(reads: Counter[str]) -> None:
-    """A secret is read once, until it is forgotten."""
+def test_forget__makes_the_next_client_read_the_secrets_again(reads: Counter[str]) -> None:
+    """A secret is read once and cached until it is forgotten."""
     authentication = to_authentication("scram", KAFKA_SECRET_ARN=f"{ARN}login", KAFKA_CA_SECRET_ARN=f"{ARN}ca")
     for _ in range(3):
-        authentication.to_properties(TIME_LEFT)
+        authentication.read_properties(TIME_LEFT)
     assert reads == {f"{ARN}login": 1, f"{ARN}ca": 1}
     authentication.accept()
     assert [authentication.forget(), authentication.forget()] == [True, False]
-    authentication.to_properties(TIME_LEFT)
+    authentication.read_properties(TIME_LEFT)
     assert reads == {f"{ARN}login": 2, f"{ARN}ca": 2}
 
 
 @pytest.mark.parametrize(
     ("auth", "arn"), [("scram", {"KAFKA_SECRET_ARN": f"{ARN}login"}), ("tls", {"KAFKA_CA_SECRET_ARN": f"{ARN}ca"})]
 )
-def test_to_properties__keep_the_deadline(monkeypatch: pytest.MonkeyPatch, auth: str, arn: dict[str, str]) -> None:
-    """A secret that takes longer than the batch has left is waited for no longer; the next batch asks again."""
+def test_read_properties__stops_at_the_deadline(
+    monkeypatch: pytest.MonkeyPatch, auth: str, arn: dict[str, str]
+) -> None:
+    """Reading a slow secret ends at the batch's deadline, and the next batch reads it again."""
     released = threading.Event()
     monkeypatch.setattr(secret.Secret, "_read", lambda self: (released.wait(12), VALUES[self.arn])[1])
     authentication = to_authentication(auth, **arn)
-    with pytest.raises(Undelivered, match=r"before the secrets in KafkaSecretArn \(KAFKA_SECRET_ARN\)"):
-        authentication.to_properties(Deadline(0.1))
+    with pytest.raises(
+        Undelivered, match=r"the secrets in KafkaSecretArn \(KAFKA_SECRET_ARN\) and .* were not read before"
+    ):
+        authentication.read_properties(Deadline(0.1))
     released.set()
-    assert authentication.to_properties(TIME_LEFT)
+    assert authentication.read_properties(TIME_LEFT)
 
 
-def test_to_properties__have_a_source_of_tokens(provider: TokenProvider) -> None:
-    """Under `iam` the client is given what it calls for tokens."""
-    properties = to_authentication("iam").to_properties(TIME_LEFT)
+def test_read_properties__contains_a_token_callback_for_iam(provider: TokenProvider) -> None:
+    """With `iam`, the client gets signed tokens from a callback."""
+    properties = to_authentication("iam").read_properties(TIME_LEFT)
     assert (properties["security.protocol"], properties["sasl.mechanism"]) == ("SASL_SSL", "OAUTHBEARER")
     assert properties["oauth_cb"]("")[0].count(".") == 2
     assert provider.given == 1
 
 
-def test_to_properties__fetch_a_token_of_the_client_in_the_secret(
-    reads: Counter[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Under `oauth` the token endpoint is asked by the client of the secret, and trusted by the brokers' CA too."""
-    asked = []
+def test_read_properties__fetches_a_token_for_oauth(reads: Counter[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `oauth`, the client in the secret fetches a token once, and again after the secrets are forgotten."""
+    fetched = []
 
-    def fetch(self: web_tokens.Tokens) -> web_tokens.Token:
-        asked.append(self.peer.name)
-        return web_tokens.Token("token-1", 60.0)
+    def fetch(self: web_tokens.TokenClient) -> web_tokens.AccessToken:
+        fetched.append(self.peer.name)
+        return web_tokens.AccessToken("token-1", 60.0)
 
-    monkeypatch.setattr(web_tokens.Tokens, "fetch", fetch)
+    monkeypatch.setattr(web_tokens.TokenClient, "fetch", fetch)
     authentication = to_authentication("oauth", KAFKA_SECRET_ARN=f"{ARN}client", KAFKA_CA_SECRET_ARN=f"{ARN}real-ca")
-    properties = authentication.to_properties(TIME_LEFT)
+    properties = authentication.read_properties(TIME_LEFT)
     assert (properties["security.protocol"], properties["sasl.mechanism"]) == ("SASL_SSL", "OAUTHBEARER")
     assert properties["oauth_cb"]("")[0] == "token-1"
-    assert authentication.to_properties(TIME_LEFT)
-    assert asked == ["token endpoint at https://idp/token"]
+    assert authentication.read_properties(TIME_LEFT)
+    assert fetched == ["token endpoint at https://idp/token"]
     authentication.forget()
-    assert authentication.to_properties(TIME_LEFT)
-    assert asked == 2 * ["token endpoint at https://idp/token"]
+    assert authentication.read_properties(TIME_LEFT)
+    assert fetched == 2 * ["token endpoint at https://idp/token"]
     assert reads == {f"{ARN}client": 2, f"{ARN}real-ca": 2}
 
 
 @pytest.mark.parametrize("auth", ["tls", "scram", "iam"])
-def test_authentication__imports_nothing_of_oauth(auth: str) -> None:
-    """The import of requests is a large part of a cold start, so only `oauth` has it."""
+def test_authentication__does_not_import_requests(auth: str) -> None:
+    """Importing requests is a large part of a cold start, so only `oauth` does it."""
     environ = {"KAFKA_AUTH": auth, **LEAST, **({"KAFKA_SECRET_ARN": f"{ARN}login"} if auth == "scram" else {})}
     code = f"""
 import sys
 from feature_events.kafka.authentication import Authentication
 from feature_events.settings.settings import read_settings
 Authentication(read_settings({environ}))
-print(sorted({{"requests", "feature_events.kafka.oauth"}} & set(sys.modules)))
+print(sorted({{"requests", "feature_events.web.tokens"}} & set(sys.modules)))
 """
     done = subprocess.run(  # noqa: S603  # the command is this test's
         [sys.executable, "-c", code],

@@ -1,6 +1,6 @@
-"""Rejected records in any batch, with any fate of any batch: what is dead-lettered was rejected, and order holds.
+"""The publisher dead-letters only rejected messages and preserves order, for any rejected messages and batch fates.
 
-The publisher is the real one, on the model of librdkafka; tests/integration/faults tries a few cases on a real broker.
+The publisher is real, and librdkafka is a model. tests/integration/faults tests some cases with real brokers.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from feature_events.errors import Misconfigured
 from feature_events.kafka import producer as producer_module
 from feature_events.kafka import publisher as publisher_module
 from feature_events.kafka.delivery import Delivery
-from feature_events.kafka.producer_properties import DEFAULTS
+from feature_events.kafka.producer import DEFAULTS
 from feature_events.kafka.publisher import Publisher
 from tests.support.doubles import FakeClock
 from tests.support.messages import Refusals, number_of, to_messages
@@ -30,7 +30,7 @@ FATES = st.lists(st.sampled_from([Fate.WRITTEN, Fate.SLOW, Fate.AWAY, Fate.LOST,
 
 
 def run(kafka: ModelledKafka, bad: set[int], invocations: int) -> list[int]:
-    """Publishes as Lambda invokes, from the first unknown message on; the numbers of the refused messages."""
+    """Publish as Lambda does, retrying from the first unknown message; return the numbers of the refused messages."""
     kafka.rejects = lambda written: number_of(written.value) in bad
     publisher, first, refused = Publisher("events", SMALL_WAVES), 0, list[int]()
     for _ in range(invocations):
@@ -46,7 +46,7 @@ def run(kafka: ModelledKafka, bad: set[int], invocations: int) -> list[int]:
 
 
 def first_appearances(kafka: ModelledKafka) -> dict[bytes, list[int]]:
-    """The numbers in the topic by entity, each once, in the order in which they appeared."""
+    """Return the numbers in the topic by entity, each once, in the order of their first appearance."""
     found: dict[bytes, list[int]] = {}
     for written in (each for log in kafka.logs for each in log):
         numbers = found.setdefault(written.key, [])
@@ -55,35 +55,35 @@ def first_appearances(kafka: ModelledKafka) -> dict[bytes, list[int]]:
     return found
 
 
-def assert_good_are_there(kafka: ModelledKafka, bad: set[int]) -> None:
-    """All but the bad are in the topic, each entity's in order."""
+def assert_good_are_written(kafka: ModelledKafka, bad: set[int]) -> None:
+    """Assert that all messages but the bad ones are in the topic, in order per entity."""
     found = first_appearances(kafka)
     assert sorted(number for numbers in found.values() for number in numbers) == sorted(set(range(COUNT)) - bad)
     assert all(numbers == sorted(numbers) for numbers in found.values())
 
 
 class FakeAuthentication:
-    """Counts how often its secrets were forgotten."""
+    """An authentication that counts how often its secrets are forgotten."""
 
     def __init__(self) -> None:
         self.forgotten = 0
         self.error: Misconfigured | None = None
 
-    def to_properties(self, _: Deadline) -> dict[str, str]:
-        """Nothing, or an error of the secret."""
+    def read_properties(self, _: Deadline) -> dict[str, str]:
+        """Return no properties, or raise the secret's error."""
         if self.error:
             raise self.error
         return {}
 
     def is_current(self) -> bool:
-        """Always."""
+        """Return True."""
         return True
 
     def accept(self) -> None:
-        """Kafka took them."""
+        """Do nothing."""
 
     def forget(self) -> bool:
-        """Whether Kafka had accepted them."""
+        """Count the call, and return that Kafka had not accepted the secrets."""
         self.forgotten += 1
         return False
 
@@ -92,8 +92,8 @@ REFUSAL = KafkaError(KafkaError._AUTHENTICATION)  # noqa: SLF001  # librdkafka's
 
 
 @pytest.mark.parametrize(("refusal", "forgotten"), [(None, 0), (REFUSAL, 1)])
-def test_publish__forgets_the_secrets_that_kafka_refuses(refusal: KafkaError | None, forgotten: int) -> None:
-    """A missing topic or right is no reason to read secrets and fetch a token again at each retry."""
+def test_publish__forgets_secrets_that_kafka_rejects(refusal: KafkaError | None, forgotten: int) -> None:
+    """A missing topic or permission does not cause retries to read secrets and fetch tokens."""
 
     def connect(*args: Any) -> None:  # noqa: ANN401  # connect's own
         args[-1].refusal = refusal
@@ -106,9 +106,9 @@ def test_publish__forgets_the_secrets_that_kafka_refuses(refusal: KafkaError | N
     assert authentication.forgotten == forgotten
 
 
-@pytest.mark.parametrize("error", [None, Misconfigured("not of the form")])
-def test_publish__forgets_secrets_that_cannot_be_used(error: Misconfigured | None) -> None:
-    """Whether their form is wrong or librdkafka refuses what they hold, a corrected one is read by the retry."""
+@pytest.mark.parametrize("error", [None, Misconfigured("another form")])
+def test_publish__forgets_unusable_secrets(error: Misconfigured | None) -> None:
+    """The retry reads a corrected secret, whether its form was wrong or librdkafka rejected its values."""
     authentication = FakeAuthentication()
     authentication.error = error
     publisher = Publisher("events", SMALL_WAVES, cast("Any", authentication))
@@ -118,22 +118,22 @@ def test_publish__forgets_secrets_that_cannot_be_used(error: Misconfigured | Non
 
 
 @given(bad=BAD, partitions=st.integers(1, 3))
-def test_publish__refuses_the_rejected_and_no_other(bad: set[int], partitions: int) -> None:
-    """One invocation is enough: each rejected record is refused once, and each other one is written once."""
+def test_publish__refuses_only_rejected_messages(bad: set[int], partitions: int) -> None:
+    """In one invocation, each rejected message is refused once, and every other message is written once."""
     kafka = ModelledKafka(FakeClock(), partitions=partitions)
     with patch.object(producer_module, "Producer", kafka.to_producer):
         refused = run(kafka, bad, 1)
     assert sorted(refused) == sorted(bad)
     assert sum(map(len, kafka.logs)) == COUNT - len(bad)
-    assert_good_are_there(kafka, bad)
+    assert_good_are_written(kafka, bad)
 
 
 @given(bad=BAD, partitions=st.integers(1, 3), fates=FATES)
 def test_publish__refuses_no_good_message_in_an_outage(bad: set[int], partitions: int, fates: Sequence[Fate]) -> None:
-    """Whatever becomes of batches meanwhile, only what is rejected is refused, and in the end all others are there."""
+    """Whatever the fates of batches, only rejected messages are refused, and all others are written in the end."""
     kafka = ModelledKafka(FakeClock(), partitions=partitions)
     kafka.fates.extend(fates)
     with patch.object(producer_module, "Producer", kafka.to_producer):
         refused = run(kafka, bad, COUNT * 2)
     assert set(refused) == bad
-    assert_good_are_there(kafka, bad)
+    assert_good_are_written(kafka, bad)

@@ -5,7 +5,7 @@ import pytest
 from feature_events.aws.secret import OAuthClient
 from feature_events.preflight.network import make_token_stages
 from feature_events.preflight.registry import make_registry_stages
-from feature_events.registries.confluent_client import NAMES
+from feature_events.registries.confluent_client import REGISTRY_SETTINGS
 from feature_events.settings.settings import read_settings
 
 
@@ -30,7 +30,7 @@ def test_make_url_stages__skips_the_path_behind_a_proxy(
     client = OAuthClient("c", "s", "https://idp.internal/token")
     for stages, host, last in (
         (make_registry_stages(settings), "registry.internal", "schema"),
-        (make_token_stages("token", client, None, NAMES, "CA"), "idp.internal", "token"),
+        (make_token_stages("token", client, None, REGISTRY_SETTINGS, "CA"), "idp.internal", "token"),
     ):
         path = [f"DNS {host}", f"TCP {host}:443", f"TLS {host}:443"] if is_direct else []
         assert [check.name for stage in stages for check in stage] == [*path, last]

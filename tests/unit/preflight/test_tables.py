@@ -185,7 +185,7 @@ def test_make_table_checks__pass_without_a_network_path_to_dynamodb(monkeypatch:
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:1")
     (text,) = run(["app"]).values()
     assert text.startswith(
-        "the table app cannot be described (no answer within 1 s): check the network path to dynamodb"
+        "the table app cannot be described (no response within 1 s): check the network path to dynamodb"
     )
     assert EXPECTED in text
 

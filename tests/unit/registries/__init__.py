@@ -1,1 +1,1 @@
-"""The registry is asked within limits, and what it answers is told apart."""
+"""Tests of schema registries."""

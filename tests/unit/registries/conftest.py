@@ -1,4 +1,4 @@
-"""Settings that name a registry that answers as it is told."""
+"""Fixtures for registry tests."""
 
 from collections.abc import Callable
 
@@ -10,5 +10,5 @@ from tests.support.web_server import ScriptedServer
 
 @pytest.fixture
 def to_settings(server: ScriptedServer) -> Callable[..., Settings]:
-    """Makes settings with this registry, and with these variables."""
+    """Return a function that creates settings with the scripted registry and further variables."""
     return lambda **environ: read_settings({"KAFKA_BROKER_URL": "b:9092", "SCHEMA_REGISTRY": server.url, **environ})

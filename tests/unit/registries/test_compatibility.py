@@ -1,4 +1,4 @@
-"""A schema that would break a reader of any version is refused, with version, direction and field."""
+"""A schema that would break consumers of any version is refused, with version, direction and field."""
 
 import itertools
 import json
@@ -18,6 +18,7 @@ VERSION_2 = read_shipped_schema("feature_trigger_v2.avsc")
 FIELDS = json.loads(SHIPPED_SCHEMA)["fields"]
 
 NOTE = "note is not written and has no default"
+NULLABLE = "event_id is written as null or string and read as string"
 
 TYPES: list[Any] = [
     "null",
@@ -63,38 +64,38 @@ KINDS = st.builds(lambda holder, kind: holder(kind), st.sampled_from(HOLDERS), s
 
 
 def to_schema(*fields: object, name: str = "FeatureAvailabilityEvent") -> str:
-    """A schema with these fields."""
+    """Return a schema with these fields."""
     return json.dumps({"type": "record", "name": name, "fields": list(fields)})
 
 
 def is_compatible(reader: str, writer: str) -> bool:
-    """What Apache Avro says."""
-    checker: Any = avro.compatibility.ReaderWriterCompatibilityChecker  # which has no types
+    """Return Apache Avro's result."""
+    checker: Any = avro.compatibility.ReaderWriterCompatibilityChecker  # it has no type hints
     result = checker().get_compatibility(avro.schema.parse(reader), avro.schema.parse(writer))
     return result.compatibility is avro.compatibility.SchemaCompatibilityType.compatible
 
 
-def test_find_breaks__judges_each_pair_of_types_as_apache_avro_does() -> None:
-    """A type that a shipped schema has is read as any other, and the other way round."""
+def test_find_breaks__agrees_with_apache_avro_for_each_pair_of_types() -> None:
+    """Each pair consists of a type in a shipped schema and any other type, in both directions."""
     for read, written in [*itertools.product(TYPES, SHIPPED_TYPES), *itertools.product(SHIPPED_TYPES, TYPES)]:
         reader, writer = to_schema({"name": "b", "type": read}), to_schema({"name": "b", "type": written})
         assert (find_breaks(reader, writer) == []) == is_compatible(reader, writer), (read, written)
 
 
 @given(st.one_of(st.tuples(KINDS, SHIPPED_KINDS), st.tuples(SHIPPED_KINDS, KINDS)), st.booleans())
-def test_find_breaks__judges_as_apache_avro_does(kinds: tuple[object, object], is_there: bool) -> None:  # noqa: FBT001  # Hypothesis' way
-    """Whatever type the subject's schema has, and where one of them lacks the field."""
+def test_find_breaks__agrees_with_apache_avro(kinds: tuple[object, object], has_field: bool) -> None:  # noqa: FBT001  # Hypothesis passes it by position
+    """This includes nested types, unions, and schemas without the field."""
     read, written = kinds
     reader = to_schema({"name": "a", "type": "string"}, {"name": "b", "type": read})
-    writer = to_schema(*([{"name": "b", "type": written}] * is_there), {"name": "a", "type": "string"})
+    writer = to_schema(*([{"name": "b", "type": written}] * has_field), {"name": "a", "type": "string"})
     breaks = find_breaks(reader, writer)
     assert (breaks == []) == is_compatible(reader, writer)
     assert all(each.startswith("b ") for each in breaks)
 
 
 @pytest.mark.parametrize("aliases", [[], ["b"]])
-def test_find_breaks__knows_a_field_by_its_alias(aliases: list[str]) -> None:
-    """So a field can take another name for readers, though not for writers."""
+def test_find_breaks__accepts_an_alias_of_the_reader(aliases: list[str]) -> None:
+    """An alias renames a field for readers only."""
     reader, writer = (
         to_schema({"name": "a", "type": "int", "aliases": aliases}),
         to_schema({"name": "b", "type": "int"}),
@@ -102,8 +103,8 @@ def test_find_breaks__knows_a_field_by_its_alias(aliases: list[str]) -> None:
     assert (find_breaks(reader, writer) == []) == is_compatible(reader, writer) == bool(aliases)
 
 
-def test_refuse_breaking__takes_the_shipped_versions() -> None:
-    """Either can follow the other."""
+def test_refuse_breaking__accepts_the_shipped_versions() -> None:
+    """Each can be registered after the other."""
     for file in SCHEMA_FILES:
         refuse_breaking(file, read_shipped_schema(file), "events-value", {1: SHIPPED_SCHEMA, 2: VERSION_2})
 
@@ -113,45 +114,46 @@ def test_refuse_breaking__takes_the_shipped_versions() -> None:
     [
         (
             to_schema(*FIELDS, {"name": "note", "type": "string"}),
-            [f"With it, events of version 3 cannot be read: {NOTE}"],
+            [f"Consumers with it cannot read events of version 3: {NOTE}"],
         ),
         (
             to_schema(*FIELDS[1:]),
-            ["With version 3, its events cannot be read: event_id is not written and has no default"],
+            ["Consumers with version 3 cannot read its events: event_id is not written and has no default"],
         ),
         (
             to_schema({"name": "event_id", "type": ["null", "string"]}, *FIELDS[1:]),
-            ["With version 3, its events cannot be read: event_id is written as null or string and read as string"],
+            [f"Consumers with version 3 cannot read its events: {NULLABLE}"],
         ),
         (
             to_schema({"name": "event_id", "type": "long"}, *FIELDS[1:], {"name": "note", "type": "int"}),
             [
-                f"With it, events of version 3 cannot be read: event_id is written as string and read as long; {NOTE}",
-                "With version 3, its events cannot be read: event_id is written as long and read as string",
+                "Consumers with it cannot read events of version 3: event_id is written as string and read as long; "
+                + NOTE,
+                "Consumers with version 3 cannot read its events: event_id is written as long and read as string",
             ],
         ),
         (
             to_schema(*FIELDS, name="Other"),
             [
-                "With it, events of version 3 cannot be read: the record has another name",
-                "With version 3, its events cannot be read: the record has another name",
+                "Consumers with it cannot read events of version 3: the record has another name",
+                "Consumers with version 3 cannot read its events: the record has another name",
             ],
         ),
     ],
 )
 def test_refuse_breaking__names_field_version_and_direction(schema: str, reasons: list[str]) -> None:
-    """Also where another version goes well with it."""
+    """Another version that is compatible changes nothing."""
     with pytest.raises(Misconfigured) as raised:
         refuse_breaking("new.avsc", schema, "events-value", {2: schema, 3: SHIPPED_SCHEMA})
     assert str(raised.value) == (
-        "new.avsc breaks readers of subject events-value: only add fields that have a default, remove only such, and "
-        "keep types; delete a version that no event in the topic is of; or write to another topic. "
+        "new.avsc breaks consumers of subject events-value: add and remove only fields with a default, and keep types; "
+        "delete versions that no event in the topic uses; or set TopicName (TOPIC_NAME) to another topic. "
         + ". ".join(reasons)
     )
 
 
-def test_refuse_breaking__says_which_version_is_no_record() -> None:
-    """It cannot be compared, so nothing is registered beside it."""
+def test_refuse_breaking__names_a_version_that_is_not_a_record() -> None:
+    """The schema cannot be compared with it, so it is not registered."""
     with pytest.raises(Misconfigured, match=r"new.avsc cannot be compared with version 4 of s: the schema is not"):
         refuse_breaking("new.avsc", SHIPPED_SCHEMA, "s", {4: '"string"'})
 
@@ -168,18 +170,18 @@ DEEP = '{"type": "array", "items": ' * 5000 + '"string"' + "}" * 5000
     ],
     ids=["name", "deep", "brackets"],
 )
-def test_refuse_breaking__says_which_version_is_no_avro(version: str) -> None:
-    """Whatever a version holds, the message names it and says what to do."""
+def test_refuse_breaking__names_a_version_that_is_not_avro(version: str) -> None:
+    """For any content, the message contains the version and the remedy."""
     with pytest.raises(Misconfigured, match=r"cannot be compared with version 4 of s: .*; delete that version"):
         refuse_breaking("feature_trigger.avsc", SHIPPED_SCHEMA, "s", {4: version})
 
 
-def test_refuse_breaking__takes_odd_aliases_for_none() -> None:
+def test_refuse_breaking__ignores_invalid_aliases() -> None:
     """Aliases that are not names pass fastavro's parser."""
     schema = json.loads(SHIPPED_SCHEMA)
     fields = [{**field, "aliases": [1]} for field in schema["fields"]]
     version = json.dumps({**schema, "name": "Other", "aliases": [1, schema["name"]], "fields": fields})
     with pytest.raises(
-        Misconfigured, match=r"With it, events of version 4 cannot be read: the record has another name$"
+        Misconfigured, match=r"Consumers with it cannot read events of version 4: the record has another name$"
     ):
         refuse_breaking("feature_trigger.avsc", SHIPPED_SCHEMA, "s", {4: version})

@@ -1,4 +1,4 @@
-"""Whatever a registry of Confluent's interface answers is told apart: fix it, or try again."""
+"""Responses of a Confluent-compatible registry are classified: an operator must act, or a retry may succeed."""
 
 import json
 from collections.abc import Callable
@@ -10,31 +10,31 @@ from feature_events.errors import Misconfigured, Undelivered
 from feature_events.events.schema import SHIPPED_SCHEMA, Schema
 from feature_events.registries.confluent import ConfluentRegistry
 from feature_events.registries.registry import MAX_VERSIONS, Registered
-from feature_events.registries.schema import register_schema
+from feature_events.registries.schema import make_registry
 from feature_events.settings.settings import Settings
 from tests.support.web_server import ABSENT, Answer, ScriptedServer
 
-type Ask = Callable[[ConfluentRegistry], object]
+type Operation = Callable[[ConfluentRegistry], object]
 
-LOOK_UP: Ask = ConfluentRegistry.look_up
-REGISTER: Ask = ConfluentRegistry.register
-VERSION: Ask = partial(ConfluentRegistry.read_version, version="latest")
-VERSIONS: Ask = ConfluentRegistry.read_versions
+LOOK_UP: Operation = ConfluentRegistry.look_up
+REGISTER: Operation = ConfluentRegistry.register
+VERSION: Operation = partial(ConfluentRegistry.read_version, version="latest")
+VERSIONS: Operation = ConfluentRegistry.read_versions
 NOT_FOUND = Answer.of(404, {"error_code": 40403, "message": "Schema not found"})
 
 
 @pytest.fixture
 def registry(to_settings: Callable[..., Settings]) -> ConfluentRegistry:
-    """The function's side of the server."""
+    """Return the registry on the scripted server."""
     return ConfluentRegistry(to_settings())
 
 
 @pytest.mark.parametrize(
-    ("ask", "answer", "text"),
+    ("operation", "answer", "text"),
     [
         (LOOK_UP, NOT_FOUND, "is not registered .* Schema=register"),
         (VERSION, NOT_FOUND, "no version latest"),
-        (REGISTER, Answer.of(409, {"message": "field gone"}), "incompatible .*; it says: field gone"),
+        (REGISTER, Answer.of(409, {"message": "field gone"}), "incompatible .*; reason: field gone"),
         (REGISTER, Answer.of(422, {}), "incompatible"),
         (VERSION, Answer.of(200, {"schemaType": "JSON", "schema": "{}", "id": 1}), "self-contained"),
         (VERSION, Answer.of(200, {"references": [{}], "schema": "{}", "id": 1}), "self-contained"),
@@ -56,45 +56,45 @@ def registry(to_settings: Callable[..., Settings]) -> ConfluentRegistry:
         (VERSION, Answer.of(200, {"id": 12}), "without the schema or its id"),
     ],
 )
-def test_registry__says_what_a_person_must_change(
-    server: ScriptedServer, registry: ConfluentRegistry, ask: Ask, answer: Answer, text: str
+def test_registry__tells_an_operator_what_to_change(
+    server: ScriptedServer, registry: ConfluentRegistry, operation: Operation, answer: Answer, text: str
 ) -> None:
-    """What no retry would fix is told with what to do."""
+    """No retry would succeed, so the message contains the remedy."""
     server.script = [answer]
     with pytest.raises(Misconfigured, match=text) as raised:
-        ask(registry)
+        operation(registry)
     assert "secret" not in str(raised.value)
 
 
 @pytest.mark.parametrize(
-    ("ask", "answer", "text"),
+    ("operation", "answer", "text"),
     [
         (LOOK_UP, Answer.of(429, {}), "HTTP 429"),
         (LOOK_UP, Answer.of(500, {}), "HTTP 500"),
         (LOOK_UP, Answer(503, b"<html>"), "HTTP 503"),
     ],
 )
-def test_registry__leaves_to_a_retry_what_may_work_later(
-    server: ScriptedServer, registry: ConfluentRegistry, ask: Ask, answer: Answer, text: str
+def test_registry__leaves_temporary_errors_to_a_retry(
+    server: ScriptedServer, registry: ConfluentRegistry, operation: Operation, answer: Answer, text: str
 ) -> None:
-    """What may work later is told as such."""
+    """An overloaded registry may respond later."""
     server.script = [answer]
     with pytest.raises(Undelivered, match=text) as raised:
-        ask(registry)
+        operation(registry)
     assert "secret" not in str(raised.value)
 
 
-ALL: dict[str, Ask] = {
+ALL: dict[str, Operation] = {
     "look up": LOOK_UP,
     "find": ConfluentRegistry.find_registered,
     "version": VERSION,
     "versions": VERSIONS,
-    "compatibility": ConfluentRegistry.check_compatibility,
+    "compatibility": ConfluentRegistry.is_accepted,
     "register": REGISTER,
 }
 
 
-@pytest.mark.parametrize("ask", ALL.values(), ids=ALL)
+@pytest.mark.parametrize("operation", ALL.values(), ids=ALL)
 @pytest.mark.parametrize(
     "answer",
     [
@@ -113,16 +113,16 @@ ALL: dict[str, Ask] = {
     ],
     ids=lambda answer: f"{answer.status} {answer.body.decode()}",
 )
-def test_registry__takes_nothing_from_whatever_else_answers(
-    server: ScriptedServer, registry: ConfluentRegistry, ask: Ask, answer: Answer
+def test_registry__ignores_responses_of_other_servers(
+    server: ScriptedServer, registry: ConfluentRegistry, operation: Operation, answer: Answer
 ) -> None:
-    """What answers at another path, a gateway or a console, does not say that a schema is absent or refused.
+    """A 404 from a gateway or console does not mean that a schema is absent or rejected.
 
     Reported for Apicurio (issue 2889), Redpanda's console (157) and Confluent's registry (463).
     """
     server.script = [answer]
     with pytest.raises(Misconfigured, match=r"check that SchemaRegistry \(SCHEMA_REGISTRY\) is the base URL"):
-        ask(registry)
+        operation(registry)
     assert len(server.requests) == 1
 
 
@@ -138,10 +138,10 @@ GATEWAYS = {
 
 
 @pytest.mark.parametrize(("place", "answer"), GATEWAYS.values(), ids=GATEWAYS)
-def test_register_schema__registers_nothing_that_it_could_not_compare(
+def test_ensure_registered__fails_without_a_comparison(
     server: ScriptedServer, to_settings: Callable[..., Settings], place: str, answer: Answer
 ) -> None:
-    """A gateway that lets only a part of the paths through does not switch off the comparison.
+    """A gateway that blocks some of the paths does not disable the comparison.
 
     Reported as https://github.com/confluentinc/schema-registry/issues/463.
     """
@@ -153,48 +153,48 @@ def test_register_schema__registers_nothing_that_it_could_not_compare(
     }
     server.script = list({**answers, place: answer}.values())
     with pytest.raises(Misconfigured, match=r"check that SchemaRegistry \(SCHEMA_REGISTRY\) is the base URL"):
-        register_schema(to_settings())
+        make_registry(to_settings()).ensure_registered()
     assert not [each for each in server.requests if each.method == "POST" and each.path.endswith("/versions")]
 
 
-def test_refuse_incompatible__compares_whatever_the_registry_says(
+def test_ensure_registered__compares_even_if_the_registry_accepts(
     server: ScriptedServer, to_settings: Callable[..., Settings]
 ) -> None:
-    """A registry that has no reason for a refusal, or says that it has no version, does not switch it off either."""
+    """The comparison also runs if the registry rejects without a reason, or reports no versions."""
     for said in (ABSENT, Answer.of(200, {"is_compatible": False}), Answer.of(422, {})):
         server.script = [ABSENT, said, Answer.of(200, [1]), BREAKING]
-        with pytest.raises(Misconfigured, match="With version 1, its events cannot be read: note"):
-            register_schema(to_settings())
+        with pytest.raises(Misconfigured, match="Consumers with version 1 cannot read its events: note"):
+            make_registry(to_settings()).ensure_registered()
 
 
 @pytest.mark.parametrize("number", [2257871337, 2**31, 2**32, 10**400, 0, -1])
-@pytest.mark.parametrize("ask", [LOOK_UP, VERSION], ids=["look up", "version"])
-def test_registry__takes_no_id_that_events_cannot_carry(
-    server: ScriptedServer, registry: ConfluentRegistry, ask: Ask, number: int
+@pytest.mark.parametrize("operation", [LOOK_UP, VERSION], ids=["look up", "version"])
+def test_registry__refuses_an_id_that_events_cannot_contain(
+    server: ScriptedServer, registry: ConfluentRegistry, operation: Operation, number: int
 ) -> None:
-    """The wire format has four bytes, which clients read as a signed number.
+    """The wire format has four bytes for the id, and clients read them as a signed number.
 
     Reported as https://github.com/IBM/event-streams/issues/99.
     """
     server.script = [Answer.of(200, {"id": number, "version": 1, "schema": "{}"})]
-    with pytest.raises(Misconfigured, match=r"schema id that is not from 1 to 2147483647.*set SchemaRegistry"):
-        ask(registry)
+    with pytest.raises(Misconfigured, match=r"schema id that is not between 1 and 2147483647.*set SchemaRegistry"):
+        operation(registry)
     server.script = [Answer.of(200, {"id": 2**31 - 1, "version": number, "schema": "{}"})]
-    ask(registry)
+    operation(registry)
     assert registry.find_registered() == Registered(2**31 - 1, None)
 
 
-def test_read_version__takes_a_null_for_what_is_left_out(server: ScriptedServer, registry: ConfluentRegistry) -> None:
-    """Some registries write null where others write nothing."""
+def test_read_version__accepts_null_for_an_absent_member(server: ScriptedServer, registry: ConfluentRegistry) -> None:
+    """Some registries return null for members that others omit."""
     server.script = [Answer.of(200, {"id": 12, "schemaType": None, "references": None, "schema": "{}"})]
     assert registry.read_version(3) == Schema(12, "{}")
 
 
 @pytest.mark.parametrize("number", [MAX_VERSIONS, MAX_VERSIONS + 1, 2999])
-def test_read_versions__reads_no_more_than_a_start_has_time_for(
+def test_read_versions__limits_the_number_of_versions(
     server: ScriptedServer, registry: ConfluentRegistry, number: int
 ) -> None:
-    """With more versions the message says how to do without the comparison, and none is read."""
+    """With more versions, none is read, and the message explains how to register without the comparison."""
     version = Answer.of(200, {"id": 1, "version": 1, "schema": "{}"})
     server.script = [Answer.of(200, [*range(1, number + 1)]), version]
     if number <= MAX_VERSIONS:

@@ -1,4 +1,4 @@
-"""Versions are read several at once, whichever registry has them."""
+"""Versions are read concurrently."""
 
 import threading
 
@@ -11,24 +11,24 @@ from feature_events.settings.settings import read_settings
 from tests.support.glue import to_glue_settings
 from tests.support.web_server import Answer, ScriptedServer
 
-AT_ONCE = 8
+PARALLEL = 8
 
 
-def test_read_all__reads_several_at_once_and_keeps_their_order() -> None:
-    """None of these ends before all have begun."""
-    barrier = threading.Barrier(AT_ONCE)
+def test_read_all__reads_concurrently_and_preserves_order() -> None:
+    """No read returns before eight have started."""
+    barrier = threading.Barrier(PARALLEL)
 
     def read(number: int) -> int:
         barrier.wait(timeout=10)
         return number
 
-    assert read_all(read, range(2 * AT_ONCE)) == [*range(2 * AT_ONCE)]
+    assert read_all(read, range(2 * PARALLEL)) == [*range(2 * PARALLEL)]
 
 
-def test_read_versions__reads_several_at_once(monkeypatch: pytest.MonkeyPatch, server: ScriptedServer) -> None:
-    """One after the other, a hundred answers of 90 ms would take longer than a start has."""
-    barrier = threading.Barrier(AT_ONCE)
-    numbers = [*range(1, AT_ONCE + 1)]
+def test_read_versions__reads_concurrently(monkeypatch: pytest.MonkeyPatch, server: ScriptedServer) -> None:
+    """In sequence, a hundred requests of 90 ms would take longer than a start may."""
+    barrier = threading.Barrier(PARALLEL)
+    numbers = [*range(1, PARALLEL + 1)]
 
     def read_text(_: ConfluentRegistry, number: int) -> str:
         barrier.wait(timeout=10)
@@ -36,7 +36,7 @@ def test_read_versions__reads_several_at_once(monkeypatch: pytest.MonkeyPatch, s
 
     def read(_: GlueRegistry, version: int | str) -> dict[str, object]:
         if version == "latest":
-            version = AT_ONCE + 1
+            version = PARALLEL + 1
         else:
             barrier.wait(timeout=10)
         return {"VersionNumber": version, "SchemaDefinition": str(version), "Status": "AVAILABLE"}
@@ -47,4 +47,4 @@ def test_read_versions__reads_several_at_once(monkeypatch: pytest.MonkeyPatch, s
     settings = read_settings({"KAFKA_BROKER_URL": "b:9092", "SCHEMA_REGISTRY": server.url})
     expected = {number: str(number) for number in numbers}
     assert ConfluentRegistry(settings).read_versions() == expected
-    assert GlueRegistry(to_glue_settings()).read_versions() == {**expected, AT_ONCE + 1: str(AT_ONCE + 1)}
+    assert GlueRegistry(to_glue_settings()).read_versions() == {**expected, PARALLEL + 1: str(PARALLEL + 1)}

@@ -7,7 +7,7 @@ import pytest
 
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured, Undelivered
-from feature_events.kafka.producer_properties import to_properties
+from feature_events.kafka.producer import to_producer_properties
 from feature_events.kafka.publisher import Publisher
 from feature_events.settings.kafka_properties import RESERVED_PREFIXES, RESERVED_PROPERTIES
 from feature_events.settings.settings import read_settings
@@ -20,7 +20,7 @@ def start(text: str) -> None:
     """Read properties and make a real producer with them, without time to connect."""
     environ = {"KAFKA_BROKER_URL": "127.0.0.1:1", "SCHEMA_ID": "7", "KAFKA_PROPERTIES": text}
     settings = read_settings(environ)
-    Publisher(settings.topic, to_properties(settings)).open(Deadline(0))
+    Publisher(settings.topic, to_producer_properties(settings)).open(Deadline(0))
 
 
 @pytest.mark.parametrize(

@@ -1,1 +1,1 @@
-"""What a web server may answer, and what to do about it."""
+"""Tests of HTTP sessions and OAuth 2.0 tokens."""

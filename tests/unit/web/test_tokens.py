@@ -1,4 +1,4 @@
-"""A token endpoint may answer anything: a token is kept while it is good, and each mistake has its own words."""
+"""A token is reused for most of its life, and each response of a token endpoint is classified."""
 
 import base64
 from typing import NamedTuple
@@ -10,74 +10,75 @@ import requests
 from feature_events.aws.secret import OAuthClient
 from feature_events.errors import FeatureEventsError, Misconfigured, Undelivered
 from feature_events.web import exchange
-from feature_events.web.session import to_context
-from feature_events.web.tokens import Names, Token, Tokens, open_tokens, to_token_context
+from feature_events.web.exchange import SettingNames
+from feature_events.web.session import make_tls_context
+from feature_events.web.tokens import AccessToken, TokenClient, make_token_context, open_token_client
 from tests.support.certificates import CertificateAuthority
 from tests.support.web_server import Answer, ScriptedServer
 
 TOKEN = {"access_token": "token-1", "token_type": "bearer", "expires_in": 100}
 SECOND = {**TOKEN, "access_token": "token-2"}
-NAMES = Names("SECRET_SETTING", "CA_SETTING")
+NAMES = SettingNames("SECRET_SETTING", "CA_SETTING")
 PRIVATE = CertificateAuthority("Private").certificate
 INVALID = "-----BEGIN CERTIFICATE-----\nnone\n-----END CERTIFICATE-----"
 
 
 class Time:
-    """A clock that a test turns."""
+    """A clock that a test sets."""
 
     def __init__(self) -> None:
         self.now = 1000.0
 
     def __call__(self) -> float:
-        """Seconds."""
+        """Return the seconds."""
         return self.now
 
 
 class Bench(NamedTuple):
-    """A client's tokens, the endpoint that they are from, and the time."""
+    """A token client, its endpoint, and the time."""
 
-    tokens: Tokens
+    tokens: TokenClient
     server: ScriptedServer
     time: Time
 
     def show(self) -> str:
-        """The token that the registry is shown."""
-        return self.tokens.to_headers()["Authorization"]
+        """Return the header that the registry gets."""
+        return self.tokens.make_headers()["Authorization"]
 
 
 @pytest.fixture
 def bench(server: ScriptedServer) -> Bench:
-    """A client of an endpoint that gives a token, then another."""
+    """Create a client of an endpoint that returns two tokens."""
     server.script = [Answer.of(200, TOKEN), Answer.of(200, SECOND)]
     time = Time()
     client = OAuthClient("me", "hidden+:/ø", f"{server.url}/token?tenant=hidden")
-    return Bench(Tokens(client, requests.Session(), NAMES, time), server, time)
+    return Bench(TokenClient(client, requests.Session(), NAMES, time), server, time)
 
 
 @pytest.mark.parametrize(("scope", "body"), [(None, ""), ("a b:c", "&scope=a+b%3Ac")])
-def test_to_headers__asks_as_the_rfc_says(server: ScriptedServer, scope: str | None, body: str) -> None:
-    """Id and secret go as they are, in UTF-8, as Confluent's own clients send them."""
+def test_make_headers__sends_the_request_of_the_rfc(server: ScriptedServer, scope: str | None, body: str) -> None:
+    """Id and secret are sent unencoded in UTF-8, as by Confluent's own clients."""
     server.script = [Answer.of(200, TOKEN)]
     client = OAuthClient("me", "hidden+:/ø", f"{server.url}/token?tenant=7", scope)
-    assert Tokens(client, requests.Session(), NAMES).to_headers() == {"Authorization": "Bearer token-1"}
+    assert TokenClient(client, requests.Session(), NAMES).make_headers() == {"Authorization": "Bearer token-1"}
     assert server.requests == [("POST", "/token?tenant=7", f"grant_type=client_credentials{body}")]
     assert server.content_types == ["application/x-www-form-urlencoded"]
     assert base64.b64decode(server.authorizations[0].removeprefix("Basic ")).decode() == "me:hidden+:/ø"
 
 
-def test_to_headers__names_cluster_and_pool_to_confluent_cloud(server: ScriptedServer) -> None:
-    """Where the secret has them, they stand beside the token."""
+def test_make_headers__contains_the_headers_of_confluent_cloud(server: ScriptedServer) -> None:
+    """Cluster and pool are sent if the secret contains them."""
     server.script = [Answer.of(200, TOKEN)]
     client = OAuthClient("me", "hidden", server.url, logical_cluster="lsrc-1", identity_pool="pool-1")
-    assert Tokens(client, requests.Session(), NAMES).to_headers() == {
+    assert TokenClient(client, requests.Session(), NAMES).make_headers() == {
         "Authorization": "Bearer token-1",
         "target-sr-cluster": "lsrc-1",
         "Confluent-Identity-Pool-Id": "pool-1",
     }
 
 
-def test_to_headers__keeps_a_token_for_most_of_its_life(bench: Bench) -> None:
-    """A token is replaced before it ends, since a request takes time too."""
+def test_make_headers__reuses_a_token_for_most_of_its_life(bench: Bench) -> None:
+    """A token is replaced before it expires, because a request takes time."""
     shown = []
     for now in (1000.0, 1079.0, 1080.0, 1159.0):
         bench.time.now = now
@@ -88,8 +89,8 @@ def test_to_headers__keeps_a_token_for_most_of_its_life(bench: Bench) -> None:
 @pytest.mark.parametrize(
     "life", [None, "", "1e2", "-1", " 100", "1" * 10, [1], True, 10**400, float("nan"), float("inf")]
 )
-def test_to_headers__keeps_a_token_whose_life_is_not_told(bench: Bench, life: object) -> None:
-    """The registry says when it has ended; then there is another."""
+def test_make_headers__reuses_a_token_without_a_reported_life(bench: Bench, life: object) -> None:
+    """The registry rejects an expired token, and the client fetches another."""
     bench.server.script[0] = Answer.of(200, {**TOKEN, "expires_in": life})
     assert bench.show() == "Bearer token-1"
     bench.time.now += 1_000_000
@@ -98,8 +99,8 @@ def test_to_headers__keeps_a_token_whose_life_is_not_told(bench: Bench, life: ob
     assert bench.show() == "Bearer token-2"
 
 
-def test_to_headers__reads_a_life_that_is_text(bench: Bench) -> None:
-    """Microsoft's endpoint /oauth2/token has `"expires_in": "3599"`.
+def test_make_headers__accepts_a_life_that_is_text(bench: Bench) -> None:
+    """Microsoft's endpoint /oauth2/token returns `"expires_in": "3599"`.
 
     https://github.com/MicrosoftDocs/azure-docs/issues/54997
     """
@@ -112,8 +113,8 @@ def test_to_headers__reads_a_life_that_is_text(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("life", [0, "0", -0.0, -1, -(10**400), float("-inf")])
-def test_to_headers__uses_a_token_once_that_has_ended(bench: Bench, life: float | str) -> None:
-    """A token whose life is said to be over is replaced at the next request."""
+def test_make_headers__uses_an_expired_token_once(bench: Bench, life: float | str) -> None:
+    """A token that is reported as expired is replaced for the next request."""
     bench.server.script[0] = Answer.of(200, {**TOKEN, "expires_in": life})
     assert [bench.show(), bench.show()] == ["Bearer token-1", "Bearer token-2"]
 
@@ -143,15 +144,15 @@ def test_to_headers__uses_a_token_once_that_has_ended(bench: Bench, life: float 
         (Answer.of(200, {**TOKEN, "token_type": "hidden"}), Misconfigured, r"token_type is not Bearer"),
         (Answer.of(200, {**TOKEN, "token_type": None}), Misconfigured, r"token_type is not Bearer"),
         (Answer(200, b"{}".ljust(2000)), Misconfigured, r"more than 1,000 bytes: check that token_url"),
-        (Answer(200, b"{}", delay=1.0), Undelivered, r"not reached \(ReadTimeout\): check token_url in the secret"),
-        (Answer(200, b"{}", pause=0.3), Undelivered, r"not reached \(no answer within 0 s\): check token_url"),
+        (Answer(200, b"{}", delay=1.0), Undelivered, r"not be reached \(ReadTimeout\): check token_url in the secret"),
+        (Answer(200, b" " * 20, pause=0.05), Undelivered, r"not be reached \(no response within 1 s\): check"),
     ],
 )
-def test_to_headers__tells_what_to_change_from_what_is_ephemeral(
+def test_make_headers__classifies_failures(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, answer: Answer, error: type[FeatureEventsError], text: str
 ) -> None:
-    """Each message names the endpoint without its query; none repeats what was sent or answered."""
-    for name, value in (("READ_SECONDS", 0.35), ("ANSWER_SECONDS", 0.5), ("MAX_ANSWER_BYTES", 1000)):
+    """Each message contains the endpoint without its query, and nothing from the request or response."""
+    for name, value in (("READ_SECONDS", 0.2), ("RESPONSE_SECONDS", 0.6), ("MAX_RESPONSE_BYTES", 1000)):
         monkeypatch.setattr(exchange, name, value)
     bench.server.script[0] = answer
     with pytest.raises(error, match=text) as raised:
@@ -160,41 +161,41 @@ def test_to_headers__tells_what_to_change_from_what_is_ephemeral(
     assert "hidden" not in str(raised.value)
     assert len(bench.server.requests) == 1
     monkeypatch.undo()
-    assert bench.show() == "Bearer token-2"  # an error is not kept
+    assert bench.show() == "Bearer token-2"  # errors are not cached
 
 
-def test_to_headers__says_that_nobody_is_there() -> None:
-    """An endpoint that is down may come back."""
-    tokens = Tokens(OAuthClient("me", "hidden", "http://127.0.0.1:1/token"), requests.Session(), NAMES)
-    with pytest.raises(Undelivered, match=r"127.0.0.1:1/token was not reached \(ConnectionError\): check token_url"):
-        tokens.to_headers()
+def test_make_headers__treats_an_unreachable_endpoint_as_temporary() -> None:
+    """The message contains what to check."""
+    tokens = TokenClient(OAuthClient("me", "hidden", "http://127.0.0.1:1/token"), requests.Session(), NAMES)
+    with pytest.raises(
+        Undelivered, match=r"127.0.0.1:1/token could not be reached \(ConnectionError\): check token_url"
+    ):
+        tokens.make_headers()
 
 
 @pytest.mark.usefixtures("no_proxies")
-def test_fetch__names_the_variable_of_a_proxy_that_cannot_be_used(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A token endpoint is reached through a proxy of the environment, or the error names it."""
+def test_fetch__names_the_variable_of_an_unusable_proxy(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The proxy in the environment also applies to a token endpoint."""
     monkeypatch.setenv("HTTP_PROXY", "socks5://127.0.0.1:1")
     with pytest.raises(Misconfigured, match=r"the token endpoint at .* through the proxy in HTTP_PROXY or ALL_PROXY"):
         bench.tokens.fetch()
 
 
-def test_token__does_not_show_itself() -> None:
-    """The text of a token has its life only."""
-    assert f"{Token('hidden', 7.0)}" == "Token(..., seconds=7.0)"
+def test_access_token__has_a_repr_without_its_text() -> None:
+    """The repr contains the life."""
+    assert f"{AccessToken('hidden', 7.0)}" == "AccessToken(..., seconds=7.0)"
 
 
-def test_to_token_context__trusts_public_ones_too() -> None:
-    """A private registry or cluster may take the tokens of a public identity provider."""
-    public, private = to_context("", None).get_ca_certs(), to_context("", PRIVATE).get_ca_certs()
-    both = to_token_context(PRIVATE, NAMES).get_ca_certs()
+def test_make_token_context__trusts_public_cas_too() -> None:
+    """A private registry or cluster may use a public identity provider."""
+    public, private = make_tls_context("", None).get_ca_certs(), make_tls_context("", PRIVATE).get_ca_certs()
+    both = make_token_context(PRIVATE, NAMES).get_ca_certs()
     assert sorted(map(str, both)) == sorted(map(str, public + private))
-    assert sorted(map(str, to_token_context(None, NAMES).get_ca_certs())) == sorted(map(str, public))
+    assert sorted(map(str, make_token_context(None, NAMES).get_ca_certs())) == sorted(map(str, public))
 
 
-def test_to_token_context__loads_public_ones_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """To load certifi's list takes longer than everything else that a token needs here."""
+def test_make_token_context__loads_public_cas_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loading certifi's list takes longer than all other steps."""
     loaded = []
     where = certifi.where
 
@@ -203,13 +204,13 @@ def test_to_token_context__loads_public_ones_once(monkeypatch: pytest.MonkeyPatc
         return loaded[-1]
 
     monkeypatch.setattr(certifi, "where", find)
-    to_token_context(None, NAMES)
+    make_token_context(None, NAMES)
     assert len(loaded) == 1
-    to_token_context(PRIVATE, NAMES)
+    make_token_context(PRIVATE, NAMES)
     assert len(loaded) == 2
 
 
-def test_open_tokens__names_the_setting_of_what_is_no_certificate() -> None:
-    """A secret of another form is named by its setting."""
-    with pytest.raises(Misconfigured, match="CA_SETTING holds what OpenSSL cannot read"):
-        open_tokens(OAuthClient("me", "hidden", "https://127.0.0.1:1/token"), INVALID, NAMES)
+def test_open_token_client__names_the_setting_of_an_invalid_certificate() -> None:
+    """OpenSSL's error would not name the secret."""
+    with pytest.raises(Misconfigured, match="CA_SETTING does not contain valid certificates"):
+        open_token_client(OAuthClient("me", "hidden", "https://127.0.0.1:1/token"), INVALID, NAMES)

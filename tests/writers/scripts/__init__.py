@@ -1,5 +1,4 @@
-"""One script for each store; it runs the store's own code against the local stack and says what it wrote.
+"""Scripts that run the stores' code on the local stack and report what it wrote.
 
-A script runs in its store's environment, which has none of this project's packages, so it imports nothing from outside
-this folder.
+A script runs in the environment of its store, without this project's packages, so it imports only from this directory.
 """

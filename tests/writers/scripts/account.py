@@ -1,6 +1,6 @@
-"""What a writer itself says that it wrote: one entry for each record of its tables' streams, in their order.
+"""A writer's report of what it wrote, with one entry for each stream record in order.
 
-Tests hold our events to it, so nothing in it is read from a table or a stream.
+Tests compare our events with the report, so it must not be read from a table or a stream.
 """
 
 import json
@@ -12,12 +12,12 @@ from typing import Any
 
 
 class Account:
-    """Says what one writer wrote.
+    """The report of one writer.
 
     Args:
-        writer: its package and version, and the option that decides the item's form.
-        made: the call that wrote.
-        layout: the table layouts under which its writes are events, in the order in which they are tried.
+        writer: its package and version, and the option that determines the item's form.
+        made: the calls that wrote the items.
+        layout: the table layouts for its tables, in the order in which they are tried.
 
     """
 
@@ -26,7 +26,7 @@ class Account:
         self._layout = list(layout)
         self._events: list[dict[str, Any]] = []
 
-    def add(  # noqa: PLR0913, PLR0917 -- an event has these parts
+    def add(  # noqa: PLR0913, PLR0917 -- the fields of an event
         self,
         entity_type: str,
         entity_id: str,
@@ -35,7 +35,7 @@ class Account:
         timestamp: datetime | None = None,
         compute_id: str = "",
     ) -> None:
-        """A write that is to be an event. Its time is aware; None where the writer writes none."""
+        """Add a write that produces an event. The timestamp has a time zone, and is None if the writer writes none."""
         event = {
             "entity_type": entity_type,
             "entity_id": entity_id,
@@ -47,11 +47,11 @@ class Account:
         self._events.append(event)
 
     def skip(self, reason: str) -> None:
-        """A write that is to be no event: `remove`, `other_item` or `no_features`."""
+        """Add a write that is skipped as `remove`, `other_item` or `no_features`."""
         self._events.append({"skipped": reason})
 
     def save(self, file: Path) -> None:
-        """Writes it as JSON, an event a line."""
+        """Write the report as JSON, with one event per line."""
         events = ",\n".join(f"    {json.dumps(event)}" for event in self._events)
         layout = ",\n".join(f"    {json.dumps(each)}" for each in self._layout)
         head = ",\n".join(f"  {json.dumps(name)}: {json.dumps(value)}" for name, value in self._head.items())
@@ -59,10 +59,10 @@ class Account:
 
 
 def to_text(time: datetime) -> str:
-    """A time as an event has it: ISO-8601 in UTC, with milliseconds and `Z`."""
+    """Convert a time to the format in events: ISO-8601 in UTC, with milliseconds and `Z`."""
     return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def run(write: Callable[[], Account]) -> None:
-    """Writes to the local stack, and saves the account in the file that the command line names."""
+    """Run a writer on the local stack, and save its report to the file that the first argument names."""
     write().save(Path(sys.argv[1]))

@@ -1,7 +1,7 @@
-"""Databricks' publisher to DynamoDB, on Spark: `OnlineStorePublishNoSqlClient`, which `publish_table` calls.
+"""Databricks' publisher to DynamoDB on Spark: `OnlineStorePublishNoSqlClient`, which `publish_table` uses.
 
-`FeatureEngineeringClient.publish_table` itself asks a workspace for the feature table and its keys, and then hands the
-table's rows to this client; all that decides an item's form is in the client and below it. It needs Java 17 or newer.
+`FeatureEngineeringClient.publish_table` reads the feature table and its keys from a workspace, and then passes the rows
+to this client. The code that determines an item's form is in the client. It needs Java 17 or newer.
 """
 
 import os
@@ -22,7 +22,7 @@ from tests.writers.scripts.tables import turn_on_stream
 
 FIRST, SECOND = datetime(2025, 10, 10, 12, 1, 0, 123456, UTC), datetime(2025, 10, 11, 12, 1, 0, 456789, UTC)
 TTL = timedelta(days=36500)
-"""So that the pinned times are within the window that is published, whenever this runs."""
+"""A long time to live, so that the fixed times are always within the published window."""
 CUSTOMERS, CLICKS, LATEST = "shop.customer_features", "shop.click_features", "shop.latest_clicks"
 KEYS = "_feature_store_internal__primary_keys"
 LAYOUTS = [
@@ -51,7 +51,7 @@ LAYOUTS = [
 
 
 def publish(rows: DataFrame, table: str, keys: list[str], times: list[str], ttl: timedelta | None = None) -> None:
-    """Publishes the rows as `publish_table` does; the table gets its stream as soon as it is there."""
+    """Publish the rows like `publish_table`, and enable the stream once the table exists."""
     spec = AmazonDynamoDBSpec(
         region=os.environ["AWS_REGION"],
         access_key_id=os.environ["AWS_ACCESS_KEY_ID"],
@@ -68,7 +68,7 @@ def publish(rows: DataFrame, table: str, keys: list[str], times: list[str], ttl:
 
 
 def publish_customers(account: Account, spark: SparkSession) -> None:
-    """A feature table without times: two customers, one with a feature that is null, and then a change."""
+    """Publish a feature table without times: two customers, one of them with a null feature, and a change."""
     schema = "customer_id string, spend double, visits int, vip boolean, tags array<string>"
     first: list[Any] = [("c-1", 12.5, 3, True, ["a", "b"]), ("c-2", None, 1, False, [])]
     for rows in (first, [("c-1", 14.25, 4, True, ["a"])]):
@@ -79,7 +79,7 @@ def publish_customers(account: Account, spark: SparkSession) -> None:
 
 
 def publish_clicks(account: Account, spark: SparkSession) -> None:
-    """A time series of two keys: each time is an item with a time to live, or the latest is the only item."""
+    """Publish a time series with two keys: all times with a time to live, and then only the latest time."""
     schema = "user_id string, device_id long, ts timestamp, clicks int"
     rows = [("u-1", 7, FIRST, 3), ("u-1", 7, SECOND, 5)]
     frame, entity = spark.createDataFrame(rows, schema), '["u-1", 7]'
@@ -91,11 +91,11 @@ def publish_clicks(account: Account, spark: SparkSession) -> None:
 
 
 def write() -> Account:
-    """Publishes all tables."""
+    """Publish all tables."""
     package = "databricks-feature-engineering"
     made = "OnlineStorePublishNoSqlClient.get_or_create_online_table and .publish, without and with a time to live"
     account = Account(f"{package} {version(package)} on pyspark {version('pyspark')}", made, LAYOUTS)
-    os.environ["PYSPARK_PYTHON"] = sys.executable  # else Spark's workers run on whatever python3 is on PATH
+    os.environ["PYSPARK_PYTHON"] = sys.executable  # otherwise Spark's workers run on the python3 on PATH
     settings = {
         "spark.driver.host": "127.0.0.1",
         "spark.sql.session.timeZone": "UTC",

@@ -1,14 +1,14 @@
-"""The items of Featureform's DynamoDB provider, written by boto3 as its source writes them.
+"""The requests of Featureform's DynamoDB provider, sent with boto3.
 
-The provider is a Go package inside Featureform's server, and no registry of packages has it; so its requests are
-repeated here: `CreateTable`, `BatchSet` and `Set` of provider/dynamodb.go in github.com/featureform/featureform at
-b228768, with values by `serializerV1`.
+The provider is a Go package inside Featureform's server, and not available separately. This script repeats the requests
+of `CreateTable`, `BatchSet` and `Set` in provider/dynamodb.go of github.com/featureform/featureform at b228768, with
+values from `serializerV1`.
 """
 
 from typing import Any
 
 from tests.writers.scripts.account import Account, run
-from tests.writers.scripts.tables import create_table, to_client
+from tests.writers.scripts.tables import create_table, make_client
 
 PREFIX = "Featureform_table__"
 LAYOUT = {
@@ -19,27 +19,27 @@ LAYOUT = {
 }
 
 
-def to_table_name(feature: str, variant: str) -> str:
-    """As `formatDynamoTableName` does for names of letters, digits and underscores."""
+def make_table_name(feature: str, variant: str) -> str:
+    """Make a table name like `formatDynamoTableName`, for names of letters, digits and underscores."""
     return f"{PREFIX}__{feature}__{variant}"
 
 
 def create(feature: str, variant: str) -> str:
-    """As `CreateTable` does, but for the stream: the key has the feature's name."""
-    name = to_table_name(feature, variant)
+    """Create a table like `CreateTable`, with a stream. The key has the feature's name."""
+    name = make_table_name(feature, variant)
     create_table(name, {feature: "S"})
     return name
 
 
 def set_batch(table: str, feature: str, values: dict[str, dict[str, Any]]) -> None:
-    """As `BatchSet` does."""
+    """Write values like `BatchSet`."""
     items = [{feature: {"S": entity}, "FeatureValue": value} for entity, value in values.items()]
-    to_client().batch_write_item(RequestItems={table: [{"PutRequest": {"Item": item}} for item in items]})
+    make_client().batch_write_item(RequestItems={table: [{"PutRequest": {"Item": item}} for item in items]})
 
 
 def set_one(table: str, feature: str, entity: str, value: dict[str, Any]) -> None:
-    """As `Set` does."""
-    to_client().update_item(
+    """Write a value like `Set`."""
+    make_client().update_item(
         TableName=table,
         Key={feature: {"S": entity}},
         UpdateExpression="set FeatureValue = :val",
@@ -48,10 +48,10 @@ def set_one(table: str, feature: str, entity: str, value: dict[str, Any]) -> Non
 
 
 def write() -> Account:
-    """A batch of a float feature, one of them NULL; a changed value; and a vector of another feature."""
+    """Write a batch of a float feature with a NULL, a changed value, and a vector of another feature."""
     account = Account("featureform b228768, serialization version 1", "BatchWriteItem, UpdateItem", [LAYOUT])
     spend = create("avg_spend", "v1")
-    # strconv.FormatFloat(value, 'e', -1, 64) writes the exponent with two digits
+    # strconv.FormatFloat(value, 'e', -1, 64) writes exponents with two digits
     set_batch(spend, "avg_spend", {"C-1": {"N": "4.125e+01"}, "C-2": {"NULL": True}})
     account.add("customer", "C-1", "avg_spend", ["avg_spend"])
     account.add("customer", "C-2", "avg_spend", ["avg_spend"])

@@ -1,6 +1,6 @@
-"""A flat table: one number key, and an attribute for each feature.
+"""A flat table with a number key and an attribute for each feature.
 
-Teams write it by hand: the item is the row of a data frame, so a feature without a value is NULL or missing.
+The items are rows of a data frame, so a feature without a value is NULL or missing.
 """
 
 from datetime import UTC, datetime
@@ -25,7 +25,7 @@ LAYOUT = {
 
 
 def write() -> Account:
-    """New rows, with a feature that is NULL and without one; a changed row, a row of its key alone, a deleted row."""
+    """Write new rows with NULL and missing features, a changed row, a row with only its key, and a deleted row."""
     account = Account(f"boto3 {boto3.__version__}", "Table.put_item, Table.update_item, Table.delete_item", [LAYOUT])
     table = create_table(TABLE, {"user_id": "N"})
     time = {"last_update": FIRST.isoformat(), "job": "nightly-1"}

@@ -1,7 +1,7 @@
-"""The rows of the former service: current ones, older ones, and those from before 2025-10-13 that it serialised twice.
+"""The rows of the former service: current rows, older rows, and rows serialized twice before 2025-10-13.
 
-It made an item's attribute values by itself, and a client that makes them too; so the item holds the text of types
-(`M`, `S`) as names of maps.
+The service serialized attribute values that its client serialized again. These items contain maps whose names are types
+such as `M` and `S`.
 """
 
 from datetime import UTC, datetime
@@ -24,13 +24,13 @@ LAYOUT = {
 serialize = TypeSerializer().serialize
 
 
-def to_metadata(time: datetime, job: str | None) -> dict[str, Any]:
-    """What the former service wrote about a computation."""
+def make_metadata(time: datetime, job: str | None) -> dict[str, Any]:
+    """Make the metadata of a computation."""
     return {"created_at": time.isoformat(), "updated_at": time.isoformat(), "compute_id": job}
 
 
 def write() -> Account:
-    """One row of each age, then the same user's row serialised twice and, at last, a current one over it."""
+    """Write rows of each kind, and finally a current row over one that was serialized twice."""
     account = Account(f"boto3 {boto3.__version__}", "Table.put_item", [LAYOUT])
     tables = {entity: create_table(name, {entity: "S", "category": "S"}) for entity, name in TABLES.items()}
 
@@ -39,11 +39,11 @@ def write() -> Account:
         tables[kind].put_item(Item={kind: entity, "category": category, "features": features})
 
     data: dict[str, Any] = {"age": 34, "city": "Gdańsk", "tags": ["a", "b"], "empty": None}
-    meta = to_metadata(FIRST, "spark-job-0007")
+    meta = make_metadata(FIRST, "spark-job-0007")
     names = list(data)
     put("account-1", "account_features", {"data": data, "meta": meta})
     account.add("account_pid", "account-1", "account_features", names, FIRST, "spark-job-0007")
-    put("user-1", "user_features", {"data": data, "metadata": to_metadata(FIRST, None)})
+    put("user-1", "user_features", {"data": data, "metadata": make_metadata(FIRST, None)})
     account.add("bright_uid", "user-1", "user_features", names, FIRST)
     put("user-2", "user_features", {"data": serialize(data), "meta": serialize(meta)})
     account.add("bright_uid", "user-2", "user_features", names, FIRST, "spark-job-0007")
@@ -51,7 +51,7 @@ def write() -> Account:
     account.add("bright_uid", "user-3", "user_features", names)
     put("user-4", "user_features", {"data": serialize(data), "meta": meta})
     account.add("bright_uid", "user-4", "user_features", names, FIRST, "spark-job-0007")
-    put("user-2", "user_features", {"data": {**data, "age": 35}, "meta": to_metadata(SECOND, "spark-job-0008")})
+    put("user-2", "user_features", {"data": {**data, "age": 35}, "meta": make_metadata(SECOND, "spark-job-0008")})
     account.add("bright_uid", "user-2", "user_features", names, SECOND, "spark-job-0008")
     return account
 

@@ -1,6 +1,6 @@
-"""A table that keeps the features as JSON text in one attribute, and the time as a number of seconds.
+"""A table with the features as JSON text in one attribute, and the time in seconds.
 
-Teams that read the table by key only store what they would have put into a cache.
+Teams use such a table like a cache, and read it only by key.
 """
 
 import json
@@ -25,7 +25,7 @@ LAYOUT = {
 
 
 def write() -> Account:
-    """A new item and its change, with nested values, a null and a name in quotes; and an item of no features."""
+    """Write an item and change it, with nested values, a null and a quoted name, and an item without features."""
     account = Account(f"boto3 {boto3.__version__}", "Table.put_item", [LAYOUT])
     table = create_table(TABLE, {"session": "S"})
     for score, time in ((0.25, FIRST), (0.5, SECOND)):

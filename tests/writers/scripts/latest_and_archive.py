@@ -1,6 +1,6 @@
-"""A table that keeps each version: the current one under the sort key `LATEST`, and an archive row for each time.
+"""A table with all versions: the current one with the sort key `LATEST`, and an archived item for each time.
 
-Both hold the same features, so that only one of the two writes is to be announced.
+Both contain the same features, so only one of the two writes should produce an event.
 """
 
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ LAYOUT = {
 
 
 def write() -> Account:
-    """Two versions of one customer's scores, each archived and then made the current one."""
+    """Write two versions of a customer's scores, each to the archive and as the current item."""
     account = Account(f"boto3 {boto3.__version__}", "Table.put_item", [LAYOUT])
     table = create_table(TABLE, {"customer": "S", "version": "S"})
     for number, time in enumerate(TIMES, start=1):

@@ -1,6 +1,6 @@
-"""mlforge-sdk's own online store, driven as its feature pipeline drives it.
+"""The online store of mlforge-sdk, used like its feature pipeline does.
 
-The store takes the time of a write from the clock, so the clock stands still; mlforge offers no other way to set it.
+The store uses the clock for the time of a write and has no option to set it, so this script stops the clock.
 """
 
 from datetime import UTC, datetime, tzinfo
@@ -26,7 +26,7 @@ LAYOUT = {
 
 
 def stop_clock(time: datetime) -> "mock._patch[type[datetime]]":
-    """A clock that stands at this time, for whoever reads the date and time."""
+    """Stop the clock of `datetime.now` at this time."""
 
     class Stopped(datetime):
         @classmethod
@@ -37,7 +37,7 @@ def stop_clock(time: datetime) -> "mock._patch[type[datetime]]":
 
 
 def write() -> Account:
-    """A batch of two users of two join keys, one user's change, an item with a time to live, and a deleted item."""
+    """Write two users with two join keys, a change, an item with a time to live, and a deleted item."""
     account = Account(
         f"mlforge-sdk {version('mlforge-sdk')}",
         "DynamoDBStore.write_batch, DynamoDBStore.write, DynamoDBStore.delete",

@@ -1,6 +1,6 @@
-"""A table with an item for each feature: the sort key is the feature's name, and one attribute is its value.
+"""A table with one item for each feature: the sort key is the feature's name, and one attribute is its value.
 
-A job that computes three features of an entity makes three writes, and three events of one feature each.
+A job that computes three features of an entity writes three items, which produce three events.
 """
 
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ LAYOUT = {
 
 
 def write() -> Account:
-    """Three features of a user, one of them without a value, and one of a device."""
+    """Write three features of a user, one of them without a value, and a feature of a device."""
     account = Account(f"boto3 {boto3.__version__}", "BatchWriteItem by Table.batch_writer", [LAYOUT])
     table = create_table(TABLE, {"entity": "S", "feature": "S"})
     rows = (("user", "age", 34), ("user", "city", "Gdańsk"), ("user", "income", None), ("device", "os", "linux"))

@@ -1,6 +1,6 @@
-"""A single-table design: features of users and of merchants beside orders and profiles, told apart by key prefixes.
+"""A single-table design with features of users and merchants, and with orders and profiles.
 
-Only items under `FEATURES#` are features; the others are of the same application and of no interest here.
+The prefix `FEATURES#` of the sort key identifies items with features.
 """
 
 from datetime import UTC, datetime
@@ -15,8 +15,8 @@ TABLE = "app"
 FIRST, SECOND = datetime(2025, 10, 10, 12, 1, 0, 123000, UTC), datetime(2025, 10, 11, 12, 1, 0, 456000, UTC)
 
 
-def to_layout(entity_type: str) -> dict[str, object]:
-    """The layout of one kind of entity."""
+def make_layout(entity_type: str) -> dict[str, object]:
+    """Make the layout for one type of entity."""
     return {
         "table": TABLE,
         "keys": {"pk": f"{entity_type.upper()}#{{entity_id}}", "sk": "FEATURES#{resource_name}"},
@@ -27,8 +27,8 @@ def to_layout(entity_type: str) -> dict[str, object]:
 
 
 def write() -> Account:
-    """Features of two kinds of entities between a profile, an order and a deleted order."""
-    layouts = [to_layout("user"), to_layout("merchant")]
+    """Write features of two types of entities, a profile, and an order that is then deleted."""
+    layouts = [make_layout("user"), make_layout("merchant")]
     account = Account(f"boto3 {boto3.__version__}", "Table.put_item, Table.delete_item", layouts)
     table = create_table(TABLE, {"pk": "S", "sk": "S"})
     order = {"pk": "USER#u-1", "sk": "ORDER#2025-10-10#17"}

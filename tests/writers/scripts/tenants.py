@@ -1,6 +1,6 @@
 """A table of several tenants, with the tenant in the partition key.
 
-Two tenants have a user of the same name, so that the tenant is part of the entity's id.
+Two tenants have a user with the same id, so the tenant must be part of the entity's id.
 """
 
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ LAYOUT = {
 
 
 def write() -> Account:
-    """The same user of two tenants, and an item of a tenant itself."""
+    """Write the same user of two tenants, and an item of a tenant."""
     account = Account(f"boto3 {boto3.__version__}", "Table.put_item", [LAYOUT])
     table = create_table(TABLE, {"pk": "S", "sk": "S"})
     for tenant in ("acme", "globex"):

@@ -1,6 +1,6 @@
-"""A table whose partition and sort keys are both parts of the entity's id.
+"""A table whose partition key and sort key are both parts of the entity's id.
 
-A route has an origin and a destination's zone, so neither key names a resource.
+The entity is a route with an origin and a destination zone, so neither key is a resource.
 """
 
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ LAYOUT = {
 
 
 def write() -> Account:
-    """Two routes of one origin, a changed route, and a deleted one; the sort key is a number."""
+    """Write two routes with the same origin, change one, and delete the other. The sort key is a number."""
     account = Account(f"boto3 {boto3.__version__}", "Table.put_item, Table.delete_item", [LAYOUT])
     table = create_table(TABLE, {"origin": "S", "zone": "N"})
     for zone, minutes, time in ((3, 12, FIRST), (4, 31, FIRST), (3, 14, SECOND)):

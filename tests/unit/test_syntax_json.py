@@ -2,7 +2,7 @@
 
 import pytest
 
-from feature_events.json_text import InvalidJson, parse_json
+from feature_events.syntax import InvalidJson, parse_json
 
 
 @pytest.mark.parametrize(

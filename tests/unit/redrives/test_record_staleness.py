@@ -6,7 +6,7 @@ import pytest
 
 from feature_events.encoder import Encoder
 from feature_events.records.change import Change, Item
-from feature_events.redrives.staleness import find_staleness
+from feature_events.redrives.record import find_staleness
 from feature_events.tables.table import Tables
 from tests.support.layouts import to_layouts
 from tests.support.pipelines import CODEC, PREFIX, encode
