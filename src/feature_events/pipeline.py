@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 
 from feature_events import metrics
 from feature_events.deadline import Clock, Deadline
-from feature_events.encoder import Encoder
+from feature_events.encoder import Encoded, Encoder
 from feature_events.errors import Misconfigured, PoisonRecord, Undelivered
 from feature_events.events.message import Message
 from feature_events.failures.dead_letter_limit import DeadLetterLimit
@@ -109,10 +109,10 @@ class Pipeline(NamedTuple):
             try:
                 change = read_change(records[position])
                 encoded = encode(change) if isinstance(change, Change) else change
-                if isinstance(encoded, Skipped):
-                    skipped[position] = encoded
-                else:
+                if isinstance(encoded, Encoded):  # cheaper than to compare with Skipped, an Enum
                     messages[position] = encoded.message
+                else:
+                    skipped[position] = encoded
             except PoisonRecord as error:
                 # The traceback would keep this frame alive, which contains the error
                 poison[position] = error.with_traceback(None)
