@@ -1,1 +1,1 @@
-"""The templates, deployed to the local stack, produce events and can be changed and removed."""
+"""The unmodified `sam deploy` makes, changes and removes the stack, and events come through."""

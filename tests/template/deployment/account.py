@@ -1,7 +1,7 @@
-"""The account to which the tests deploy stacks.
+"""The account that stacks are deployed to.
 
-MiniStack replaces AWS. It creates all resources of the templates, but enforces no IAM policies and evaluates no alarms
-on metric math. Instead, calls.py evaluates every call of the functions with the deployed policies.
+MiniStack stands in for AWS. It makes everything that the template names, but enforces no IAM and evaluates no alarm on
+metric math. Instead, calls.py evaluates every call that the functions make under the policies that are deployed.
 """
 
 import json
@@ -25,12 +25,12 @@ from tests.template.deployment.calls import Calls, Role
 from tests.template.document import Parameters
 
 NO_REGISTRY = {"SchemaRegistry": "", "Schema": "id:7"}
-"""Parameters with which the functions do not use a registry."""
+"""Parameters under which no registry is asked."""
 WAIT = 30.0
 
 
 class Account:
-    """An account with deployed stacks and existing tables."""
+    """The account that everything is deployed to, and the tables that were there before."""
 
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
@@ -41,12 +41,12 @@ class Account:
         self.alarms = self.client("cloudwatch")
 
     def client(self, service: str) -> Any:  # noqa: ANN401 -- these services' types are not installed
-        """Return a client of a service for which the local stack has none."""
+        """A client of a service that the local stack's own have not."""
         keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
         return boto3.client(service, endpoint_url=self.stack.aws, region_name=REGION, **keys)  # type: ignore[call-overload]
 
     def make_tables(self, number: int, keys: tuple[str, str] = ("device_id", "category")) -> dict[str, str]:
-        """Create tables of another team with these keys, and return the stream's ARN of each name."""
+        """New tables of another team, with these keys: name -> the ARN of the stream."""
         made = {}
         for _ in range(number):
             name = f"team_table_{next(self._numbers)}"
@@ -64,18 +64,18 @@ class Account:
         return made
 
     def put(self, table: str, key: str, entity: str, features: Iterable[str] = ("battery",)) -> None:
-        """Write an item with these features."""
+        """Writes one item with these features."""
         data = dict.fromkeys(features, 5)
         item: dict[str, Any] = {key: entity, "category": "health", "features": {"data": data, "meta": {}}}
         self.stack.clients.tables.Table(table).put_item(Item=item)
 
     def read_keys(self, bucket: str, prefix: str) -> set[str]:
-        """Return the keys of the objects with this prefix."""
+        """The keys of the objects with this prefix."""
         found = self.stack.clients.s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])
         return {each["Key"] for each in found}
 
     def deploy(self, name: str, parameters: Parameters) -> Deployment:
-        """Deploy the application, by default without own tables."""
+        """Deploy the application with these parameters, by default without own tables."""
         self.calls.evaluate()  # under the policies before this deployment
         deployed = deployment.deploy(self.stack, {"OwnTables": "false", **parameters}, name)
         self._follow_functions(name)
@@ -90,28 +90,28 @@ class Account:
         return deployed
 
     def to_attachment(self, application: str, stream: str) -> str:
-        """Return the name of a stack that attaches this stream's table. `delete` deletes it with the application."""
+        """Return the name for a stack that attaches this stream's table. It is deleted with the application."""
         name = f"{application}-{to_table_name(stream)}".replace("_", "-")
         self._attached.setdefault(application, []).append(name)
         return name
 
     def attach(self, application: str, stream: str, **parameters: str) -> str:
-        """Attach the table of this stream, and return the name of the attachment's stack."""
+        """Attach the table of this stream, and return the name of the stack that does so."""
         name = self.to_attachment(application, stream)
         attachment.attach(self.stack, stream, name, application, parameters)
         return name
 
     def check(self, name: str, *tables: str) -> Any:  # noqa: ANN401 -- JSON
-        """Return the preflight report on these tables, by default with the event in samconfig.toml."""
+        """Return the report on these tables; without tables, on the event in samconfig.toml."""
         options = ["--event", json.dumps({"check": True, "tables": tables})] if tables else []
         return self._invoke(name, "FeatureEventsFunction", *options)
 
     def redrive(self, name: str, **request: object) -> Any:  # noqa: ANN401 -- JSON
-        """Return the redrive function's report."""
+        """What the redrive function answers to this request."""
         return self._invoke(name, "RedriveFunction", "--event", json.dumps(request))
 
     def to_environment(self) -> dict[str, str]:
-        """Return the environment variables with which tools use this account."""
+        """Return the variables with which tools reach this account."""
         return make_tool_environment(make_aws_environment(self.stack.aws))
 
     def _invoke(self, name: str, function: str, *options: str) -> Any:  # noqa: ANN401
@@ -138,12 +138,12 @@ class Account:
         self.delete_stack(application)
 
     def delete_attachments(self, application: str) -> None:
-        """Delete every attachment of the application, even one that failed."""
+        """Delete every stack that was to attach a table to the application."""
         for name in self._attached.pop(application, []):
             self.delete_stack(name)
 
     def delete_tables(self, prefix: str) -> None:
-        """Delete the tables with this prefix, such as those that remain of a deleted stack."""
+        """Delete the tables whose names have this prefix, such as those that a deleted stack has left."""
         for name in self.stack.clients.dynamodb.list_tables()["TableNames"]:
             if name.startswith(prefix):
                 self.stack.clients.dynamodb.delete_table(TableName=name)
@@ -157,28 +157,28 @@ class Account:
         )
 
     def read_types(self, name: str) -> list[str]:
-        """Return the types of the stack's resources."""
+        """The types of the stack's resources."""
         resources = self.stack.clients.cloudformation.describe_stack_resources(StackName=name)["StackResources"]
         return [each["ResourceType"] for each in resources]
 
     def read_mappings(self, deployed: Deployment) -> dict[str, Any]:
-        """Return the function's event source mappings by the stream's ARN."""
+        """The function's event source mappings by the stream's ARN."""
         found = self.stack.clients.functions.list_event_source_mappings(FunctionName=deployed.function)
         return {each["EventSourceArn"]: each for each in found["EventSourceMappings"]}
 
     def read_function(self, name: str) -> Any:  # noqa: ANN401
-        """Return the configuration of a function."""
+        """How the function is configured."""
         return self.stack.clients.functions.get_function_configuration(FunctionName=name)
 
     def set_variable(self, function: str, name: str, value: str) -> None:
-        """Set an environment variable of a deployed function that is not a parameter."""
+        """Set an environment variable of a deployed function by hand, one that is not a parameter."""
         variables = self.read_function(function)["Environment"]["Variables"] | {name: value}
         self.stack.clients.functions.update_function_configuration(
             FunctionName=function, Environment={"Variables": variables}
         )
 
     def read_statements(self, arn: str) -> dict[str, Any]:
-        """Return the statements of a role's policies by their Sids."""
+        """What a role may do, by the statements' names."""
         role = arn.rpartition("/")[2]
         policies = [
             self.iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
@@ -203,7 +203,7 @@ def to_table_name(stream: str) -> str:
 
 
 def wait_until[Found: Sized](find: Callable[[], Found], number: int) -> Found:
-    """Wait until this many results are found or the time is over, and return them."""
+    """What is found, once there is so much of it."""
     end = time.monotonic() + WAIT
     while len(found := find()) < number and time.monotonic() < end:
         time.sleep(0.2)
@@ -211,7 +211,7 @@ def wait_until[Found: Sized](find: Callable[[], Found], number: int) -> Found:
 
 
 def read_gone(account: Account, name: str) -> list[str]:
-    """Return which of a function and its log group no longer exist."""
+    """What of these is gone: the function and its log group."""
     gone = []
     with pytest.raises(account.stack.clients.functions.exceptions.ResourceNotFoundException):
         account.read_function(name)

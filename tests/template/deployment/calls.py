@@ -1,4 +1,4 @@
-"""Evaluate the calls of the deployed functions to AWS with the policies that their roles have at the time."""
+"""The calls to AWS of the deployed functions, each evaluated under the policies that its function's role has then."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,17 +9,17 @@ from tests.template.recorded_calls import RecordedCall, find_denied, read_call, 
 
 
 class Role(NamedTuple):
-    """The policies of a function's role, and the account."""
+    """What a function may do, and in which account."""
 
     account: str
     documents: Sequence[Document]
 
 
 class Calls:
-    """The calls of the functions since the start of the tests.
+    """What the functions have called since this began.
 
     Args:
-        file: the file in which the local stack's functions record their calls.
+        file: where the local stack's functions record their calls.
 
     """
 
@@ -32,13 +32,13 @@ class Calls:
         self._denied: list[str] = []
 
     def follow(self, function: str, role: Role) -> None:
-        """Evaluate later calls of this function with the policies of this role."""
+        """Evaluate the calls of this function from now on under the policies of this role."""
         self._roles[function] = role
 
     def evaluate(self) -> None:
         """Evaluate the calls since the last time.
 
-        Calls of a function are evaluated after its first successful deployment.
+        A call of a function whose deployment has not succeeded yet is evaluated once one has.
         """
         self._open += self._read_new()
         calls = [call for call in self._open if call.function in self._roles]
@@ -51,7 +51,7 @@ class Calls:
         ]
 
     def take_denied(self) -> list[str]:
-        """Return the rights that calls lacked since the last time."""
+        """Return the rights that calls since the last time lacked."""
         self.evaluate()
         denied, self._denied = self._denied, []
         return denied

@@ -1,4 +1,4 @@
-"""The account, and the removal of stacks after each test."""
+"""The account, and the end of what was made in it."""
 
 from collections.abc import Callable, Iterator
 
@@ -17,7 +17,7 @@ from tests.template.deployment.account import WAIT, Account
 
 @pytest.fixture(scope="session")
 def account(stack: Stack) -> Account:
-    """Return the account."""
+    """The account."""
     return Account(stack)
 
 
@@ -31,7 +31,7 @@ def policies(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture
 def remove(account: Account) -> Iterator[Callable[[str], None]]:
-    """Return a function that registers a stack for removal after the test."""
+    """Removes stacks after the test, where it has not done so itself."""
     names: list[str] = []
     yield names.append
     for name in names:
@@ -40,7 +40,7 @@ def remove(account: Account) -> Iterator[Callable[[str], None]]:
 
 @pytest.fixture(scope="session")
 def limit_size(account: Account) -> Callable[[str, int], None]:
-    """Return a function that sets a topic's limit for the size of batches, in bytes."""
+    """Sets the largest batch that a topic takes, in bytes."""
     admin = AdminClient({"bootstrap.servers": account.stack.kafka})
 
     def limit(topic: str, size: int) -> None:

@@ -1,4 +1,4 @@
-"""A backfill produces an event for each item of a table, despite concurrent writes and failures."""
+"""What a table already held is announced by the backfill, whatever is written and whatever fails meanwhile."""
 
 import json
 import os
@@ -21,17 +21,17 @@ NAME = "backfilled"
 ITEMS, WRITES = 1_000, 200
 SEGMENTS = 4
 PERSON = "person-of-"
-"""The prefix of every entity's id, which is personal data. Nothing else contains it."""
+"""How every entity's id begins, and nothing else: what it stands in names a person."""
 LIMIT_SECONDS = 180.0
-KAFKA_WAIT_MS, KAFKA_PAUSE_SECONDS = 5_000, 7.0
-"""How long an invocation waits for Kafka, which is longer than a busy machine needs, and how long Kafka is paused."""
+KAFKA_WAIT_MS, KAFKA_AWAY_SECONDS = 5_000, 7.0
+"""How long an invocation waits for Kafka, which a busy machine must not exceed, and how long Kafka is away."""
 AVRO = read_avro((ROOT / "schemas" / "feature_trigger.avsc").read_text())
 
 type Json = Mapping[str, Any]
 
 
 class Ended(NamedTuple):
-    """The result of an execution: its report, or its error."""
+    """An execution's end: its report, or why it failed."""
 
     arn: str
     report: Any
@@ -40,7 +40,7 @@ class Ended(NamedTuple):
 
 
 class Backfill:
-    """The deployed state machine and its table."""
+    """The deployed state machine, and the tables beside it."""
 
     def __init__(self, account: Account, deployed: Deployment, table: str, topic: str) -> None:
         self.account = account
@@ -50,52 +50,52 @@ class Backfill:
         self._machine = deployed.outputs["BackfillStateMachineArn"]
 
     def start(self, **request: object) -> str:
-        """Start an execution, by default on this table."""
-        request = {"table": self.table, "segments": SEGMENTS, "workers": SEGMENTS, **request}
-        return self._states.start_execution(stateMachineArn=self._machine, input=json.dumps(request))["executionArn"]
+        """Starts an execution; `table` is this one where none is named."""
+        asked = {"table": self.table, "segments": SEGMENTS, "workers": SEGMENTS, **request}
+        return self._states.start_execution(stateMachineArn=self._machine, input=json.dumps(asked))["executionArn"]
 
     def wait(self, arn: str) -> Ended:
-        """Wait for an execution and return its result."""
+        """How an execution ends."""
         end = time.monotonic() + LIMIT_SECONDS
         while (found := self._states.describe_execution(executionArn=arn))["status"] == "RUNNING":
-            assert time.monotonic() < end, "the execution is still running"
+            assert time.monotonic() < end, "the execution does not end"
             time.sleep(0.2)
         if found["status"] == "SUCCEEDED":
             return Ended(arn, json.loads(found["output"]), "", "")
         return Ended(arn, None, found["error"], json.loads(found["cause"])["errorMessage"])
 
     def stop(self, arn: str) -> None:
-        """Stop an execution, as an operator does."""
+        """Stops an execution, as a person does."""
         self._states.stop_execution(executionArn=arn)
 
     def run(self, **request: object) -> Ended:
-        """Start an execution, wait for it, and return its result."""
+        """Runs an execution to its end."""
         return self.wait(self.start(**request))
 
-    def read_history(self, arn: str) -> Iterator[str]:
-        """Yield the descriptions and histories of an execution and of its Map's executions."""
+    def read_told(self, arn: str) -> Iterator[str]:
+        """All that an execution and its Map's executions tell of themselves."""
         for each in self._states.list_map_runs(executionArn=arn)["mapRuns"]:
             children = self._states.list_executions(mapRunArn=each["mapRunArn"])["executions"]
             for child in children:
-                yield from self.read_history(child["executionArn"])
+                yield from self.read_told(child["executionArn"])
         yield str(self._states.describe_execution(executionArn=arn))
         for page in self._states.get_paginator("get_execution_history").paginate(executionArn=arn):
             yield str(page["events"])
 
     def read_events(self) -> list[Received]:
-        """Return the messages in the topic."""
+        """What is in the topic."""
         return read_topic(self.account.stack.kafka, self.topic)
 
 
 def to_item(number: int, version: int) -> dict[str, Any]:
-    """Return an item with one feature, whose name contains the version."""
+    """An item whose only feature is named after its version."""
     features = {"data": {f"version_{version}": 5}, "meta": {"updated_at": f"2025-01-01T00:00:{version:02}Z"}}
     return {"device_id": f"{PERSON}{number}", "category": "health", "features": features}
 
 
 @pytest.fixture(scope="module")
 def backfill(account: Account, topic: Callable[..., str]) -> Iterator[Backfill]:
-    """Deploy the application for a table that was filled before it had a stream."""
+    """The application on a table that was filled before it had a stream."""
     ((table, _),) = account.make_tables(1).items()
     dynamodb, tables = account.stack.clients.dynamodb, account.stack.clients.tables
     dynamodb.update_table(TableName=table, StreamSpecification={"StreamEnabled": False})
@@ -117,41 +117,41 @@ def backfill(account: Account, topic: Callable[..., str]) -> Iterator[Backfill]:
 
 @pytest.fixture(scope="module")
 def finished(backfill: Backfill) -> Ended:
-    """Run a backfill during writes, a pause of Kafka that exceeds the delivery timeout, and the death of workers."""
+    """A run with everything in its way: writes, Kafka away for longer than a delivery may take, and killed workers."""
     stack = backfill.account.stack
     execution = backfill.start(events_per_second=100)
     wait_for_events(backfill, SEGMENTS)
     write(backfill, 0, WRITES // 2)
     stack.kafka_server.pause()
-    time.sleep(KAFKA_PAUSE_SECONDS)
+    time.sleep(KAFKA_AWAY_SECONDS)
     stack.kafka_server.resume()
     assert kill_workers(stack.aws) > 0
     write(backfill, WRITES // 2, WRITES)
     ended = backfill.wait(execution)
     end = time.monotonic() + LIMIT_SECONDS
     while sum(is_live(event) for event in backfill.read_events()) < WRITES:
-        assert time.monotonic() < end, "live events are missing"
+        assert time.monotonic() < end, "the live events do not come"
         time.sleep(0.5)
     return ended
 
 
 def wait_for_events(backfill: Backfill, number: int) -> None:
-    """Wait until the topic contains this many events."""
+    """Waits until so many events are in the topic."""
     end = time.monotonic() + LIMIT_SECONDS
     while len(backfill.read_events()) < number:
-        assert time.monotonic() < end, "events are missing"
+        assert time.monotonic() < end, "no event comes"
         time.sleep(0.2)
 
 
 def write(backfill: Backfill, first: int, last: int) -> None:
-    """Write a part of the items, spread over the table, a second time."""
+    """Writes some items, all over the table, a second time."""
     table = backfill.account.stack.clients.tables.Table(backfill.table)
     for number in range(first, last):
         table.put_item(Item=to_item(number * ITEMS // WRITES, 1))
 
 
 def kill_workers(aws: str) -> int:
-    """Kill the processes that run the backfill's function on this stack, and return their number."""
+    """Kills the processes in which this stack runs the backfill's function; how many there were."""
     killed = 0
     wanted = {f"AWS_LAMBDA_FUNCTION_NAME={NAME}-backfill", f"AWS_ENDPOINT_URL={aws}"}
     for process in Path("/proc").iterdir():
@@ -159,18 +159,18 @@ def kill_workers(aws: str) -> int:
             if wanted <= set((process / "environ").read_text().split("\0")):
                 os.kill(int(process.name), signal.SIGKILL)
                 killed += 1
-        except (OSError, ValueError):  # not a process, another user's process, or it has ended
+        except (OSError, ValueError):  # it is no process, another user's, or gone
             continue
     return killed
 
 
 def is_live(event: Received) -> bool:
-    """Return whether an event is not backfilled."""
+    """Whether an event is the stream's."""
     return "ce_sequence" in dict(event.headers)
 
 
-def test_run__sends_an_event_for_the_current_state_of_every_item(backfill: Backfill, finished: Ended) -> None:
-    """Every item has a backfilled event, and its last event has the current features."""
+def test_run__announces_every_item_as_it_is_in_the_end(backfill: Backfill, finished: Ended) -> None:
+    """Every item has a backfilled event, and nothing behind an item's present state tells of an earlier one."""
     events = backfill.read_events()
     announced = {event.key.decode() for event in events if not is_live(event)}
     assert announced == {f"{PERSON}{number}" for number in range(ITEMS)}
@@ -182,15 +182,15 @@ def test_run__sends_an_event_for_the_current_state_of_every_item(backfill: Backf
     assert report["delivered"] == ITEMS + report["again"]
 
 
-def test_finished_run__sends_nothing_when_it_is_resumed(backfill: Backfill, finished: Ended) -> None:
-    """Another execution returns the same report, and the topic does not change."""
+def test_run__that_is_over_sends_nothing_again(backfill: Backfill, finished: Ended) -> None:
+    """An execution that goes on with it gives the same report, and the topic stays as it is."""
     before = len(backfill.read_events())
     assert backfill.run(events_per_second=100, run=finished.report["run"]).report == finished.report
     assert len(backfill.read_events()) == before
 
 
 def test_dry_run__counts_and_sends_nothing(backfill: Backfill, finished: Ended) -> None:
-    """It reports the number of deliverable events, and the topic does not change."""
+    """What a run would send is counted, and the topic stays as it is."""
     assert finished.report["complete"]
     before = len(backfill.read_events())
     report = backfill.run(dry_run=True).report
@@ -199,7 +199,7 @@ def test_dry_run__counts_and_sends_nothing(backfill: Backfill, finished: Ended) 
 
 
 @pytest.mark.parametrize(
-    ("request_", "message"),
+    ("request_", "told"),
     [
         ({"segments": 0, "rate": 5}, "rate is unknown; segments must be a whole number from 1 to 500"),
         ({"table": "team_table_absent"}, "the table team_table_absent does not exist in this account and region"),
@@ -207,14 +207,14 @@ def test_dry_run__counts_and_sends_nothing(backfill: Backfill, finished: Ended) 
     ],
     ids=["invalid", "no table", "no run"],
 )
-def test_invalid_request__fails_with_one_clear_error(backfill: Backfill, request_: Json, message: str) -> None:
-    """The execution fails before it reads items, and the error says what to change."""
+def test_request__that_cannot_be_done_is_one_clear_error(backfill: Backfill, request_: Json, told: str) -> None:
+    """The execution fails before anything is read, and says what to change."""
     ended = backfill.run(**request_)
     assert ended.error == "Misconfigured"
-    assert message in ended.message
+    assert told in ended.message
 
 
-def test_table_without_a_layout__fails_with_one_clear_error(backfill: Backfill) -> None:
+def test_table__that_no_layout_fits_is_one_clear_error(backfill: Backfill) -> None:
     """The error names the table and its key attributes."""
     (table,) = backfill.account.make_tables(1, ("pk", "sk"))
     ended = backfill.run(table=table)
@@ -223,16 +223,16 @@ def test_table_without_a_layout__fails_with_one_clear_error(backfill: Backfill) 
     assert "pk" in ended.message
 
 
-def test_history__contains_no_entity(backfill: Backfill, finished: Ended) -> None:
-    """No input, output or step of an execution contains an entity's id."""
-    texts = list(backfill.read_history(finished.arn))
-    assert len(texts) >= 2 * (1 + SEGMENTS)
-    assert any("segment" in text for text in texts)
-    assert [text for text in texts if PERSON in text] == []
+def test_history__names_nobody(backfill: Backfill, finished: Ended) -> None:
+    """Neither input nor output nor a step of an execution or of its segments' holds an entity's id."""
+    told = list(backfill.read_told(finished.arn))
+    assert len(told) >= 2 * (1 + SEGMENTS)
+    assert any("segment" in text for text in told)
+    assert [text for text in told if PERSON in text] == []
 
 
-def test_stopped_run__can_be_resumed(backfill: Backfill, finished: Ended) -> None:
-    """It skips checkpointed pages and reads the rest. This test is the last, since workers continue after a stop."""
+def test_run__that_was_stopped_goes_on(backfill: Backfill, finished: Ended) -> None:
+    """What is checkpointed is not read again, and the rest is. The last test: workers outlive a stop."""
     assert finished.report["complete"]
     before = len(backfill.read_events())
     execution = backfill.start(events_per_second=200)

@@ -1,4 +1,4 @@
-"""AWS Glue as the registry: the schema is registered, pinned or looked up, and each mistake is one clear error."""
+"""AWS Glue in the place of a registry: registered, pinned, looked up, and each mistake with one clear error."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,22 +16,22 @@ REGISTRATION = ("GetSchemaByDefinition", "GetSchemaVersion", "RegisterSchemaVers
 
 @pytest.fixture
 def glue(account: Account) -> Any:  # noqa: ANN401 -- one of many clients
-    """Return a client of Glue."""
+    """Glue, as others see it."""
     return account.client("glue")
 
 
 def to_prefix(version_id: str) -> bytes:
-    """Return the wire-format prefix that AWS's deserializers require."""
+    """What AWS's deserializers ask an event to begin with."""
     return b"\x03\x00" + UUID(version_id).bytes
 
 
-def test_glue__is_used_only_by_the_registration(
+def test_glue__is_asked_by_the_registration_alone(
     account: Account,
     glue: Any,  # noqa: ANN401
     topic: Callable[..., str],
     remove: Callable[[str], None],
 ) -> None:
-    """The deployment creates the schema, and the function writes events with its UUID without calling Glue."""
+    """The schema is created while the stack is deployed; the function has its UUID, and writes by it without Glue."""
     name = topic()
     remove("glue")
     ((table, stream),) = account.make_tables(1).items()
@@ -58,13 +58,13 @@ def test_glue__is_used_only_by_the_registration(
     assert account.calls.read_actions("glue") == {"s3:PutObject"}
 
 
-def test_glue__is_used_at_the_start_without_registration(
+def test_glue__is_looked_up_at_the_start(
     account: Account,
     glue: Any,  # noqa: ANN401
     topic: Callable[..., str],
     remove: Callable[[str], None],
 ) -> None:
-    """The function reports a missing schema, and finds an existing one by its definition or its version number."""
+    """Without registration the function says what is missing, and then finds it, by its definition or its number."""
     name = topic()
     remove("glue-looked-up")
     registry = glue.create_registry(RegistryName="looked.up")["RegistryArn"]
@@ -100,10 +100,10 @@ def test_glue__is_used_at_the_start_without_registration(
     assert account.calls.read_actions("glue-looked-up") >= {"glue:GetSchemaByDefinition", "glue:GetSchemaVersion"}
 
 
-def test_missing_glue_registry__fails_the_deployment(
+def test_glue__must_have_the_registry(
     account: Account, topic: Callable[..., str], remove: Callable[[str], None]
 ) -> None:
-    """The error names the registry."""
+    """A registry that is not there fails the deployment, and the error says so."""
     remove("glue-absent")
     registry = "arn:aws:glue:us-east-1:123456789012:registry/absent"
     with pytest.raises(
@@ -114,6 +114,6 @@ def test_missing_glue_registry__fails_the_deployment(
 
 
 def find(report: Any, name: str) -> Any:  # noqa: ANN401 -- JSON
-    """Return the result of a check."""
-    (check,) = [each for each in report["checks"] if each["name"] == name]
-    return check
+    """What a probe has found."""
+    (finding,) = [each for each in report["checks"] if each["name"] == name]
+    return finding

@@ -1,4 +1,4 @@
-"""Tables with different layouts produce exactly their events, and so do their redriven dead letters."""
+"""Tables of several layouts on one deployed function give exactly their events, and so do their dead letters."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -34,43 +34,43 @@ LATEST = {
 }
 WRITTEN, WRITTEN_MS = "2026-01-02T03:04:05.678Z", 1767323045678
 MANY = {f"feature_{number:03}": 1 for number in range(200)}
-"""Features whose names alone exceed the topic's limit."""
+"""Features whose names alone are more than the topic takes."""
 
 type Json = dict[str, Any]
 
 
 class Team(NamedTuple):
-    """A table, and a function that makes an item from features."""
+    """A table, and how its team writes an item of these features into it."""
 
     table: str
     to_item: Callable[[str, Json], Json]
     expected: tuple[str, str, str]
-    """The entity type, resource name and compute id of its events."""
+    """Type, resource and compute id of its events."""
 
     def expect(self, entity: str, features: Iterable[str]) -> tuple[str, ...]:
-        """Return the expected values of an event."""
+        """What an event of this entity must say."""
         kind, resource, compute_id = self.expected
         return (kind, entity, resource, compute_id, WRITTEN, *sorted(features))
 
 
 def to_default_item(entity: str, features: Json) -> Json:
-    """Make an item with the default layout."""
+    """As this project's own tables have it."""
     meta = {"updated_at": WRITTEN, "compute_id": "run-1"}
     return {"device_id": entity, "category": "health", "features": {"data": features, "meta": meta}}
 
 
 def to_single_item(entity: str, features: Json) -> Json:
-    """Make an item of a single-table design."""
+    """In a single-table design."""
     return {"pk": f"USER#{entity}", "sk": "FEATURES#spending", "features": features, "written_ms": WRITTEN_MS}
 
 
 def to_latest_item(entity: str, features: Json) -> Json:
-    """Make the latest version of a flat item. The table also contains archived versions."""
+    """Flat, beside an archive."""
     return {"customer": entity, "version": "LATEST", "scored_at": WRITTEN, "run": "run-2", **features}
 
 
 def read_event(message: Received) -> tuple[str, ...]:
-    """Return the values of a message's event, in the order of `Team.expect`."""
+    """What the event of a message says, in the order of `Team.expect`."""
     event = read_avro(SHIPPED_SCHEMA).read(message.value[5:])
     names = ("entity_type", "entity_id", "resource_name", "compute_id", "timestamp")
     return (*[event[name] for name in names], *sorted(event["features"]))
@@ -78,7 +78,7 @@ def read_event(message: Received) -> tuple[str, ...]:
 
 @pytest.fixture
 def limit_refused(limit_size: Callable[[str, int], None]) -> Callable[[str, Callable[[], None]], None]:
-    """Return a function that runs another one while the topic rejects large events."""
+    """Lets a topic refuse large events while something is done."""
 
     def limited(name: str, work: Callable[[], None]) -> None:
         limit_size(name, 1000)
@@ -90,7 +90,7 @@ def limit_refused(limit_size: Callable[[str, int], None]) -> Callable[[str, Call
 
 @pytest.fixture
 def teams(account: Account) -> list[Team]:
-    """Create three tables, each with another layout."""
+    """Three tables that were there before, each of another layout."""
     keys = ("device_id", "category"), ("pk", "sk"), ("customer", "version")
     (devices,), (app,), (scores,) = [account.make_tables(1, each) for each in keys]
     return [
@@ -101,7 +101,7 @@ def teams(account: Account) -> list[Team]:
 
 
 def write(account: Account, teams: Iterable[Team]) -> list[tuple[str, ...]]:
-    """Write new, changed and other items, and return the expected values of their events."""
+    """New items, one with a feature changed, and two of other kinds; what their events must say."""
     expected = []
     for team in teams:
         put = account.stack.clients.tables.Table(team.table).put_item
@@ -116,14 +116,14 @@ def write(account: Account, teams: Iterable[Team]) -> list[tuple[str, ...]]:
     return sorted(expected)
 
 
-def test_tables_with_three_layouts__produce_exactly_their_events(
+def test_tables_of_three_layouts__give_exactly_their_events(
     account: Account,
     topic: Callable[..., str],
     remove: Callable[[str], None],
     teams: list[Team],
     limit_refused: Callable[[str, Callable[[], None]], None],
 ) -> None:
-    """With FeaturesMode `changed`, events list new and changed features. The redrive sends what Kafka rejected."""
+    """Under `changed`: what is new, what changed, nothing of other items, and by the redrive what Kafka refused."""
     name, stack = topic(), "three-layouts"
     layouts = [layout | {"table": team.table} for layout, team in zip((DEFAULT, SINGLE, LATEST), teams, strict=True)]
     tables = [account.stack.clients.dynamodb.describe_table(TableName=team.table)["Table"] for team in teams]

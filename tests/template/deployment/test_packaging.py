@@ -1,4 +1,4 @@
-"""After a build, the AWS CLI can package and deploy the application without the SAM CLI."""
+"""The application without the SAM CLI: built, then packaged and deployed by the AWS CLI's own commands."""
 
 import subprocess
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""With each set of parameters, the functions have their settings and their roles the necessary statements."""
+"""Every set of parameters makes a whole stack: the functions have their settings, and their roles what they need."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -32,7 +32,7 @@ VARIABLES = {
     "DeadLetterLimit": "DEAD_LETTER_LIMIT",
     "LogLevel": "POWERTOOLS_LOG_LEVEL",
 }
-"""Parameters and the environment variables that they set."""
+"""Parameter -> the variable that the function has it by."""
 ARN = "arn:aws:dynamodb:us-east-1:000000000000:table"
 EVERYTHING = {
     "TableLayouts": LAYOUTS,
@@ -58,7 +58,7 @@ EVERYTHING = {
     "KmsKeyArn": KEY,
     "PermissionsBoundaryArn": "arn:aws:iam::123456789012:policy/boundary",
 }
-"""Values for all parameters of the application that can be combined, except the registry's secrets."""
+"""Every option of the application that can be used along with the others, but for the registry's secrets."""
 ATTACHED = {
     "BatchSize": "500",
     "BatchingWindowSeconds": "1",
@@ -69,17 +69,17 @@ ATTACHED = {
     "OnlySkippedAlarmDays": "3",
     "Enabled": "false",
 }
-"""Values for all parameters of an attachment."""
+"""Every option of an attachment."""
 
 
 class Case(NamedTuple):
-    """A set of parameters and the expected results."""
+    """A set of parameters, and what comes of it."""
 
     parameters: Parameters
     tables: list[str]
-    """Names of the tables in TableArns. The policies have one resource for each."""
+    """Names of the tables in TableArns. The policies must have one resource for each."""
     statements: set[str]
-    """Additional statements of the roles."""
+    """The statements of the roles besides those that they always have."""
     schema: tuple[str, str] = ("7", "")
     """The functions' SCHEMA_ID and SCHEMA_VERSION."""
 
@@ -108,14 +108,14 @@ CASES: Mapping[str, Case] = {
         ("", "latest"),
     ),
 }
-"""The cases by the names of their stacks."""
+"""The cases by their stacks' names."""
 ALWAYS = {"Log", "ReadStreams", "ListStreams", "DescribeTables", "PutFailures", "OnFailureBucket"}
 ALWAYS_TO_REDRIVE = {"Log", "ListFailures", "TakeFailures", "PutRedriven", "ReadItems"}
 ALWAYS_TO_BACKFILL = {"Log", "Checkpoints", "MissingCheckpoints", "ScanTables"}
 
 
 def check(account: Account, made: Deployment, parameters: Parameters, statements: set[str]) -> None:
-    """Check the settings of each function, the statements of its role, and the topic of each alarm."""
+    """Every function has these settings, its role these statements on the tables, and every alarm a topic."""
     expected = {variable: parameters[parameter] for parameter, variable in VARIABLES.items() if parameter in parameters}
     for function in (made.function, made.outputs["RedriveFunctionName"], f"{made.name}-backfill"):
         variables = account.read_function(function)["Environment"]["Variables"]
@@ -137,7 +137,7 @@ def check(account: Account, made: Deployment, parameters: Parameters, statements
 
 @pytest.mark.parametrize("name", CASES)
 def test_parameters__reach_function_and_role(account: Account, remove: Callable[[str], None], name: str) -> None:
-    """The function has the settings, and its role has the statements that they require."""
+    """Every set of options makes a whole stack: the function has its settings, and the role what they need."""
     case = CASES[name]
     arns = ",".join(f"{ARN}/{table}" for table in case.tables)
     parameters = {"TopicName": name, **case.parameters, "TableArns": arns}
@@ -148,10 +148,10 @@ def test_parameters__reach_function_and_role(account: Account, remove: Callable[
     assert (variables["SCHEMA_ID"], variables["SCHEMA_VERSION"]) == case.schema
 
 
-def test_everything__can_be_combined(account: Account, remove: Callable[[str], None]) -> None:
-    """All parameters together reach the functions, the mapping, the logs and the failure bucket.
+def test_everything__is_how_it_was_asked_for(account: Account, remove: Callable[[str], None]) -> None:
+    """With every option on, what is no setting of the code is the function's, the mapping's, the log's or the bucket's.
 
-    The local registry has neither TLS nor a password, so its secrets are omitted.
+    The registry of this machine has neither TLS nor a password, so that its secrets are left out.
     """
     (stream,) = account.make_tables(1).values()
     parameters = {**EVERYTHING, "TableArns": to_table_arn(stream), "TopicName": "everything"}

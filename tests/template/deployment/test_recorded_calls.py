@@ -1,4 +1,4 @@
-"""The roles allow all calls of the functions, which are recorded during checks, publishing, redrives and backfills."""
+"""Roles allow the calls that the deployed functions make: recorded while they check, publish, redrive and backfill."""
 
 import json
 import time
@@ -17,20 +17,20 @@ NAME = "recorded"
 PREFIX = "recorded_"
 OWN = {f"{PREFIX}user_feature_store": "bright_uid", f"{PREFIX}account_feature_store": "account_pid"}
 PERSON = "person-of-"
-"""The prefix of every entity's id."""
+"""How every entity's id begins."""
 LARGE = [f"feature_{number}" for number in range(200)]
 BATCH = "aws/lambda/mapping/shard/2026/01/01/batch"
 LIMIT_SECONDS = 60.0
 
 
 class Recorded(NamedTuple):
-    """An application whose functions have made all kinds of calls."""
+    """An application whose functions have done all that they do."""
 
     account: Account
     deployed: Deployment
 
     def find_broken(self, function: str, changes: dict[str, dict[str, Any]]) -> list[str]:
-        """Return the rights that the recorded calls lack with changed statements."""
+        """Return each right that the recorded calls lack once statements of the role are changed."""
         role = self.account.calls.to_role(f"{NAME}{function}")
         documents: Any = deepcopy(role.documents)
         for statement in documents[0]["Statement"]:
@@ -41,7 +41,7 @@ class Recorded(NamedTuple):
 
 @pytest.fixture(scope="module")
 def recorded(account: Account, topic: Callable[..., str], limit_size: Callable[[str, int], None]) -> Iterator[Recorded]:
-    """Deploy an application with own tables and an attached table, and let it make all kinds of calls."""
+    """An application with own tables and an attached one."""
     name = topic()
     ((table, stream),) = account.make_tables(1).items()
     parameters = {
@@ -82,12 +82,12 @@ def publish(account: Account, bucket: str, tables: dict[str, str]) -> None:
 
 
 def read_letters(account: Account, bucket: str) -> list[str]:
-    """Return the keys of the dead letters. The preflight check adds another object."""
+    """Return the keys of the dead letters. The preflight check puts another object beside them."""
     return sorted(key for key in account.read_keys(bucket, "dead-letters/") if key.endswith(".json"))
 
 
 def redrive(account: Account, bucket: str, table: str) -> None:
-    """Redrive the attached table's dead letters by their prefix, and the others by their keys."""
+    """Redrive the dead letters: the attached table's by their prefix, the others' by their keys."""
     request: dict[str, object] = {"prefix": f"dead-letters/{table}/"}
     assert account.redrive(NAME, **request, dry_run=True)["deliverable"] == 1
     assert account.redrive(NAME, **request)["delivered"] == 1
@@ -102,7 +102,7 @@ def backfill(account: Account, deployed: Deployment, tables: tuple[str, ...]) ->
         arn = states.start_execution(stateMachineArn=machine, input=request)["executionArn"]
         end = time.monotonic() + LIMIT_SECONDS
         while (found := states.describe_execution(executionArn=arn))["status"] == "RUNNING":
-            assert time.monotonic() < end, "the execution is still running"
+            assert time.monotonic() < end, "the execution does not end"
             time.sleep(0.2)
         assert found["status"] == "SUCCEEDED", found
 
@@ -120,12 +120,12 @@ ACTIONS = {
     },
     "-registration": set(),
 }
-"""Functions and the actions that their calls require. With Confluent's registry, the registration calls no service."""
+"""Function -> the actions that its calls require. With a registry of Confluent's the registration calls no AWS."""
 
 
 @pytest.mark.parametrize("function", ACTIONS)
 def test_calls__are_recorded_and_allowed(recorded: Recorded, function: str) -> None:
-    """Each function makes every kind of call that needs no secret, and its role allows all of them."""
+    """Each function makes every kind of call that it can make without secrets, and its role allows all of them."""
     assert recorded.account.calls.read_actions(f"{NAME}{function}") == ACTIONS[function]
     assert recorded.account.calls.take_denied() == []
 
@@ -146,7 +146,7 @@ def test_calls__are_recorded_and_allowed(recorded: Recorded, function: str) -> N
 def test_calls__are_denied_by_broken_policies(
     recorded: Recorded, function: str, changes: dict[str, dict[str, Any]], expected: str
 ) -> None:
-    """Without an action or a resource, the evaluation names the calls that would fail."""
+    """Without an action, or with a narrower resource, the evaluation names the calls that would fail."""
     bucket = recorded.deployed.outputs["FailureBucketName"]
     changes = json.loads(json.dumps(changes).replace("BUCKET", bucket))
     found = recorded.find_broken(function, changes)
@@ -154,8 +154,8 @@ def test_calls__are_denied_by_broken_policies(
     assert [each for each in found if not each.startswith(expected.replace("BUCKET", bucket))] == []
 
 
-def test_record__contains_no_entity(recorded: Recorded) -> None:
-    """No recorded call contains an entity's id."""
+def test_record__names_nobody(recorded: Recorded) -> None:
+    """No call is recorded with an entity's id."""
     calls = [call for function in ACTIONS for call in recorded.account.calls.read(f"{NAME}{function}")]
     assert len(calls) > 0
     assert [call for call in calls if PERSON in str(call)] == []

@@ -1,4 +1,4 @@
-"""A deployment registers the schema if it has changed."""
+"""The schema is registered as it changes, while the stack is deployed."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ SCHEMA = Path("feature_events") / "events" / "feature_trigger.avsc"
 
 @pytest.fixture
 def schema(account: Account) -> Iterator[Callable[[dict[str, Any]], None]]:
-    """Return a function that adds a field to the built schema. The field is removed after the test."""
+    """Adds a field to the schema in what was built, and takes it out again afterwards."""
     built = [
         account.stack.directory / "build" / function / SCHEMA
         for function in ("FeatureEventsFunction", "RedriveFunction", "RegistrationFunction")
@@ -40,7 +40,7 @@ def schema(account: Account) -> Iterator[Callable[[dict[str, Any]], None]]:
 def test_registration__follows_the_schema(
     account: Account, topic: Callable[..., str], remove: Callable[[str], None], schema: Callable[[dict[str, Any]], None]
 ) -> None:
-    """A deployment registers a compatible change. An incompatible change fails the deployment."""
+    """A compatible change of the schema is registered by the next deployment; an incompatible one fails it."""
     name = topic()
     remove("registration")
     versions = f"{account.stack.registry}/subjects/{name}-value/versions"
@@ -69,7 +69,7 @@ def test_registration__follows_the_schema(
 def test_registration__follows_the_parameter(
     account: Account, topic: Callable[..., str], remove: Callable[[str], None]
 ) -> None:
-    """A deployment registers another SchemaFile, and the functions use its id. The former schema keeps its id."""
+    """Another SchemaFile is registered, and the functions write with it; the former one has its id again."""
     name = topic()
     remove("schema-file")
     parameters = {"TopicName": name}
@@ -84,10 +84,10 @@ def test_registration__follows_the_parameter(
     assert (first == third, first == second) == (True, False)
 
 
-def test_registration__breaks_no_reader_even_if_the_registry_allows_it(
+def test_registration__breaks_no_reader_whatever_the_registry_allows(
     account: Account, topic: Callable[..., str], remove: Callable[[str], None]
 ) -> None:
-    """If readers of an earlier version need another field, the deployment fails and the error names the field."""
+    """A subject that is set to check nothing has a version whose readers need another field: the deployment says so."""
     name = topic()
     remove("breaking")
     subject = f"{name}-value"

@@ -1,4 +1,4 @@
-"""Own and existing tables are created, attached, detached and kept as the parameters specify."""
+"""Own and existing tables: created, attached, detached and left behind as the parameters say."""
 
 import json
 import subprocess
@@ -18,38 +18,38 @@ from tests.support.web_client import read_json
 from tests.template.deployment.account import Account, read_gone, to_table_arn
 
 OWN = {"user_feature_store": "bright_uid", "account_feature_store": "account_pid"}
-"""Names of the own tables without prefix, and their partition keys."""
+"""Name of each own table, without prefix, and its partition key."""
 ALARMS_OF_A_TABLE = ["not invoked", "not read", "on-failure deliveries", "only skipped", "record age"]
 
 
 class Application(NamedTuple):
-    """An application with own tables, and three existing tables that can be attached."""
+    """An application with its own tables, to which three existing ones can be attached."""
 
     account: Account
     deployed: Deployment
     topic: str
     streams: dict[str, str]
-    """Names and streams of the existing tables. The first table has a customer managed key."""
+    """Name and stream of each existing table. The first table has a customer managed key."""
     key: str
 
     @property
     def name(self) -> str:
-        """The name of the application's stack."""
+        """The name of its stack."""
         return self.deployed.name
 
     def write(self, feature: str, *tables: str) -> None:
-        """Write an item with this feature to each existing table. The entity has the table's name."""
+        """Write an item with this feature to each existing table, of an entity that is named like its table."""
         for table in tables:
             self.account.put(table, "device_id", table, [feature])
 
     def read_entities(self, number: int) -> list[str]:
-        """Wait for this many events, and return their entities."""
+        """Return the entities of the topic's events, once there are so many."""
         return sorted(event.key.decode() for event in wait_for_topic(self.account.stack.kafka, self.topic, number))
 
 
 @pytest.fixture(scope="module")
 def application(account: Account, topic: Callable[..., str]) -> Iterator[Application]:
-    """Deploy an application without attached tables."""
+    """An application that nothing is attached to."""
     name, key = topic(), account.client("kms").create_key()["KeyMetadata"]["Arn"]
     streams = account.make_tables(3)
     encryption: Any = {"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": key}
@@ -67,7 +67,7 @@ def application(account: Account, topic: Callable[..., str]) -> Iterator[Applica
 
 
 def test_tables__produce_events_while_they_are_attached(application: Application) -> None:
-    """Own tables do so from the start. Existing ones do so from their oldest record until they are detached."""
+    """Own tables do from the start, existing ones from their oldest record on, one after the other, until detached."""
     account, streams = application.account, application.streams
     own = {f"own_{table}": key for table, key in OWN.items()}
     for table, key in own.items():
@@ -106,8 +106,8 @@ def find_alarms(application: Application, table: str) -> list[str]:
     return sorted(name.removeprefix(f"{application.name} ").rsplit(maxsplit=2)[0] for name in names)
 
 
-def test_check__describes_the_own_tables_or_those_of_the_event(application: Application) -> None:
-    """A table that does not exist fails its check and the report."""
+def test_check__is_of_the_own_tables_or_of_those_that_the_event_names(application: Application) -> None:
+    """An unknown table fails its check, and with it the report."""
     own = application.account.check(application.name)
     assert own["ok"] is True
     assert find_tables(own) == {f"own_{table}": True for table in OWN}
@@ -121,12 +121,12 @@ def test_check__describes_the_own_tables_or_those_of_the_event(application: Appl
 
 
 def to_denied(table: str) -> str:
-    """Return the denied right for a table that TableArns does not contain."""
+    """Return how the check of a table that TableArns does not contain is denied."""
     return f"tables is denied dynamodb:DescribeTable on arn:aws:dynamodb:{REGION}:000000000000:table/{table}"
 
 
 def find_tables(report: Any) -> dict[str, bool]:  # noqa: ANN401 -- JSON
-    """Return the result of each table's check."""
+    """Return the outcome of each table's check."""
     layouts = "layout of "
     checks = [each for each in report["checks"] if each["name"].startswith(layouts)]
     return {each["name"].removeprefix(layouts): each["ok"] for each in checks}
@@ -134,10 +134,10 @@ def find_tables(report: Any) -> dict[str, bool]:  # noqa: ANN401 -- JSON
 
 @needs_jq
 @pytest.mark.parametrize(("tables", "status"), [((), 0), (("absent",), 1)])
-def test_preflight__is_printed_as_a_table_by_the_command_of_the_runbook(
+def test_preflight__is_a_table_by_the_command_of_the_runbook(
     application: Application, tables: tuple[str, ...], status: int
 ) -> None:
-    """The command prints a line for each check. Its exit status is not 0 if a check failed."""
+    """The command prints a line per check. Its exit status is not 0 if one failed."""
     event = f" --event '{json.dumps({'check': True, 'tables': tables})}'" if tables else ""
     place = f"--stack-name {application.name} --region {REGION}{event}"
     command = TABLE_COMMAND.replace("--config-env prod", place)
@@ -158,16 +158,16 @@ def test_preflight__is_printed_as_a_table_by_the_command_of_the_runbook(
     assert application.account.calls.take_denied() == [to_denied(table) for table in tables]
 
 
-def test_table_keys__can_be_used_through_dynamodb(application: Application) -> None:
-    """Every function that reads tables can use their keys, but only through DynamoDB."""
+def test_table_keys__may_be_used_through_dynamodb(application: Application) -> None:
+    """Every function that reads tables may use their key, but only through DynamoDB."""
     for role in ("RoleArn", "RedriveRoleArn", "BackfillRoleArn"):
         statement = application.account.read_statements(application.deployed.outputs[role])["TableKeys"]
         assert statement["Resource"] == [application.key]
         assert statement["Condition"]["StringEquals"]["kms:ViaService"][0] == f"dynamodb.{REGION}.amazonaws.com"
 
 
-def test_attachment__fails_with_one_clear_error_if_the_application_does_not_exist(application: Application) -> None:
-    """The error contains the name of the missing export."""
+def test_attachment__to_an_unknown_application_is_one_clear_error(application: Application) -> None:
+    """A misspelled Application fails the attachment, and the error has the name that CloudFormation looked for."""
     account, stream = application.account, next(iter(application.streams.values()))
     before = account.read_mappings(application.deployed)
     with pytest.raises(LocalError, match=r"(?s)^attach-misspelled-.*\bmisspelled-FunctionArn\b.* not found"):
@@ -176,8 +176,8 @@ def test_attachment__fails_with_one_clear_error_if_the_application_does_not_exis
     account.delete_attachments("misspelled")
 
 
-def test_application__cannot_be_deleted_while_a_table_is_attached(application: Application) -> None:
-    """CloudFormation does not delete a stack with imported exports, so no attachment loses its function."""
+def test_application__is_not_deleted_while_a_table_is_attached(application: Application) -> None:
+    """CloudFormation keeps the stack whose exports are imported, so no attachment is left without its function."""
     account = application.account
     (stream,) = account.make_tables(1).values()
     attached = account.attach(application.name, stream)
@@ -187,10 +187,10 @@ def test_application__cannot_be_deleted_while_a_table_is_attached(application: A
     assert account.read_function(application.deployed.function)["State"] == "Active"
 
 
-def test_table_with_another_layout__produces_events_after_its_layout_is_deployed(
+def test_table_of_another_layout__is_read_once_its_layout_is_deployed(
     account: Account, topic: Callable[..., str], remove: Callable[[str], None]
 ) -> None:
-    """Until then, the check names the table and the records wait in the stream."""
+    """The check names the table that no layout fits, its records wait, and with a layout their events come."""
     name = topic()
     ((table, stream),) = account.make_tables(1, ("pk", "sk")).items()
     parameters = {"TopicName": name, "TableArns": to_table_arn(stream)}
@@ -212,14 +212,14 @@ def test_table_with_another_layout__produces_events_after_its_layout_is_deployed
 
 
 def read_check(account: Account, stack: str, table: str) -> dict[str, Any]:
-    """Return the result of this table's check."""
+    """Return what the deployed function's check of this table found."""
     (found,) = [each for each in account.check(stack, table)["checks"] if each["name"] == f"layout of {table}"]
     return dict(found)
 
 
 @pytest.fixture
 def own_tables(account: Account) -> Iterator[Callable[[str], set[str]]]:
-    """Return a function that names own tables with a prefix. They are deleted after the test."""
+    """Give the names of own tables with a prefix, and delete after the test those that their stack has left."""
     prefixes: list[str] = []
 
     def name(prefix: str) -> set[str]:
@@ -231,13 +231,13 @@ def own_tables(account: Account) -> Iterator[Callable[[str], set[str]]]:
         account.delete_tables(prefix)
 
 
-def test_first_deployment__can_be_repeated_after_a_failed_registration(
+def test_first_deployment__can_be_repeated_after_the_registration_failed(
     account: Account,
     topic: Callable[..., str],
     own_tables: Callable[[str], set[str]],
     remove: Callable[[str], None],
 ) -> None:
-    """No table or bucket remains whose name the next deployment needs."""
+    """It leaves neither table nor bucket behind, so that the next one finds no name taken."""
     tables, clients = own_tables("first_"), account.stack.clients
     parameters = {"TopicName": topic(), "OwnTables": "true", "TableNamePrefix": "first_"}
     buckets = {each["Name"] for each in clients.s3.list_buckets()["Buckets"]}
@@ -260,7 +260,7 @@ def test_own_tables__are_kept_and_can_be_attached(
     topic: Callable[..., str],
     own_tables: Callable[[str], set[str]],
 ) -> None:
-    """Tables, streams and failure bucket remain after a change to OwnTables=false and after the stack's deletion."""
+    """Tables, streams and failure bucket outlive the switch to OwnTables=false, and then the whole stack."""
     tables, name, dynamodb = own_tables("kept_"), topic(), account.stack.clients.dynamodb
     parameters = {"TopicName": name, "TableNamePrefix": "kept_"}
     made = account.deploy("kept", {**parameters, "OwnTables": "true"})
