@@ -58,7 +58,7 @@ TERMS = (
     Phrase(r"passing (stack|director|error|fault|failure|environment)\w*", "PASSING_STACKS", "ephemeral"),
     Phrase("may not", "it may not be read", "must not, or might not"),
     Phrase("holes?", "text with holes", "placeholder"),
-    Phrase('(?<!== ")prob(e|es|ed|ing)', "each part has its probe", "check, or first message of a retry"),
+    Phrase('(?<!")prob(e|es|ed|ing)', "each part has its probe", "check, or first message of a retry"),
     Phrase("(the|our|both|its) (house|room)s?", "the order of the house", "architecture, package"),
     Phrase("records? walk|walk of a record", "a_records_walk", "path of a record"),
 )

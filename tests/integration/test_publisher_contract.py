@@ -19,7 +19,6 @@ from feature_events.events.message import Message
 from feature_events.kafka.delivery import Delivery
 from feature_events.kafka.producer import DEFAULTS, to_producer_properties
 from feature_events.kafka.publisher import Publisher
-from feature_events.pipeline import MessagePublisher
 from feature_events.preflight.run import run_checks
 from feature_events.settings.settings import read_settings
 from local.servers.kafka import Kafka
@@ -39,7 +38,7 @@ class Bed(ABC):
 
     @property
     @abstractmethod
-    def publisher(self) -> MessagePublisher:
+    def publisher(self) -> Publisher:
         """The publisher, connected."""
 
     @abstractmethod
@@ -47,11 +46,11 @@ class Bed(ABC):
         """Return the messages in the topic, in order per entity."""
 
     @abstractmethod
-    def publisher_without_topic(self) -> MessagePublisher:
+    def publisher_without_topic(self) -> Publisher:
         """Create a publisher to a topic that does not exist."""
 
     @abstractmethod
-    def publisher_without_kafka(self) -> MessagePublisher:
+    def publisher_without_kafka(self) -> Publisher:
         """Create a publisher to unreachable brokers."""
 
 
@@ -63,7 +62,7 @@ class FakeBed(Bed):
 
     @property
     @override
-    def publisher(self) -> MessagePublisher:
+    def publisher(self) -> Publisher:
         return self._publisher
 
     @override
@@ -71,13 +70,13 @@ class FakeBed(Bed):
         return self._publisher.log
 
     @override
-    def publisher_without_topic(self) -> MessagePublisher:
+    def publisher_without_topic(self) -> Publisher:
         publisher = FakePublisher()
         publisher.topic_exists = False
         return publisher
 
     @override
-    def publisher_without_kafka(self) -> MessagePublisher:
+    def publisher_without_kafka(self) -> Publisher:
         publisher = FakePublisher()
         publisher.reachable = False
         return publisher
@@ -96,7 +95,7 @@ class KafkaBed(Bed):
 
     @property
     @override
-    def publisher(self) -> MessagePublisher:
+    def publisher(self) -> Publisher:
         return self._publisher
 
     @override
@@ -107,11 +106,11 @@ class KafkaBed(Bed):
         ]
 
     @override
-    def publisher_without_topic(self) -> MessagePublisher:
+    def publisher_without_topic(self) -> Publisher:
         return self._to_publisher(self._bootstrap, f"missing-{uuid4().hex}")
 
     @override
-    def publisher_without_kafka(self) -> MessagePublisher:
+    def publisher_without_kafka(self) -> Publisher:
         return self._to_publisher("127.0.0.1:1", self._topic)
 
 
@@ -123,7 +122,7 @@ class EmbeddedBed(KafkaBed):
         self._kafka = kafka
 
     @override
-    def publisher_without_topic(self) -> MessagePublisher:
+    def publisher_without_topic(self) -> Publisher:
         self._kafka.fail_topic(KafkaError.UNKNOWN_TOPIC_OR_PART)
         return self._to_publisher(self._bootstrap, self._topic)
 

@@ -254,7 +254,7 @@ class World:
             if stopped and not instance.is_at_limit:
                 self._break("I8", "stopped by a limit that was not reached")
             sent = [number_of(each) for each in self.kafka.produced[handed:]]
-            self._check_probe(instance, event["Records"], sent, delivered | stored)
+            self._check_retry(instance, event["Records"], sent, delivered | stored)
             instance.used += len(stored - instance.dead_lettered) * EVENTS_PER_DEAD_LETTER
             instance.dead_lettered |= stored
             if instance.used > instance.limit * EVENTS_PER_DEAD_LETTER:
@@ -268,7 +268,7 @@ class World:
         self._check_report(first, answer)
         return answer
 
-    def _check_probe(self, instance: Instance, records: Sequence[Record], sent: list[int], answered: set[int]) -> None:
+    def _check_retry(self, instance: Instance, records: Sequence[Record], sent: list[int], answered: set[int]) -> None:
         """Check the events that an instance has sent for a retried batch."""
         numbers = [n for n in map(position_of, records) if self.written[n][0] in (GOOD, LARGE, HUGE)]
         if numbers and numbers[0] in instance.unanswered - answered:

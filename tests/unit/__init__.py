@@ -1,1 +1,1 @@
-"""One module at a time, on examples, in the rooms that the modules have."""
+"""Tests of single modules, in the packages of the modules that they test."""

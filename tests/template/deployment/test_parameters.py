@@ -69,7 +69,7 @@ ATTACHED = {
     "OnlySkippedAlarmDays": "3",
     "Enabled": "false",
 }
-"""Every option of an attachment."""
+"""Values for all parameters of an attachment."""
 
 
 class Case(NamedTuple):

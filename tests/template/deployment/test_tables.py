@@ -126,7 +126,7 @@ def format_denied(table: str) -> str:
 
 
 def find_tables(report: Any) -> dict[str, bool]:  # noqa: ANN401 -- JSON
-    """Return the outcome of each table's check."""
+    """Return the result of each table's check."""
     layouts = "layout of "
     checks = [each for each in report["checks"] if each["name"].startswith(layouts)]
     return {each["name"].removeprefix(layouts): each["ok"] for each in checks}
@@ -231,7 +231,7 @@ def own_tables(account: Account) -> Iterator[Callable[[str], set[str]]]:
         account.delete_tables(prefix)
 
 
-def test_first_deployment__can_be_repeated_after_the_registration_failed(
+def test_first_deployment__can_be_repeated_after_a_failed_registration(
     account: Account,
     topic: Callable[..., str],
     own_tables: Callable[[str], set[str]],
