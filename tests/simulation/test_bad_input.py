@@ -28,7 +28,7 @@ from tests.support.doubles import FakeContext, FakeDeadLetters, FakePublisher
 from tests.support.layouts import to_layouts
 from tests.support.pipelines import to_pipeline, with_encoder
 
-RECORDS = scaled(40_000, 1_000_000)
+RECORDS = scaled(10_000, 1_000_000)
 BATCH = 20
 OTHER = Codec(json.dumps({"type": "record", "name": "E", "fields": [{"name": "event_id", "type": "string"}]}))
 """A registered schema with only one of an event's fields."""
