@@ -7,15 +7,17 @@ import time
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from feature_events import metrics
 from feature_events.deadline import Clock, Deadline
-from feature_events.encoder import Encoder
+from feature_events.encoder import Encoded, Encoder
 from feature_events.errors import Misconfigured, PoisonRecord, Undelivered
 from feature_events.events.message import Message
 from feature_events.failures.dead_letter_limit import DeadLetterLimit
-from feature_events.kafka.delivery import Delivery, Refuse
+from feature_events.failures.dead_letters import DeadLetters
+from feature_events.kafka.delivery import Delivery
+from feature_events.kafka.publisher import Publisher
 from feature_events.logs import logger
 from feature_events.outcome import BatchOutcome
 from feature_events.records.change import Change, Skipped, read_change
@@ -24,22 +26,6 @@ from feature_events.records.stream_record import StreamRecord, read_identity
 # A batch is encoded and published in chunks, so that only the messages of one chunk are in memory. That saves 9 MiB in
 # the largest batch that Lambda can pass
 _CHUNK = 1_000
-
-
-class MessagePublisher(Protocol):
-    """What the pipeline needs of a publisher; `kafka.publisher.Publisher` is the one on Kafka."""
-
-    def publish(self, messages: Sequence[Message], deadline: Deadline, refuse: Refuse) -> Sequence[Delivery]:
-        """See `Publisher.publish`."""
-        ...
-
-
-class DeadLetterStore(Protocol):
-    """What the pipeline needs of a dead-letter store; `failures.dead_letters.DeadLetters` is the one in S3."""
-
-    def put(self, record: StreamRecord, poison: PoisonRecord, deadline: Deadline) -> str:
-        """See `DeadLetters.put`."""
-        ...
 
 
 class Prepared(NamedTuple):
@@ -54,8 +40,8 @@ class Pipeline(NamedTuple):
     """The steps of a batch: encode, publish, dead-letter."""
 
     encoder: Encoder
-    publisher: MessagePublisher
-    dead_letters: DeadLetterStore
+    publisher: Publisher
+    dead_letters: DeadLetters
     limit: DeadLetterLimit
     now: Clock = time.time
 
@@ -109,10 +95,10 @@ class Pipeline(NamedTuple):
             try:
                 change = read_change(records[position])
                 encoded = encode(change) if isinstance(change, Change) else change
-                if isinstance(encoded, Skipped):
-                    skipped[position] = encoded
-                else:
+                if isinstance(encoded, Encoded):  # cheaper than to compare with Skipped, an Enum
                     messages[position] = encoded.message
+                else:
+                    skipped[position] = encoded
             except PoisonRecord as error:
                 # The traceback would keep this frame alive, which contains the error
                 poison[position] = error.with_traceback(None)

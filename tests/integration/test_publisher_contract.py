@@ -19,11 +19,10 @@ from feature_events.events.message import Message
 from feature_events.kafka.delivery import Delivery
 from feature_events.kafka.producer import DEFAULTS, to_producer_properties
 from feature_events.kafka.publisher import Publisher
-from feature_events.pipeline import MessagePublisher
 from feature_events.preflight.run import run_checks
 from feature_events.settings.settings import read_settings
 from local.servers.kafka import Kafka
-from local.servers.stack import Stack
+from local.servers.stack import RunningStack
 from local.servers.topic import create_topic
 from tests.support.doubles import FakePublisher
 from tests.support.messages import Refusals, to_message, to_messages, to_whole_message
@@ -39,7 +38,7 @@ class Bed(ABC):
 
     @property
     @abstractmethod
-    def publisher(self) -> MessagePublisher:
+    def publisher(self) -> Publisher:
         """The publisher, connected."""
 
     @abstractmethod
@@ -47,11 +46,11 @@ class Bed(ABC):
         """Return the messages in the topic, in order per entity."""
 
     @abstractmethod
-    def publisher_without_topic(self) -> MessagePublisher:
+    def publisher_without_topic(self) -> Publisher:
         """Create a publisher to a topic that does not exist."""
 
     @abstractmethod
-    def publisher_without_kafka(self) -> MessagePublisher:
+    def publisher_without_kafka(self) -> Publisher:
         """Create a publisher to unreachable brokers."""
 
 
@@ -63,7 +62,7 @@ class FakeBed(Bed):
 
     @property
     @override
-    def publisher(self) -> MessagePublisher:
+    def publisher(self) -> Publisher:
         return self._publisher
 
     @override
@@ -71,13 +70,13 @@ class FakeBed(Bed):
         return self._publisher.log
 
     @override
-    def publisher_without_topic(self) -> MessagePublisher:
+    def publisher_without_topic(self) -> Publisher:
         publisher = FakePublisher()
         publisher.topic_exists = False
         return publisher
 
     @override
-    def publisher_without_kafka(self) -> MessagePublisher:
+    def publisher_without_kafka(self) -> Publisher:
         publisher = FakePublisher()
         publisher.reachable = False
         return publisher
@@ -96,7 +95,7 @@ class KafkaBed(Bed):
 
     @property
     @override
-    def publisher(self) -> MessagePublisher:
+    def publisher(self) -> Publisher:
         return self._publisher
 
     @override
@@ -107,11 +106,11 @@ class KafkaBed(Bed):
         ]
 
     @override
-    def publisher_without_topic(self) -> MessagePublisher:
+    def publisher_without_topic(self) -> Publisher:
         return self._to_publisher(self._bootstrap, f"missing-{uuid4().hex}")
 
     @override
-    def publisher_without_kafka(self) -> MessagePublisher:
+    def publisher_without_kafka(self) -> Publisher:
         return self._to_publisher("127.0.0.1:1", self._topic)
 
 
@@ -123,7 +122,7 @@ class EmbeddedBed(KafkaBed):
         self._kafka = kafka
 
     @override
-    def publisher_without_topic(self) -> MessagePublisher:
+    def publisher_without_topic(self) -> Publisher:
         self._kafka.fail_topic(KafkaError.UNKNOWN_TOPIC_OR_PART)
         return self._to_publisher(self._bootstrap, self._topic)
 
@@ -137,7 +136,7 @@ def bed(request: pytest.FixtureRequest) -> Iterator[Bed]:
         with run_mock_kafka() as kafka:
             yield EmbeddedBed(kafka)
     else:
-        stack: Stack = request.getfixturevalue("stack")
+        stack: RunningStack = request.getfixturevalue("stack")
         topic: Callable[..., str] = request.getfixturevalue("topic")
         yield KafkaBed(stack.kafka, topic(partitions=4))
 
@@ -214,7 +213,7 @@ def test_publish__creates_no_topic(tmp_path: Path) -> None:
         assert list(AdminClient({"bootstrap.servers": kafka.bootstrap}).list_topics(timeout=LONG).topics) == []
 
 
-def test_publish__handles_a_topic_with_a_smaller_limit(stack: Stack) -> None:
+def test_publish__handles_a_topic_with_a_smaller_limit(stack: RunningStack) -> None:
     """If the topic's limit is below the producer's, only messages above the topic's limit are refused."""
     topic = f"small-{uuid4().hex[:8]}"
     create_topic(stack.kafka, topic, 2, {"max.message.bytes": "5000"})

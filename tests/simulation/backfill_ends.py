@@ -10,7 +10,7 @@ from feature_events.backfills.checkpoints import Progress
 from feature_events.deadline import Deadline
 from feature_events.events.message import Message
 from feature_events.kafka.delivery import Delivery, Refuse
-from feature_events.pipeline import MessagePublisher
+from feature_events.kafka.publisher import Publisher
 from feature_events.records.change import Item
 from feature_events.tables.table import Page, Tables
 from tests.support.backfills import MemoryCheckpoints
@@ -86,16 +86,16 @@ class SeamCheckpoints(MemoryCheckpoints):
         self._seam()
 
 
-class SeamPublisher:
+class SeamPublisher(Publisher):
     """A publisher with a seam before and after each call."""
 
-    def __init__(self, publisher: MessagePublisher, seam: Seam, meet: Seam) -> None:
+    def __init__(self, publisher: Publisher, seam: Seam, meet: Seam) -> None:
         self._publisher = publisher
         self._seam = seam
         self._meet = meet
 
+    @override
     def publish(self, messages: Sequence[Message], deadline: Deadline, refuse: Refuse) -> Sequence[Delivery]:
-        """See `Publisher.publish`."""
         self._seam()
         self._meet()
         deliveries = self._publisher.publish(messages, deadline, refuse)

@@ -11,7 +11,6 @@ from feature_events.kafka import producer as producer_module
 from feature_events.kafka.delivery import Delivery
 from feature_events.kafka.producer import DEFAULTS
 from feature_events.kafka.publisher import Publisher
-from feature_events.pipeline import MessagePublisher
 from tests.integration import test_publisher_contract as contract
 from tests.support.doubles import FakeClock
 from tests.support.messages import Refusals, to_messages, to_whole_message
@@ -38,7 +37,7 @@ class ModelledBed(contract.Bed):
 
     @property
     @override
-    def publisher(self) -> MessagePublisher:
+    def publisher(self) -> Publisher:
         return self._publisher
 
     @override
@@ -47,12 +46,12 @@ class ModelledBed(contract.Bed):
         return [to_whole_message(each.key, each.value, list(each.headers), each.timestamp_ms) for each in written]
 
     @override
-    def publisher_without_topic(self) -> MessagePublisher:
+    def publisher_without_topic(self) -> Publisher:
         self.kafka.topic_exists = False
         return self._publisher
 
     @override
-    def publisher_without_kafka(self) -> MessagePublisher:
+    def publisher_without_kafka(self) -> Publisher:
         self.kafka.reachable = False
         return self._publisher
 

@@ -1,15 +1,18 @@
 """Fakes of the pipeline's dependencies; those with a contract pass the same tests as the real implementation."""
 
 from collections.abc import Callable, Sequence
+from typing import override
 
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured, PoisonRecord, Undelivered
 from feature_events.events.message import Message
+from feature_events.failures.dead_letters import DeadLetters
 from feature_events.kafka.delivery import Delivery, Refuse
+from feature_events.kafka.publisher import Publisher
 from feature_events.records.stream_record import StreamRecord
 
 
-class FakePublisher:
+class FakePublisher(Publisher):
     """A publisher to a list, with the contract of `publisher.Publisher`."""
 
     def __init__(self, *, message_max_bytes: int = 1_000_000) -> None:
@@ -20,6 +23,7 @@ class FakePublisher:
         """Returns True for messages that are not acknowledged."""
         self._message_max_bytes = message_max_bytes
 
+    @override
     def publish(self, messages: Sequence[Message], deadline: Deadline, refuse: Refuse) -> Sequence[Delivery]:
         """Append messages in order, up to the first one that is not acknowledged."""
         if not self.topic_exists:
@@ -38,7 +42,7 @@ class FakePublisher:
         return deliveries
 
 
-class FakeDeadLetters:
+class FakeDeadLetters(DeadLetters):
     """A dead-letter store in a list."""
 
     def __init__(self, *, works: bool = True) -> None:
@@ -47,6 +51,7 @@ class FakeDeadLetters:
         self.put_takes: Callable[[], None] = lambda: None
         """Called by each put, for example to advance a clock."""
 
+    @override
     def put(self, record: StreamRecord, poison: PoisonRecord, deadline: Deadline) -> str:
         """Store the record, or fail as S3 would."""
         if not self.works or not deadline.remaining():

@@ -18,8 +18,9 @@ from feature_events.deadline import Deadline
 from feature_events.errors import PoisonRecord
 from feature_events.failures.dead_letters import DeadLetters, to_dead_letter
 from feature_events.failures.failure_store import FailureStore
+from feature_events.kafka.publisher import Publisher
 from feature_events.layouts.entity_features import FeaturesMode
-from feature_events.pipeline import MessagePublisher, Pipeline
+from feature_events.pipeline import Pipeline
 from feature_events.redrives.report import RedriveReport
 from feature_events.redrives.request import RedriveRequest
 from feature_events.redrives.run import Redrive
@@ -43,7 +44,7 @@ type Answers = dict[str, str]
 type FakeAccount = Account[FakePublisher]
 
 
-class Account[P: MessagePublisher]:
+class Account[P: Publisher]:
     """An account with a failure bucket and a table. It must be used within `in_memory()`.
 
     Args:

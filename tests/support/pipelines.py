@@ -8,8 +8,10 @@ from feature_events.events.codec import Codec
 from feature_events.events.message import to_confluent_prefix
 from feature_events.events.schema import SHIPPED_SCHEMA
 from feature_events.failures.dead_letter_limit import DeadLetterLimit
+from feature_events.failures.dead_letters import DeadLetters
+from feature_events.kafka.publisher import Publisher
 from feature_events.layouts.entity_features import FeaturesMode
-from feature_events.pipeline import DeadLetterStore, MessagePublisher, Pipeline
+from feature_events.pipeline import Pipeline
 from feature_events.records.change import Change, Item, read_change, read_scanned_item
 from feature_events.records.stream_record import StreamRecord
 from tests.support.backfills import KEY_NAMES, STARTED_MS, TABLE_ARN
@@ -39,8 +41,8 @@ def _encode(change: Change, parts: Mapping[str, Any]) -> Encoded:
 
 
 def to_pipeline(
-    publisher: MessagePublisher,
-    dead_letters: DeadLetterStore,
+    publisher: Publisher,
+    dead_letters: DeadLetters,
     *,
     features_mode: FeaturesMode = "all",
     limit: int = 100,

@@ -69,25 +69,19 @@ def to_message(event: FeatureAvailabilityEvent, change: Change, value: bytes) ->
         PoisonRecord: the table's ARN is not valid Unicode, or the only time is before 1970, which Kafka cannot store.
 
     """
-    headers = _to_headers(event, change)
+    try:
+        source = change.table_arn.encode()
+    except UnicodeEncodeError:
+        raise PoisonRecord("eventSourceARN is not valid Unicode text") from None
     timestamp_ms = change.created_ms
     if not timestamp_ms:  # None, or rounded to 0
         timestamp_ms = to_epoch_ms(event.timestamp)
         if timestamp_ms <= 0:
             raise PoisonRecord("timestamp is before 1970")
     key = event.entity_id.encode()
-    headers_size = sum([_HEADER_OVERHEAD + len(text) for _, text in headers])
-    return Message(key, value, headers, timestamp_ms, len(key) + len(value) + headers_size + _MESSAGE_OVERHEAD)
-
-
-def _to_headers(event: FeatureAvailabilityEvent, change: Change) -> Headers:
-    try:
-        source = change.table_arn.encode()
-    except UnicodeEncodeError:
-        raise PoisonRecord("eventSourceARN is not valid Unicode text") from None
     number = change.sequence_number
     last = (_CONTENT_TYPE, _BACKFILL) if number is None else (("ce_sequence", number.encode()), _CONTENT_TYPE)
-    return [
+    headers = [
         _SPECVERSION,
         ("ce_id", event.event_id.encode()),
         ("ce_source", source),
@@ -96,3 +90,5 @@ def _to_headers(event: FeatureAvailabilityEvent, change: Change) -> Headers:
         ("ce_subject", f"{event.entity_type}/{event.entity_id}".encode()),
         *last,
     ]
+    headers_size = sum([len(text) for _, text in headers]) + _HEADER_OVERHEAD * len(headers)
+    return Message(key, value, headers, timestamp_ms, len(key) + len(value) + headers_size + _MESSAGE_OVERHEAD)

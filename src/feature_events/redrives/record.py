@@ -12,11 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from feature_events.deadline import Deadline
 from feature_events.encoder import Encoded, Encoder
 from feature_events.errors import PoisonRecord, Undelivered
+from feature_events.failures.dead_letters import DeadLetters
 from feature_events.failures.failure_store import Failure
 from feature_events.layouts.features import read_feature_changes
 from feature_events.layouts.table_layouts import TableLayouts
 from feature_events.outcome import RecordOutcome
-from feature_events.pipeline import DeadLetterStore
 from feature_events.records.change import Item
 from feature_events.records.stream_record import StreamRecord, read_identity
 from feature_events.tables.comparison import are_equal
@@ -99,7 +99,7 @@ _ATTEMPTS = 5
 _PARALLEL_PUTS = 8  # fewer than the connections in the client's pool
 
 
-def split_batches(records: Sequence[RedrivenRecord], dead_letters: DeadLetterStore) -> None:
+def split_batches(records: Sequence[RedrivenRecord], dead_letters: DeadLetters) -> None:
     """Write the necessary dead letters. If that fails, all records of the batch become undelivered.
 
     This happens before any record of these batches is sent. A batch that cannot be split stays, and sending its records
@@ -121,7 +121,7 @@ def split_batches(records: Sequence[RedrivenRecord], dead_letters: DeadLetterSto
             each.set_outcome(RecordOutcome.UNDELIVERED, reason)
 
 
-def _put(records: Sequence[RedrivenRecord], dead_letters: DeadLetterStore, deadline: Deadline) -> Sequence[bool]:
+def _put(records: Sequence[RedrivenRecord], dead_letters: DeadLetters, deadline: Deadline) -> Sequence[bool]:
     """Write a dead letter for each record, and return for each whether it was stored."""
 
     def put(each: RedrivenRecord) -> bool:
