@@ -99,26 +99,15 @@ def test_function__recovers_from_a_rotated_client_secret(
     assert function.handler({"Records": [to_record()]}, FakeContext()) == {"batchItemFailures": []}
 
 
-@pytest.mark.parametrize(
-    ("change", "text"),
-    [
-        ({"client_id": "other"}, r"HTTP 401, invalid_client\): check client_id, client_secret and scope"),
-        ({"client_secret": "hidden"}, r"HTTP 401, invalid_client\): check client_id, client_secret and scope"),
-        ({"scope": "hidden"}, r"HTTP 400, invalid_scope\): check client_id, client_secret and scope"),
-        ({"logical_cluster": "lsrc-hidden"}, r"denied access to .* \(HTTP 401\): grant it, and check the secret"),
-        ({"identity_pool": ""}, r"denied access to .* \(HTTP 401\): grant it, and check the secret"),
-    ],
-)
-def test_find_schema__explains_a_rejection(
-    bench: Bench, endpoint: TokenEndpoint, client: dict[str, str], change: dict[str, str], text: str
+@pytest.mark.parametrize("change", [{"logical_cluster": "lsrc-hidden"}, {"identity_pool": ""}])
+def test_find_schema__explains_a_rejection_by_the_registry(
+    bench: Bench, client: dict[str, str], change: dict[str, str]
 ) -> None:
-    """Rejections by endpoint and registry have different errors, without secrets."""
+    """The error contains what to change, without secrets."""
     bench.secrets.change(bench.environ[SECRET], client | change)
-    with pytest.raises(Misconfigured, match=text) as raised:
+    remedy = r"denied access to .* \(HTTP 401\): grant it, and check the secret"
+    with pytest.raises(Misconfigured, match=remedy) as raised:
         find_schema(bench.settings, LONG)
-    if "invalid" in text:
-        assert f"token endpoint at {endpoint.url} returned" in str(raised.value)
-        assert bench.proxy.request_count == 0
     assert not any(each in str(raised.value) for each in ("hidden", "client-secret", "Basic"))
 
 
