@@ -6,6 +6,9 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export SAM_CLI_TELEMETRY := 0
 
 LAYOUTS ?= default,single_table
+
+# More workers than cores, because most tests wait for servers. Directories with long tests come first.
+EVERY_TEST := -n 5 --dist loadfile --no-loadscope-reorder $(addprefix tests/,local template integration simulation) tests
 ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 # True if an option is set to anything but a negative value: KEEP=1, but not KEEP=0
@@ -61,8 +64,8 @@ check: setup ## run style checks, type checks and unit tests (after every change
 	@mypy
 	@python -m pytest --quiet -n 2 tests/unit
 
-test: setup ## run every test in about 12 minutes (TESTS=tests/unit runs a part)
-	@python -m pytest $(or $(TESTS),-n 3 --dist loadfile --no-loadscope-reorder tests/template tests)
+test: setup ## run every test in about 6 minutes (TESTS=tests/unit runs a part; ALL=1 adds those that need Java, Node, Go or Airflow)
+	@python -m pytest $(if $(call is-on,$(ALL)),--toolchains) $(or $(TESTS),$(EVERY_TEST))
 
 prove: setup ## run the simulation at full size in about an hour, and write docs/promises.md (PROVE_SEED=... repeats a run)
 	@python -m tests.simulation.prove

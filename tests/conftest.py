@@ -1,74 +1,104 @@
-"""What tests of several directories share: things that take seconds to make are made once a session."""
+"""Fixtures for several directories. Slow ones are created once per session."""
 
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from itertools import count
 from pathlib import Path
 from uuid import uuid4
 
+import botocore.session
 import pytest
+from botocore.loaders import create_loader
 from hypothesis import HealthCheck, settings
 
 from local.application.artefacts import Artefacts, build
-from local.paths import DEFAULT_STACK, HOME, ROOT
+from local.paths import HOME, ROOT
 from local.servers.processes import Processes
-from local.servers.stack import RunningStack, Stack
+from local.servers.stack import RunningStack
 from local.servers.topic import create_topic
-from local.steps import Steps
 from tests.simulation.scale import FULL
+from tests.support.shared import make_once, share_stack
 
-# Neither a slow machine nor luck may fail a test; `make prove` looks for what these examples do not show
+# A slow machine or chance must not fail a test. `make prove` generates other examples in each run.
 settings.register_profile("tests", deadline=None, derandomize=not FULL, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tests")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that `make test ALL=1` uses."""
+    parser.addoption("--toolchains", action="store_true", help="also run the tests that need Java, Node, Go or Airflow")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip the tests that need a toolchain, unless they are requested."""
+    if not config.getoption("--toolchains"):
+        skip = pytest.mark.skip(reason="needs Java, Node, Go or Airflow: `make test ALL=1` runs it")
+        for item in items:
+            if item.get_closest_marker("toolchain"):
+                item.add_marker(skip)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_loader() -> Iterator[None]:
+    """Let all sessions of boto3 share the parsed service models. Parsing takes most of the time of many tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore.session, "create_loader", cache(create_loader))
+        yield
+
+
 @pytest.fixture
 def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Unset all proxy variables: the lower-case ones would override those that a test sets."""
+    """Unset all proxy variables, because the lower-case ones override those that a test sets."""
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
 
 
 @pytest.fixture(scope="session")
-def artefacts(tmp_path_factory: pytest.TempPathFactory) -> Artefacts:
-    """What `sam build` makes of the template: the code and its layer."""
-    home = tmp_path_factory.mktemp("artefacts")
-    processes = Processes(home)
+def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the directory that all workers of this session share."""
+    home = tmp_path_factory.getbasetemp()
+    return home.parent if "PYTEST_XDIST_WORKER" in os.environ else home
+
+
+@pytest.fixture(scope="session")
+def artefacts(shared_home: Path) -> Artefacts:
+    """Build the application once for all workers. Tests must not change the files."""
+    return Artefacts.find(make_once(shared_home, "build", _build))
+
+
+def _build(directory: Path) -> None:
+    processes = Processes(directory.with_name("sam-build"))
     try:
-        return build(processes, home / "build")
+        build(processes, directory)
     finally:
         processes.end()
 
 
 @pytest.fixture(scope="session")
 def oldest_runtime() -> Path:
-    """The bin directory of what AWS's runtime may bring at its oldest, and of the AWS CLI of that age."""
+    """Install the oldest packages that Lambda's runtime can contain and an AWS CLI. Return their bin directory."""
     subprocess.run([sys.executable, ROOT / "local" / "bootstrap.py", "oldest"], check=True)  # noqa: S603 -- our own
     return HOME / "oldest" / "bin"
 
 
 @pytest.fixture(scope="session")
-def stack() -> Iterator[Stack]:
-    """Kafka, registry and AWS on this machine; tests share it, so each keeps to topics and names of its own.
+def stack(shared_home: Path) -> Iterator[RunningStack]:
+    """Start Kafka, a registry and AWS once for all workers.
 
-    With STACK=up they are those of `make up`, for one test after the other; not for tests that stop a server.
+    Each test must use its own names of topics, tables, buckets and CloudFormation stacks. A test that stops or pauses a
+    server must start its own.
     """
-    if os.environ.get("STACK") != "up":
-        with Stack() as stack:
-            yield stack
-        return
-    running = RunningStack.find(DEFAULT_STACK, Steps())
-    assert running is not None, "no local stack is running; start one with `make up`"
-    with running:
-        yield running  # type: ignore[misc]  # it has no servers to stop
+    with share_stack(shared_home) as stack:
+        yield stack
 
 
 @pytest.fixture(scope="session")
-def topic(stack: Stack) -> Callable[..., str]:
-    """Makes a new topic, of one partition unless told otherwise, and gives its name."""
+def topic(stack: RunningStack) -> Callable[..., str]:
+    """Return a function that creates a topic, by default with one partition, and returns its name."""
     numbers, session = count(), uuid4().hex[:8]
 
     def make(partitions: int = 1) -> str:

@@ -1,9 +1,9 @@
-"""Builds the layer for one architecture, from any machine: what the function imports, and nothing else.
+"""Build the layer with the functions' dependencies for one architecture, on any machine.
 
-A layer is read at each cold start. So what the runtime brings by itself, what is never imported, and the symbol tables
-of compiled modules are left out, and bytecode is put in, without which imports take several times as long.
+Lambda reads the layer at each cold start. The build therefore removes packages of the runtime, modules that are never
+imported, and the symbol tables of compiled modules. It adds bytecode, without which imports take several times as long.
 
-Use: build.py x86_64|arm64 DIRECTORY
+Usage: build.py x86_64|arm64 DIRECTORY
 """
 
 import compileall
@@ -17,10 +17,10 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 
 MACHINES = {"x86_64": "x86_64", "arm64": "aarch64"}
-"""AWS's word for an architecture -> the word of Python's wheels."""
+"""Architecture, as AWS names it -> its name in Python's wheels."""
 
 IN_THE_RUNTIME = {"boto3", "botocore", "s3transfer", "dateutil", "six.py"}
-"""What AWS's Python runtime brings; the IAM signer would bring it again."""
+"""Packages of AWS's Python runtime, on which the IAM signer depends."""
 
 NEVER_IMPORTED = {
     "aws_lambda_powertools/event_handler",
@@ -32,13 +32,13 @@ NEVER_IMPORTED = {
     "confluent_kafka/schema_registry",
     "jp.py",
 }
-"""Parts of packages that no module of the function reaches."""
+"""Parts of packages that the functions never import."""
 
 ELF = b"\x7fELF\x02\x01"  # 64 bits, little-endian
 
 
 def install(machine: str, target: Path) -> None:
-    """The locked packages, each wheel checked against its hash, for the Lambda runtime on that machine."""
+    """Install the locked packages for the Lambda runtime on this machine type; pip verifies each wheel's hash."""
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
     command += ["--no-deps", "--require-hashes", "--only-binary=:all:", "--no-compile", "--target", str(target)]
     command += [
@@ -58,7 +58,7 @@ def install(machine: str, target: Path) -> None:
 
 
 def trim(target: Path) -> None:
-    """Removes what the runtime brings and what is never imported."""
+    """Remove the packages of the runtime and everything that is never imported."""
     for name in IN_THE_RUNTIME | NEVER_IMPORTED:
         path = target / name
         if path.is_dir():
@@ -74,33 +74,33 @@ def trim(target: Path) -> None:
 
 
 def strip(library: Path) -> None:
-    """Cuts a shared library off behind the last byte that is loaded, which loses symbol tables and debugging data.
+    """Truncate a shared library after the last byte that is loaded, which removes symbol tables and debugging data.
 
-    `strip` does it too, but only for its own machine. The loader reads the program headers alone, so the section
-    headers, which stand at the end, may go. https://refspecs.linuxfoundation.org/elf/gabi4+/ch5.pheader.html
+    The program `strip` supports only its own machine type. The loader reads only the program headers, so the section
+    headers at the end are not needed: https://refspecs.linuxfoundation.org/elf/gabi4+/ch5.pheader.html
     """
     data = bytearray(library.read_bytes())
     if not data.startswith(ELF):
-        raise SystemExit(f"error: {library} is no 64-bit ELF file")
+        raise SystemExit(f"error: {library} is not a 64-bit ELF file")
     (table,) = struct.unpack_from("<Q", data, 32)
     size, count = struct.unpack_from("<HH", data, 54)
     end = table + size * count
     for number in range(count):
         offset, _, _, length = struct.unpack_from("<QQQQ", data, table + size * number + 8)
         end = max(end, offset + length)
-    struct.pack_into("<Q", data, 40, 0)  # where section headers begin: nowhere
-    struct.pack_into("<HH", data, 60, 0, 0)  # how many there are, and which of them has names
+    struct.pack_into("<Q", data, 40, 0)  # the offset of the section headers: none
+    struct.pack_into("<HH", data, 60, 0, 0)  # their number, and the index of the one with the names
     library.write_bytes(data[:end])
 
 
 def main(architecture: str, artifacts: Path) -> None:
-    """Builds into `artifacts`, as Lambda unpacks it to /opt."""
+    """Build the layer in `artifacts`, which Lambda unpacks to /opt."""
     target = artifacts / "python"
     install(MACHINES[architecture], target)
     trim(target)
     for library in target.rglob("*.so*"):
         strip(library)
-    # Not checked against the source's time, which the layer's archive does not keep
+    # The layer's archive does not keep the sources' times, so Python must not compare them with the bytecode
     done = compileall.compile_dir(
         target,
         quiet=1,
@@ -109,7 +109,7 @@ def main(architecture: str, artifacts: Path) -> None:
         invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
     )
     if not done:
-        raise SystemExit("error: not every module compiles")
+        raise SystemExit("error: some modules do not compile; see the messages above")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from local.environment import make_aws_environment, make_tool_environment
 from local.paths import HOME, ROOT, TOOLS
@@ -38,6 +38,11 @@ class Artefacts(NamedTuple):
     code: Path
     layer: Path
 
+    @classmethod
+    def find(cls, directory: Path, architecture: str = ARCHITECTURE) -> Self:
+        """Return the artefacts that were built to this directory."""
+        return cls(directory / "template.yaml", directory / FUNCTION, directory / LAYERS[architecture])
+
 
 @contextlib.contextmanager
 def scratch(directory: Path) -> Iterator[Path]:
@@ -63,8 +68,10 @@ def build(processes: Processes, directory: Path, architecture: str = ARCHITECTUR
         processes.start("sam-build", command, environment, ROOT).wait_for_success(BUILD_LIMIT)
         shutil.rmtree(directory, ignore_errors=True)
         shutil.copytree(SAM / "build", directory)
-    template = directory / "template.yaml"
+    artefacts = Artefacts.find(directory, architecture)
     # The template's paths to files of the checkout are relative to sam's build directory
-    moved = template.read_text().replace(os.path.relpath(ROOT, SAM / "build"), os.path.relpath(ROOT, directory))
-    template.write_text(moved)
-    return Artefacts(template, directory / FUNCTION, directory / LAYERS[architecture])
+    text = artefacts.template.read_text().replace(
+        os.path.relpath(ROOT, SAM / "build"), os.path.relpath(ROOT, directory)
+    )
+    artefacts.template.write_text(text)
+    return artefacts

@@ -25,7 +25,7 @@ def deploy(stack: Stack | RunningStack, name: str, start: Callable[[], Process],
         process.wait_for_success(limit, stack.check)
     except LocalError as error:
         stack.check()
-        failure = _find_failure(stack, name, started)
+        failure = find_failure(stack, name, started)
         if failure is None:
             raise
         raise LocalError(f"{process.name} failed: {failure}\n  see {process.name}.log for the full output") from error
@@ -37,7 +37,7 @@ def read_outputs(stack: Stack | RunningStack, name: str) -> dict[str, str]:
     return {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
 
 
-def _find_failure(stack: Stack | RunningStack, name: str, since: datetime) -> str | None:
+def find_failure(stack: Stack | RunningStack, name: str, since: datetime) -> str | None:
     """Return the first failure of a deployment, which caused the later failures and the rollback."""
     try:
         pages = stack.clients.cloudformation.get_paginator("describe_stack_events").paginate(StackName=name)

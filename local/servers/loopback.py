@@ -1,9 +1,14 @@
 """Free ports and HTTP requests on the loopback interface. The requests use no proxy."""
 
+import fcntl
 import random
 import socket
 import threading
 import urllib.request
+from functools import cache
+from typing import IO
+
+from local.paths import HOME
 
 # Below the range that systems use for outgoing connections. Otherwise, a client could occupy a server's port between
 # its choice and its use, or while a broker restarts.
@@ -14,11 +19,11 @@ _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def reserve_port() -> int:
-    """Return a port that nothing listens on and that this process has not reserved before."""
+    """Return a port that nothing listens on. No process of this checkout gets it again while this process runs."""
     with _lock:
         while True:
             port = random.SystemRandom().randrange(LOWEST_PORT, HIGHEST_PORT)
-            if port not in _reserved and _is_free(port):
+            if port not in _reserved and _reserve(port) and _is_free(port):
                 _reserved.add(port)
                 return port
 
@@ -36,6 +41,21 @@ def put_json(url: str, body: bytes) -> None:
     """Send JSON text with a PUT request, and raise an error unless it succeeds."""
     request = urllib.request.Request(url, body, {"Content-Type": "application/json"}, method="PUT")  # noqa: S310 -- a loopback address made here
     _opener.open(request, timeout=10).close()
+
+
+def _reserve(port: int) -> bool:
+    """Lock the byte of this port in a file, until this process ends. Return False if another process has locked it."""
+    try:
+        fcntl.lockf(_open_reservations(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    except OSError:
+        return False
+    return True
+
+
+@cache
+def _open_reservations() -> IO[bytes]:
+    HOME.mkdir(exist_ok=True)
+    return (HOME / "ports").open("wb")
 
 
 def _is_free(port: int) -> bool:

@@ -136,10 +136,15 @@ class Stack:
             self.check()
         return done.result()
 
+    def write_record(self) -> StackRecord:
+        """Store the addresses and processes, so that other programs can use or stop the stack."""
+        record = StackRecord(self.kafka, self.registry, self.aws, tuple(self.processes.identities()))
+        record.write(self.directory)
+        return record
+
     def detach(self) -> None:
-        """Keep the stack running after this program, and store its addresses and processes for other programs."""
-        processes = tuple(self.processes.identities())
-        StackRecord(self.kafka, self.registry, self.aws, processes).write(self.directory)
+        """Keep the stack running after this program ends."""
+        self.write_record()
         self.processes.detach()
         self._is_detached = True
 
@@ -214,7 +219,7 @@ class Stack:
 
 
 class RunningStack:
-    """A stack that another program has started and detached."""
+    """A running stack that was started elsewhere."""
 
     def __init__(self, directory: Path, steps: Steps, record: StackRecord) -> None:
         self.directory = directory

@@ -11,7 +11,7 @@ from confluent_kafka.schema_registry import SchemaRegistryClient
 from feature_events.events.message import to_confluent_prefix
 from feature_events.events.schema import SHIPPED_SCHEMA
 from local.servers.registry import Registry
-from local.servers.stack import Stack
+from local.servers.stack import RunningStack
 from tests.consumers.glue_messages import FOUND
 from tests.support.consumers import SentMessage, SentTopic, send
 from tests.support.pipelines import encode
@@ -61,7 +61,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def sent(stack: Stack, topic: Callable[..., str], registry: str) -> SentTopic:
+def sent(stack: RunningStack, topic: Callable[..., str], registry: str) -> SentTopic:
     """Create a topic with four partitions, with the events of version 0.1.0 followed by current ones."""
     name = topic(partitions=4)
     messages = (*read_former_messages(), *make_messages(CURRENT))
@@ -78,7 +78,7 @@ def glue() -> Iterator[ScriptedServer]:
 
 
 @pytest.fixture
-def send_all(stack: Stack, topic: Callable[..., str]) -> Callable[..., SentTopic]:
+def send_all(stack: RunningStack, topic: Callable[..., str]) -> Callable[..., SentTopic]:
     """Return a function that creates a topic with these messages."""
 
     def make(messages: list[SentMessage], partitions: int = 1) -> SentTopic:

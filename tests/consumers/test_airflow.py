@@ -1,7 +1,7 @@
 """The Airflow example: its trigger, its DAG, and a real Airflow on a real topic.
 
-Airflow is large. Tests that need it run only if `make consume EXAMPLE=airflow` has installed it, or if
-FEATURE_EVENTS_REQUIRE_TOOLCHAINS is set.
+Airflow is large. `make test ALL=1` runs the tests that need it if `make consume EXAMPLE=airflow` has installed it, or
+if FEATURE_EVENTS_REQUIRE_TOOLCHAINS is set.
 """
 
 import io
@@ -26,7 +26,7 @@ from examples.consumers.airflow.run import make_environment
 from feature_events.events.schema import SHIPPED_SCHEMA
 from local.application.consumers import read_consumers
 from local.environment import make_tool_environment
-from local.servers.stack import Stack
+from local.servers.stack import RunningStack
 from tests.consumers.conftest import FIRST_ID, make_messages, read_former_messages
 from tests.support.consumers import SentMessage, SentTopic, by_key, prepare, run_example, send
 
@@ -168,12 +168,14 @@ def run_in_airflow(airflow: Path, program: str, home: Path) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.toolchain
 def test_trigger__retries_the_registry_and_filters_by_resource(airflow: Path, tmp_path: Path) -> None:
     """A temporary outage of the registry loses no message."""
     fired = run_in_airflow(airflow, "airflow_trigger.py", tmp_path)
     assert fired == {"all": ["a", "b", "not an event"], "a": ["a", "not an event"], "attempts": 2}
 
 
+@pytest.mark.toolchain
 def test_dag__fails_on_a_manual_asset_event_and_continues(airflow: Path, tmp_path: Path) -> None:
     """The run handles the later event, and then fails. The next run skips both."""
     found = run_in_airflow(airflow, "airflow_dag.py", tmp_path)
@@ -184,8 +186,11 @@ def test_dag__fails_on_a_manual_asset_event_and_continues(airflow: Path, tmp_pat
     }
 
 
+@pytest.mark.toolchain
 @pytest.mark.usefixtures("airflow")
-def test_airflow__prints_what_was_sent(stack: Stack, topic: Callable[..., str], registry: str, tmp_path: Path) -> None:
+def test_airflow__prints_what_was_sent(
+    stack: RunningStack, topic: Callable[..., str], registry: str, tmp_path: Path
+) -> None:
     """The DAG receives each event, invalid messages are reported, and all offsets are committed."""
     name, log = topic(partitions=1), tmp_path / "log"
     events = (*read_former_messages(), *make_messages(20))

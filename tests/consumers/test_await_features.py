@@ -11,7 +11,7 @@ import pytest
 from confluent_kafka import TopicPartition
 
 from local.application.consumers import make_consumer_settings
-from local.servers.stack import Stack
+from local.servers.stack import RunningStack
 from tests.consumers.conftest import make_message
 from tests.support.consumer_failures import read_committed, run_to_end
 from tests.support.consumers import SentMessage, prepare, run_example, send
@@ -43,7 +43,7 @@ def make_line(outcome: str, entity: str, features: str, *messages: SentMessage) 
 
 
 def test_await_features__prints_complete_and_incomplete_entities(
-    stack: Stack, topic: Callable[..., str], registry: str, tmp_path: Path
+    stack: RunningStack, topic: Callable[..., str], registry: str, tmp_path: Path
 ) -> None:
     """Duplicates count once, the time limit uses the events' times, and a late event starts a new wait."""
     prepare(NAME)
@@ -64,7 +64,7 @@ def test_await_features__prints_complete_and_incomplete_entities(
 
 
 def test_await_features__expires_entities_by_the_clock_at_the_end(
-    stack: Stack, topic: Callable[..., str], registry: str, tmp_path: Path
+    stack: RunningStack, topic: Callable[..., str], registry: str, tmp_path: Path
 ) -> None:
     """The last event of a topic needs no later event, and is committed once it has expired."""
     name = topic()
@@ -76,7 +76,7 @@ def test_await_features__expires_entities_by_the_clock_at_the_end(
 
 
 def test_await_features__resumes_after_a_restart(
-    stack: Stack, topic: Callable[..., str], registry: str, tmp_path: Path
+    stack: RunningStack, topic: Callable[..., str], registry: str, tmp_path: Path
 ) -> None:
     """A restart reads a waiting entity and all later messages again. Some lines are repeated, but none is lost."""
     name, make, now = topic(), Events().make, time.time()

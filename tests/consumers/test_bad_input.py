@@ -9,7 +9,7 @@ import pytest
 from feature_events.events.schema import SHIPPED_SCHEMA
 from local.application.consumers import make_consumer_settings
 from local.environment import make_aws_environment
-from local.servers.stack import Stack
+from local.servers.stack import RunningStack
 from tests.consumers.conftest import FIRST_ID, make_messages
 from tests.support.consumer_failures import read_committed, run_to_end
 from tests.support.consumers import run_example, send
@@ -36,7 +36,7 @@ BAD_RESPONSES = {
     ],
 )
 def test_program__exits_at_an_invalid_message(  # noqa: PLR0913  # fixtures and parameters
-    *, stack: Stack, topic: Callable[..., str], registry: str, tmp_path: Path, program: str, value: bytes
+    *, stack: RunningStack, topic: Callable[..., str], registry: str, tmp_path: Path, program: str, value: bytes
 ) -> None:
     """The error names topic, partition and offset without the payload. Nothing from this offset on is committed."""
     name = topic()
@@ -59,7 +59,7 @@ def test_program__exits_at_an_invalid_message(  # noqa: PLR0913  # fixtures and 
 @pytest.mark.parametrize("program", KAFKA_CONSUMERS)
 @pytest.mark.parametrize("case", [*BAD_RESPONSES, "down"])
 def test_program__exits_if_the_registry_is_unavailable(
-    *, stack: Stack, topic: Callable[..., str], tmp_path: Path, program: str, case: str
+    *, stack: RunningStack, topic: Callable[..., str], tmp_path: Path, program: str, case: str
 ) -> None:
     """The error is one line. Nothing is committed, so a restart reads the message again."""
     name = topic()
@@ -76,7 +76,7 @@ def test_program__exits_if_the_registry_is_unavailable(
 
 
 def test_programs__request_only_schemas_from_the_registry(
-    stack: Stack, topic: Callable[..., str], tmp_path: Path
+    stack: RunningStack, topic: Callable[..., str], tmp_path: Path
 ) -> None:
     """They need no permissions besides those in docs/consuming.md."""
     name = topic()

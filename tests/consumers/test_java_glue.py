@@ -12,6 +12,8 @@ from tests.support.consumer_failures import read_committed, run_to_end
 from tests.support.consumers import SentTopic, by_key, prepare, run_example
 from tests.support.web_server import ScriptedServer
 
+pytestmark = pytest.mark.toolchain
+
 NAME = "java-glue"
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from local.application.consumers import make_consumer_settings, read_consumers
-from local.servers.stack import Stack
+from local.servers.stack import RunningStack
 from tests.consumers.conftest import make_message
 from tests.support.consumer_failures import read_committed, run_to_end
 from tests.support.consumers import LIMIT, SentMessage, prepare, run_example, send, start
@@ -171,7 +171,7 @@ def find_jobs(printed: list[dict[str, Any]]) -> list[tuple[str, int]]:
 
 @pytest.mark.parametrize(("setting", "first"), [("", []), ("true", [("old", 1)])])
 def test_job_complete__starts_each_job_of_a_topic(  # noqa: PLR0913  # fixtures and parameters
-    *, stack: Stack, topic: Callable[..., str], registry: str, tmp_path: Path, setting: str, first: list[Any]
+    *, stack: RunningStack, topic: Callable[..., str], registry: str, tmp_path: Path, setting: str, first: list[Any]
 ) -> None:
     """The events are in two partitions, and the last job still waits. Backfilled events count only if configured."""
     prepare(NAME)
@@ -190,7 +190,7 @@ def test_job_complete__starts_each_job_of_a_topic(  # noqa: PLR0913  # fixtures 
 
 
 def test_job_complete__needs_no_further_message(
-    stack: Stack, topic: Callable[..., str], registry: str, tmp_path: Path
+    stack: RunningStack, topic: Callable[..., str], registry: str, tmp_path: Path
 ) -> None:
     """The clock completes the last job of a silent topic, and its events are committed."""
     name = topic(partitions=2)
@@ -202,7 +202,7 @@ def test_job_complete__needs_no_further_message(
 
 
 def test_job_complete__exits_if_it_reads_only_a_part_of_the_topic(
-    stack: Stack, topic: Callable[..., str], registry: str, tmp_path: Path
+    stack: RunningStack, topic: Callable[..., str], registry: str, tmp_path: Path
 ) -> None:
     """Two processes would share the events of the same jobs, so both exit."""
     name = topic(partitions=2)

@@ -16,7 +16,7 @@ from fastavro import schemaless_writer
 from feature_events.events.message import to_confluent_prefix
 from feature_events.events.schema import SHIPPED_SCHEMA
 from local.application.consumers import CONSUMERS, make_consumer_settings, read_consumers
-from local.servers.stack import Stack
+from local.servers.stack import RunningStack
 from tests.consumers.conftest import FIRST_ID, make_messages
 from tests.support.consumer_failures import read_committed, run_to_end
 from tests.support.consumers import LIMIT, SentTopic, by_key, prepare, run_example, send, start
@@ -46,6 +46,7 @@ console.log = (line) => {
 };
 """
 """Makes the work of the Node example, which prints, fail like a database client."""
+NEED_TOOLCHAINS = ("go", "java", "node")
 PRINTED_TIME = {
     "go": 1767323045000,
     "java": 1767323045000,
@@ -56,7 +57,7 @@ PRINTED_TIME = {
 """How each example prints the second event's stream_time."""
 
 
-@pytest.fixture(scope="module", params=["go", "java", "node"])
+@pytest.fixture(scope="module", params=[pytest.param(name, marks=pytest.mark.toolchain) for name in NEED_TOOLCHAINS])
 def example(request: pytest.FixtureRequest) -> str:
     """Build the example."""
     prepare(request.param)
@@ -71,9 +72,13 @@ def test_example__prints_what_was_sent(example: str, sent: SentTopic, tmp_path: 
     assert sum(max(each, 0) for each in committed) == len(sent.messages), "the next run would repeat events"
 
 
-@pytest.mark.parametrize("example", PRINTED_TIME, indirect=True)
+@pytest.mark.parametrize(
+    "example",
+    [pytest.param(name, marks=[pytest.mark.toolchain] if name in NEED_TOOLCHAINS else []) for name in PRINTED_TIME],
+    indirect=True,
+)
 def test_example__prints_the_fields_of_a_later_schema(
-    *, example: str, stack: Stack, topic: Callable[..., str], registry: str, tmp_path: Path
+    *, example: str, stack: RunningStack, topic: Callable[..., str], registry: str, tmp_path: Path
 ) -> None:
     """Unknown fields are printed, with and without null values."""
     name = topic()
@@ -108,7 +113,7 @@ def test_example__exits_at_an_invalid_message(  # noqa: PLR0913  # fixtures and 
     value: bytes | None,
     reason: str,
     example: str,
-    stack: Stack,
+    stack: RunningStack,
     topic: Callable[..., str],
     registry: str,
     tmp_path: Path,
@@ -138,7 +143,7 @@ def test_example__reports_a_missing_setting(missing: str, example: str, tmp_path
 
 
 def test_example__requests_a_schema_once(
-    *, example: str, stack: Stack, topic: Callable[..., str], tmp_path: Path
+    *, example: str, stack: RunningStack, topic: Callable[..., str], tmp_path: Path
 ) -> None:
     """The request uses the documented path, even if the registry's URL ends with a slash."""
     name = topic()
@@ -171,7 +176,10 @@ def test_node__has_a_current_lock() -> None:
     assert {name: locked[f"node_modules/{name}"]["version"] for name in declared} == declared
 
 
-def test_node__retries_failed_work(*, stack: Stack, topic: Callable[..., str], registry: str, tmp_path: Path) -> None:
+@pytest.mark.toolchain
+def test_node__retries_failed_work(
+    *, stack: RunningStack, topic: Callable[..., str], registry: str, tmp_path: Path
+) -> None:
     """An error of the work is not reported as an invalid message, and no event is lost."""
     prepare("node")
     name = topic()
@@ -186,7 +194,10 @@ def test_node__retries_failed_work(*, stack: Stack, topic: Callable[..., str], r
     assert "cannot be read" not in log
 
 
-def test_go__commits_within_a_fetch(*, stack: Stack, topic: Callable[..., str], registry: str, tmp_path: Path) -> None:
+@pytest.mark.toolchain
+def test_go__commits_within_a_fetch(
+    *, stack: RunningStack, topic: Callable[..., str], registry: str, tmp_path: Path
+) -> None:
     """If the work blocks within a fetch of 1,000 messages, the earlier messages are committed."""
     prepare("go")
     name = topic()

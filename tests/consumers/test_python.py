@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from local.application.consumers import make_consumer_settings
-from local.servers.stack import Stack
+from local.servers.stack import RunningStack
 from tests.consumers.conftest import make_messages
 from tests.support.consumer_failures import read_committed
 from tests.support.consumers import SentTopic, by_key, prepare, run_example, send
@@ -17,7 +17,9 @@ def test_python__prints_what_was_sent(sent: SentTopic, tmp_path: Path) -> None:
     assert by_key(printed) == by_key(each.printed for each in sent.messages)
 
 
-def test_python__prints_duplicates_once(stack: Stack, topic: Callable[..., str], registry: str, tmp_path: Path) -> None:
+def test_python__prints_duplicates_once(
+    stack: RunningStack, topic: Callable[..., str], registry: str, tmp_path: Path
+) -> None:
     """After a restart it continues with the next event."""
     name = topic()
     settings = make_consumer_settings(stack.kafka, registry, name)

@@ -9,7 +9,7 @@ import pytest
 
 from local.application.consumers import make_consumer_settings
 from local.environment import make_aws_environment
-from local.servers.stack import Stack
+from local.servers.stack import RunningStack
 from tests.consumers.conftest import make_message
 from tests.support.consumer_failures import run_to_end
 from tests.support.consumers import SentMessage, prepare, run_example, send
@@ -32,7 +32,7 @@ def find_job(printed: dict[str, Any]) -> tuple[str, str]:
 
 
 def test_start_job__starts_each_job_once(
-    stack: Stack, topic: Callable[..., str], registry: str, tmp_path: Path
+    stack: RunningStack, topic: Callable[..., str], registry: str, tmp_path: Path
 ) -> None:
     """Duplicates, events of other entities and a restart do not start it again. An event without a job starts none."""
     prepare(NAME)
@@ -68,7 +68,7 @@ def to_backfilled(event: SentMessage) -> SentMessage:
 
 @pytest.mark.parametrize(("setting", "started"), [("", ["c-2"]), ("false", ["c-2"]), ("true", ["c-1", "c-2"])])
 def test_start_job__ignores_backfilled_events_by_default(  # noqa: PLR0913  # fixtures and parameters
-    *, stack: Stack, topic: Callable[..., str], registry: str, tmp_path: Path, setting: str, started: list[str]
+    *, stack: RunningStack, topic: Callable[..., str], registry: str, tmp_path: Path, setting: str, started: list[str]
 ) -> None:
     """A backfilled event does not prevent a later live event from starting its job."""
     name = topic()
@@ -92,7 +92,7 @@ def test_start_job__rejects_an_invalid_setting(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def program(stack: Stack, topic: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def program(stack: RunningStack, topic: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """Import the example's module, with a separate table."""
     for name, value in {**make_aws_environment(stack.aws), "JOBS_TABLE": topic()}.items():
         monkeypatch.setenv(name, value)

@@ -81,6 +81,7 @@ def read_value(text: str) -> Any:  # noqa: ANN401  # a text or a list of texts
     return tuple(map(read_value, rest.split(","))) if rest else ()
 
 
+@pytest.mark.toolchain
 def test_value__is_read_by_awss_deserializer(java: str, glue: str) -> None:
     """A thousand events are read as they were written."""
     artifacts = read_lock(LOCK)

@@ -1,1 +1,1 @@
-"""The parts together, each the real one: build, runtime, container, stack."""
+"""Tests with real servers, runtimes, containers and builds."""

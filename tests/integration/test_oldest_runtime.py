@@ -1,6 +1,6 @@
-"""All that the three functions ask of AWS works with the oldest botocore that AWS's runtime may bring.
+"""All calls to AWS work with the oldest botocore that Lambda's runtime can contain.
 
-AWS gives a function whatever patch of its runtime it has at hand; python3.13 began with botocore 1.36.
+Functions can run on any release of the runtime. The first release of python3.13 contained botocore 1.36.
 https://docs.aws.amazon.com/lambda/latest/dg/lambda-python.html#python-sdk-included
 """
 
@@ -21,7 +21,7 @@ from feature_events.failures.dead_letters import to_dead_letter
 from local.application.artefacts import Artefacts
 from local.environment import REGION, make_aws_environment
 from local.paths import LAMBDA_RUNTIME
-from local.servers.stack import Stack
+from local.servers.stack import RunningStack
 from tests.support.records import to_record, to_unreadable_record
 from tests.support.runtime_interface import PYTHON, RuntimeInterface
 from tests.support.tables import create_table
@@ -44,15 +44,15 @@ type Invoke = Callable[[str, Mapping[str, str], object], Any]
 
 
 @pytest.fixture(scope="module", autouse=True)
-def account(stack: Stack) -> None:
-    """A bucket and a table."""
+def account(stack: RunningStack) -> None:
+    """Create a bucket and a table."""
     stack.clients.s3.create_bucket(Bucket=BUCKET)
     create_table(stack.clients.dynamodb, TABLE)
 
 
 @pytest.fixture
-def invoke(artefacts: Artefacts, stack: Stack, oldest_runtime: Path, topic: Callable[..., str]) -> Invoke:
-    """Invokes a handler of what was built, behind the runtime interface, on the oldest packages."""
+def invoke(artefacts: Artefacts, stack: RunningStack, oldest_runtime: Path, topic: Callable[..., str]) -> Invoke:
+    """Return a function that invokes a handler of the built code on the runtime interface with the oldest packages."""
     settings = {
         **make_aws_environment(stack.aws),
         "KAFKA_BROKER_URL": stack.kafka,
@@ -74,19 +74,19 @@ def invoke(artefacts: Artefacts, stack: Stack, oldest_runtime: Path, topic: Call
     return invoke
 
 
-def to_table_record(record: Json, stack: Stack) -> Json:
-    """The record, of this test's table."""
+def make_table_record(record: Json, stack: RunningStack) -> Json:
+    """Make a record of this module's table from another record."""
     table = stack.clients.dynamodb.describe_table(TableName=TABLE)["Table"]["TableArn"]
     return {**record, "eventSourceARN": f"{table}/stream/2026-01-01T00:00:00.000", "awsRegion": REGION}
 
 
-def list_keys(stack: Stack) -> list[str]:
-    """The keys of all objects in the bucket."""
+def list_keys(stack: RunningStack) -> list[str]:
+    """List the keys of all objects in the bucket."""
     return [each["Key"] for each in stack.clients.s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])]
 
 
 def test_runtime__is_the_oldest(oldest_runtime: Path) -> None:
-    """What the other tests here run on is botocore 1.36, and not what the other tests have."""
+    """These tests use botocore 1.36. Other tests use a later version."""
     code = "import botocore; print(botocore.__version__)"
     versions = [
         subprocess.run([path / PYTHON, "-c", code], capture_output=True, text=True, check=True).stdout  # noqa: S603
@@ -96,41 +96,43 @@ def test_runtime__is_the_oldest(oldest_runtime: Path) -> None:
     assert not versions[1].startswith("1.36.")
 
 
-def test_function__puts_dead_letters(invoke: Invoke, stack: Stack) -> None:
-    """A record that cannot be read is put into the failure bucket."""
-    answer = invoke("handler", {}, {"Records": [to_table_record(to_unreadable_record(1), stack)]})
+def test_function__puts_dead_letters(invoke: Invoke, stack: RunningStack) -> None:
+    """An unreadable record is written to the failure bucket."""
+    answer = invoke("handler", {}, {"Records": [make_table_record(to_unreadable_record(1), stack)]})
     assert answer == {"batchItemFailures": []}
     assert [key for key in list_keys(stack) if key.startswith(f"{PREFIX}{TABLE}/")] != []
 
 
 def test_function__checks_the_bucket(invoke: Invoke) -> None:
-    """The check puts an object, and finds nothing amiss."""
+    """The preflight check writes an object, and passes."""
     report = invoke("handler", {}, {"check": True})
     assert report["ok"], report
 
 
 def test_function__registers_with_glue(invoke: Invoke) -> None:
-    """The start registers the schema, and the check finds it: two of Glue's answers to a request by definition."""
+    """The function registers the schema at its start, and the preflight check finds it."""
     registry = {"SCHEMA_ID": "", "SCHEMA_REGISTRY": "glue", "AUTO_REGISTER_SCHEMAS": "true"}
     report = invoke("handler", registry, {"check": True})
     (schema,) = [each for each in report["checks"] if each["name"] == "schema"]
     assert (schema["ok"], schema["detail"][:3]) == (True, "id "), schema
 
 
-def test_function__signs_tokens(artefacts: Artefacts, stack: Stack, oldest_runtime: Path, tmp_path: Path) -> None:
-    """Where the function authenticates by IAM, the token is signed by the runtime's botocore."""
+def test_function__signs_tokens(
+    artefacts: Artefacts, stack: RunningStack, oldest_runtime: Path, tmp_path: Path
+) -> None:
+    """With IAM authentication, the runtime's botocore signs the token."""
     (tmp_path / "feature_events").symlink_to(artefacts.code / "feature_events")
-    (tmp_path / "probe.py").write_text(SIGNING)
+    (tmp_path / "sample.py").write_text(SIGNING)
     settings = make_aws_environment(stack.aws)
-    with RuntimeInterface(tmp_path, artefacts.layer, "probe.handler", settings, runtime=oldest_runtime) as environment:
+    with RuntimeInterface(tmp_path, artefacts.layer, "sample.handler", settings, runtime=oldest_runtime) as environment:
         token, expires = environment.invoke({})
     assert b"kafka-cluster%3AConnect" in base64.urlsafe_b64decode(token + "==")
     assert expires > time.time()
 
 
-def test_redrive__lists_finds_reads_moves_and_asks_tables(invoke: Invoke, stack: Stack) -> None:
-    """One run by prefix and one by keys send what still stands and move it."""
-    records = [to_table_record(to_record(number, entity=f"user-{number}"), stack) for number in (10, 11)]
+def test_redrive__sends_and_archives_dead_letters(invoke: Invoke, stack: RunningStack) -> None:
+    """It works by prefix and by keys."""
+    records = [make_table_record(to_record(number, entity=f"user-{number}"), stack) for number in (10, 11)]
     keys = []
     for record in records:
         stack.clients.dynamodb.put_item(TableName=TABLE, Item=record["dynamodb"]["NewImage"])
@@ -144,8 +146,8 @@ def test_redrive__lists_finds_reads_moves_and_asks_tables(invoke: Invoke, stack:
     assert {f"redriven/{key}" for key in keys} <= set(list_keys(stack))
 
 
-def test_registration__reads_secrets(invoke: Invoke, stack: Stack) -> None:
-    """The registry's password is read; then no registry answers here, and CloudFormation is told so."""
+def test_registration__reads_secrets(invoke: Invoke, stack: RunningStack) -> None:
+    """The function reads the registry's credentials, and reports to CloudFormation that the registry is unreachable."""
     keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
     client = boto3.client("secretsmanager", endpoint_url=stack.aws, region_name=REGION, **keys)  # type: ignore[call-overload]
     arns = [

@@ -1,4 +1,4 @@
-"""The whole pipeline on real Kafka, a real registry and an S3: what it is for, and what it does when they fail."""
+"""The whole pipeline with a real Kafka and registry and a local S3, and its behavior if they fail."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ from confluent_kafka.schema_registry import SchemaRegistryClient
 from feature_events.errors import Misconfigured, Undelivered
 from local.servers.kafka import Kafka
 from local.servers.processes import Processes
-from local.servers.stack import Stack
+from local.servers.stack import RunningStack
 from local.servers.topic import create_topic
 from tests.support.execution_environment import start_environment
 from tests.support.function import Function
@@ -26,8 +26,8 @@ DONE: dict[str, list[Any]] = {"batchItemFailures": []}
 
 
 @pytest.fixture
-def function(stack: Stack, topic: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> Function:
-    """The function with a topic, a subject and a bucket of its own."""
+def function(stack: RunningStack, topic: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> Function:
+    """Create the function with its own topic, subject and bucket."""
     bucket = f"failures-{uuid4().hex[:12]}"
     stack.clients.s3.create_bucket(Bucket=bucket)
     environ = {
@@ -51,7 +51,7 @@ def function(stack: Stack, topic: Callable[..., str], monkeypatch: pytest.Monkey
 
 
 class Put(NamedTuple):
-    """An item as API code wrote it when it called the former publisher afterwards."""
+    """An item that API code wrote before it called the former publisher."""
 
     key: str
     entity: str
@@ -59,8 +59,8 @@ class Put(NamedTuple):
     data: Json
     compute_id: str | None = None
 
-    def record(self, number: int) -> Json:
-        """The stream's record of it."""
+    def make_record(self, number: int) -> Json:
+        """Make the stream record of the item."""
         time = "2025-10-10T12:34:56.789Z"
         keys = {self.key: self.entity, "category": self.category}
         metadata = {"created_at": time, "updated_at": time, "compute_id": self.compute_id}
@@ -71,8 +71,8 @@ class Put(NamedTuple):
         record["dynamodb"]["NewImage"] = {name: serialize(value) for name, value in item.items()}
         return record
 
-    def formerly_sent(self) -> dict[str, Any]:
-        """What `publish_feature_availability_event(entity_type, entity_value, category, features)` sent for it."""
+    def make_former_event(self) -> dict[str, Any]:
+        """Make the event that the former `publish_feature_availability_event` sent for the item."""
         return {
             "entity_type": self.key,
             "entity_id": self.entity,
@@ -93,9 +93,9 @@ PUTS = [
 
 
 def test_pipeline__sends_what_the_former_publisher_sent(function: Function) -> None:
-    """An item written by the former rules gives an event equal to the one that API code published for it."""
-    assert function([put.record(number) for number, put in enumerate(PUTS)]) == DONE
-    expected = [put.formerly_sent() for put in PUTS]
+    """An item of the former API code produces an event that equals the one that this code published."""
+    assert function([put.make_record(number) for number, put in enumerate(PUTS)]) == DONE
+    expected = [put.make_former_event() for put in PUTS]
     by_name = {(event["entity_id"], event["resource_name"]): event for event in function.events()}
     assert len(by_name) == len(expected)
     for former in expected:
@@ -104,8 +104,8 @@ def test_pipeline__sends_what_the_former_publisher_sent(function: Function) -> N
         assert set(event["features"]) == former["features"]
 
 
-def test_pipeline__repeats_itself_to_the_byte(function: Function) -> None:
-    """The same batch handled twice, in two execution environments, gives the same messages to the last header."""
+def test_pipeline__sends_identical_duplicates(function: Function) -> None:
+    """Two execution environments send identical messages for the same batch, headers included."""
     records = [to_record(number, entity=f"user-{number % 5}") for number in range(50)]
     for _ in range(2):
         assert function(records) == DONE
@@ -116,7 +116,7 @@ def test_pipeline__repeats_itself_to_the_byte(function: Function) -> None:
 
 
 def test_pipeline__dead_letters_one_bad_record_of_a_thousand(function: Function) -> None:
-    """The 999 others are in Kafka, in order, and the bad one is in S3 with payload and reason; Lambda hears of none."""
+    """The 999 others are delivered in order. The bad one is in S3 with payload and reason, and is not reported."""
     records = [to_record(number, entity=f"user-{number % 50}") for number in range(1000)]
     records[500] = to_unreadable_record(500)
     assert function(records) == DONE
@@ -132,7 +132,7 @@ def test_pipeline__dead_letters_one_bad_record_of_a_thousand(function: Function)
 
 @pytest.fixture
 def own_kafka(tmp_path: Path) -> Iterator[Kafka]:
-    """A broker that a test may stop."""
+    """Start a broker that the test can stop."""
     processes = Processes(tmp_path)
     try:
         with Kafka(tmp_path, processes) as kafka:
@@ -145,12 +145,12 @@ def own_kafka(tmp_path: Path) -> Iterator[Kafka]:
 def test_pipeline__completes_a_batch_that_lost_its_broker(
     function: Function, own_kafka: Kafka, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It answers with the first undelivered, sends nothing afterwards, and after the retry nothing is missing."""
+    """It reports the first undelivered record and sends nothing after it. The retry delivers all remaining records."""
     create_topic(own_kafka.bootstrap, "events", 4)
     function.environ |= {
         "KAFKA_BROKER_URL": own_kafka.bootstrap,
         "TOPIC_NAME": "events",
-        "KAFKA_PROPERTIES": '{"message.max.bytes": 50000}',  # a batch of many waves, so that there is a middle
+        "KAFKA_PROPERTIES": '{"message.max.bytes": 50000}',  # so that a batch has many waves
         "DELIVERY_TIMEOUT_MS": "3000",
     }
     waves = 0
@@ -184,8 +184,8 @@ def test_pipeline__completes_a_batch_that_lost_its_broker(
     assert all(each == sorted(each) for each in sequences.values())
 
 
-def test_pipeline__registers_and_finds_its_schema(function: Function, stack: Stack) -> None:
-    """Registered once, the schema has one id, which a function that only looks it up finds, and by its version too."""
+def test_pipeline__registers_and_finds_its_schema(function: Function, stack: RunningStack) -> None:
+    """The schema is registered once. A function that only looks it up finds the same id, by text or by version."""
     assert function([to_record(0)]) == DONE
     client = SchemaRegistryClient({"url": stack.registry})
     latest = client.get_latest_version(f"{function.environ['TOPIC_NAME']}-value")
@@ -199,7 +199,7 @@ def test_pipeline__registers_and_finds_its_schema(function: Function, stack: Sta
 
 
 def without_images(view: str) -> Json:
-    """A record of a stream that carries none."""
+    """Make a record of a stream without new images."""
     record = to_record()
     del record["dynamodb"]["NewImage"]
     record["dynamodb"]["StreamViewType"] = view
@@ -213,7 +213,7 @@ def without_images(view: str) -> Json:
             {"KAFKA_BROKER_URL": "b", "TOPIC_NAME": "?"},
             to_record(),
             Misconfigured,
-            r"(?s)2 of .*BROKER_URL.*TOPIC_NAME",
+            r"(?s)settings are invalid.*BROKER_URL.*TOPIC_NAME",
         ),
         ({"SCHEMA_REGISTRY": "http://127.0.0.1:1"}, to_record(), Undelivered, "127.0.0.1:1 could not be reached"),
         ({"TOPIC_NAME": "missing"}, to_record(), Misconfigured, "topic missing.*create the topic"),
@@ -223,20 +223,20 @@ def without_images(view: str) -> Json:
         ({"FEATURES_MODE": "changed"}, to_record(kind="MODIFY", view="NEW_IMAGE"), Misconfigured, "NEW_AND_OLD_IMAGES"),
     ],
 )
-def test_pipeline__fails_clearly_where_a_person_must_act(
+def test_pipeline__fails_with_a_clear_error_if_an_operator_must_act(
     function: Function, settings: dict[str, str], record: Json, error: type[Exception], text: str
 ) -> None:
-    """One clear error each; nothing is in the topic and nothing is dead-lettered."""
+    """Nothing is sent, and nothing is dead-lettered."""
     topic = function.environ["TOPIC_NAME"]
     function.environ |= settings
     with pytest.raises(error, match=text):
         function([record])
-    function.environ |= {"TOPIC_NAME": topic, "KAFKA_BROKER_URL": function.stack.kafka}  # to look
+    function.environ |= {"TOPIC_NAME": topic, "KAFKA_BROKER_URL": function.stack.kafka}
     assert (function.messages(), function.dead_letters()) == ([], [])
 
 
 def to_large_item() -> Json:
-    """400 KB of an item, the most that DynamoDB takes, with 2,000 features of all types and odd names."""
+    """Make an item of DynamoDB's maximum size, 400 KB, with 2,000 features of all types and with unusual names."""
     values: list[Json] = [
         {"N": "9" * 38},
         {"N": "0." + "0" * 37 + "1"},
@@ -253,8 +253,8 @@ def to_large_item() -> Json:
 
 
 @pytest.mark.parametrize("entity", [{"S": '🦊 "quoted" \n'}, {"B": "AAECAw=="}, {"N": "9" * 38}])
-def test_pipeline__takes_whatever_dynamodb_takes(function: Function, entity: Json) -> None:
-    """Items at DynamoDB's limits, with names and keys of any kind, give events."""
+def test_pipeline__accepts_every_item_that_dynamodb_accepts(function: Function, entity: Json) -> None:
+    """Items at DynamoDB's limits, with any names and keys, produce events."""
     record = to_record(item=to_large_item())
     assert len(json.dumps(record, ensure_ascii=False).encode()) > 400_000
     record["dynamodb"]["Keys"]["bright_uid"] = entity
@@ -265,8 +265,8 @@ def test_pipeline__takes_whatever_dynamodb_takes(function: Function, entity: Jso
     assert function.dead_letters() == []
 
 
-def test_pipeline__dead_letters_what_kafka_cannot_take(function: Function) -> None:
-    """A record whose names alone exceed a message is dead-lettered with the reason, and crashes nothing."""
+def test_pipeline__dead_letters_a_message_that_is_too_large(function: Function) -> None:
+    """The names of the features alone exceed the limit of a message. The other records are delivered."""
     function.environ["KAFKA_PROPERTIES"] = '{"message.max.bytes": 100000}'
     records = [to_record(0), to_record(1, item=to_large_item()), to_record(2)]
     assert function(records) == DONE

@@ -22,7 +22,7 @@ from feature_events.kafka.publisher import Publisher
 from feature_events.preflight.run import run_checks
 from feature_events.settings.settings import read_settings
 from local.servers.kafka import Kafka
-from local.servers.stack import Stack
+from local.servers.stack import RunningStack
 from local.servers.topic import create_topic
 from tests.support.doubles import FakePublisher
 from tests.support.messages import Refusals, to_message, to_messages, to_whole_message
@@ -136,7 +136,7 @@ def bed(request: pytest.FixtureRequest) -> Iterator[Bed]:
         with run_mock_kafka() as kafka:
             yield EmbeddedBed(kafka)
     else:
-        stack: Stack = request.getfixturevalue("stack")
+        stack: RunningStack = request.getfixturevalue("stack")
         topic: Callable[..., str] = request.getfixturevalue("topic")
         yield KafkaBed(stack.kafka, topic(partitions=4))
 
@@ -213,7 +213,7 @@ def test_publish__creates_no_topic(tmp_path: Path) -> None:
         assert list(AdminClient({"bootstrap.servers": kafka.bootstrap}).list_topics(timeout=LONG).topics) == []
 
 
-def test_publish__handles_a_topic_with_a_smaller_limit(stack: Stack) -> None:
+def test_publish__handles_a_topic_with_a_smaller_limit(stack: RunningStack) -> None:
     """If the topic's limit is below the producer's, only messages above the topic's limit are refused."""
     topic = f"small-{uuid4().hex[:8]}"
     create_topic(stack.kafka, topic, 2, {"max.message.bytes": "5000"})

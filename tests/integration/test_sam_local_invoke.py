@@ -1,6 +1,6 @@
-"""Every sample event by the real `sam local invoke`, in a container, with no broker and no registry running.
+"""Run every sample event with `sam local invoke` in a container, without a broker and a registry.
 
-It is the first thing that a newcomer tries, and what README promises of it has to be true on their machine.
+Newcomers try this command first, so it must behave as documented on their machines.
 """
 
 import json
@@ -19,7 +19,7 @@ from tests.support.sample_events import SAMPLES, SETTINGS, find_expected_outcome
 WHY_NO_DOCKER = lambda_image.find_docker_problem()
 DOCKER_IS_REQUIRED = os.environ.get("FEATURE_EVENTS_REQUIRE_DOCKER") == "1"
 INVOKE_SECONDS = 120
-# With credentials sam asks AWS whose they are, which takes seconds where AWS cannot be reached.
+# With credentials, sam calls STS, which takes seconds to fail if AWS is unreachable
 NO_CREDENTIALS = {
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
@@ -38,7 +38,7 @@ def _image() -> None:
 
 
 def invoke(artefacts: Artefacts, event: Path, sam_home: Path) -> tuple[object, str]:
-    """What `sam local invoke` answers and, as a second value, the log that it shows."""
+    """Run `sam local invoke`. Return the response and the log."""
     command: list[str | Path] = [
         *(TOOLS / "sam", "local", "invoke", FUNCTION, "--template", artefacts.template),
         *("--event", event, "--env-vars", SETTINGS, "--skip-pull-image"),
@@ -61,20 +61,20 @@ def invoke(artefacts: Artefacts, event: Path, sam_home: Path) -> tuple[object, s
 
 @pytest.fixture(scope="module")
 def sam_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A place for what sam keeps between commands, instead of the home directory."""
+    """Create a directory for sam's state, which is otherwise in the home directory."""
     return tmp_path_factory.mktemp("sam")
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.stem)
-def test_sam_local_invoke__answers_as_promised(artefacts: Artefacts, sam_home: Path, sample: Path) -> None:
-    """Each file of events/ gets the answer, or fails with the error, that events/answers.json names."""
+def test_sam_local_invoke__responds_as_documented(artefacts: Artefacts, sam_home: Path, sample: Path) -> None:
+    """Each file of events/ produces the response or error in events/answers.json."""
     answer, log = invoke(artefacts, sample, sam_home)
 
     assert to_outcome(answer) == find_expected_outcome(sample), log
 
 
-def test_lambda_image__is_not_made_twice() -> None:
-    """An image that is there, AWS's own or an up-to-date stand-in, stays."""
+def test_lambda_image__is_not_built_twice() -> None:
+    """An existing image of AWS, or a current substitute, is used."""
     before = lambda_image.docker("image", "inspect", "--format", "{{.Id}}", lambda_image.IMAGE).stdout
 
     lambda_image.ensure()

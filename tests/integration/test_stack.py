@@ -1,4 +1,4 @@
-"""The local stack keeps what its users rely on: it is real, stays on this machine, and leaves nothing behind."""
+"""The local stack runs real servers, listens only on loopback, and leaves nothing behind."""
 
 import io
 import json
@@ -21,7 +21,7 @@ from local.paths import ROOT
 from local.servers import reaper
 from local.servers.kafka import Kafka
 from local.servers.processes import Processes
-from local.servers.stack import Stack, StackRecord, end_recorded
+from local.servers.stack import RunningStack, Stack, StackRecord, end_recorded
 from local.servers.topic import create_topic
 from tests.support.web_client import read_json
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 LISTENING = "0A"
 LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F", "00000000000000000000000001000000"}
-PROBE = """
+FUNCTION_CODE = """
 import importlib.util, sys
 def handler(event, context):
     return {name: importlib.util.find_spec(name) is not None for name in ("boto3", "confluent_kafka", "ministack")}
@@ -38,7 +38,7 @@ def handler(event, context):
 
 
 def read_sockets(session: int) -> set[str]:
-    """The inodes of the sockets that the processes of a session hold."""
+    """Return the inodes of the sockets of a session's processes."""
     sockets = set()
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -51,14 +51,14 @@ def read_sockets(session: int) -> set[str]:
 
 
 def read_listening_addresses(sessions: list[int]) -> set[str]:
-    """The addresses, in the kernel's hexadecimal, on which the processes of these sessions listen."""
+    """Return the addresses on which the processes of these sessions listen, in the kernel's hexadecimal form."""
     inodes = set().union(*(read_sockets(session) for session in sessions))
     rows = [row.split() for name in ("tcp", "tcp6") for row in Path("/proc/net", name).read_text().splitlines()[1:]]
     return {row[1].split(":")[0] for row in rows if row[3] == LISTENING and row[9] in inodes}
 
 
 def read_values(bootstrap: str, topic: str, count: int) -> list[bytes | None]:
-    """The first values of a topic's partition 0."""
+    """Read the first values of a topic's partition 0."""
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "test", "enable.auto.commit": False})
     consumer.assign([TopicPartition(topic, 0, 0)])
     try:
@@ -67,8 +67,8 @@ def read_values(bootstrap: str, topic: str, count: int) -> list[bytes | None]:
         consumer.close()
 
 
-def test_stack__answers(stack: Stack, topic: Callable[..., str]) -> None:
-    """Kafka takes a record, the registry checks compatibility as Confluent's does, and AWS has its services."""
+def test_stack__runs_kafka_registry_and_aws(stack: RunningStack, topic: Callable[..., str]) -> None:
+    """Kafka stores a record, the registry has Confluent's default compatibility, and S3 responds."""
     name = topic()
     producer = Producer({"bootstrap.servers": stack.kafka})
     producer.produce(name, b"value")
@@ -79,31 +79,33 @@ def test_stack__answers(stack: Stack, topic: Callable[..., str]) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="needs Linux's list of sockets")
-def test_stack__listens_on_loopback_only(stack: Stack) -> None:
-    """No port of the stack can be reached from another machine."""
-    addresses = read_listening_addresses([identity.pid for identity in stack.processes.identities()])
+def test_stack__listens_on_loopback_only(stack: RunningStack) -> None:
+    """Other machines cannot reach any port of the stack."""
+    record = StackRecord.read(stack.directory)
+    assert record is not None
+    addresses = read_listening_addresses([identity.pid for identity in record.processes])
     assert addresses
     assert addresses <= LOOPBACK
 
 
-def test_stack__runs_functions_on_the_runtime_of_aws(stack: Stack) -> None:
-    """A function finds what AWS's runtime brings, and none of this project's tools."""
+def test_stack__runs_functions_with_the_packages_of_the_lambda_runtime(stack: RunningStack) -> None:
+    """A function can import the packages of AWS's runtime, but not this project's tools."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as code:
-        code.writestr("probe.py", PROBE)
+        code.writestr("sample.py", FUNCTION_CODE)
     stack.clients.functions.create_function(
-        FunctionName="probe",
+        FunctionName="sample",
         Runtime="python3.13",
-        Handler="probe.handler",
-        Role="arn:aws:iam::000000000000:role/probe",
+        Handler="sample.handler",
+        Role="arn:aws:iam::000000000000:role/sample",
         Code={"ZipFile": archive.getvalue()},
     )
-    answer = stack.clients.functions.invoke(FunctionName="probe")["Payload"].read()
+    answer = stack.clients.functions.invoke(FunctionName="sample")["Payload"].read()
     assert json.loads(answer) == {"boto3": True, "confluent_kafka": False, "ministack": False}
 
 
-def test_deployment__hands_over_parameters_as_they_are(stack: Stack) -> None:
-    """A parameter with quotes, commas and blanks reaches the function unchanged."""
+def test_deployment__passes_parameters_unchanged(stack: RunningStack) -> None:
+    """A parameter with quotes, commas and spaces reaches the function unchanged."""
     properties = '{"client.id": "a, b=c", "statistics.interval.ms": 0}'
     deployed = deployment.deploy(stack, {"KafkaProperties": properties, "TopicName": "other-topic"})
     found = stack.clients.functions.get_function_configuration(FunctionName=deployed.function)
@@ -113,17 +115,17 @@ def test_deployment__hands_over_parameters_as_they_are(stack: Stack) -> None:
     assert variables["KAFKA_BROKER_URL"] == stack.kafka
 
 
-def test_deployment__says_what_failed_first(stack: Stack) -> None:
-    """The resource and its reason are told, and not the rollback that follows from them."""
+def test_deployment__reports_the_first_failure(stack: RunningStack) -> None:
+    """The error contains the resource and the reason, not the rollback."""
     with pytest.raises(LocalError, match="sam-deploy failed") as raised:
         deployment.deploy(stack, {"SchemaRegistry": "http://127.0.0.1:9"}, "failing")
-    told, log = str(raised.value).splitlines()
-    assert re.match(r"sam-deploy failed: \w+ \(\S+\) CREATE_FAILED: .*127\.0\.0\.1:9", told)
+    error, log = str(raised.value).splitlines()
+    assert re.match(r"sam-deploy failed: \w+ \(\S+\) CREATE_FAILED: .*127\.0\.0\.1:9", error)
     assert log == "  see sam-deploy.log for the full output"
 
 
 def test_stack__stops_everything_after_an_exception() -> None:
-    """An error inside the block ends every process, removes the data, and keeps the logs."""
+    """All processes end, the data is removed, and the logs are kept."""
     failing = Stack()
     with pytest.raises(RuntimeError, match="on purpose") as raised, failing:
         raise RuntimeError("on purpose")
@@ -136,8 +138,8 @@ def test_stack__stops_everything_after_an_exception() -> None:
     shutil.rmtree(failing.kept_logs)
 
 
-def test_processes__end_with_an_owner_that_is_killed(tmp_path: Path) -> None:
-    """What a killed program has started does not outlive it."""
+def test_processes__end_if_their_owner_is_killed(tmp_path: Path) -> None:
+    """The processes of a killed program do not outlive it."""
     code = (
         "import pathlib, sys, time; from local.servers.processes import Processes\n"
         "print(Processes(pathlib.Path(sys.argv[1])).start('sleep', ['/bin/sleep', '60'], {}).pid, flush=True)\n"
@@ -157,8 +159,8 @@ def test_processes__end_with_an_owner_that_is_killed(tmp_path: Path) -> None:
         processes.end()
 
 
-def test_process__says_how_it_failed(tmp_path: Path) -> None:
-    """The error of a program that ends too early has its status, its log's name and its log's end."""
+def test_process__reports_how_it_failed(tmp_path: Path) -> None:
+    """The error of a program that exits too early contains its status and the end of its log."""
     processes = Processes(tmp_path)
     try:
         failing = processes.start("broken", ["/bin/sh", "-c", "echo no such setting; exit 3"], {})
@@ -168,16 +170,16 @@ def test_process__says_how_it_failed(tmp_path: Path) -> None:
         processes.end()
 
 
-@pytest.mark.parametrize("text", ["", "no JSON", "[]", '{"processes": [["kafka"]]}'])
-def test_stack_record__takes_garbage_for_no_stack(tmp_path: Path, text: str) -> None:
-    """A damaged record is as none."""
+@pytest.mark.parametrize("text", ["", "not JSON", "[]", '{"processes": [["kafka"]]}'])
+def test_stack_record__ignores_an_invalid_file(tmp_path: Path, text: str) -> None:
+    """An invalid record is treated as a missing one."""
     (tmp_path / "stack.json").write_text(text)
     assert StackRecord.read(tmp_path) is None
     assert not end_recorded(tmp_path)
 
 
-def test_end_recorded__spares_a_process_that_took_over_the_id(tmp_path: Path) -> None:
-    """The record of a stack that is long gone ends nobody else's process."""
+def test_end_recorded__spares_a_process_with_a_reused_id(tmp_path: Path) -> None:
+    """The record of a former stack does not end other processes."""
     processes = Processes(tmp_path)
     try:
         innocent = processes.start("innocent", ["/bin/sleep", "60"], {})
@@ -189,8 +191,8 @@ def test_end_recorded__spares_a_process_that_took_over_the_id(tmp_path: Path) ->
         processes.end()
 
 
-def test_kafka__keeps_acknowledged_records_over_a_kill(tmp_path: Path) -> None:
-    """A broker that is killed and started again has its address and its records."""
+def test_kafka__keeps_acknowledged_records_if_it_is_killed(tmp_path: Path) -> None:
+    """A restarted broker has the same address and records."""
     with Kafka(tmp_path) as kafka:
         create_topic(kafka.bootstrap, "kept", 1)
         producer = Producer({"bootstrap.servers": kafka.bootstrap, "acks": "all"})
@@ -203,23 +205,22 @@ def test_kafka__keeps_acknowledged_records_over_a_kill(tmp_path: Path) -> None:
         assert read_values(kafka.bootstrap, "kept", 2) == [b"before", b"after"]
 
 
-def test_kafka__answers_nothing_while_paused(stack: Stack, topic: Callable[..., str]) -> None:
-    """A paused broker acknowledges nothing, and goes on when it is resumed."""
-    name = topic()
+def test_kafka__does_not_respond_while_it_is_paused(tmp_path: Path) -> None:
+    """A paused broker acknowledges nothing until it is resumed."""
     problems: list[KafkaError | None] = []
 
     def remember(problem: KafkaError | None, _: "Message") -> None:
         problems.append(problem)
 
-    producer = Producer({"bootstrap.servers": stack.kafka, "message.timeout.ms": 1500})
-    producer.list_topics(name, timeout=10)
-    stack.kafka_server.pause()
-    try:
-        producer.produce(name, b"lost", on_delivery=remember)
+    with Kafka(tmp_path) as kafka:
+        create_topic(kafka.bootstrap, "paused", 1)
+        producer = Producer({"bootstrap.servers": kafka.bootstrap, "message.timeout.ms": 1500})
+        producer.list_topics("paused", timeout=10)
+        kafka.pause()
+        producer.produce("paused", b"lost", on_delivery=remember)
         producer.flush(10)
-    finally:
-        stack.kafka_server.resume()
-    producer.produce(name, b"kept", on_delivery=remember)
-    producer.flush(20)
+        kafka.resume()
+        producer.produce("paused", b"kept", on_delivery=remember)
+        producer.flush(20)
     codes = [problem and problem.code() for problem in problems]
     assert codes == [KafkaError._MSG_TIMED_OUT, None]  # noqa: SLF001 -- the client's own constant

@@ -13,7 +13,7 @@ from local import bootstrap
 from local.demo.events import EventReader, Unreadable
 from local.environment import LOOPBACK, bypass_proxies, hide_proxies, make_tool_environment, remove_proxies
 from local.servers.loopback import is_responding
-from local.servers.stack import Stack
+from local.servers.stack import RunningStack
 
 UPPER = ("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY")
 VARIABLES = [*UPPER, *map(str.lower, UPPER)]
@@ -33,7 +33,7 @@ def shell(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 @pytest.mark.parametrize("proxy", NOWHERE)
 @pytest.mark.parametrize("no_proxy", [None, "internal.example,fe80::/10"])
 def test_stack__is_reached_without_a_proxy(
-    stack: Stack, topic: Callable[..., str], shell: pytest.MonkeyPatch, proxy: str, no_proxy: str | None
+    stack: RunningStack, topic: Callable[..., str], shell: pytest.MonkeyPatch, proxy: str, no_proxy: str | None
 ) -> None:
     """Kafka, the registry and AWS are reachable whatever proxy the shell has."""
     name = topic()

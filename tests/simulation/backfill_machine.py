@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import override
 
 import hypothesis.strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from tests.simulation.backfill_world import (
     DELETE,
@@ -20,7 +19,7 @@ from tests.simulation.backfill_world import (
     BackfillWorld,
     Move,
 )
-from tests.simulation.invariants import INVARIANTS
+from tests.simulation.machine import RecordedMachine, step
 from tests.support.modelled_kafka import Fate
 
 WRITTEN_ENTITIES = st.integers(0, ENTITIES - 1)
@@ -57,10 +56,9 @@ class BackfillTally:
         )
 
 
-class BackfillMachine(RuleBasedStateMachine):
+class BackfillMachine(RecordedMachine):
     """The steps of a history."""
 
-    watched = frozenset(INVARIANTS)
     tally: BackfillTally | None = None
 
     def __init__(self) -> None:
@@ -68,29 +66,29 @@ class BackfillMachine(RuleBasedStateMachine):
         self._stack = ExitStack()
         self.world = self._stack.enter_context(BackfillWorld(self.watched).running())
 
-    @rule(changes=st.lists(st.tuples(st.sampled_from((WRITE, WRITE, EMPTY, DELETE)), WRITTEN_ENTITIES), max_size=4))
+    @step(changes=st.lists(st.tuples(st.sampled_from((WRITE, WRITE, EMPTY, DELETE)), WRITTEN_ENTITIES), max_size=4))
     def write(self, changes: list[Move]) -> None:
         """Write and delete items."""
         for change in changes:
             self.world.move(change)
 
-    @rule(lane=st.integers(0, 1), fate=st.sampled_from((*FATES, Fate.WRITTEN, Fate.WRITTEN)))
+    @step(lane=st.integers(0, 1), fate=st.sampled_from((*FATES, Fate.WRITTEN, Fate.WRITTEN)))
     def deliver(self, lane: int, fate: Fate) -> None:
         """Deliver waiting records to the live function."""
         self.world.deliver(lane, fate)
 
-    @rule(segment=st.integers(0, 1), between=BETWEEN, fates=WORKER_FATES)
+    @step(segment=st.integers(0, 1), between=BETWEEN, fates=WORKER_FATES)
     def work(self, segment: int, between: list[Move], fates: list[Fate]) -> None:
         """Run a worker on a segment, with writes, deliveries and kills between its steps."""
         self.world.work(segment, between, fates)
 
-    @rule(entity=WRITTEN_ENTITIES, gaps=st.lists(st.integers(0, 5), min_size=1, max_size=4), fates=WORKER_FATES)
+    @step(entity=WRITTEN_ENTITIES, gaps=st.lists(st.integers(0, 5), min_size=1, max_size=4), fates=WORKER_FATES)
     def race(self, entity: int, gaps: list[int], fates: list[Fate]) -> None:
         """Write an item between a worker's steps, and deliver its live event immediately."""
         written = [[*[(NOTHING, 0)] * gap, (WRITE, entity), (DELIVER, 0), (DELIVER, 0)] for gap in gaps]
         self.world.work(entity % 2, [move for moves in written for move in moves], fates)
 
-    @rule(segment=st.integers(0, 1), steps=st.integers(0, 10))
+    @step(segment=st.integers(0, 1), steps=st.integers(0, 10))
     def kill(self, segment: int, steps: int) -> None:
         """Kill a worker after this number of steps."""
         self.world.work(segment, [*[(NOTHING, 0)] * steps, (KILL, 0)], [])

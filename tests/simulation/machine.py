@@ -1,7 +1,9 @@
 """A state machine of writes, faults and time in any order; the invariants are checked after every step."""
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any, override
 
 import hypothesis.strategies as st
@@ -50,10 +52,34 @@ class Tally:
         )
 
 
-class Machine(RuleBasedStateMachine):
-    """The steps of a history."""
+class RecordedMachine(RuleBasedStateMachine):
+    """A state machine that keeps its steps."""
 
     watched = frozenset(INVARIANTS)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.history: list[tuple[str, dict[str, Any]]] = []
+
+
+def step(**strategies: st.SearchStrategy[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Make a method a rule of a recorded machine, with arguments from these strategies."""
+    make_rule: Callable[..., Callable[..., Callable[..., None]]] = rule
+
+    def decorate(method: Callable[..., None]) -> Callable[..., None]:
+        @wraps(method)
+        def run(self: RecordedMachine, **arguments: object) -> None:
+            self.history.append((method.__name__, arguments))
+            method(self, **arguments)
+
+        return make_rule(**strategies)(run)
+
+    return decorate
+
+
+class Machine(RecordedMachine):
+    """The steps of a history."""
+
     tally: Tally | None = None
 
     def __init__(self) -> None:
@@ -61,7 +87,7 @@ class Machine(RuleBasedStateMachine):
         self._stack = ExitStack()
         self.world = self._stack.enter_context(World(self.watched).running())
 
-    @rule(changes=CHANGES, invocations=INVOCATIONS)
+    @step(changes=CHANGES, invocations=INVOCATIONS)
     def work(self, changes: list[tuple[str, int]], invocations: list[tuple[int, list[Fate], int]]) -> None:
         """Write to the table and deliver batches."""
         for kind, entity in changes:
@@ -76,54 +102,54 @@ class Machine(RuleBasedStateMachine):
             self.world.step(lane)
             self.world.kafka.fates.clear()
 
-    @rule(kind=st.sampled_from(sorted(BAD)), count=st.integers(3, 12), entity=ENTITIES)
+    @step(kind=st.sampled_from(sorted(BAD)), count=st.integers(3, 12), entity=ENTITIES)
     def write_only_bad(self, kind: str, count: int, entity: int) -> None:
         """Write one valid record and then only bad ones."""
         self.world.write(GOOD, entity)
         for _ in range(count):
             self.world.write(kind, entity)
 
-    @rule(invocations=INVOCATIONS)
+    @step(invocations=INVOCATIONS)
     def deliver(self, invocations: list[tuple[int, list[Fate], int]]) -> None:
         """Deliver batches without writing."""
         self.invoke(invocations)
 
-    @rule(reachable=st.booleans())
+    @step(reachable=st.booleans())
     def change_kafka(self, reachable: bool) -> None:  # noqa: FBT001  # Hypothesis passes it
         """Stop or start all brokers."""
         self.world.kafka.reachable = reachable
 
-    @rule(works=st.booleans(), seconds=st.sampled_from([0.0, 0.5, SLOW_STORE]))
+    @step(works=st.booleans(), seconds=st.sampled_from([0.0, 0.5, SLOW_STORE]))
     def change_store(self, works: bool, seconds: float) -> None:  # noqa: FBT001  # Hypothesis passes it
         """Make S3 fail, recover or become slow."""
         self.world.letters.works = works
         self.world.letters.seconds = seconds
 
-    @rule()
+    @step()
     def catch_up(self) -> None:
         """Deliver the messages that are on the wire."""
         self.world.kafka.catch_up()
         self.world.check()
 
-    @rule()
+    @step()
     def replace_instances(self) -> None:
         """Start new execution environments."""
         self.world.replace_instances()
 
-    @rule()
+    @step()
     def thaw_instances(self) -> None:
         """Resume frozen execution environments."""
         self.world.thaw_instances()
         self.world.check()
 
-    @rule(hours=st.sampled_from([1, 12, 24]))
+    @step(hours=st.sampled_from([1, 12, 24]))
     def wait(self, hours: int) -> None:
         """Deliver the messages that are on the wire, and advance the clock."""
         self.world.kafka.catch_up()
         self.world.mapping.advance(hours * 3600)
         self.world.check()
 
-    @rule()
+    @step()
     def split(self) -> None:
         """Split the shard."""
         self.world.split()
@@ -145,15 +171,19 @@ def run_machine(  # noqa: PLR0913  # the options of a run, by keyword
     machine: type[RuleBasedStateMachine] = Machine,
     steps: int = 12,
     watched: str | None = None,
+    shrinks: bool = False,
     tally: object = None,
 ) -> None:
-    """Run the machine `runs` times from a seed; with one watched invariant, stop once that is broken."""
+    """Run the machine `runs` times from a seed.
+
+    With one watched invariant, stop once that is broken, and shorten the history only if `shrinks` is set.
+    """
     configuration = settings(
         max_examples=runs,
         stateful_step_count=steps,
         deadline=None,
         database=None,
-        phases=(Phase.generate, Phase.shrink) if watched is None else (Phase.generate,),
+        phases=(Phase.generate, Phase.shrink) if watched is None or shrinks else (Phase.generate,),
         suppress_health_check=list(HealthCheck),
         print_blob=watched is None,
         report_multiple_bugs=False,

@@ -4,8 +4,8 @@ from tests.simulation.backfill_machine import BackfillMachine, BackfillTally
 from tests.simulation.machine import run_machine
 from tests.simulation.scale import SEED, report, scaled
 
-CHUNK = 1000
-RUNS = scaled(1000, 50_000)
+CHUNK = scaled(300, 1000)
+RUNS = scaled(300, 50_000)
 
 
 def test_backfill__announces_the_current_state_of_every_item() -> None:

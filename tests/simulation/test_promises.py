@@ -5,8 +5,8 @@ import pytest
 from tests.simulation.machine import Tally, run_machine
 from tests.simulation.scale import SEED, report, scaled
 
-CHUNK = 1000
-RUNS = scaled(1000, 50_000)
+CHUNK = scaled(300, 1000)
+RUNS = scaled(300, 50_000)
 
 
 def test_promises__hold_in_generated_histories() -> None:
@@ -24,4 +24,4 @@ def test_promises__hold_in_generated_histories() -> None:
 @pytest.mark.parametrize("seed", [SEED])
 def test_promises__hold_in_long_histories(seed: int) -> None:
     """Histories with five times as many steps keep the promises too."""
-    run_machine(scaled(50, 2000), seed, steps=60)
+    run_machine(scaled(15, 2000), seed, steps=60)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from feature_events.kafka.producer import DEFAULTS
 from feature_events.kafka.publisher import Publisher
-from local.servers.stack import Stack
+from local.servers.stack import RunningStack
 from tests.simulation.scale import report, scaled
 from tests.support.failures import PREFIX, Account, counts, in_memory, redriven
 from tests.support.records import number_of, to_item, to_record, to_unreadable_record
@@ -17,7 +17,7 @@ GOOD = LETTERS - POISON - STALE
 SECONDS = 10_000.0
 
 
-def test_redrive__settles_every_dead_letter(stack: Stack, topic: Callable[..., str]) -> None:
+def test_redrive__settles_every_dead_letter(stack: RunningStack, topic: Callable[..., str]) -> None:
     """Good records are sent once, poison and stale ones stay, and a second run changes nothing."""
     name = topic(3)
     with in_memory():

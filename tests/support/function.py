@@ -8,7 +8,7 @@ from typing import Any
 from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer
 
-from local.servers.stack import Stack
+from local.servers.stack import RunningStack
 from local.servers.topic import Received
 from tests.support.doubles import FakeContext
 from tests.support.topics import read_topic
@@ -17,7 +17,9 @@ from tests.support.topics import read_topic
 class Function:
     """The function in a separate execution environment, with its topic and failure bucket."""
 
-    def __init__(self, stack: Stack, environ: dict[str, str], load: Callable[[dict[str, str]], ModuleType]) -> None:
+    def __init__(
+        self, stack: RunningStack, environ: dict[str, str], load: Callable[[dict[str, str]], ModuleType]
+    ) -> None:
         self.stack = stack
         self.environ = environ
         self._load = load

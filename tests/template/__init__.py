@@ -1,1 +1,1 @@
-"""The template: what it makes, what it refuses, what it allows its roles, and what is told of it."""
+"""Tests of the templates: resources, rules for parameters, permissions of roles, alarms, and their documentation."""

@@ -1,4 +1,4 @@
-"""The two templates as they are written, and values for their parameters."""
+"""The two templates as written, and values for their parameters."""
 
 from collections.abc import Mapping
 from copy import deepcopy
@@ -7,27 +7,29 @@ from typing import Any
 
 from samcli.yamlhelper import yaml_parse  # type: ignore[import-untyped]
 
+from local.environment import REGION
 from local.paths import ROOT
 
 type Template = dict[str, Any]
 type Parameters = Mapping[str, str]
 
 BROKERS = {"KafkaBrokerUrl": "b-1.example.com:9092"}
-ACCOUNT = "us-east-1:123456789012"
-TABLES = [f"arn:aws:dynamodb:{ACCOUNT}:table/{table}" for table in ("one", "two")]
+ACCOUNT = "123456789012"
+PLACE = f"{REGION}:{ACCOUNT}"
+TABLES = [f"arn:aws:dynamodb:{PLACE}:table/{table}" for table in ("one", "two")]
 STREAMS = [f"{table}/stream/2026-01-01T00:00:00.000" for table in TABLES]
-SECRET = f"arn:aws:secretsmanager:{ACCOUNT}:secret:AmazonMSK_features-a1B2c3"
-CA_SECRET = f"arn:aws:secretsmanager:{ACCOUNT}:secret:ca-a1B2c3"
-REGISTRY_SECRET = f"arn:aws:secretsmanager:{ACCOUNT}:secret:registry-a1B2c3"
-REGISTRY_CA_SECRET = f"arn:aws:secretsmanager:{ACCOUNT}:secret:registry-ca-a1B2c3"
-SECRETS_KEY = f"arn:aws:kms:{ACCOUNT}:key/11111111-aaaa-bbbb-cccc-000000000001"
-KEY = f"arn:aws:kms:{ACCOUNT}:key/11111111-aaaa-bbbb-cccc-000000000002"
-TABLE_KEY = f"arn:aws:kms:{ACCOUNT}:key/11111111-aaaa-bbbb-cccc-000000000003"
-CLUSTER = f"arn:aws:kafka:{ACCOUNT}:cluster/features/0f0f0f0f-1111-2222-3333-444444444444-1"
-ALARM_TOPIC = f"arn:aws:sns:{ACCOUNT}:alarms"
+SECRET = f"arn:aws:secretsmanager:{PLACE}:secret:AmazonMSK_features-a1B2c3"
+CA_SECRET = f"arn:aws:secretsmanager:{PLACE}:secret:ca-a1B2c3"
+REGISTRY_SECRET = f"arn:aws:secretsmanager:{PLACE}:secret:registry-a1B2c3"
+REGISTRY_CA_SECRET = f"arn:aws:secretsmanager:{PLACE}:secret:registry-ca-a1B2c3"
+SECRETS_KEY = f"arn:aws:kms:{PLACE}:key/11111111-aaaa-bbbb-cccc-000000000001"
+KEY = f"arn:aws:kms:{PLACE}:key/11111111-aaaa-bbbb-cccc-000000000002"
+TABLE_KEY = f"arn:aws:kms:{PLACE}:key/11111111-aaaa-bbbb-cccc-000000000003"
+CLUSTER = f"arn:aws:kafka:{PLACE}:cluster/features/0f0f0f0f-1111-2222-3333-444444444444-1"
+ALARM_TOPIC = f"arn:aws:sns:{PLACE}:alarms"
 LAYOUTS = '[{"keys": {"pk": "{entity_id}", "sk": "{resource_name}"}, "entity_type": "user", "features": "features"}]'
 REGISTRY = "https://registry.example.com"
-GLUE_REGISTRY = f"arn:aws:glue:{ACCOUNT}:registry/events.v1"
+GLUE_REGISTRY = f"arn:aws:glue:{PLACE}:registry/events.v1"
 PINNED = {"Schema": "id:7"}
 
 EVERYTHING = {
@@ -62,10 +64,10 @@ EVERYTHING = {
     "KmsKeyArn": KEY,
     "PermissionsBoundaryArn": "arn:aws:iam::123456789012:policy/boundary",
 }
-"""Every option of template.yaml that can be combined with the others."""
+"""Values for all parameters of template.yaml that can be combined."""
 
 ATTACHED = {"Application": "feature-events", "StreamArn": STREAMS[0]}
-"""What table.yaml needs."""
+"""The required parameters of table.yaml."""
 ATTACHED_EVERYTHING = ATTACHED | {
     "BatchSize": "500",
     "BatchingWindowSeconds": "1",
@@ -79,7 +81,7 @@ ATTACHED_EVERYTHING = ATTACHED | {
 
 
 def read_template(name: str = "template.yaml") -> Template:
-    """A template as it is written, with its functions in their long form."""
+    """Return a template as written, with its functions in the long form."""
     return deepcopy(_parse(name))
 
 
@@ -90,10 +92,10 @@ def _parse(name: str) -> Template:
 
 
 def read_defaults(template: Template) -> dict[str, str]:
-    """Parameter -> its default, for those that have one."""
+    """Return the default of each parameter that has one."""
     return {name: str(each["Default"]) for name, each in template["Parameters"].items() if "Default" in each}
 
 
-def to_members(value: object) -> list[Any]:
-    """One or several, as policies have it."""
+def to_list(value: Any) -> list[Any]:  # noqa: ANN401 -- a part of a template
+    """Return a list as it is, and any other value as the only member of a list."""
     return value if isinstance(value, list) else [value]

@@ -1,11 +1,10 @@
-"""The templates as CloudFormation works with them: every value that is known before a deployment in its place.
+"""Expand the templates as CloudFormation does, with all values that are known before a deployment.
 
-SAM's translator replaces SAM's resources, functions are resolved, and resources whose condition is not met are gone.
-What stays open is what only a deployment knows: the names and attributes of resources.
+SAM's translator replaces SAM's resources, functions are resolved, and resources with a false condition are removed.
+References to resources remain.
 """
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -15,6 +14,7 @@ from samtranslator.translator.translator import Translator  # type: ignore[impor
 
 from local.environment import REGION
 from tests.template.document import (
+    ACCOUNT,
     ALARM_TOPIC,
     ATTACHED,
     ATTACHED_EVERYTHING,
@@ -36,12 +36,10 @@ from tests.template.document import (
     read_defaults,
     read_template,
 )
-from tests.template.functions import Resolver, is_function
-from tests.template.rule_functions import to_known
+from tests.template.functions import Resolver, to_known
 
 STACK = "s" * 51
-"""The longest name that docs/deploying.md allows a stack."""
-ACCOUNT = "123456789012"
+"""The longest stack name that docs/deploying.md allows."""
 PSEUDO = {
     "AWS::AccountId": ACCOUNT,
     "AWS::Partition": "aws",
@@ -52,13 +50,12 @@ PSEUDO = {
 OWN_TABLES = {"OwnTables": "true"}
 NETWORK = {name: EVERYTHING[name] for name in ("SubnetIds", "SecurityGroupIds")}
 WILDCARD = TABLES[0].replace("/one", "/prod_*")
-LONGEST = 2048
-"""The most characters of TableArns and TableKmsKeyArns."""
 
 
-def fill(arn: str) -> str:
-    """As many ARNs as a list parameter can have."""
-    return ",".join([arn] * ((LONGEST + 1) // (len(arn) + 1)))
+def fill(parameter: str, arn: str) -> str:
+    """Return as many ARNs as the list parameter can contain."""
+    length = read_template()["Parameters"][parameter]["MaxLength"]
+    return ",".join([arn] * ((length + 1) // (len(arn) + 1)))
 
 
 SETS: Mapping[str, Parameters] = {
@@ -88,20 +85,21 @@ SETS: Mapping[str, Parameters] = {
     "named Glue registry": {"SchemaRegistry": GLUE_REGISTRY},
     "named Glue registry looked up": {"SchemaRegistry": GLUE_REGISTRY, "Schema": "version:3"},
     "everything": EVERYTHING,
-    # The shortest ARNs give the longest policies, since each is repeated with more text
-    "longest lists": EVERYTHING | {"TableArns": fill(TABLES[0]), "TableKmsKeyArns": fill(TABLE_KEY)},
+    # Short ARNs make the longest policies, since each policy adds text to every ARN
+    "longest lists": EVERYTHING
+    | {"TableArns": fill("TableArns", TABLES[0]), "TableKmsKeyArns": fill("TableKmsKeyArns", TABLE_KEY)},
 }
-"""Sets of parameters of template.yaml."""
+"""Sets of parameters for template.yaml."""
 ATTACHMENT_SETS: Mapping[str, Parameters] = {
     "attachment": ATTACHED,
     "attachment with everything": ATTACHED_EVERYTHING,
 }
-"""Sets of parameters of table.yaml."""
+"""Sets of parameters for table.yaml."""
 ALL_SETS = [*SETS, *ATTACHMENT_SETS]
 
 
 def expand(template: Template, parameters: Parameters) -> Template:
-    """What CloudFormation makes of these parameters; parameters and conditions are used up."""
+    """Return the template that CloudFormation deploys with these parameters, without parameters and conditions."""
     brokers = {name: value for name, value in BROKERS.items() if name in template["Parameters"]}
     values = {**read_defaults(template), **brokers, **parameters}
     translated = translate(template, values) if "Transform" in template else template
@@ -115,18 +113,14 @@ def expand(template: Template, parameters: Parameters) -> Template:
 
 
 def translate(template: Template, values: Parameters) -> Template:
-    """What SAM's transform makes of a template, as CloudFormation runs it before anything else."""
+    """Apply SAM's transform."""
     for resource in template["Resources"].values():
-        upload(resource["Properties"])
+        properties = resource["Properties"]
+        for name in {"CodeUri", "ContentUri", "DefinitionUri"} & properties.keys():
+            properties[name] = {"Bucket": "code", "Key": "code"}  # `sam deploy` uploads the files
     translator = Translator({}, Parser(), boto_session=boto3.Session(region_name=REGION))
     translated: Template = translator.translate(template, dict(values))
     return translated
-
-
-def upload(properties: dict[str, Any]) -> None:
-    """Puts the place of an upload where a resource names a file or folder, as `sam deploy` does."""
-    for place in {"CodeUri", "ContentUri", "DefinitionUri"} & properties.keys():
-        properties[place] = {"Bucket": "code", "Key": "code"}
 
 
 def _expand_section(section: Mapping[str, Any], resolver: Resolver) -> dict[str, Any]:
@@ -139,41 +133,13 @@ def _expand_section(section: Mapping[str, Any], resolver: Resolver) -> dict[str,
 
 @cache
 def expand_set(name: str) -> Template:
-    """A template under one of the sets; a test that changes it works on a copy."""
+    """Return a template's expansion with one of the sets. Do not change it, since it is cached."""
     if name in SETS:
         return expand(read_template(), SETS[name])
     return expand(read_template("table.yaml"), ATTACHMENT_SETS[name])
 
 
-def find_open(node: object, resources: Mapping[str, Any], place: str = "") -> Iterator[str]:
-    """Functions that could be resolved before a deployment, and references to what is not made, by their places."""
-    if isinstance(node, list):
-        for number, each in enumerate(node):
-            yield from find_open(each, resources, f"{place}/{number}")
-    if not isinstance(node, dict):
-        return
-    for name, argument in node.items():
-        if len(node) == 1 and is_function(name, argument) and name != "Fn::ImportValue":
-            references = set(_find_references(node))
-            if not references or references - set(resources):
-                yield f"{place}: {name} {argument}"
-        else:
-            yield from find_open(argument, resources, f"{place}/{name}")
-
-
-def _find_references(node: object) -> Iterator[str]:
-    """The resources that a function waits for."""
-    if isinstance(node, list):
-        for each in node:
-            yield from _find_references(each)
-    if not isinstance(node, dict):
-        return
-    for name, argument in node.items():
-        if name == "Ref":
-            yield argument
-        elif name == "Fn::GetAtt":
-            yield argument[0]
-        elif name == "Fn::Sub":
-            yield from re.findall(r"\$\{([\w:]+)[.}]", argument)
-        else:
-            yield from _find_references(argument)
+def read_resources(name: str, kind: str) -> dict[str, Any]:
+    """Return the properties of all resources of a type, by their logical ids."""
+    resources = expand_set(name)["Resources"]
+    return {logical_id: each["Properties"] for logical_id, each in resources.items() if each["Type"] == kind}

@@ -1,4 +1,4 @@
-"""Resolves CloudFormation's functions, as far as their values are known before a deployment.
+"""Resolve CloudFormation's functions, as far as values are known before a deployment, and check parameters.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html
 """
@@ -8,8 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.template.document import Parameters, Template, to_list
+
 NO_VALUE = object()
-"""AWS::NoValue, which removes the property or list member that it is the value of."""
+"""AWS::NoValue, which removes a property or a member of a list."""
 
 DECISIONS: Mapping[str, Callable[..., bool]] = {
     "Fn::And": lambda *conditions: all(conditions),
@@ -22,18 +24,18 @@ DECISIONS: Mapping[str, Callable[..., bool]] = {
 
 @dataclass(frozen=True)
 class Resolver:
-    """Resolves functions with these values of parameters and attributes; what waits for a resource stays a function."""
+    """Resolves functions with known values. A function that depends on other values remains."""
 
     known: Mapping[str, Any]
-    """Parameter, pseudo parameter or RESOURCE.ATTRIBUTE -> its value."""
+    """Values of parameters, pseudo parameters and attributes (RESOURCE.ATTRIBUTE)."""
     conditions: Mapping[str, Any] = field(default_factory=dict)
 
     def resolve(self, node: Any) -> Any:  # noqa: ANN401 -- a part of a template
-        """The same part with its functions resolved.
+        """Return a part of a template with its functions resolved.
 
         Raises:
-            ValueError: a function is not one of those known here.
-            IndexError: Fn::Select has no such member.
+            ValueError: a function is not supported here.
+            IndexError: the list of Fn::Select does not have that member.
 
         """
         if isinstance(node, list):
@@ -74,7 +76,7 @@ class Resolver:
 
 
 def is_function(name: str, argument: object) -> bool:
-    """Return whether a map with this only member is a function; a policy's Condition is not one."""
+    """Return whether a map with this single member is a function. A policy's Condition is not."""
     return name == "Ref" or name.startswith("Fn::") or (name == "Condition" and isinstance(argument, str))
 
 
@@ -93,6 +95,42 @@ def _combine(name: str, argument: Any) -> Any:  # noqa: ANN401
     raise ValueError(f"{name} is not supported")
 
 
-def to_list(value: Any) -> list[Any]:  # noqa: ANN401
-    """The members of a list; a function that stands for one is its only member."""
-    return value if isinstance(value, list) else [value]
+def to_known(template: Template, parameters: Parameters) -> dict[str, str | list[str]]:
+    """Return the parameters' values as functions see them: lists for list parameters."""
+    types = {name: each["Type"] for name, each in template["Parameters"].items()}
+    return {
+        name: split_list(value) if types[name] == "CommaDelimitedList" else value for name, value in parameters.items()
+    }
+
+
+def split_list(text: str) -> list[str]:
+    """Return the members of a list parameter."""
+    return [each.strip() for each in text.split(",")]
+
+
+def find_failed_assertions(template: Template, parameters: Parameters) -> list[str]:
+    """Return the descriptions of the assertions in the template's Rules that these parameters do not meet.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-rules.html
+    """
+    resolver = Resolver(to_known(template, parameters))
+    rules = [each for each in template["Rules"].values() if resolver.resolve(each.get("RuleCondition", True))]
+    assertions = [assertion for rule in rules for assertion in rule["Assertions"]]
+    return [each["AssertDescription"] for each in assertions if not resolver.resolve(each["Assert"])]
+
+
+def find_invalid(template: Template, parameters: Parameters) -> list[str]:
+    """Return the parameters that the template lacks, or whose values its limits reject."""
+    return [name for name, value in parameters.items() if not _is_valid(template["Parameters"].get(name), value)]
+
+
+def _is_valid(parameter: Mapping[str, Any] | None, value: str) -> bool:
+    if parameter is None:
+        return False
+    values = split_list(value) if parameter["Type"] == "CommaDelimitedList" else [value]
+    return (
+        all(re.fullmatch(parameter.get("AllowedPattern", ".*"), each, re.DOTALL) for each in values)
+        and value in [str(each) for each in parameter.get("AllowedValues", [value])]
+        and len(value) <= parameter.get("MaxLength", 4096)
+        and ("MinValue" not in parameter or parameter["MinValue"] <= int(value) <= parameter["MaxValue"])
+    )

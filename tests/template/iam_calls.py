@@ -1,10 +1,11 @@
-"""Calls to AWS that each role must be able to make, and calls that it must not, as a table."""
+"""Calls to AWS that each role must allow, and calls that it must deny."""
 
 from tests.template.document import (
     CA_SECRET,
     CLUSTER,
     GLUE_REGISTRY,
     KEY,
+    PLACE,
     REGISTRY_CA_SECRET,
     REGISTRY_SECRET,
     SECRET,
@@ -13,7 +14,7 @@ from tests.template.document import (
 )
 from tests.template.expansion import STACK
 from tests.template.iam_data_calls import BUCKET_CASES, LOG_CASES, TABLE_CASES
-from tests.template.iam_resources import ALL_OBJECTS, OWN, PLACE, SENDERS, Case, glue, tables, via
+from tests.template.iam_resources import ALL_OBJECTS, OWN, SENDERS, Case, glue, tables, via
 
 OTHER_KEY = KEY.replace("000000000002", "000000000009")
 OTHER_SECRET = SECRET.replace("AmazonMSK", "AmazonMSK_other")
@@ -22,7 +23,7 @@ READS_KAFKA = {GET_VALUE: (SECRET, CA_SECRET)}
 READS_REGISTRY = {GET_VALUE: (REGISTRY_SECRET, REGISTRY_CA_SECRET)}
 
 SECRET_CASES = [
-    # After registration only the registration function needs the registry
+    # After the registration, only the registration function needs the registry
     *(
         Case("everything", role, READS_KAFKA, {GET_VALUE: (*READS_REGISTRY[GET_VALUE], OTHER_SECRET)})
         for role in SENDERS

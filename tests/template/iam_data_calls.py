@@ -1,4 +1,4 @@
-"""Calls to DynamoDB, S3 and CloudWatch Logs that each role must be able to make, and calls that it must not."""
+"""Calls to DynamoDB, S3 and CloudWatch Logs that each role must allow, and calls that it must deny."""
 
 from tests.template.document import TABLES
 from tests.template.iam_evaluation import BUCKET
@@ -100,7 +100,7 @@ BUCKET_CASES = [
             "s3:ListBucket": (f"arn:aws:s3:::{BUCKET}",),
         },
         {
-            # The alarms on on-failure batches count what is put there
+            # Only Lambda writes on-failure batches
             "s3:PutObject": (*objects("aws/lambda/one", "backfills/one"), f"{OTHER_BUCKET}/redriven/one"),
             "s3:GetObject s3:DeleteObject": (
                 *objects("redriven/one", "backfills/one"),

@@ -1,11 +1,10 @@
-"""docs/parameters.md, generated from the parameters of both templates; `make parameters` writes it."""
+"""Generate docs/parameters.md from the parameters of both templates: `make parameters`."""
 
 import re
 from typing import Any
 
-from samcli.yamlhelper import yaml_parse  # type: ignore[import-untyped]
-
 from local.paths import ROOT
+from tests.template.document import read_template
 
 PAGE = ROOT / "docs" / "parameters.md"
 _INTRODUCTION = """# Parameters
@@ -30,8 +29,7 @@ def to_page() -> str:
 
 
 def _to_table(template: str) -> str:
-    parameters = yaml_parse((ROOT / template).read_text())["Parameters"]
-    rows = [_to_row(name, parameter) for name, parameter in parameters.items()]
+    rows = [_to_row(name, parameter) for name, parameter in read_template(template)["Parameters"].items()]
     return "\n".join(["| parameter | default | meaning | allowed |", "|---|---|---|---|", *rows])
 
 

@@ -1,4 +1,7 @@
-"""`python -m tests.template.policy_files DIRECTORY`: write the policies of the expanded template to files."""
+"""Write the policies of the expanded template to files, which `make lint` passes to parliament.
+
+Usage: python -m tests.template.policy_files DIRECTORY
+"""
 
 import json
 import logging
@@ -11,18 +14,18 @@ from tests.template.expansion import SETS, expand_set
 from tests.template.iam_evaluation import read_policies
 
 LEFT_OUT: Mapping[str, str] = {
-    "NetworkInterfaces": "Lambda rejects a function whose role allows these actions on less than every resource",
+    "NetworkInterfaces": "Lambda rejects a function whose role restricts these actions to some resources",
     "NoNetworkInterfacesFromCode": (
-        "parliament does not know the condition key, which Lambda adds to every call: "
+        "parliament lacks the condition key, which Lambda adds to every call: "
         "https://docs.aws.amazon.com/lambda/latest/dg/permissions-source-function-arn.html"
     ),
-    "FollowSegments": "parliament also asks for the ARNs of express executions, which the state machine does not have",
+    "FollowSegments": "parliament also requires the ARNs of express executions, which the state machine lacks",
 }
-"""Statements that parliament misjudges, each with the reason."""
+"""Statements for which parliament reports false errors, and the reason."""
 
 
 def write_policies(directory: Path) -> None:
-    """Write each policy of each role under each set of parameters to a file with their names, replacing former ones."""
+    """Replace the directory by one file for each policy of each role with each set of parameters."""
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
     for name in SETS:
@@ -31,12 +34,12 @@ def write_policies(directory: Path) -> None:
             if resource["Type"] == "AWS::IAM::Role":
                 for number, document in enumerate(read_policies(template, role)):
                     statements = [each for each in document["Statement"] if each["Sid"] not in LEFT_OUT]
-                    # parliament takes the colons of a stream's time for those between an ARN's parts
+                    # parliament splits an ARN at the colons of a stream's time
                     text = json.dumps({**document, "Statement": statements}, indent=1).replace("T00:00:00.000", "")
                     if statements:
                         (directory / f"{name.replace(' ', '-')}.{role}.{number}.json").write_text(text)
 
 
 if __name__ == "__main__":
-    logging.getLogger("samtranslator").setLevel(logging.ERROR)  # it warns that its metrics go nowhere
+    logging.getLogger("samtranslator").setLevel(logging.ERROR)  # it warns that it cannot send metrics
     write_policies(Path(sys.argv[1]))

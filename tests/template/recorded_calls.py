@@ -1,6 +1,6 @@
-"""Calls that deployed functions made on the local stack, and the rights that AWS requires for them.
+"""Calls that deployed functions made on the local stack, and the rights that they require.
 
-Which actions and resources a request is authorized on:
+The actions and resource types of each operation:
 https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 """
 
@@ -15,7 +15,7 @@ DEFAULT_REGISTRY = "default-registry"
 
 
 class RecordedCall(NamedTuple):
-    """One call, as local/servers/function_calls.py records it."""
+    """A call, as local/servers/function_calls.py records it."""
 
     function: str
     service: str
@@ -33,7 +33,7 @@ class Right(NamedTuple):
 
 
 type ToRights = Callable[[RecordedCall, str], list[Right]]
-"""Converts a call of a function of this account to the rights that it requires."""
+"""A function that returns the rights that a call requires in an account."""
 
 
 def read_call(line: str) -> RecordedCall:
@@ -55,7 +55,7 @@ def _on_bucket(call: RecordedCall, prefix: str | None) -> Right:
 
 
 def _read_object(call: RecordedCall, account: str) -> list[Right]:
-    """Return the rights for an object that may be missing: without ListBucket, S3 denies access to a missing one.
+    """Return the rights for an object that may be missing. Without ListBucket, S3 denies access to a missing object.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
     """
@@ -96,24 +96,24 @@ RIGHTS: Mapping[str, ToRights] = {
         _on_schema,
     ),
 }
-"""Service and operation, as botocore names them -> the rights that a call requires."""
+"""The rights for each service and operation, as botocore names them."""
 
 
 def to_rights(call: RecordedCall, account: str) -> list[Right]:
-    """Return the rights that a call of a function of this account requires.
+    """Return the rights that a call requires in this account.
 
     Raises:
-        ValueError: RIGHTS does not have the operation.
+        ValueError: RIGHTS lacks the operation.
 
     """
     operation = f"{call.service}.{call.operation}"
     if operation not in RIGHTS:
-        raise ValueError(f"{call.function} calls {operation}, which RIGHTS does not have")
+        raise ValueError(f"{call.function} calls {operation}, which RIGHTS lacks")
     return RIGHTS[operation](call, account)
 
 
 def find_denied(documents: Sequence[Document], calls: Iterable[RecordedCall], account: str) -> list[Right]:
-    """Return the rights that these calls require and these policies do not allow."""
+    """Return the rights that calls require and policies do not allow."""
     return [
         right
         for call in calls

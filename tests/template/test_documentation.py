@@ -1,8 +1,7 @@
-"""The guide describes the templates as they are: nothing is missing, and nothing is described that does not exist."""
+"""The documentation names everything in the templates, and its names, commands and requests exist."""
 
 import json
 import re
-import subprocess
 import tomllib
 from functools import cache
 from typing import Any
@@ -10,25 +9,35 @@ from typing import Any
 import botocore.session
 import pytest
 from botocore import xform_name
+from botocore.model import ServiceModel
+from click.testing import CliRunner
+from samcli.cli.main import cli  # type: ignore[import-untyped]
+from samcli.cli.types import CfnParameterOverridesType  # type: ignore[import-untyped]
 
 from feature_events.backfills.report import BackfillReport
 from feature_events.backfills.request import BackfillRequest, read_backfill_request
 from feature_events.failures.on_failure_batch import ON_FAILURE_PREFIX
+from feature_events.layouts.parser import parse_table_layouts
 from feature_events.metrics import METRICS
 from feature_events.redrives.report import RedriveReport
 from feature_events.redrives.request import RedriveRequest, read_redrive_request
-from local.paths import ROOT, TOOLS
-from tests.template.document import read_template, to_members
-from tests.template.expansion import SETS, STACK, expand_set
+from local.paths import ROOT
+from tests.template.document import read_template, to_list
+from tests.template.expansion import SETS, STACK, expand_set, read_resources
+from tests.template.functions import find_invalid
 from tests.template.parameters_page import PAGE, to_page
 
-PAGES = [ROOT / "docs" / f"{name}.md" for name in ("deploying", "runbook", "security")]
-TEXT = "\n".join(page.read_text() for page in PAGES)
+PAGES = {name: (ROOT / "docs" / f"{name}.md").read_text() for name in ("deploying", "runbook", "security")}
+TEXT = "\n".join(PAGES.values())
 TEMPLATE, TABLE = read_template(), read_template("table.yaml")
+FUNCTION_METRICS = {"ConcurrentExecutions", "IteratorAge"}
+"""AWS's metrics of a function: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html"""
+OTHER_NAMES = {"IdempotentWrite", "CreateTime", "FeatureEvents", "ParameterValue", "StreamEnabled"}
+"""Names of Kafka, of the metrics' namespace, and of the AWS CLI's and SAM CLI's syntax."""
 
 
 def read_tables(heading: str) -> dict[str, list[str]]:
-    """All tables whose first column has this heading: first cell, without its markup -> the other cells."""
+    """Return the rows of all tables whose first column has this heading: first cell without markup, other cells."""
     rows: dict[str, list[str]] = {}
     inside = False
     for line in TEXT.splitlines():
@@ -44,9 +53,9 @@ def read_tables(heading: str) -> dict[str, list[str]]:
 
 
 def read_code(language: str) -> list[str]:
-    """Return the commands of all blocks in this language, and those within sentences, each on one line."""
+    """Return the commands of all blocks in this language and of the sentences, each on one line."""
     blocks = re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)
-    # A program in quotes may contain line ends and pipes of its own
+    # A jq program in quotes may contain line breaks and pipes
     text = "\n".join(re.sub(r"-er '[^']*'", "-er PROGRAM", block) for block in blocks)
     inline = [" ".join(each.split()) for each in re.findall(r"`((?:sam|make|aws) [^`]+)`", TEXT)]
     lines = [*text.replace("\\\n", " ").splitlines(), *inline]
@@ -57,32 +66,37 @@ COMMANDS = read_code("sh")
 
 
 def test_parameters__are_generated_from_the_templates() -> None:
-    """docs/parameters.md is what `make parameters` writes."""
+    """`make parameters` writes docs/parameters.md."""
     assert PAGE.read_text() == to_page()
 
 
 def test_names__exist() -> None:
-    """Every name in the text that is written like one of the template's or like a metric's exists."""
+    """Each name in the form of a template's name or a metric's is one."""
     names = set(re.findall(r"`([A-Z][a-z]+(?:[A-Z][a-z0-9]+)+)(?:=[^`]*)?`", TEXT))
     statements = read_statements()
     known = {each["Sid"] for each in statements}
-    known |= {str(action).partition(":")[2] for each in statements for action in to_members(each["Action"])}
+    known |= {str(action).partition(":")[2] for each in statements for action in to_list(each["Action"])}
     for template in (TEMPLATE, TABLE):
         known |= {*template["Parameters"], *template["Resources"], *template["Outputs"]}
-    session = botocore.session.get_session()
     for service, operation in (("kafka", "GetBootstrapBrokers"), ("lambda", "ListEventSourceMappings")):
-        shape = session.get_service_model(service).operation_model(operation).output_shape
+        shape = read_service(service).operation_model(operation).output_shape
         assert shape is not None
         known |= set(shape.members)
     for service in ("lambda", "cloudwatch", "cloudformation", "dynamodb"):
-        known |= set(session.get_service_model(service).operation_names)
+        known |= set(read_service(service).operation_names)
     known |= {*METRICS, *FUNCTION_METRICS, *OTHER_NAMES}
     assert names
     assert names <= known
 
 
+@cache
+def read_service(name: str) -> ServiceModel:
+    """Return botocore's model of a service."""
+    return botocore.session.get_session().get_service_model(name)
+
+
 def read_statements() -> list[dict[str, Any]]:
-    """Every statement of a role under any set of parameters."""
+    """Return every statement of a role with any set of parameters."""
     return [
         statement
         for name in SETS
@@ -93,75 +107,55 @@ def read_statements() -> list[dict[str, Any]]:
     ]
 
 
-def test_statements__are_all_told() -> None:
-    """Every statement of the roles is in the table, and no other."""
-    made = {statement["Sid"] for statement in read_statements()}
-    assert set(re.findall(r"\w+", " ".join(read_tables("statement")))) == made
+def test_statements__are_documented() -> None:
+    """The table contains every statement of the roles, and no other."""
+    assert set(re.findall(r"\w+", " ".join(read_tables("statement")))) == {each["Sid"] for each in read_statements()}
 
 
-def test_exports__are_all_told() -> None:
-    """Every export is in the table, and no other."""
-    made = {name for name, output in TEMPLATE["Outputs"].items() if "Export" in output}
-    assert set(re.findall(r"STACK-(\w+)", " ".join(read_tables("export")))) == made
+def test_exports__are_documented() -> None:
+    """The table contains every export, and no other."""
+    exports = {name for name, output in TEMPLATE["Outputs"].items() if "Export" in output}
+    assert set(re.findall(r"STACK-(\w+)", " ".join(read_tables("export")))) == exports
 
 
-def test_alarms__are_all_told() -> None:
-    """Every alarm is in the table by the name that a page shows, and no other."""
-    alarms = [
-        (name, resource["Properties"]["AlarmName"])
-        for name in ("own tables", "attachment")
-        for resource in expand_set(name)["Resources"].values()
-        if resource["Type"] == "AWS::CloudWatch::Alarm"
-    ]
-    stacks = {"own tables": STACK, "attachment": "feature-events"}
-    names = {re.sub(r" (from|of) one$", r" \1 ...", text.removeprefix(f"{stacks[name]} ")) for name, text in alarms}
-    own = {name for name in names if name.endswith("own tables")}
-    of_tables = {re.sub(r"own tables$", "...", name) for name in own}
-    told = set(read_tables("alarm"))
-    assert told == names - own
-    assert of_tables <= told
-
-
-FUNCTION_METRICS = {"ConcurrentExecutions", "IteratorAge"}
-"""AWS's metrics of a function: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html"""
-OTHER_NAMES = {"IdempotentWrite", "CreateTime", "FeatureEvents", "ParameterValue", "StreamEnabled"}
-"""Names of Kafka, of the metrics' namespace, and of the AWS CLI's and SAM CLI's syntax."""
+def test_alarms__are_documented() -> None:
+    """The table contains every alarm, and one row for an own table's alarm and that of an attached table."""
+    names = {
+        re.sub(r" (from|of) (one|own tables)$", r" \1 ...", alarm["AlarmName"].removeprefix(f"{stack} "))
+        for name, stack in (("own tables", STACK), ("attachment", "feature-events"))
+        for alarm in read_resources(name, "AWS::CloudWatch::Alarm").values()
+    }
+    assert set(read_tables("alarm")) == names
 
 
 @cache
 def read_help(command: str) -> str:
-    """What a sam command says of itself."""
-    done = subprocess.run(  # noqa: S603 -- commands of our own text
-        [TOOLS / "sam", *command.split(), "--help"],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={"SAM_CLI_TELEMETRY": "0", "COLUMNS": "200", "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
-    )
-    return done.stdout
+    """Return the help of a sam command."""
+    environment = {"COLUMNS": "200", "SAM_CLI_TELEMETRY": "0"}
+    return CliRunner().invoke(cli, [*command.split(), "--help"], env=environment).output
 
 
 @pytest.mark.parametrize("command", sorted({each for each in COMMANDS if each.startswith("sam ")}))
 def test_sam_commands__exist(command: str) -> None:
-    """Each command of sam has the options that the text gives it."""
+    """Each command has the given options, and `sam remote invoke` names a resource."""
     words = re.match(r"sam ((?:remote |local )?\w+)", command)
     assert words is not None
-    told = read_help(words[1])
-    assert [option for option in re.findall(r"--[a-z-]+", command) if option not in told] == []
+    options = read_help(words[1])
+    assert [option for option in re.findall(r"--[a-z-]+", command) if option not in options] == []
     invoked = re.findall(r"remote invoke (\w+)", command)
     assert [name for name in invoked if name not in TEMPLATE["Resources"]] == []
 
 
-def test_invocations__give_their_event_as_text() -> None:
-    """Every environment of samconfig.toml sets `event`, and sam refuses a file besides it."""
+def test_invocations__have_their_event_in_the_command() -> None:
+    """Every environment of samconfig.toml sets `event`, and sam rejects `--event-file` in addition to it."""
     for environment in tomllib.loads((ROOT / "samconfig.toml").read_text()).values():
         if isinstance(environment, dict):
             assert "event" in environment["remote_invoke"]["parameters"]
-    assert [page.name for page in (*PAGES, ROOT / "README.md") if "--event-file" in page.read_text()] == []
+    assert "--event-file" not in TEXT + (ROOT / "README.md").read_text()
 
 
-def test_redrive_requests__are_taken() -> None:
-    """Each request to the redrive function is one that it takes."""
+def test_redrive_requests__are_valid() -> None:
+    """The redrive function accepts each request, and together they show every field."""
     commands = [each for each in COMMANDS if "invoke RedriveFunction" in each]
     requests = [json.loads(*re.findall(r"--event '([^']*)'", each)) for each in commands]
     assert {name for request in requests for name in request} == set(RedriveRequest._fields)
@@ -169,30 +163,29 @@ def test_redrive_requests__are_taken() -> None:
         read_redrive_request(request, ("dead-letters/", ON_FAILURE_PREFIX))
 
 
-def test_report__is_all_told() -> None:
-    """Every field of the redrive function's report is in the table, and no other."""
+def test_redrive_report__is_documented() -> None:
+    """The table contains every field of the redrive function's report, and no other."""
     assert set(read_tables("field")) == set(RedriveReport.__annotations__)
 
 
-def test_backfill_request__is_all_told() -> None:
-    """Every field of the backfill's request is in the table with its default, and no other."""
-    defaults = {
-        name: json.dumps(default).strip('"') or "empty" for name, default in BackfillRequest._field_defaults.items()
-    }
-    told = {name: default.strip("`") for name, (default, _) in read_tables("request field").items()}
-    assert told == {name: defaults.get(name, "required") for name in BackfillRequest._fields}
+def test_backfill_request__is_documented() -> None:
+    """The table contains every field of the backfill's request with its default, and no other."""
+    fields = BackfillRequest._field_defaults.items()
+    defaults = {name: json.dumps(default).strip('"') or "empty" for name, default in fields}
+    documented = {name: default.strip("`") for name, (default, _) in read_tables("request field").items()}
+    assert documented == {name: defaults.get(name, "required") for name in BackfillRequest._fields}
 
 
-def test_backfill_requests__are_taken() -> None:
-    """Each request to the state machine is one that it takes, and together they show every field."""
+def test_backfill_requests__are_valid() -> None:
+    """The state machine accepts each request, and together they show every field."""
     inputs = [json.loads(*re.findall(r"--input '(.*)'", each)) for each in COMMANDS if "start-execution" in each]
     assert {name for each in inputs for name in each} == set(BackfillRequest._fields)
     for each in inputs:
         read_backfill_request(each)
 
 
-def test_backfill_report__is_all_told() -> None:
-    """Every field of the backfill's report is in the table, and no other."""
+def test_backfill_report__is_documented() -> None:
+    """The table contains every field of the backfill's report, and no other."""
     assert set(read_tables("report field")) == set(BackfillReport.__annotations__)
 
 
@@ -200,9 +193,9 @@ def test_backfill_report__is_all_told() -> None:
     "command", sorted({each for each in COMMANDS if re.match(r"aws (?!s3 |configure$|cloudformation deploy )", each)})
 )
 def test_aws_commands__exist(command: str) -> None:
-    """Each command of aws is an operation of that service, with its members for options."""
+    """Each command is an operation of the service, and its options are members of the request."""
     _, service, operation, *_ = command.split()
-    model = botocore.session.get_session().get_service_model(service)
+    model = read_service(service)
     (shape,) = [
         model.operation_model(name).input_shape for name in model.operation_names if xform_name(name, "-") == operation
     ]
@@ -213,8 +206,8 @@ def test_aws_commands__exist(command: str) -> None:
     assert {each.replace("--no-", "--") for each in re.findall(r"--[a-z][a-z-]+", command)} <= options
 
 
-def test_attachments__are_deployed_with_parameters_that_exist() -> None:
-    """Each command that deploys table.yaml sets parameters of it."""
+def test_attachments__set_parameters_that_exist() -> None:
+    """Each command that deploys a stack deploys table.yaml with parameters of that template."""
     commands = [each for each in COMMANDS if each.startswith("aws cloudformation deploy ")]
     assert commands
     for command in commands:
@@ -223,12 +216,24 @@ def test_attachments__are_deployed_with_parameters_that_exist() -> None:
         assert {each.partition("=")[0] for each in overrides.split()} <= set(TABLE["Parameters"])
 
 
-def test_commands__are_of_tools_that_are_checked() -> None:
-    """No command is of a tool that nobody here knows."""
+def test_table_layouts__are_valid() -> None:
+    """The guide has a line for samconfig.toml with a layout, and one with the names of files."""
+    values = []
+    for block in re.findall(r"```toml\n(.*?)```", PAGES["deploying"], re.DOTALL):
+        (line,) = tomllib.loads(f"lines = [{block}]")["lines"]
+        values.append(CfnParameterOverridesType().convert([line], None, None)["TableLayouts"])
+    assert [value for value in values if find_invalid(TEMPLATE, {"TableLayouts": value})] == []
+    inline, files = values
+    assert len(parse_table_layouts(inline)) == 1
+    assert files.split(",") == ["default", "app"]
+
+
+def test_commands__belong_to_tools_that_these_tests_check() -> None:
+    """A command of another tool needs a test."""
     assert {each.split()[0] for each in COMMANDS} == {"sam", "aws", "jq", "make", "git", "cd", "sort", "tail"}
 
 
 def test_make_commands__exist() -> None:
-    """Each target is the Makefile's."""
+    """Each target is in the Makefile."""
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert {each.split()[1] for each in COMMANDS if each.startswith("make ")} <= targets

@@ -1,7 +1,6 @@
-"""The guide to production, followed to the letter from a clone, makes an existing table's next write an event.
+"""The guide to production leads from a clone to the first event of an existing table.
 
-Its commands are taken from the page and run as they stand, in its order; only what is written in capitals is replaced.
-MiniStack stands in for the account.
+The test runs the guide's commands as written and in order. It replaces only the placeholders. MiniStack replaces AWS.
 """
 
 import json
@@ -27,18 +26,18 @@ from tests.support.topics import read_topic, wait_for_topic
 GUIDE = (ROOT / "docs" / "deploying.md").read_text()
 TABLE = "guided_table"
 LAYOUT = [{"table": TABLE, "keys": {"pk": "U#{entity_id}", "sk": "{resource_name}"}, "entity_type": "user"}]
-"""The layout of the guided table, a single-table design of its team's own."""
-MOST_COMMANDS = 8
+"""The layout of the guided table, a single-table design."""
+MAX_COMMANDS = 8
 BACKFILL_SECONDS = 240
-ELSEWHERE: Mapping[str, str] = {
+NOT_RUN: Mapping[str, str] = {
     "git clone": "the clone is a copy of this checkout",
     "aws kafka get-bootstrap-brokers": "the local stack has a Kafka, but not the MSK service that returns its brokers",
 }
-"""How a command of the guide starts that is not run here -> why."""
+"""The beginnings of commands that the test does not run, and the reasons."""
 
 
-class Follower:
-    """Somebody with a clone, a shell and an account."""
+class Shell:
+    """A shell with a clone and an AWS account."""
 
     def __init__(self, clone: Path, stack: Stack, tools: Path, home: Path) -> None:
         self._clone = clone
@@ -47,14 +46,14 @@ class Follower:
         self._environment["PATH"] = os.pathsep.join([self._environment["PATH"].partition(os.pathsep)[0], str(tools)])
         self._environment["PATH"] += os.pathsep + os.environ["PATH"]
 
-    def follow(self, command: str, answers: str = "y\n" * 3) -> str:
-        """Run a command, answer its questions with yes, and return what it printed."""
+    def run(self, command: str, answers: str = "y\n" * 3) -> str:
+        """Run a command, answer its questions with yes, and return its output."""
         if shutil.which("jq") is None and not os.environ.get("FEATURE_EVENTS_REQUIRE_TOOLCHAINS"):
             command = command.partition(" | jq ")[0]
         for name, value in sorted(self.names.items(), key=lambda item: -len(item[0])):
             command = command.replace(name, value)
         assert "YOUR_" not in command
-        done = subprocess.run(  # noqa: S603 -- commands of our own text
+        done = subprocess.run(  # noqa: S603 -- commands of the guide
             ["/bin/bash", "-euo", "pipefail", "-c", command],
             cwd=self._clone,
             env=self._environment,
@@ -67,7 +66,7 @@ class Follower:
         return done.stdout
 
     def configure(self, values: Mapping[str, str]) -> None:
-        """Writes these values into samconfig.toml, and takes the other lines out that are to be replaced."""
+        """Write values into samconfig.toml, and remove the lines with other placeholders."""
         file = self._clone / "samconfig.toml"
         text = file.read_text()
         for name, value in values.items():
@@ -80,13 +79,13 @@ class Follower:
 
 
 def read_section(heading: str) -> str:
-    """The text under a heading."""
+    """Return the text under a heading of the guide."""
     (section,) = re.findall(rf"^#+ {re.escape(heading)}\n(.*?)(?=^## |\Z)", GUIDE, re.DOTALL | re.MULTILINE)
     return str(section)
 
 
 def read_commands(text: str) -> list[str]:
-    """The commands of a part of the guide, in its order."""
+    """Return the commands of a part of the guide, in order."""
     blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
     lines = [line.strip() for block in blocks for line in re.sub(r" \\\n\s*", " ", block).splitlines()]
     return [line for line in lines if line]
@@ -98,16 +97,16 @@ REMOVE = read_section("Remove")
 
 @pytest.fixture
 def stack() -> Iterator[Stack]:
-    """An account in which nothing was deployed: the guide's stack has the name that other tests use, too."""
+    """Start an account without deployments, since other tests deploy a stack with the guide's name."""
     with Stack() as stack:
         yield stack
 
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """What git has of this checkout, as a clone has it."""
+    """Copy the files of this checkout that git tracks."""
     if not (ROOT / ".git").exists():
-        pytest.skip("this copy of the project is not git's, so nobody can clone it")
+        pytest.skip("this copy of the project is not a git repository")
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S607
     target = tmp_path / "clone"
     for name in filter(None, listed.stdout.split("\0")):
@@ -119,7 +118,7 @@ def clone(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def account(stack: Stack) -> str:
-    """A table without a stream, a topic in Kafka, and a topic for alarms. Return the ARN of the latter."""
+    """Create a table without a stream, a topic in Kafka, and a topic for alarms, and return the ARN of the latter."""
     create_topic(stack.kafka)
     keys: dict[str, Literal["HASH", "RANGE"]] = {"pk": "HASH", "sk": "RANGE"}
     stack.clients.dynamodb.create_table(
@@ -134,7 +133,7 @@ def account(stack: Stack) -> str:
 
 
 def put(stack: Stack, entity: str) -> None:
-    """Write an item as the table's writer does."""
+    """Write an item to the guided table."""
     item: dict[str, Any] = {"pk": f"U#{entity}", "sk": "spending", "features": {"sum_7d": 3}}
     stack.clients.tables.Table(TABLE).put_item(Item=item)
 
@@ -146,7 +145,7 @@ def read_outputs(stack: Stack) -> dict[str, str]:
 
 
 def wait_for_report(stack: Stack, execution: str) -> dict[str, Any]:
-    """Return the report of a backfill."""
+    """Wait for a backfill and return its report."""
     end = time.monotonic() + BACKFILL_SECONDS
     while time.monotonic() < end:
         described = stack.clients.states.describe_execution(executionArn=execution)
@@ -156,19 +155,19 @@ def wait_for_report(stack: Stack, execution: str) -> dict[str, Any]:
     raise AssertionError("the backfill is still running")
 
 
-def test_guide__leads_to_the_first_event_and_back(
+def test_guide__leads_to_the_first_event_and_to_a_clean_removal(
     stack: Stack, clone: Path, account: str, oldest_runtime: Path, tmp_path: Path
 ) -> None:
-    """A table of its own layout produces events after at most eight commands. Removing keeps table and records."""
-    follower = Follower(clone, stack, oldest_runtime, tmp_path / "sam")
+    """A table with another layout produces events after at most eight commands. The removal keeps table and events."""
+    shell = Shell(clone, stack, oldest_runtime, tmp_path / "sam")
     commands = read_commands(START)
-    assert len(commands) <= MOST_COMMANDS
+    assert len(commands) <= MAX_COMMANDS
     _, enable, describe, _, deploy, attach, check, backfill = commands
     put(stack, "u-0")  # before the stream exists
-    follower.follow(enable)
-    table, stream, key = follower.follow(describe).split()
+    shell.run(enable)
+    table, stream, key = shell.run(describe).split()
     assert key == "None"
-    follower.configure(
+    shell.configure(
         {
             "REGION": REGION,
             "TABLE_ARN": table,
@@ -179,26 +178,26 @@ def test_guide__leads_to_the_first_event_and_back(
             "ALARM_TOPIC_ARN": account,
         }
     )
-    follower.follow(deploy)
-    follower.names |= {"YOUR_STREAM_ARN": stream, "YOUR_ALARM_TOPIC_ARN": account}
-    follower.follow(attach)
-    assert f"layout of {TABLE}" in follower.follow(check)
+    shell.run(deploy)
+    shell.names |= {"YOUR_STREAM_ARN": stream, "YOUR_ALARM_TOPIC_ARN": account}
+    shell.run(attach)
+    assert f"layout of {TABLE}" in shell.run(check)
     outputs = read_outputs(stack)
-    follower.names["YOUR_STATE_MACHINE_ARN"] = outputs["BackfillStateMachineArn"]
-    started = json.loads(follower.follow(backfill))
+    shell.names["YOUR_STATE_MACHINE_ARN"] = outputs["BackfillStateMachineArn"]
+    started = json.loads(shell.run(backfill))
     assert wait_for_report(stack, started["executionArn"])["deliverable"] == 1
     put(stack, "u-1")
     assert [event.key for event in wait_for_topic(stack.kafka, TOPIC, 1)] == [b"u-1"]
 
-    follower.follow("aws cloudformation delete-stack --stack-name YOUR_ATTACHMENT")
+    shell.run("aws cloudformation delete-stack --stack-name YOUR_ATTACHMENT")
     for command in read_commands(REMOVE):
-        follower.follow(command)
+        shell.run(command)
     assert stack.clients.dynamodb.describe_table(TableName=TABLE)["Table"]["LatestStreamArn"] == stream
-    assert stack.clients.s3.head_bucket(Bucket=outputs["FailureBucketName"])  # which raises if it is gone
+    assert stack.clients.s3.head_bucket(Bucket=outputs["FailureBucketName"])  # raises an error if it is gone
     assert len(read_topic(stack.kafka, TOPIC)) == 1
 
 
-def test_guide__runs_all_but_what_is_named_here() -> None:
-    """Each command that is not run is one of the guide, and has its reason."""
+def test_not_run__are_commands_of_the_guide() -> None:
+    """Each command that the test does not run has a reason."""
     clone, _, _, brokers, *_ = read_commands(START)
-    assert [each for each in (clone, brokers) if not each.startswith(tuple(ELSEWHERE))] == []
+    assert [each for each in (clone, brokers) if not each.startswith(tuple(NOT_RUN))] == []

@@ -48,23 +48,24 @@ DEFAULT_TOPIC = "FEATURE_AVAILABILITY_EVENTS"
 MAX_DELIVERY_TIMEOUT_MS = 890_000  # a little less than the 15 minutes that Lambda allows
 
 _PARAMETERS = {
-    "KAFKA_BROKER_URL": "KafkaBrokerUrl",
-    "KAFKA_AUTH": "KafkaAuth",
-    "KAFKA_SECRET_ARN": "KafkaSecretArn",
-    "KAFKA_CA_SECRET_ARN": "KafkaCaSecretArn",
-    "KAFKA_COMPRESSION": "KafkaCompression",
-    "KAFKA_PROPERTIES": "KafkaProperties",
-    "TOPIC_NAME": "TopicName",
-    "SCHEMA_REGISTRY": "SchemaRegistry",
-    "SCHEMA_REGISTRY_SECRET_ARN": "SchemaRegistrySecretArn",
-    "SCHEMA_REGISTRY_CA_SECRET_ARN": "SchemaRegistryCaSecretArn",
-    "SCHEMA_ID": "Schema=id:N",
-    "SCHEMA_VERSION": "Schema=version:N",
-    "SCHEMA_FILE": "SchemaFile",
-    "TABLE_LAYOUTS": "TableLayouts",
-    "FEATURES_MODE": "FeaturesMode",
-    "DEAD_LETTER_LIMIT": "DeadLetterLimit",
-}
+    variable: variable.title().replace("_", "")
+    for variable in (
+        "KAFKA_BROKER_URL",
+        "KAFKA_AUTH",
+        "KAFKA_SECRET_ARN",
+        "KAFKA_CA_SECRET_ARN",
+        "KAFKA_COMPRESSION",
+        "KAFKA_PROPERTIES",
+        "TOPIC_NAME",
+        "SCHEMA_REGISTRY",
+        "SCHEMA_REGISTRY_SECRET_ARN",
+        "SCHEMA_REGISTRY_CA_SECRET_ARN",
+        "SCHEMA_FILE",
+        "TABLE_LAYOUTS",
+        "FEATURES_MODE",
+        "DEAD_LETTER_LIMIT",
+    )
+} | {"SCHEMA_ID": "Schema=id:N", "SCHEMA_VERSION": "Schema=version:N"}
 """The template's parameters, by the variables that they set."""
 
 

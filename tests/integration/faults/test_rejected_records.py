@@ -16,7 +16,7 @@ import pytest
 from feature_events.deadline import Deadline
 from feature_events.kafka.producer import DEFAULTS
 from feature_events.kafka.publisher import Publisher
-from local.servers.stack import Stack
+from local.servers.stack import RunningStack
 from local.servers.topic import create_topic
 from tests.support.doubles import FakeDeadLetters
 from tests.support.failures import PREFIX, Account, counts, in_memory, to_dead_letter_key
@@ -36,7 +36,7 @@ MOST_INVOCATIONS, MOST_MESSAGES = 3, round(1.1 * COUNT)
 class Rejecting:
     """A topic that rejects the two records with an invalid timestamp."""
 
-    def __init__(self, stack: Stack, fault: str) -> None:
+    def __init__(self, stack: RunningStack, fault: str) -> None:
         self.shift, config = FAULTS[fault]
         self.topic = f"rejecting-{uuid4().hex[:8]}"
         self._kafka = stack.kafka
@@ -66,7 +66,7 @@ class Rejecting:
 
 
 @pytest.fixture(params=FAULTS)
-def rejecting(stack: Stack, request: pytest.FixtureRequest) -> Rejecting:
+def rejecting(stack: RunningStack, request: pytest.FixtureRequest) -> Rejecting:
     """Create the topic, for each reason to reject a record."""
     return Rejecting(stack, request.param)
 

@@ -14,7 +14,7 @@ from feature_events.kafka.delivery import Delivery
 from feature_events.kafka.producer import to_producer_properties
 from feature_events.kafka.publisher import Publisher
 from feature_events.settings.settings import read_settings
-from local.servers.stack import Stack
+from local.servers.stack import RunningStack
 from local.servers.topic import create_topic, find_leaders
 from tests.support.messages import Refusals, to_messages
 from tests.support.topics import read_topic
@@ -48,7 +48,7 @@ class Topic:
 
 
 @pytest.fixture
-def topic(stack: Stack) -> Iterator[Topic]:
+def topic(stack: RunningStack) -> Iterator[Topic]:
     """Create a topic, and delete it afterwards."""
     made = Topic(stack.kafka)
     yield made

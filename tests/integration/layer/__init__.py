@@ -1,1 +1,1 @@
-"""The layer that is deployed beside the code, as Lambda has it."""
+"""Test the layer with the function's dependencies."""

@@ -1,4 +1,4 @@
-"""The layer is for its architecture, complete, small, and quick to import: both of them, as `sam build` makes them."""
+"""Each layer that `sam build` builds is complete, small, and quick to import on its architecture."""
 
 import importlib.util
 import io
@@ -13,31 +13,33 @@ from typing import NamedTuple
 import pytest
 
 from feature_events.events.schema import SCHEMA_FILES
-from local.application.artefacts import Artefacts, build
+from local.application.artefacts import ARCHITECTURE, Artefacts, build
 from local.paths import LAMBDA_RUNTIME
 from local.servers.processes import Processes
 
 MEBIBYTE = 1024 * 1024
 MACHINES = {"x86_64": 62, "arm64": 183}
-"""Each architecture's number in the head of an ELF file."""
+"""The number of each architecture in the header of an ELF file."""
 WHEELS = {"x86_64": "x86_64", "arm64": "aarch64"}
 
 
 class Built(NamedTuple):
-    """What `sam build` made for one architecture."""
+    """The results of `sam build` for one architecture."""
 
     architecture: str
     artefacts: Artefacts
 
     @property
     def packages(self) -> Path:
-        """Where the layer has its packages."""
+        """The directory of the layer's packages."""
         return self.artefacts.layer / "python"
 
 
 @pytest.fixture(scope="module", params=list(MACHINES))
 def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Built:
-    """The build for each architecture, on this machine."""
+    """Build for each architecture on this machine."""
+    if request.param == ARCHITECTURE:
+        return Built(request.param, request.getfixturevalue("artefacts"))
     home = tmp_path_factory.mktemp(request.param)
     processes = Processes(home)
     try:
@@ -47,15 +49,15 @@ def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 def test_layer__has_libraries_of_its_architecture_only(built: Built) -> None:
-    """Each compiled module is for the machine that it will run on, whatever machine built it."""
+    """Compiled modules are for the target architecture, not for that of the building machine."""
     libraries = list(built.packages.rglob("*.so*"))
     machines = {path.name: struct.unpack_from("<H", path.read_bytes(), 18)[0] for path in libraries}
     assert len(libraries) > 5
     assert machines == dict.fromkeys(machines, MACHINES[built.architecture])
 
 
-def test_layer__has_wheels_that_the_runtime_takes(built: Built) -> None:
-    """Each wheel is pure or for manylinux of this architecture, up to the C library of Amazon Linux 2023."""
+def test_layer__has_wheels_for_the_lambda_runtime(built: Built) -> None:
+    """Each wheel is pure Python or for manylinux, up to the C library of Amazon Linux 2023."""
     tags = [
         line.removeprefix("Tag: ").strip()
         for path in built.packages.glob("*.dist-info/WHEEL")
@@ -70,7 +72,7 @@ def test_layer__has_wheels_that_the_runtime_takes(built: Built) -> None:
 
 
 def test_layer__is_small(built: Built) -> None:
-    """Zipped it has at most 12 MiB, unzipped 30: both are read at each cold start."""
+    """Its size is at most 12 MiB zipped and 30 MiB unzipped, since each cold start loads it."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as layer:
         for path in built.artefacts.layer.rglob("*"):
@@ -79,16 +81,16 @@ def test_layer__is_small(built: Built) -> None:
     assert (archive.tell() <= 12 * MEBIBYTE, unzipped <= 30 * MEBIBYTE) == (True, True), (archive.tell(), unzipped)
 
 
-def test_layer__leaves_to_the_runtime_what_it_brings(built: Built) -> None:
-    """boto3 and what belongs to it are the runtime's, and nothing is in both."""
+def test_layer__excludes_packages_of_the_runtime(built: Built) -> None:
+    """boto3 and its dependencies come from the runtime."""
     runtime = {path.name for path in (LAMBDA_RUNTIME.parent / "lib" / "python3.13" / "site-packages").iterdir()}
     shared = {path.name for path in built.packages.iterdir() if path.suffix != ".dist-info"} & runtime
-    # boto3 has these of its own, in versions that the runtime chooses
+    # Dependencies of boto3 and of the layer, whose versions may differ
     assert shared - {"jmespath", "urllib3", "__pycache__"} == set()
 
 
-def test_bytecode__is_taken_by_the_runtime_unchecked(built: Built) -> None:
-    """Each module of layer and code has bytecode of this Python's format that is not compared with its source."""
+def test_bytecode__is_used_without_a_check_of_its_source(built: Built) -> None:
+    """Every module of layer and code has unchecked hash-based bytecode of this Python version."""
     modules = [*built.packages.rglob("*.py"), *built.artefacts.code.rglob("*.py")]
     without = []
     for module in modules:
@@ -100,13 +102,14 @@ def test_bytecode__is_taken_by_the_runtime_unchecked(built: Built) -> None:
     assert without == []
 
 
-MODULES = [path.stem for path in sorted(Path("src/feature_events").glob("*.py"))]
+SOURCE = Path("src")
+MODULES = sorted(".".join(path.relative_to(SOURCE).with_suffix("").parts) for path in SOURCE.rglob("*.py"))
 LAZY = ["fastavro", "requests", "boto3", "aws_msk_iam_sasl_signer", "confluent_kafka.admin"]
 
 
-def test_pipeline__is_complete_on_runtime_and_layer(artefacts: Artefacts) -> None:
-    """Every module of the function, and all that it imports late, is found in code, layer and runtime alone."""
-    names = [*(f"feature_events.{stem}" for stem in MODULES if stem != "__init__"), *LAZY]
+def test_function__needs_only_code_layer_and_runtime(artefacts: Artefacts) -> None:
+    """Every module can be imported, and every package that it imports late."""
+    names = [*(name for name in MODULES if not name.endswith("__init__")), *LAZY]
     code = f"import importlib, json; print(json.dumps([importlib.import_module(n).__name__ for n in {names!r}]))"
     environ = {
         "PATH": os.defpath,
@@ -119,15 +122,15 @@ def test_pipeline__is_complete_on_runtime_and_layer(artefacts: Artefacts) -> Non
 
 
 @pytest.mark.parametrize("file", SCHEMA_FILES)
-def test_schema__is_deployed_as_it_is(artefacts: Artefacts, file: str) -> None:
-    """What is deployed has the one source file's text, and no link that leads nowhere."""
+def test_schema__is_deployed_unchanged(artefacts: Artefacts, file: str) -> None:
+    """The deployed file is a copy of the source file, not a link."""
     deployed = artefacts.code / "feature_events" / "events" / file
     assert not deployed.is_symlink()
     assert deployed.read_text() == Path("schemas", file).read_text()
 
 
-def test_table_layouts__are_deployed_as_they_are(artefacts: Artefacts) -> None:
-    """Every file that TABLE_LAYOUTS can name is deployed, as files of their own and no link."""
+def test_table_layouts__are_deployed_unchanged(artefacts: Artefacts) -> None:
+    """Every layout file that TABLE_LAYOUTS can name is deployed as a file, not a link."""
     folder = artefacts.code / "feature_events" / "layouts" / "table_layouts"
     assert not folder.is_symlink()
     deployed = {file.name: file.read_text() for file in folder.iterdir()}

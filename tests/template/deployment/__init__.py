@@ -1,1 +1,1 @@
-"""The unmodified `sam deploy` makes, changes and removes the stack, and events come through."""
+"""Deploy the packaged templates to the local stack, and test what the deployed functions do."""

@@ -1,4 +1,4 @@
-"""The calls to AWS of the deployed functions, each evaluated under the policies that its function's role has then."""
+"""Evaluate the deployed functions' calls to AWS with the policies that their roles had at the time of the call."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,17 +9,17 @@ from tests.template.recorded_calls import RecordedCall, find_denied, read_call, 
 
 
 class Role(NamedTuple):
-    """What a function may do, and in which account."""
+    """The policies of a function's role, and its account."""
 
     account: str
     documents: Sequence[Document]
 
 
 class Calls:
-    """What the functions have called since this began.
+    """The calls of the functions since this object was created.
 
     Args:
-        file: where the local stack's functions record their calls.
+        file: the file in which the functions of the local stack record their calls.
 
     """
 
@@ -32,13 +32,13 @@ class Calls:
         self._denied: list[str] = []
 
     def follow(self, function: str, role: Role) -> None:
-        """Evaluate the calls of this function from now on under the policies of this role."""
+        """Evaluate later calls of this function with the policies of this role."""
         self._roles[function] = role
 
     def evaluate(self) -> None:
-        """Evaluate the calls since the last time.
+        """Evaluate the new calls.
 
-        A call of a function whose deployment has not succeeded yet is evaluated once one has.
+        Calls of a function that `follow` does not know yet are evaluated later.
         """
         self._open += self._read_new()
         calls = [call for call in self._open if call.function in self._roles]
@@ -51,7 +51,7 @@ class Calls:
         ]
 
     def take_denied(self) -> list[str]:
-        """Return the rights that calls since the last time lacked."""
+        """Return the permissions that new calls lacked."""
         self.evaluate()
         denied, self._denied = self._denied, []
         return denied
@@ -66,7 +66,7 @@ class Calls:
         account = self._roles[function].account
         return {right.action for call in self.read(function) for right in to_rights(call, account)}
 
-    def to_role(self, function: str) -> Role:
+    def get_role(self, function: str) -> Role:
         """Return the role of a function."""
         return self._roles[function]
 

@@ -1,6 +1,9 @@
-"""The account, and the end of what was made in it."""
+"""The account, the packaged application, and the removal of stacks."""
 
+import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported, if not by name
@@ -11,19 +14,61 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported, i
     ResourceType,
 )
 
-from local.servers.stack import Stack
+from local.application.artefacts import CONFIG, SAM, Artefacts
+from local.environment import REGION, make_aws_environment, make_tool_environment
+from local.paths import ROOT, TOOLS
+from local.servers.stack import RunningStack
+from tests.support.shared import make_once
 from tests.template.deployment.account import WAIT, Account
+from tests.template.deployment.changes import TemplateSource
+
+PACKAGE_SECONDS = 300.0
 
 
 @pytest.fixture(scope="session")
-def account(stack: Stack) -> Account:
-    """The account."""
-    return Account(stack)
+def package(stack: RunningStack) -> Callable[[Artefacts], TemplateSource]:
+    """Return a function that uploads artefacts to a bucket, and returns the template that refers to them."""
+    bucket = f"packages-{uuid4().hex[:12]}"
+    stack.clients.s3.create_bucket(Bucket=bucket)
+
+    def package(built: Artefacts) -> TemplateSource:
+        key = f"{uuid4().hex}.yaml"
+        output = stack.directory / key
+        command = [
+            *(TOOLS / "sam", "package", "--config-file", CONFIG, "--template-file", built.template),
+            *("--s3-bucket", bucket, "--region", REGION, "--no-progressbar", "--output-template-file", output),
+        ]
+        environment = make_tool_environment({**make_aws_environment(stack.aws), "__SAM_CLI_APP_DIR": str(SAM)})
+        stack.processes.start(f"sam-package-{key}", command, environment, ROOT).wait_for_success(PACKAGE_SECONDS)
+        stack.clients.s3.put_object(Bucket=bucket, Key=key, Body=output.read_bytes())
+        return {"TemplateURL": f"{stack.aws}/{bucket}/{key}"}
+
+    return package
+
+
+@pytest.fixture(scope="session")
+def packaged(
+    stack: RunningStack, artefacts: Artefacts, package: Callable[[Artefacts], TemplateSource]
+) -> TemplateSource:
+    """Package the application once for all workers."""
+
+    def make(directory: Path) -> None:
+        directory.mkdir()
+        (directory / "template.json").write_text(json.dumps(package(artefacts)))
+
+    found: TemplateSource = json.loads((make_once(stack.directory, "package", make) / "template.json").read_text())
+    return found
+
+
+@pytest.fixture(scope="session")
+def account(stack: RunningStack, packaged: TemplateSource) -> Account:
+    """Return the account."""
+    return Account(stack, packaged)
 
 
 @pytest.fixture(autouse=True)
 def policies(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Fail a test in which a deployed function made a call that its role does not allow."""
+    """Fail a test if a deployed function made a call that its role does not allow."""
     yield
     if "account" in request.fixturenames:
         assert request.getfixturevalue("account").calls.take_denied() == []
@@ -31,7 +76,7 @@ def policies(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture
 def remove(account: Account) -> Iterator[Callable[[str], None]]:
-    """Removes stacks after the test, where it has not done so itself."""
+    """Return a function that takes the name of an application to delete after the test."""
     names: list[str] = []
     yield names.append
     for name in names:
@@ -40,7 +85,7 @@ def remove(account: Account) -> Iterator[Callable[[str], None]]:
 
 @pytest.fixture(scope="session")
 def limit_size(account: Account) -> Callable[[str, int], None]:
-    """Sets the largest batch that a topic takes, in bytes."""
+    """Return a function that sets the largest record batch of a topic, in bytes."""
     admin = AdminClient({"bootstrap.servers": account.stack.kafka})
 
     def limit(topic: str, size: int) -> None:

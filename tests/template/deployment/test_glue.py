@@ -1,4 +1,4 @@
-"""AWS Glue in the place of a registry: registered, pinned, looked up, and each mistake with one clear error."""
+"""Deployments with AWS Glue as the registry: registration, pinned ids, look-ups and errors."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,22 +16,22 @@ REGISTRATION = ("GetSchemaByDefinition", "GetSchemaVersion", "RegisterSchemaVers
 
 @pytest.fixture
 def glue(account: Account) -> Any:  # noqa: ANN401 -- one of many clients
-    """Glue, as others see it."""
+    """Create a client of Glue."""
     return account.client("glue")
 
 
-def to_prefix(version_id: str) -> bytes:
-    """What AWS's deserializers ask an event to begin with."""
+def make_prefix(version_id: str) -> bytes:
+    """Make the prefix that AWS's deserializers expect before an event."""
     return b"\x03\x00" + UUID(version_id).bytes
 
 
-def test_glue__is_asked_by_the_registration_alone(
+def test_glue__is_called_only_by_the_registration(
     account: Account,
     glue: Any,  # noqa: ANN401
     topic: Callable[..., str],
     remove: Callable[[str], None],
 ) -> None:
-    """The schema is created while the stack is deployed; the function has its UUID, and writes by it without Glue."""
+    """The deployment creates the schema. The function gets its UUID, and publishes without calling Glue."""
     name = topic()
     remove("glue")
     ((table, stream),) = account.make_tables(1).items()
@@ -50,7 +50,7 @@ def test_glue__is_asked_by_the_registration_alone(
     glue.delete_schema(SchemaId=place)
     account.put(table, "device_id", "d-1")
     (event,) = wait_for_topic(account.stack.kafka, name, 1)
-    assert event.value[:18] == to_prefix(version["SchemaVersionId"])
+    assert event.value[:18] == make_prefix(version["SchemaVersionId"])
     report = account.check("glue")
     assert report["ok"] is True
     assert f"id {version['SchemaVersionId']} is pinned" in str(report["checks"])
@@ -58,13 +58,13 @@ def test_glue__is_asked_by_the_registration_alone(
     assert account.calls.read_actions("glue") == {"s3:PutObject"}
 
 
-def test_glue__is_looked_up_at_the_start(
+def test_schema__is_looked_up_at_the_start_of_the_function(
     account: Account,
     glue: Any,  # noqa: ANN401
     topic: Callable[..., str],
     remove: Callable[[str], None],
 ) -> None:
-    """Without registration the function says what is missing, and then finds it, by its definition or its number."""
+    """Without registration, the check reports the missing schema. Later it finds it by its definition or number."""
     name = topic()
     remove("glue-looked-up")
     registry = glue.create_registry(RegistryName="looked.up")["RegistryArn"]
@@ -91,7 +91,7 @@ def test_glue__is_looked_up_at_the_start(
     assert find(account.check("glue-looked-up"), "schema") == {"name": "schema", "ok": True, "detail": found}
     account.put(table, "device_id", "d-1")
     (event,) = wait_for_topic(account.stack.kafka, name, 1)
-    assert event.value[:18] == to_prefix(created["SchemaVersionId"])
+    assert event.value[:18] == make_prefix(created["SchemaVersionId"])
 
     account.deploy("glue-looked-up", parameters | {"Schema": "version:2"})
     assert "there is no version 2 of schema" in find(account.check("glue-looked-up"), "schema")["detail"]
@@ -100,10 +100,10 @@ def test_glue__is_looked_up_at_the_start(
     assert account.calls.read_actions("glue-looked-up") >= {"glue:GetSchemaByDefinition", "glue:GetSchemaVersion"}
 
 
-def test_glue__must_have_the_registry(
+def test_missing_registry__fails_the_deployment(
     account: Account, topic: Callable[..., str], remove: Callable[[str], None]
 ) -> None:
-    """A registry that is not there fails the deployment, and the error says so."""
+    """The error names the registry."""
     remove("glue-absent")
     registry = "arn:aws:glue:us-east-1:123456789012:registry/absent"
     with pytest.raises(
@@ -114,6 +114,6 @@ def test_glue__must_have_the_registry(
 
 
 def find(report: Any, name: str) -> Any:  # noqa: ANN401 -- JSON
-    """What a probe has found."""
-    (finding,) = [each for each in report["checks"] if each["name"] == name]
-    return finding
+    """Return the result of one check."""
+    (result,) = [each for each in report["checks"] if each["name"] == name]
+    return result

@@ -1,4 +1,4 @@
-"""Every set of parameters makes a whole stack: the functions have their settings, and their roles what they need."""
+"""Every set of parameters can be deployed, and reaches the functions and their roles."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -32,7 +32,7 @@ VARIABLES = {
     "DeadLetterLimit": "DEAD_LETTER_LIMIT",
     "LogLevel": "POWERTOOLS_LOG_LEVEL",
 }
-"""Parameter -> the variable that the function has it by."""
+"""The function's environment variable for each parameter."""
 ARN = "arn:aws:dynamodb:us-east-1:000000000000:table"
 EVERYTHING = {
     "TableLayouts": LAYOUTS,
@@ -58,7 +58,7 @@ EVERYTHING = {
     "KmsKeyArn": KEY,
     "PermissionsBoundaryArn": "arn:aws:iam::123456789012:policy/boundary",
 }
-"""Every option of the application that can be used along with the others, but for the registry's secrets."""
+"""Every option of the application that can be combined with the others, except the registry's secrets."""
 ATTACHED = {
     "BatchSize": "500",
     "BatchingWindowSeconds": "1",
@@ -69,17 +69,17 @@ ATTACHED = {
     "OnlySkippedAlarmDays": "3",
     "Enabled": "false",
 }
-"""Every option of an attachment."""
+"""Values for all parameters of an attachment."""
 
 
 class Case(NamedTuple):
-    """A set of parameters, and what comes of it."""
+    """A set of parameters, and the expected deployment."""
 
     parameters: Parameters
     tables: list[str]
-    """Names of the tables in TableArns. The policies must have one resource for each."""
+    """The names of the tables in TableArns. The policies must contain one resource for each."""
     statements: set[str]
-    """The statements of the roles besides those that they always have."""
+    """The optional statements of the roles."""
     schema: tuple[str, str] = ("7", "")
     """The functions' SCHEMA_ID and SCHEMA_VERSION."""
 
@@ -108,14 +108,14 @@ CASES: Mapping[str, Case] = {
         ("", "latest"),
     ),
 }
-"""The cases by their stacks' names."""
+"""The cases by the names of their stacks."""
 ALWAYS = {"Log", "ReadStreams", "ListStreams", "DescribeTables", "PutFailures", "OnFailureBucket"}
 ALWAYS_TO_REDRIVE = {"Log", "ListFailures", "TakeFailures", "PutRedriven", "ReadItems"}
 ALWAYS_TO_BACKFILL = {"Log", "Checkpoints", "MissingCheckpoints", "ScanTables"}
 
 
-def check(account: Account, made: Deployment, parameters: Parameters, statements: set[str]) -> None:
-    """Every function has these settings, its role these statements on the tables, and every alarm a topic."""
+def assert_deployed(account: Account, made: Deployment, parameters: Parameters, statements: set[str]) -> None:
+    """Assert that the functions have these settings, their roles these statements, and all alarms the topic."""
     expected = {variable: parameters[parameter] for parameter, variable in VARIABLES.items() if parameter in parameters}
     for function in (made.function, made.outputs["RedriveFunctionName"], f"{made.name}-backfill"):
         variables = account.read_function(function)["Environment"]["Variables"]
@@ -136,22 +136,22 @@ def check(account: Account, made: Deployment, parameters: Parameters, statements
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_parameters__reach_function_and_role(account: Account, remove: Callable[[str], None], name: str) -> None:
-    """Every set of options makes a whole stack: the function has its settings, and the role what they need."""
+def test_parameters__reach_functions_and_roles(account: Account, remove: Callable[[str], None], name: str) -> None:
+    """The functions get the settings, and their roles the permissions for them."""
     case = CASES[name]
     arns = ",".join(f"{ARN}/{table}" for table in case.tables)
     parameters = {"TopicName": name, **case.parameters, "TableArns": arns}
     remove(name)
     made = account.deploy(name, parameters)
-    check(account, made, parameters, case.statements)
+    assert_deployed(account, made, parameters, case.statements)
     variables = account.read_function(made.function)["Environment"]["Variables"]
     assert (variables["SCHEMA_ID"], variables["SCHEMA_VERSION"]) == case.schema
 
 
-def test_everything__is_how_it_was_asked_for(account: Account, remove: Callable[[str], None]) -> None:
-    """With every option on, what is no setting of the code is the function's, the mapping's, the log's or the bucket's.
+def test_every_option__takes_effect(account: Account, remove: Callable[[str], None]) -> None:
+    """Options that are not settings of the code configure the function, the mapping, the log groups and the bucket.
 
-    The registry of this machine has neither TLS nor a password, so that its secrets are left out.
+    The secrets of a registry are omitted, since the local registry has neither TLS nor a password.
     """
     (stream,) = account.make_tables(1).values()
     parameters = {**EVERYTHING, "TableArns": to_table_arn(stream), "TopicName": "everything"}
@@ -159,7 +159,7 @@ def test_everything__is_how_it_was_asked_for(account: Account, remove: Callable[
     made = account.deploy("everything", parameters)
     account.attach("everything", stream, **ATTACHED)
     statements = {"Secrets", "SecretsKey", "TableKeys", "OwnKey", "NetworkInterfaces", "NoNetworkInterfacesFromCode"}
-    check(account, made, parameters, statements)
+    assert_deployed(account, made, parameters, statements)
     assert account.read_function(made.function)["MemorySize"] == 1024
     mapping = account.read_mappings(made)[stream]
     numbers = ("BatchSize", "MaximumBatchingWindowInSeconds", "ParallelizationFactor", "MaximumRecordAgeInSeconds")

@@ -1,4 +1,4 @@
-"""Roles allow the calls that the deployed functions make: recorded while they check, publish, redrive and backfill."""
+"""Roles allow all calls of the deployed functions. The calls are recorded while the functions do all their work."""
 
 import json
 import time
@@ -17,21 +17,21 @@ NAME = "recorded"
 PREFIX = "recorded_"
 OWN = {f"{PREFIX}user_feature_store": "bright_uid", f"{PREFIX}account_feature_store": "account_pid"}
 PERSON = "person-of-"
-"""How every entity's id begins."""
+"""The prefix of every entity id."""
 LARGE = [f"feature_{number}" for number in range(200)]
 BATCH = "aws/lambda/mapping/shard/2026/01/01/batch"
 LIMIT_SECONDS = 60.0
 
 
 class Recorded(NamedTuple):
-    """An application whose functions have done all that they do."""
+    """An application whose functions have checked, published, redriven and backfilled."""
 
     account: Account
     deployed: Deployment
 
     def find_broken(self, function: str, changes: dict[str, dict[str, Any]]) -> list[str]:
-        """Return each right that the recorded calls lack once statements of the role are changed."""
-        role = self.account.calls.to_role(f"{NAME}{function}")
+        """Return the permissions that the recorded calls lack after a change of statements of the role."""
+        role = self.account.calls.get_role(f"{NAME}{function}")
         documents: Any = deepcopy(role.documents)
         for statement in documents[0]["Statement"]:
             statement.update(changes.get(statement["Sid"], {}))
@@ -41,7 +41,7 @@ class Recorded(NamedTuple):
 
 @pytest.fixture(scope="module")
 def recorded(account: Account, topic: Callable[..., str], limit_size: Callable[[str, int], None]) -> Iterator[Recorded]:
-    """An application with own tables and an attached one."""
+    """Deploy an application with its own tables and an attached one, and let its functions work."""
     name = topic()
     ((table, stream),) = account.make_tables(1).items()
     parameters = {
@@ -70,7 +70,7 @@ def recorded(account: Account, topic: Callable[..., str], limit_size: Callable[[
 
 
 def publish(account: Account, bucket: str, tables: dict[str, str]) -> None:
-    """Write a good and a bad item to each table, and put one of the dead letters into an on-failure batch."""
+    """Write a valid and a bad item to each table, and put one of the dead letters into an on-failure batch."""
     for table, key in tables.items():
         account.put(table, key, f"{PERSON}good")
         account.put(table, key, f"{PERSON}bad", LARGE)
@@ -82,12 +82,12 @@ def publish(account: Account, bucket: str, tables: dict[str, str]) -> None:
 
 
 def read_letters(account: Account, bucket: str) -> list[str]:
-    """Return the keys of the dead letters. The preflight check puts another object beside them."""
+    """Return the keys of the dead letters, without the object of the preflight check."""
     return sorted(key for key in account.read_keys(bucket, "dead-letters/") if key.endswith(".json"))
 
 
 def redrive(account: Account, bucket: str, table: str) -> None:
-    """Redrive the dead letters: the attached table's by their prefix, the others' by their keys."""
+    """Redrive the dead letters of the attached table by prefix, and all others by key."""
     request: dict[str, object] = {"prefix": f"dead-letters/{table}/"}
     assert account.redrive(NAME, **request, dry_run=True)["deliverable"] == 1
     assert account.redrive(NAME, **request)["delivered"] == 1
@@ -102,7 +102,7 @@ def backfill(account: Account, deployed: Deployment, tables: tuple[str, ...]) ->
         arn = states.start_execution(stateMachineArn=machine, input=request)["executionArn"]
         end = time.monotonic() + LIMIT_SECONDS
         while (found := states.describe_execution(executionArn=arn))["status"] == "RUNNING":
-            assert time.monotonic() < end, "the execution does not end"
+            assert time.monotonic() < end, "the execution is still running"
             time.sleep(0.2)
         assert found["status"] == "SUCCEEDED", found
 
@@ -120,12 +120,12 @@ ACTIONS = {
     },
     "-registration": set(),
 }
-"""Function -> the actions that its calls require. With a registry of Confluent's the registration calls no AWS."""
+"""The actions that each function's calls require. With a Confluent registry, the registration does not call AWS."""
 
 
 @pytest.mark.parametrize("function", ACTIONS)
 def test_calls__are_recorded_and_allowed(recorded: Recorded, function: str) -> None:
-    """Each function makes every kind of call that it can make without secrets, and its role allows all of them."""
+    """Each function makes every call that it can make without secrets, and its role allows all of them."""
     assert recorded.account.calls.read_actions(f"{NAME}{function}") == ACTIONS[function]
     assert recorded.account.calls.take_denied() == []
 
@@ -146,7 +146,7 @@ def test_calls__are_recorded_and_allowed(recorded: Recorded, function: str) -> N
 def test_calls__are_denied_by_broken_policies(
     recorded: Recorded, function: str, changes: dict[str, dict[str, Any]], expected: str
 ) -> None:
-    """Without an action, or with a narrower resource, the evaluation names the calls that would fail."""
+    """If an action is missing or a resource is too narrow, the evaluation names the denied calls."""
     bucket = recorded.deployed.outputs["FailureBucketName"]
     changes = json.loads(json.dumps(changes).replace("BUCKET", bucket))
     found = recorded.find_broken(function, changes)
@@ -154,8 +154,8 @@ def test_calls__are_denied_by_broken_policies(
     assert [each for each in found if not each.startswith(expected.replace("BUCKET", bucket))] == []
 
 
-def test_record__names_nobody(recorded: Recorded) -> None:
-    """No call is recorded with an entity's id."""
+def test_recorded_calls__contain_no_entity_id(recorded: Recorded) -> None:
+    """Recorded calls contain no personal data."""
     calls = [call for function in ACTIONS for call in recorded.account.calls.read(f"{NAME}{function}")]
     assert len(calls) > 0
     assert [call for call in calls if PERSON in str(call)] == []

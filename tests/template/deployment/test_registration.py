@@ -1,6 +1,7 @@
-"""The schema is registered as it changes, while the stack is deployed."""
+"""Deployments register changes of the schema."""
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,38 +10,43 @@ import pytest
 import requests
 
 from feature_events.events.schema import SHIPPED_SCHEMA
+from local.application.artefacts import Artefacts
 from local.errors import LocalError
 from local.servers.loopback import put_json
 from tests.support.web_client import read_json
 from tests.template.deployment.account import Account
+from tests.template.deployment.changes import TemplateSource
 
 SCHEMA = Path("feature_events") / "events" / "feature_trigger.avsc"
 
 
 @pytest.fixture
-def schema(account: Account) -> Iterator[Callable[[dict[str, Any]], None]]:
-    """Adds a field to the schema in what was built, and takes it out again afterwards."""
-    built = [
-        account.stack.directory / "build" / function / SCHEMA
-        for function in ("FeatureEventsFunction", "RedriveFunction", "RegistrationFunction")
-    ]
-    shipped: dict[Path, str] = {}
+def schema(
+    artefacts: Artefacts, package: Callable[[Artefacts], TemplateSource]
+) -> Iterator[Callable[[dict[str, Any]], TemplateSource]]:
+    """Return a function that adds a field to the schema in a copy of the application, and packages the copy."""
+    copy = artefacts.template.parent.with_name("changed-schema")
+    shutil.copytree(artefacts.template.parent, copy)
 
-    def add(field: dict[str, Any]) -> None:
-        for file in built:
-            changed = json.loads(shipped.setdefault(file, file.read_text()))
+    def add(field: dict[str, Any]) -> TemplateSource:
+        for function in ("FeatureEventsFunction", "RedriveFunction", "RegistrationFunction"):
+            file = copy / function / SCHEMA
+            changed = json.loads(file.read_text())
             changed["fields"].append(field)
             file.write_text(json.dumps(changed))
+        return package(Artefacts.find(copy))
 
     yield add
-    for file, text in shipped.items():
-        file.write_text(text)
+    shutil.rmtree(copy)
 
 
-def test_registration__follows_the_schema(
-    account: Account, topic: Callable[..., str], remove: Callable[[str], None], schema: Callable[[dict[str, Any]], None]
+def test_registration__registers_a_changed_schema(
+    account: Account,
+    topic: Callable[..., str],
+    remove: Callable[[str], None],
+    schema: Callable[[dict[str, Any]], TemplateSource],
 ) -> None:
-    """A compatible change of the schema is registered by the next deployment; an incompatible one fails it."""
+    """The next deployment registers a compatible change. An incompatible change fails the deployment."""
     name = topic()
     remove("registration")
     versions = f"{account.stack.registry}/subjects/{name}-value/versions"
@@ -48,28 +54,27 @@ def test_registration__follows_the_schema(
     first = account.deploy("registration", parameters)
     assert read_json(versions) == [1]
 
-    schema({"name": "note", "type": "string", "default": ""})
-    second = account.deploy("registration", parameters)
+    second = account.deploy("registration", parameters, schema({"name": "note", "type": "string", "default": ""}))
     assert read_json(versions) == [1, 2]
     assert second.outputs["RegisteredSchemaId"] != first.outputs["RegisteredSchemaId"]
     variables = account.read_function(second.function)["Environment"]["Variables"]
     assert variables["SCHEMA_ID"] == second.outputs["RegisteredSchemaId"]
 
-    schema({"name": "must", "type": "string"})
+    incompatible = schema({"name": "must", "type": "string"})
     with pytest.raises(
         LocalError, match=r"SchemaRegistration \(Custom::SchemaRegistration\) UPDATE_FAILED: \S+ breaks consumers"
     ):
-        account.deploy("registration", parameters)
+        account.deploy("registration", parameters, incompatible)
     events = account.stack.clients.cloudformation.describe_stack_events(StackName="registration")["StackEvents"]
     reasons = [each.get("ResourceStatusReason", "") for each in events if "FAILED" in each["ResourceStatus"]]
     assert [reason for reason in reasons if "must is not written" in reason] != []
     assert read_json(versions) == [1, 2]
 
 
-def test_registration__follows_the_parameter(
+def test_registration__registers_another_schema_file(
     account: Account, topic: Callable[..., str], remove: Callable[[str], None]
 ) -> None:
-    """Another SchemaFile is registered, and the functions write with it; the former one has its id again."""
+    """The functions use the id of the new SchemaFile. The former file gets its former id."""
     name = topic()
     remove("schema-file")
     parameters = {"TopicName": name}
@@ -84,10 +89,10 @@ def test_registration__follows_the_parameter(
     assert (first == third, first == second) == (True, False)
 
 
-def test_registration__breaks_no_reader_whatever_the_registry_allows(
+def test_registration__protects_readers_if_the_registry_checks_nothing(
     account: Account, topic: Callable[..., str], remove: Callable[[str], None]
 ) -> None:
-    """A subject that is set to check nothing has a version whose readers need another field: the deployment says so."""
+    """The subject's compatibility is NONE, and readers of an earlier version need another field."""
     name = topic()
     remove("breaking")
     subject = f"{name}-value"

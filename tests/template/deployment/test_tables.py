@@ -1,4 +1,4 @@
-"""Own and existing tables: created, attached, detached and left behind as the parameters say."""
+"""Own and existing tables are created, attached, detached and retained."""
 
 import json
 import subprocess
@@ -15,41 +15,41 @@ from local.paths import ROOT
 from tests.docs.test_runbook import TABLE_COMMAND, needs_jq
 from tests.support.topics import read_topic, wait_for_topic
 from tests.support.web_client import read_json
-from tests.template.deployment.account import Account, read_gone, to_table_arn
+from tests.template.deployment.account import Account, assert_deleted, to_table_arn
 
 OWN = {"user_feature_store": "bright_uid", "account_feature_store": "account_pid"}
-"""Name of each own table, without prefix, and its partition key."""
+"""The partition key of each own table, by the table's name without prefix."""
 ALARMS_OF_A_TABLE = ["not invoked", "not read", "on-failure deliveries", "only skipped", "record age"]
 
 
 class Application(NamedTuple):
-    """An application with its own tables, to which three existing ones can be attached."""
+    """An application with its own tables, and three existing tables that can be attached."""
 
     account: Account
     deployed: Deployment
     topic: str
     streams: dict[str, str]
-    """Name and stream of each existing table. The first table has a customer managed key."""
+    """The ARN of each existing table's stream by the table's name. The first table has a customer managed key."""
     key: str
 
     @property
     def name(self) -> str:
-        """The name of its stack."""
+        """The name of the application's stack."""
         return self.deployed.name
 
     def write(self, feature: str, *tables: str) -> None:
-        """Write an item with this feature to each existing table, of an entity that is named like its table."""
+        """Write an item with this feature to each of these tables. The entity has the name of the table."""
         for table in tables:
             self.account.put(table, "device_id", table, [feature])
 
     def read_entities(self, number: int) -> list[str]:
-        """Return the entities of the topic's events, once there are so many."""
+        """Wait until the topic contains this many events, and return their entities."""
         return sorted(event.key.decode() for event in wait_for_topic(self.account.stack.kafka, self.topic, number))
 
 
 @pytest.fixture(scope="module")
 def application(account: Account, topic: Callable[..., str]) -> Iterator[Application]:
-    """An application that nothing is attached to."""
+    """Deploy the application without attachments."""
     name, key = topic(), account.client("kms").create_key()["KeyMetadata"]["Arn"]
     streams = account.make_tables(3)
     encryption: Any = {"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": key}
@@ -67,7 +67,7 @@ def application(account: Account, topic: Callable[..., str]) -> Iterator[Applica
 
 
 def test_tables__produce_events_while_they_are_attached(application: Application) -> None:
-    """Own tables do from the start, existing ones from their oldest record on, one after the other, until detached."""
+    """An attached table starts with the oldest record of its stream. A detached table produces no more events."""
     account, streams = application.account, application.streams
     own = {f"own_{table}": key for table, key in OWN.items()}
     for table, key in own.items():
@@ -100,14 +100,14 @@ def read_schema_ids(application: Application) -> set[str]:
 
 
 def find_alarms(application: Application, table: str) -> list[str]:
-    """Return the alarms of an attached table, without the names of application and table."""
+    """Return the names of an attached table's alarms, without those of the application and the table."""
     found = application.account.alarms.describe_alarms(AlarmNamePrefix=f"{application.name} ")["MetricAlarms"]
     names = [alarm["AlarmName"] for alarm in found if alarm["AlarmName"].endswith(f" {table}")]
     return sorted(name.removeprefix(f"{application.name} ").rsplit(maxsplit=2)[0] for name in names)
 
 
-def test_check__is_of_the_own_tables_or_of_those_that_the_event_names(application: Application) -> None:
-    """An unknown table fails its check, and with it the report."""
+def test_check__covers_own_tables_or_those_in_the_event(application: Application) -> None:
+    """A missing table fails its check and the report."""
     own = application.account.check(application.name)
     assert own["ok"] is True
     assert find_tables(own) == {f"own_{table}": True for table in OWN}
@@ -117,16 +117,16 @@ def test_check__is_of_the_own_tables_or_of_those_that_the_event_names(applicatio
     mistaken = application.account.check(application.name, *application.streams, "absent")
     assert mistaken["ok"] is False
     assert find_tables(mistaken) == {**dict.fromkeys(application.streams, True), "absent": False}
-    assert application.account.calls.take_denied() == [to_denied("absent")]
+    assert application.account.calls.take_denied() == [format_denied("absent")]
 
 
-def to_denied(table: str) -> str:
-    """Return how the check of a table that TableArns does not contain is denied."""
+def format_denied(table: str) -> str:
+    """Make the message about the check of a table that TableArns does not contain."""
     return f"tables is denied dynamodb:DescribeTable on arn:aws:dynamodb:{REGION}:000000000000:table/{table}"
 
 
 def find_tables(report: Any) -> dict[str, bool]:  # noqa: ANN401 -- JSON
-    """Return the outcome of each table's check."""
+    """Return the result of each table's check."""
     layouts = "layout of "
     checks = [each for each in report["checks"] if each["name"].startswith(layouts)]
     return {each["name"].removeprefix(layouts): each["ok"] for each in checks}
@@ -134,16 +134,16 @@ def find_tables(report: Any) -> dict[str, bool]:  # noqa: ANN401 -- JSON
 
 @needs_jq
 @pytest.mark.parametrize(("tables", "status"), [((), 0), (("absent",), 1)])
-def test_preflight__is_a_table_by_the_command_of_the_runbook(
+def test_runbook_command__prints_the_preflight_check(
     application: Application, tables: tuple[str, ...], status: int
 ) -> None:
-    """The command prints a line per check. Its exit status is not 0 if one failed."""
+    """It prints one line for each check. Its exit status is 1 if a check failed."""
     event = f" --event '{json.dumps({'check': True, 'tables': tables})}'" if tables else ""
     place = f"--stack-name {application.name} --region {REGION}{event}"
     command = TABLE_COMMAND.replace("--config-env prod", place)
     done = subprocess.run(  # noqa: S603  # the documentation's own command
         ["sh", "-c", command],  # noqa: S607
-        env=application.account.to_environment(),
+        env=application.account.make_environment(),
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -155,29 +155,29 @@ def test_preflight__is_a_table_by_the_command_of_the_runbook(
     names = tables or tuple(f"own_{table}" for table in OWN)
     outcome = "FAILED" if status else "ok"
     assert [line.split()[:4] for line in lines if "layout of" in line] == [[outcome, "layout", "of", n] for n in names]
-    assert application.account.calls.take_denied() == [to_denied(table) for table in tables]
+    assert application.account.calls.take_denied() == [format_denied(table) for table in tables]
 
 
-def test_table_keys__may_be_used_through_dynamodb(application: Application) -> None:
-    """Every function that reads tables may use their key, but only through DynamoDB."""
+def test_roles__can_use_table_keys_through_dynamodb(application: Application) -> None:
+    """The role of each function that reads tables allows use of their key, but only through DynamoDB."""
     for role in ("RoleArn", "RedriveRoleArn", "BackfillRoleArn"):
         statement = application.account.read_statements(application.deployed.outputs[role])["TableKeys"]
         assert statement["Resource"] == [application.key]
         assert statement["Condition"]["StringEquals"]["kms:ViaService"][0] == f"dynamodb.{REGION}.amazonaws.com"
 
 
-def test_attachment__to_an_unknown_application_is_one_clear_error(application: Application) -> None:
-    """A misspelled Application fails the attachment, and the error has the name that CloudFormation looked for."""
+def test_attachment__fails_if_the_application_is_unknown(application: Application) -> None:
+    """The error names the missing export."""
     account, stream = application.account, next(iter(application.streams.values()))
     before = account.read_mappings(application.deployed)
-    with pytest.raises(LocalError, match=r"(?s)^attach-misspelled-.*\bmisspelled-FunctionArn\b.* not found"):
+    with pytest.raises(LocalError, match=r"(?s)^misspelled-.*\bmisspelled-FunctionArn\b.* not found"):
         account.attach("misspelled", stream)
     assert account.read_mappings(application.deployed) == before
     account.delete_attachments("misspelled")
 
 
-def test_application__is_not_deleted_while_a_table_is_attached(application: Application) -> None:
-    """CloudFormation keeps the stack whose exports are imported, so no attachment is left without its function."""
+def test_application__cannot_be_deleted_while_a_table_is_attached(application: Application) -> None:
+    """CloudFormation does not delete a stack whose exports are imported."""
     account = application.account
     (stream,) = account.make_tables(1).values()
     attached = account.attach(application.name, stream)
@@ -187,10 +187,10 @@ def test_application__is_not_deleted_while_a_table_is_attached(application: Appl
     assert account.read_function(application.deployed.function)["State"] == "Active"
 
 
-def test_table_of_another_layout__is_read_once_its_layout_is_deployed(
+def test_table_without_a_layout__produces_events_once_its_layout_is_deployed(
     account: Account, topic: Callable[..., str], remove: Callable[[str], None]
 ) -> None:
-    """The check names the table that no layout fits, its records wait, and with a layout their events come."""
+    """The check reports the table without a layout. Its records wait in the stream until a layout is deployed."""
     name = topic()
     ((table, stream),) = account.make_tables(1, ("pk", "sk")).items()
     parameters = {"TopicName": name, "TableArns": to_table_arn(stream)}
@@ -212,14 +212,14 @@ def test_table_of_another_layout__is_read_once_its_layout_is_deployed(
 
 
 def read_check(account: Account, stack: str, table: str) -> dict[str, Any]:
-    """Return what the deployed function's check of this table found."""
+    """Run the preflight check of this table, and return its result."""
     (found,) = [each for each in account.check(stack, table)["checks"] if each["name"] == f"layout of {table}"]
     return dict(found)
 
 
 @pytest.fixture
 def own_tables(account: Account) -> Iterator[Callable[[str], set[str]]]:
-    """Give the names of own tables with a prefix, and delete after the test those that their stack has left."""
+    """Return a function that returns the names of own tables with a prefix. They are deleted after the test."""
     prefixes: list[str] = []
 
     def name(prefix: str) -> set[str]:
@@ -231,13 +231,13 @@ def own_tables(account: Account) -> Iterator[Callable[[str], set[str]]]:
         account.delete_tables(prefix)
 
 
-def test_first_deployment__can_be_repeated_after_the_registration_failed(
+def test_first_deployment__can_be_repeated_after_a_failed_registration(
     account: Account,
     topic: Callable[..., str],
     own_tables: Callable[[str], set[str]],
     remove: Callable[[str], None],
 ) -> None:
-    """It leaves neither table nor bucket behind, so that the next one finds no name taken."""
+    """A failed deployment leaves no table and no bucket, so their names are free."""
     tables, clients = own_tables("first_"), account.stack.clients
     parameters = {"TopicName": topic(), "OwnTables": "true", "TableNamePrefix": "first_"}
     buckets = {each["Name"] for each in clients.s3.list_buckets()["Buckets"]}
@@ -255,12 +255,12 @@ def test_first_deployment__can_be_repeated_after_the_registration_failed(
     assert {made.outputs["UserFeatureStoreName"], made.outputs["AccountFeatureStoreName"]} == tables
 
 
-def test_own_tables__are_kept_and_can_be_attached(
+def test_own_tables__are_retained_and_can_be_attached(
     account: Account,
     topic: Callable[..., str],
     own_tables: Callable[[str], set[str]],
 ) -> None:
-    """Tables, streams and failure bucket outlive the switch to OwnTables=false, and then the whole stack."""
+    """Tables, streams and failure bucket remain after the switch to OwnTables=false and after the stack's deletion."""
     tables, name, dynamodb = own_tables("kept_"), topic(), account.stack.clients.dynamodb
     parameters = {"TopicName": name, "TableNamePrefix": "kept_"}
     made = account.deploy("kept", {**parameters, "OwnTables": "true"})
@@ -280,7 +280,7 @@ def test_own_tables__are_kept_and_can_be_attached(
     assert {event.key.decode() for event in wait_for_topic(account.stack.kafka, name, 2)} == set(OWN)
 
     account.delete("kept")
-    assert read_gone(account, "kept") == ["function", "log group"]
+    assert_deleted(account, "kept")
     assert tables <= set(dynamodb.list_tables()["TableNames"])
     bucket = account.stack.clients.s3.head_bucket(Bucket=made.outputs["FailureBucketName"])
     assert bucket["ResponseMetadata"]["HTTPStatusCode"] == 200

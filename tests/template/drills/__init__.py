@@ -1,1 +1,1 @@
-"""Drills: a week of metrics for each thing that can go wrong, and the alarms that ring."""
+"""Drills, which play faults against a model of the pipeline and report the alarms that fire."""

@@ -1,18 +1,19 @@
-"""The alarms of both templates under given parameters, as values."""
+"""Read the alarms of both templates."""
 
 import ast
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any, NamedTuple
 
-from tests.template.document import BROKERS, Parameters, Template, read_template
+from tests.template.document import PINNED, Parameters, Template, read_template
 from tests.template.expansion import STACK, expand
 
 type Name = tuple[str, str, tuple[tuple[str, str], ...]]
-"""A metric's namespace, name and dimensions; a dimension that is a resource of the stack is its logical id."""
+"""A metric's namespace, name and dimensions. The value of a dimension may be a resource's logical id."""
 
 
 class Series(NamedTuple):
-    """A metric by a statistic and a period of so many minutes."""
+    """A metric with a statistic and a period in minutes."""
 
     metric: Name
     statistic: str
@@ -20,7 +21,7 @@ class Series(NamedTuple):
 
 
 class Alarm(NamedTuple):
-    """What CloudWatch needs to know to evaluate an alarm."""
+    """The properties with which CloudWatch evaluates an alarm."""
 
     id: str
     name: str
@@ -34,37 +35,25 @@ class Alarm(NamedTuple):
 
     @property
     def minutes(self) -> int:
-        """The period, which all series of an alarm share."""
+        """The period, which is the same for all series of an alarm."""
         return next(iter(self.series.values())).minutes
 
 
-def read_application_alarms(**changes: Mapping[str, Any]) -> list[Alarm]:
-    """Return the alarms of template.yaml with own tables.
-
-    Args:
-        changes: other properties, by the alarm's logical id.
-
-    """
-    parameters = {**BROKERS, "OwnTables": "true", "Schema": "id:7"}
-    return list(_read_alarms(expand(read_template(), parameters), changes))
+@cache
+def read_application_alarms() -> list[Alarm]:
+    """Return the alarms of template.yaml with own tables."""
+    return list(_read_alarms(expand(read_template(), PINNED | {"OwnTables": "true"})))
 
 
-def read_attachment_alarms(parameters: Parameters, **changes: Mapping[str, Any]) -> list[Alarm]:
-    """Return the alarms of table.yaml.
-
-    Args:
-        parameters: those of table.yaml except Application.
-        changes: other properties, by the alarm's logical id.
-
-    """
-    expanded = expand(read_template("table.yaml"), {**parameters, "Application": STACK})
-    return list(_read_alarms(expanded, changes))
+def read_attachment_alarms(parameters: Parameters) -> list[Alarm]:
+    """Return the alarms of table.yaml with these parameters."""
+    return list(_read_alarms(expand(read_template("table.yaml"), {**parameters, "Application": STACK})))
 
 
-def _read_alarms(template: Template, changes: Mapping[str, Mapping[str, Any]]) -> Iterator[Alarm]:
+def _read_alarms(template: Template) -> Iterator[Alarm]:
     for name, resource in template["Resources"].items():
         if resource["Type"] == "AWS::CloudWatch::Alarm":
-            yield _to_alarm(name, {**resource["Properties"], **changes.get(name, {})})
+            yield _to_alarm(name, resource["Properties"])
 
 
 def _to_alarm(logical_id: str, properties: Mapping[str, Any]) -> Alarm:
@@ -84,7 +73,7 @@ def _to_alarm(logical_id: str, properties: Mapping[str, Any]) -> Alarm:
 
 
 def _read_series(properties: Mapping[str, Any]) -> Iterator[tuple[str, Series]]:
-    """Yield the alarm's metrics with the ids that its expression uses."""
+    """Yield the alarm's metrics with their ids in its expression."""
     if "MetricName" in properties:
         yield "metric", Series(_to_name(properties), properties["Statistic"], int(properties["Period"]) // 60)
     for query in properties.get("Metrics", []):
@@ -94,11 +83,11 @@ def _read_series(properties: Mapping[str, Any]) -> Iterator[tuple[str, Series]]:
 
 
 def _to_name(metric: Mapping[str, Any]) -> Name:
-    """Return a metric's name; the order of dimensions does not matter."""
+    """Return a metric's name with sorted dimensions."""
     dimensions = sorted((each["Name"], _to_text(each["Value"])) for each in metric["Dimensions"])
     return metric["Namespace"], metric["MetricName"], tuple(dimensions)
 
 
 def _to_text(value: Any) -> str:  # noqa: ANN401 -- a tree of the template
-    """Return a value of the template; a resource of the stack is its logical id."""
+    """Return a value of the template as text. A reference becomes the resource's logical id."""
     return str(value.get("Ref", value.get("Fn::Sub"))) if isinstance(value, dict) else str(value)

@@ -1,4 +1,4 @@
-"""Evaluates alarms as CloudWatch does, on metrics of minutes.
+"""Evaluate alarms as CloudWatch does, on metrics with a resolution of one minute.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
@@ -6,20 +6,25 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missin
 
 import ast
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import accumulate
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate, chain, repeat
+from math import inf
 from operator import add, eq, ge, gt, le, lt, mul
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from tests.template.drills.alarms import Alarm, Name, Series
 
 type State = Literal["OK", "ALARM", "INSUFFICIENT_DATA"]
 type Point = float | None
 """The value of a metric in one period; None if it is missing."""
+type Minute = tuple[float, float, int]
+"""The sum, the maximum and the number of a metric's values in one minute."""
 
 MORE_PERIODS = 2
-"""How many periods CloudWatch looks at beyond the alarm's own: AWS's examples have five for three."""
+"""How many more periods than the alarm's own CloudWatch evaluates. In AWS's examples, it evaluates five for three."""
 DAY_MINUTES = 24 * 60
+
+EMPTY: Minute = (0, -inf, 0)
 
 COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     "GreaterThanThreshold": gt,
@@ -30,26 +35,29 @@ COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
 OPERATORS: Mapping[type[ast.AST], Callable[[float, float], float]] = {ast.Add: add, ast.Mult: mul, ast.Eq: eq}
 
 
-class Minute(NamedTuple):
-    """The data points of one minute."""
-
-    total: float
-    maximum: float
-    samples: int
-
-
 class Metrics:
-    """What was measured: metric -> minute -> data points."""
+    """The values of metrics, by minute."""
 
     def __init__(self) -> None:
         self.minutes: defaultdict[Name, dict[int, Minute]] = defaultdict(dict)
         self.points: dict[tuple[Series, int], Sequence[Point]] = {}
 
     def put(self, metric: Name, seconds: float, value: float) -> None:
-        """Add a data point at this time."""
-        minute = int(seconds // 60)
-        total, maximum, samples = self.minutes[metric].get(minute, (0.0, value, 0))
-        self.minutes[metric][minute] = Minute(total + value, max(maximum, value), samples + 1)
+        """Add a value at a time."""
+        minutes, minute = self.minutes[metric], int(seconds // 60)
+        before = minutes.get(minute)
+        minutes[minute] = (value, value, 1) if before is None else add_minutes(before, (value, value, 1))
+
+    def merge(self, other: "Metrics", renamed: Mapping[str, str]) -> "Metrics":
+        """Return the values of both, with other dimensions for the second."""
+        merged = Metrics()
+        merged.minutes |= self.minutes
+        for (namespace, name, dimensions), added in other.minutes.items():
+            metric = namespace, name, tuple((key, renamed.get(value, value)) for key, value in dimensions)
+            minutes = self.minutes.get(metric, {})
+            both = {at: add_minutes(minutes[at], added[at]) for at in minutes.keys() & added.keys()}
+            merged.minutes[metric] = minutes | added | both
+        return merged
 
     def read(self, series: Series, until: int) -> Sequence[Point]:
         """Return, for the end of each minute, the value of the period that ends then. Call it after the last `put`."""
@@ -60,85 +68,73 @@ class Metrics:
 
 
 def slide(minutes: Mapping[int, Minute], series: Series, until: int) -> list[Point]:
-    """Return the value of a period that ends at each minute.
+    """Return the value of the period that ends at each minute.
 
     An alarm's periods move with each evaluation, unless its EvaluationWindow is a WallClockWindow:
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation-window.html
     """
-    samples = add_up(until, {at: each.samples for at, each in minutes.items()})
-    totals = add_up(until, {at: each.total for at, each in minutes.items()})
-    points: list[Point] = []
-    for end in range(1, until + 1):
-        start = max(0, end - series.minutes)
-        count = samples[end] - samples[start]
-        if not count:
-            points.append(None)
-        elif series.statistic == "SampleCount":
-            points.append(count)
-        elif series.statistic == "Sum":
-            points.append(totals[end] - totals[start])
-        elif series.statistic == "Maximum":
-            points.append(max(minutes[at].maximum for at in range(start, end) if at in minutes))
-        else:
-            raise NotImplementedError(f"the drills do not know the statistic {series.statistic}")
-    return points
+    totals, maxima, counts = zip(*(minutes.get(minute, EMPTY) for minute in range(until)), strict=True)
+    sums, numbers = add_up(totals, series.minutes), add_up(counts, series.minutes)
+    values: Mapping[str, Iterable[float]] = {"Sum": sums, "SampleCount": numbers}
+    if series.statistic == "Maximum":
+        padded = [*[-inf] * (series.minutes - 1), *maxima]
+        values = {"Maximum": map(max, zip(*(padded[skip:] for skip in range(series.minutes)), strict=False))}
+    if series.statistic not in values:
+        raise NotImplementedError(f"the statistic {series.statistic} is not supported")
+    return [value if number else None for value, number in zip(values[series.statistic], numbers, strict=False)]
 
 
-def add_up(until: int, values: Mapping[int, float]) -> list[float]:
-    """Return the sum of the values before each minute."""
-    return list(accumulate((values.get(minute, 0) for minute in range(until)), initial=0))
+def add_up(values: Sequence[float], minutes: int) -> list[float]:
+    """Return for each minute the sum of the values of this period that ends with it."""
+    until = [*accumulate(values)]
+    return [after - before for before, after in zip(chain(repeat(0, minutes), until), until, strict=False)]
+
+
+def add_minutes(one: Minute, other: Minute) -> Minute:
+    """Return the values of both in one minute."""
+    return one[0] + other[0], max(one[1], other[1]), one[2] + other[2]
 
 
 def evaluate_alarm(alarm: Alarm, metrics: Metrics, until: int, more: int = MORE_PERIODS) -> Iterator[tuple[int, State]]:
-    """Yield the minutes at which the alarm's state changes, and the new state; the first is INSUFFICIENT_DATA.
+    """Yield the minutes at which the alarm's state changes, and the new state. It starts as INSUFFICIENT_DATA.
 
-    An alarm is evaluated every minute; one that looks at more than a day is evaluated once an hour.
+    CloudWatch evaluates an alarm every minute, or every hour if its periods are longer than a day in total.
     """
     points = calculate(alarm.expression, {name: metrics.read(each, until) for name, each in alarm.series.items()})
-    step, looked_at = alarm.minutes, (alarm.periods + more) * alarm.minutes
+    periods, step = alarm.periods + more, alarm.minutes
     breaches, threshold = COMPARISONS[alarm.comparison], alarm.threshold
-    flags = [None if point is None else float(breaches(point, threshold)) for point in (*[None] * looked_at, *points)]
+    padded = chain(repeat(None, periods * step - 1), points)
+    flags = [None if point is None else float(breaches(point, threshold)) for point in padded]
+    windows = zip(*(flags[place * step + step - 1 :] for place in range(periods)), strict=False)
     state: State = "INSUFFICIENT_DATA"
-    judged: dict[tuple[tuple[Point, ...], State], State] = {}
+    evaluated: Sequence[Point] | None = None
     every = 60 if alarm.periods * step > DAY_MINUTES else 1
-    for end in range(every, until + 1, every):
-        seen = tuple(flags[end + step - 1 : end + looked_at : step])
-        before = state
-        if (seen, before) not in judged:
-            judged[seen, before] = judge(seen, alarm, before)
-        state = judged[seen, before]
-        if state != before:
-            yield end, state
+    for end, window in enumerate(windows, start=1):
+        if end % every == 0 and window != evaluated:
+            before, state, evaluated = state, judge(window, alarm), window
+            if state != before:
+                yield end, state
 
 
-def judge(breaches: Sequence[Point], alarm: Alarm, state: State) -> State:
-    """Return the state after an evaluation of these points, oldest first; AWS's tables of examples are its tests.
+def judge(breaches: Sequence[Point], alarm: Alarm) -> State:
+    """Return the state after an evaluation of these points, oldest first.
 
-    Real points count before missing ones, and no more of those than the alarm's periods lack.
+    Points count before missing ones. Missing points count only up to the number of the alarm's periods.
 
     Args:
         breaches: for each period 1 for a breach, 0 for none, and None if the point is missing.
-        alarm: which points it needs, and how it treats missing ones.
-        state: the state before.
+        alarm: how many points it needs, and how it treats missing ones.
 
     """
+    if alarm.missing not in {"breaching", "notBreaching"}:
+        raise NotImplementedError(f"the treatment {alarm.missing} of missing data is not supported")
     present = [each for each in breaches if each is not None][-alarm.periods :]
-    breaching = sum(present)
-    absent = alarm.periods - len(present)
-    if alarm.missing == "breaching":
-        breaching += absent
-    if breaching >= alarm.needed:
-        return "ALARM"
-    if alarm.missing in {"breaching", "notBreaching"} or not absent or breaching < len(present):
-        return "OK"
-    if alarm.missing == "ignore":
-        return state
-    oldest = next((len(breaches) - place for place, each in enumerate(breaches) if each is not None), 0)
-    return "ALARM" if oldest >= alarm.needed else "INSUFFICIENT_DATA"
+    absent = alarm.periods - len(present) if alarm.missing == "breaching" else 0
+    return "ALARM" if sum(present) + absent >= alarm.needed else "OK"
 
 
 def calculate(node: ast.expr, points: Mapping[str, Sequence[Point]]) -> Sequence[Point]:
-    """Evaluate a metric-math expression; it knows the operators and functions that the templates use.
+    """Evaluate a metric math expression with the operators and functions that the templates use.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
     """
@@ -155,14 +151,14 @@ def calculate(node: ast.expr, points: Mapping[str, Sequence[Point]]) -> Sequence
             columns = zip(*(calculate(part, points) for part in parts), strict=True)
             present = [[point for point in column if point is not None] for column in columns]
             return [sum(column) if column else None for column in present]
-        case ast.Call(func=ast.Name(id="IF"), args=[condition, *ways]):
-            tests, yes, no = (calculate(part, points) for part in (condition, *ways))
+        case ast.Call(func=ast.Name(id="IF"), args=[condition, *branches]):
+            tests, yes, no = (calculate(part, points) for part in (condition, *branches))
             each = zip(tests, yes, no, strict=True)
             return [None if test is None else one if test else other for test, one, other in each]
-    raise NotImplementedError(f"the drills do not know {ast.unparse(node)}")
+    raise NotImplementedError(f"the expression {ast.unparse(node)} is not supported")
 
 
 def combine(operator: Callable[[float, float], float], one: Sequence[Point], other: Sequence[Point]) -> list[Point]:
-    """Combine two series; the result is missing if either is."""
+    """Combine two series. The result is missing if either is missing."""
     pairs = zip(one, other, strict=True)
     return [None if left is None or right is None else float(operator(left, right)) for left, right in pairs]

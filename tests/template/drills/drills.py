@@ -1,11 +1,12 @@
-"""The drills: what goes wrong, which alarms have to ring, and how they are played."""
+"""The drills, with the alarms that must fire, and how they are played."""
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 from itertools import product
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from tests.template.document import STREAMS, Parameters
+from tests.template.document import STREAMS
 from tests.template.drills.alarms import Alarm, read_application_alarms, read_attachment_alarms
 from tests.template.drills.cloudwatch import State, evaluate_alarm
 from tests.template.drills.pipeline_model import (
@@ -13,18 +14,18 @@ from tests.template.drills.pipeline_model import (
     FIRST,
     HOUR,
     MINUTE,
-    OF_ONE_TABLE,
     SECOND,
+    SINGLE_TABLE_FAULTS,
     WEEK,
-    Answers,
-    Trouble,
-    Week,
+    Assumptions,
+    Fault,
+    Scenario,
     Writes,
     play_both,
 )
 
 type Changes = Sequence[tuple[int, State]]
-"""The minutes at which an alarm changes its state, and the new state."""
+"""The minutes at which an alarm's state changes, and the new states."""
 
 OWN: Mapping[str, str] = {
     "UserFeatureStore": FIRST.name,
@@ -32,7 +33,7 @@ OWN: Mapping[str, str] = {
     "AccountFeatureStore": SECOND.name,
     "AccountFeaturesMapping": SECOND.mapping,
 }
-"""Resources of template.yaml -> the same in the model."""
+"""Logical ids in template.yaml, and the names in the model."""
 OF_SECOND = " (other table)"
 
 BUSY, SELDOM, NEVER = 1.0 * MINUTE, 3.0 * DAY, 1.0 * WEEK  # seconds between two writes
@@ -41,123 +42,119 @@ AFTERNOON = DAY + 14 * HOUR + 137
 
 
 class Drill(NamedTuple):
-    """What goes wrong, in words and for the model, and the alarms that have to ring whatever AWS leaves open."""
+    """A scenario in words and for the model, and the alarms that must fire with any assumptions."""
 
     words: str
-    rings: tuple[str, ...]
-    troubles: tuple[Trouble, ...] = ()
+    must_fire: tuple[str, ...]
+    faults: tuple[Fault, ...] = ()
     writes: Writes = "features"
     seconds_between_writes: float = BUSY
     starts: float = AFTERNOON
     hours: float = 6
     days: int = 3
     hours_after: float = 0
-    """How long after its end the drill still counts rings."""
+    """Hours after the end in which alarms count as well."""
     is_deployment: bool = False
     only_skipped_days: int | None = None
-    """OnlySkippedAlarmDays if the tables are attached only; None for the default, and tables that are also own ones."""
+    """OnlySkippedAlarmDays of two attached tables. None means the default, and that the tables are also own tables."""
 
-    def to_week(self) -> Week:
-        """Return the week of the model."""
+    def to_scenario(self) -> Scenario:
+        """Return the scenario for the model."""
         ends = self.starts + self.hours * HOUR
-        return Week(frozenset(self.troubles), self.writes, self.seconds_between_writes, self.starts, ends)
+        return Scenario(frozenset(self.faults), self.writes, self.seconds_between_writes, self.starts, ends)
 
-    def read_alarms(self) -> list[Alarm]:
-        """Return the alarms that are played."""
-        days = self.only_skipped_days
-        return read_every_alarm(None if days is None else {"OnlySkippedAlarmDays": str(days)})
-
-    def is_of_one_table(self) -> bool:
-        """Return whether only the first table has the troubles."""
-        return bool(OF_ONE_TABLE & {*self.troubles})
+    def is_of_single_table(self) -> bool:
+        """Return whether only the first table has the faults."""
+        return bool(SINGLE_TABLE_FAULTS & {*self.faults})
 
 
 DRILLS = (
-    Drill("all is well: an item every minute", ()),
-    Drill("all is well: an item every three days", (), seconds_between_writes=SELDOM, days=7),
-    Drill("all is well: no item", (), seconds_between_writes=NEVER),
-    Drill("all is well: the first hours of a deployment", (), starts=0, days=1, is_deployment=True),
-    Drill("all is well: nothing but deletions for three days", (), writes="deletions", hours=72, days=6),
-    Drill("all is well: many other items, and some with features once a day", (), writes="features once a day", days=7),
+    Drill("healthy: an item every minute", ()),
+    Drill("healthy: an item every three days", (), seconds_between_writes=SELDOM, days=7),
+    Drill("healthy: no items", (), seconds_between_writes=NEVER),
+    Drill("healthy: the first hours after a deployment", (), starts=0, days=1, is_deployment=True),
+    Drill("healthy: only deletions for three days", (), writes="deletions", hours=72, days=6),
+    Drill("healthy: many other items, and items with features once a day", (), writes="features once a day", days=7),
     Drill(
-        "all is well: many other items, and some with features once a week; `OnlySkippedAlarmDays` 7",
+        "healthy: many other items, and items with features once a week; `OnlySkippedAlarmDays` 7",
         (),
         writes="features once a week",
         days=15,
         only_skipped_days=7,
     ),
-    Drill("Kafka is away for five minutes", (), ("Kafka is away",), hours=5 / 60, hours_after=2),
-    Drill("Kafka is away", ("undelivered",), ("Kafka is away",)),
+    Drill("Kafka is unavailable for five minutes", (), ("Kafka is unavailable",), hours=5 / 60, hours_after=2),
+    Drill("Kafka is unavailable", ("undelivered",), ("Kafka is unavailable",)),
     Drill(
-        "Kafka is away for two days",
+        "Kafka is unavailable for two days",
         ("undelivered", "record age", "iterator age", "on-failure deliveries"),
-        ("Kafka is away",),
+        ("Kafka is unavailable",),
         hours=48,
         days=4,
     ),
-    Drill("Kafka is away at the first deployment", ("undelivered",), ("Kafka is away",), starts=0, is_deployment=True),
-    Drill("the mapping is disabled", ("not read",), ("not enabled",)),
-    Drill("the mapping is disabled, and no item", ("not read",), ("not enabled",), seconds_between_writes=NEVER),
-    Drill("the role lost its access to the stream", ("not read",), ("no access to the stream",)),
     Drill(
-        "the role lost its access to the bucket, and one record is bad",
+        "Kafka is unavailable at the first deployment",
         ("undelivered",),
-        ("bucket refuses", "one record is bad"),
+        ("Kafka is unavailable",),
+        starts=0,
+        is_deployment=True,
+    ),
+    Drill("the mapping is disabled", ("not read",), ("mapping is disabled",)),
+    Drill("the mapping is disabled; no items", ("not read",), ("mapping is disabled",), seconds_between_writes=NEVER),
+    Drill("the role lost access to the stream", ("not read",), ("stream denies access",)),
+    Drill(
+        "the role lost access to the failure bucket, and one record is bad",
+        ("undelivered",),
+        ("failure bucket denies access", "one record is bad"),
     ),
     Drill("one record is bad", ("dead letters",), ("one record is bad",)),
     Drill("every record is bad", ("dead letters", "dead-letter limit", "errors"), ("every record is bad",)),
-    Drill("a setting, a permission or the topic is wrong", ("errors",), ("misconfigured",)),
-    Drill("Lambda cannot start the function", ("not invoked",), ("cannot start",)),
-    Drill("throttled", ("throttles",), ("throttled",)),
-    Drill("too slow", ("record age", "iterator age"), ("too slow",)),
+    Drill("a setting, a permission or the topic is wrong", ("errors",), ("function is misconfigured",)),
+    Drill("Lambda cannot start the function", ("not invoked",), ("function cannot start",)),
+    Drill("Lambda throttles the function", ("throttles",), ("function is throttled",)),
+    Drill("the function is too slow", ("record age", "iterator age"), ("function is slow",)),
+    Drill("writers store other items for three days", ("only skipped",), ("other items",), hours=72, days=6),
+    Drill("writers store no features for three days", ("only skipped",), ("no features",), hours=72, days=6),
     Drill(
-        "the writers store other items than before, for three days",
-        ("only skipped",),
-        ("other items",),
-        hours=72,
-        days=6,
-    ),
-    Drill("the writers store no features, for three days", ("only skipped",), ("no features",), hours=72, days=6),
-    Drill(
-        "Kafka is away for two days, and on-failure deliveries are refused",
+        "Kafka is unavailable for two days, and Lambda cannot write on-failure batches",
         ("undelivered", "dropped events"),
-        ("Kafka is away", "bucket refuses"),
+        ("Kafka is unavailable", "failure bucket denies access"),
         hours=48,
         days=4,
     ),
 )
 
 
-class Rung(NamedTuple):
-    """The minutes from the trouble's start to the alarm, at the earliest and at the latest."""
+class Firing(NamedTuple):
+    """The minutes from the start of a fault until an alarm fires: the fewest and the most with any assumptions."""
 
     earliest: int
     latest: int
-    is_sure: bool
-    """It rings whatever AWS leaves open."""
+    is_certain: bool
+    """True if the alarm fires with any assumptions."""
     is_over: bool
-    """It is off again at the end."""
+    """True if the alarm is off at the end."""
 
 
-def read_every_alarm(attachment: Parameters | None = None, **changes: Mapping[str, Any]) -> list[Alarm]:
-    """Return the alarms of the application and of two attachments, on the model's metrics.
+@cache
+def read_every_alarm(only_skipped_days: int | None = None) -> Sequence[Alarm]:
+    """Return the alarms of the application and of two attachments, with the names of the model.
 
     Args:
-        attachment: parameters of table.yaml, if the tables are no own tables.
-        changes: other properties, by the alarm's logical id.
+        only_skipped_days: OnlySkippedAlarmDays of the attachments. If it is given, the tables are not own tables.
 
     """
-    application = [to_modelled(alarm, OWN) for alarm in read_application_alarms(**changes)]
-    alarms = [alarm for alarm in application if attachment is None or not alarm.id.startswith("OwnTables")]
+    application = [to_modelled(alarm, OWN) for alarm in read_application_alarms()]
+    alarms = [each for each in application if only_skipped_days is None or not each.id.startswith("OwnTables")]
+    parameters = {} if only_skipped_days is None else {"OnlySkippedAlarmDays": str(only_skipped_days)}
     for table, stream in zip((FIRST, SECOND), STREAMS, strict=True):
-        attached = read_attachment_alarms({**(attachment or {}), "StreamArn": stream}, **changes)
+        attached = read_attachment_alarms({**parameters, "StreamArn": stream})
         resources = {stream.split("/")[1]: table.name, "Mapping": table.mapping}
         alarms += [to_modelled(alarm, resources, of_second=table is SECOND) for alarm in attached]
     return alarms
 
 
 def to_modelled(alarm: Alarm, resources: Mapping[str, str], *, of_second: bool = False) -> Alarm:
-    """Return the alarm on the model's metrics, its name without the first table's."""
+    """Return the alarm with the metrics of the model, and a name without the table."""
     series = {}
     for name, each in alarm.series.items():
         namespace, metric, dimensions = each.metric
@@ -167,35 +164,38 @@ def to_modelled(alarm: Alarm, resources: Mapping[str, str], *, of_second: bool =
     return alarm._replace(name=name + OF_SECOND * of_second, series=series)
 
 
-def play(drill: Drill, alarms: Sequence[Alarm]) -> dict[str, Rung]:
-    """Return the alarms that ring while something is wrong, with every answer to what AWS leaves open.
+@cache
+def play(drill: Drill) -> Mapping[str, Firing]:
+    """Return the alarms that fire in a drill.
 
-    Each answer except how fast Lambda retries concerns one alarm, so the others need no combinations.
+    The drill is played with slow and with fast retries, both with all and with none of the other assumptions. Each of
+    those concerns one alarm, so they need no combinations.
     """
+    alarms = read_every_alarm(drill.only_skipped_days)
     played: dict[str, list[Changes]] = {alarm.name: [] for alarm in alarms}
     until = drill.days * DAY
-    for slowly, others in product((False, True) if drill.troubles else (False,), (False, True)):
-        answers = Answers(*(others for _ in Answers._fields))._replace(retries_slowly=slowly)
-        metrics = play_both(drill.to_week(), answers, until)
+    for retries_slowly, others in product((False, True) if drill.faults else (False,), (False, True)):
+        assumptions = Assumptions(*(others for _ in Assumptions._fields))._replace(retries_slowly=retries_slowly)
+        metrics = play_both(drill.to_scenario(), assumptions, until)
         for alarm in alarms:
             played[alarm.name].append(list(evaluate_alarm(alarm, metrics, until // MINUTE)))
-    rung = {name: to_rung(drill, each) for name, each in played.items()}
-    return {name: each for name, each in rung.items() if each is not None}
+    firings = {name: to_firing(drill, each) for name, each in played.items()}
+    return {name: each for name, each in firings.items() if each is not None}
 
 
-def to_rung(drill: Drill, played: Sequence[Changes]) -> Rung | None:
-    """Combine all the times that the drill was played; None if the alarm never rang."""
-    firsts = [rings[0] for rings in (find_rings(drill, changes) for changes in played) if rings]
+def to_firing(drill: Drill, played: Sequence[Changes]) -> Firing | None:
+    """Combine the changes of one alarm with all assumptions. Return None if the alarm never fired."""
+    firsts = [delays[0] for delays in (find_delays(drill, changes) for changes in played) if delays]
     if not firsts:
         return None
     is_over = all(changes[-1][1] != "ALARM" for changes in played if changes)
-    return Rung(min(firsts), max(firsts), len(firsts) == len(played), is_over)
+    return Firing(min(firsts), max(firsts), len(firsts) == len(played), is_over)
 
 
-def find_rings(drill: Drill, changes: Changes) -> list[int]:
-    """Return the minutes from the trouble's start to each time that an alarm rings while it lasts.
+def find_delays(drill: Drill, changes: Changes) -> list[int]:
+    """Return the minutes from the start of the faults to each time that the alarm fires during the faults.
 
-    An alarm that is off again within hours of the deployment counts in the drill of a deployment only.
+    In the first hours after a deployment, an alarm that is soon off counts only in a drill of a deployment.
     """
     start = int(drill.starts // MINUTE)
     lasts = range(int((drill.hours + drill.hours_after) * HOUR // MINUTE) + 1)
@@ -203,7 +203,5 @@ def find_rings(drill: Drill, changes: Changes) -> list[int]:
     return [
         minute - start
         for (minute, state), end in zip(changes, ends, strict=False)
-        if state == "ALARM"
-        and (drill.is_deployment or end > SETTLED)
-        and (not drill.troubles or minute - start in lasts)
+        if state == "ALARM" and (drill.is_deployment or end > SETTLED) and (not drill.faults or minute - start in lasts)
     ]

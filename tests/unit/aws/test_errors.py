@@ -134,20 +134,22 @@ OF_DYNAMODB = ["ValidationException"]
 """Codes that are documented but not in the model: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html"""
 
 
+SESSION = botocore.session.get_session()
+
+
 def find_operations() -> Iterator[tuple[str, str]]:
     """Yield each operation that the package's source uses, with its service."""
     used = [node for node in NODES if isinstance(node, ast.Attribute) and CLIENT.search(ast.unparse(node.value))]
     names = {node.attr for node in used}
     names |= {ast.literal_eval(call.args[0]) for call in CALLS if ast.unparse(call.func).endswith(".get_paginator")}
-    session = botocore.session.get_session()
     for service in SERVICES:
-        operations = session.get_service_model(service).operation_names
+        operations = SESSION.get_service_model(service).operation_names
         yield from ((service, each) for each in operations if xform_name(each) in names)
 
 
 def read_codes(service: str, operation: str) -> list[str]:
     """Return the error codes in AWS's model of an operation."""
-    model = botocore.session.get_session().get_service_model(service).operation_model(operation)
+    model = SESSION.get_service_model(service).operation_model(operation)
     return [shape.metadata.get("error", {}).get("code", shape.name) for shape in model.error_shapes]
 
 
