@@ -213,7 +213,7 @@ def without_images(view: str) -> Json:
             {"KAFKA_BROKER_URL": "b", "TOPIC_NAME": "?"},
             to_record(),
             Misconfigured,
-            r"(?s)2 of .*BROKER_URL.*TOPIC_NAME",
+            r"(?s)settings are invalid.*BROKER_URL.*TOPIC_NAME",
         ),
         ({"SCHEMA_REGISTRY": "http://127.0.0.1:1"}, to_record(), Undelivered, "127.0.0.1:1 could not be reached"),
         ({"TOPIC_NAME": "missing"}, to_record(), Misconfigured, "topic missing.*create the topic"),

@@ -25,7 +25,7 @@ from tests.support.pipelines import to_pipeline
 from tests.support.records import FIRST_NUMBER, to_item, to_record
 from tests.support.topics import read_topic
 
-CHANGES = scaled(20_000, 200_000)
+CHANGES = scaled(12_000, 200_000)
 ENTITIES = scaled(500, 5_000)
 PER_SECOND = scaled(2_500, 4_000)
 PARTITIONS = 6
