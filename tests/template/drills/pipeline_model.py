@@ -191,7 +191,7 @@ class Pipeline:
             self.next_write += self.scenario.seconds_between_writes
 
     def wait(self, seconds: float) -> None:
-        """Let time pass, in which Lambda may poll."""
+        """Advance the time. Lambda may poll in between."""
         if self.assumptions.polls_while_retrying:
             for minute in range(1, int(seconds // MINUTE)):
                 self.metrics.put(POLLED, self.now + minute * MINUTE, 0)
