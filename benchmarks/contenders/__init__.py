@@ -13,6 +13,14 @@ type Run = Callable[[], object]
 
 type Handler = Callable[[Any, Any], object]
 
+SAFE_PROPERTIES: dict[str, str | bool] = {
+    "acks": "all",
+    "enable.idempotence": True,
+    "compression.type": "zstd",
+    "partitioner": "murmur2_random",
+}
+"""The producer's properties for the guarantees that this project gives."""
+
 _DONE: dict[str, list[object]] = {"batchItemFailures": []}
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import fastavro
 from confluent_kafka import Producer
 
-from benchmarks.contenders import Run
+from benchmarks.contenders import SAFE_PROPERTIES, Run
 from benchmarks.contenders.plain import make_fields
 from benchmarks.stream_events import StreamEvent
 
@@ -23,10 +23,7 @@ PREFIX = struct.pack(">bI", 0, int(os.environ["SCHEMA_ID"]))
 producer = Producer(
     {
         "bootstrap.servers": os.environ["KAFKA_BROKER_URL"],
-        "acks": "all",
-        "enable.idempotence": True,
-        "compression.type": "zstd",
-        "partitioner": "murmur2_random",
+        **SAFE_PROPERTIES,
         "linger.ms": 100,
     }
 )

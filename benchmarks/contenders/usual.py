@@ -18,7 +18,7 @@ from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import 
 from confluent_kafka import KafkaError, Message, Producer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
-from benchmarks.contenders import Run, make_run
+from benchmarks.contenders import SAFE_PROPERTIES, Run, make_run
 
 if TYPE_CHECKING:
     from benchmarks.stream_events import StreamEvent
@@ -54,10 +54,7 @@ value_context = SerializationContext(TOPIC, MessageField.VALUE)
 producer = Producer(
     {
         "bootstrap.servers": os.environ["KAFKA_BROKER_URL"],
-        "acks": "all",
-        "enable.idempotence": True,
-        "compression.type": "zstd",
-        "partitioner": "murmur2_random",
+        **SAFE_PROPERTIES,
         **make_authentication(),
     }
 )

@@ -4,8 +4,6 @@ import ast
 import re
 from collections.abc import Iterator
 
-import pytest
-
 from local.paths import ROOT
 
 SOURCE = ROOT / "src" / "feature_events"
@@ -21,12 +19,6 @@ def find_texts(tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
             yield node.value
-
-
-@pytest.mark.parametrize("text", ["set SCHEMA_VERSION=latest", "the secret in KAFKA_SECRET_ARN"])
-def test_pattern__finds_a_bare_variable(text: str) -> None:
-    """The pattern matches a variable without its parameter."""
-    assert BARE.search(text)
 
 
 def test_messages__name_the_parameter_first() -> None:

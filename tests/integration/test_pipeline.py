@@ -1,26 +1,20 @@
-"""The whole pipeline with a real Kafka and registry and a local S3, and its behavior if they fail."""
+"""The whole pipeline with a real Kafka and registry and a local S3."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
-from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 from uuid import uuid4
 
-import confluent_kafka
 import pytest
 from boto3.dynamodb.types import TypeSerializer
 from confluent_kafka.schema_registry import SchemaRegistryClient
 
-from feature_events.errors import Misconfigured, Undelivered
-from local.servers.kafka import Kafka
-from local.servers.processes import Processes
 from local.servers.stack import RunningStack
-from local.servers.topic import create_topic
 from tests.support.execution_environment import start_environment
 from tests.support.function import Function
-from tests.support.records import FIRST_NUMBER, Json, number_of, to_item, to_record, to_unreadable_record
+from tests.support.records import FIRST_NUMBER, Json, to_item, to_record, to_unreadable_record
 
 DONE: dict[str, list[Any]] = {"batchItemFailures": []}
 
@@ -104,17 +98,6 @@ def test_pipeline__sends_what_the_former_publisher_sent(function: Function) -> N
         assert set(event["features"]) == former["features"]
 
 
-def test_pipeline__sends_identical_duplicates(function: Function) -> None:
-    """Two execution environments send identical messages for the same batch, headers included."""
-    records = [to_record(number, entity=f"user-{number % 5}") for number in range(50)]
-    for _ in range(2):
-        assert function(records) == DONE
-        function.restart()
-    whole = [(each.key, each.value, each.headers, each.timestamp_ms) for each in function.messages()]
-    assert len(whole) == 100
-    assert {message: whole.count(message) for message in whole} == dict.fromkeys(whole, 2)
-
-
 def test_pipeline__dead_letters_one_bad_record_of_a_thousand(function: Function) -> None:
     """The 999 others are delivered in order. The bad one is in S3 with payload and reason, and is not reported."""
     records = [to_record(number, entity=f"user-{number % 50}") for number in range(1000)]
@@ -130,60 +113,6 @@ def test_pipeline__dead_letters_one_bad_record_of_a_thousand(function: Function)
     assert letter["reason"] == "features.data: features is not a map"
 
 
-@pytest.fixture
-def own_kafka(tmp_path: Path) -> Iterator[Kafka]:
-    """Start a broker that the test can stop."""
-    processes = Processes(tmp_path)
-    try:
-        with Kafka(tmp_path, processes) as kafka:
-            yield kafka
-    finally:
-        processes.end()
-
-
-@pytest.mark.parametrize("fault", ["kill", "pause"])
-def test_pipeline__completes_a_batch_that_lost_its_broker(
-    function: Function, own_kafka: Kafka, fault: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It reports the first undelivered record and sends nothing after it. The retry delivers all remaining records."""
-    create_topic(own_kafka.bootstrap, "events", 4)
-    function.environ |= {
-        "KAFKA_BROKER_URL": own_kafka.bootstrap,
-        "TOPIC_NAME": "events",
-        "KAFKA_PROPERTIES": '{"message.max.bytes": 50000}',  # so that a batch has many waves
-        "DELIVERY_TIMEOUT_MS": "3000",
-    }
-    waves = 0
-
-    class Producer(confluent_kafka.Producer):
-        def flush(self, timeout: float = -1) -> int:
-            nonlocal waves
-            waves += 1
-            if waves == 3:
-                getattr(own_kafka, fault)()
-            return super().flush(timeout)
-
-    monkeypatch.setattr("feature_events.kafka.producer.Producer", Producer)
-    records = [to_record(number, entity=f"user-{number % 50}") for number in range(1000)]
-    context_ms = 20_000
-    [failure] = function(records, context_ms)["batchItemFailures"]
-    first = [number_of(record) for record in records].index(failure["itemIdentifier"])
-    assert 0 < first < 1000
-    own_kafka.restart() if fault == "kill" else own_kafka.resume()
-    before = len(function.messages())
-    assert first <= before
-    waves = 1000
-    assert function(records[first:], context_ms) == DONE
-    sequences: dict[bytes, list[bytes]] = {}
-    for message in function.messages():
-        sequence = dict(message.headers)["ce_sequence"]
-        firsts = sequences.setdefault(message.key, [])
-        if sequence not in firsts:
-            firsts.append(sequence)
-    assert sum(len(each) for each in sequences.values()) == 1000
-    assert all(each == sorted(each) for each in sequences.values())
-
-
 def test_pipeline__registers_and_finds_its_schema(function: Function, stack: RunningStack) -> None:
     """The schema is registered once. A function that only looks it up finds the same id, by text or by version."""
     assert function([to_record(0)]) == DONE
@@ -196,43 +125,6 @@ def test_pipeline__registers_and_finds_its_schema(function: Function, stack: Run
     ids = {int.from_bytes(message.value[1:5]) for message in function.messages()}
     assert ids == {latest.schema_id}
     assert len(client.get_versions(f"{function.environ['TOPIC_NAME']}-value")) == 1
-
-
-def without_images(view: str) -> Json:
-    """Make a record of a stream without new images."""
-    record = to_record()
-    del record["dynamodb"]["NewImage"]
-    record["dynamodb"]["StreamViewType"] = view
-    return record
-
-
-@pytest.mark.parametrize(
-    ("settings", "record", "error", "text"),
-    [
-        (
-            {"KAFKA_BROKER_URL": "b", "TOPIC_NAME": "?"},
-            to_record(),
-            Misconfigured,
-            r"(?s)settings are invalid.*BROKER_URL.*TOPIC_NAME",
-        ),
-        ({"SCHEMA_REGISTRY": "http://127.0.0.1:1"}, to_record(), Undelivered, "127.0.0.1:1 could not be reached"),
-        ({"TOPIC_NAME": "missing"}, to_record(), Misconfigured, "topic missing.*create the topic"),
-        ({"AUTO_REGISTER_SCHEMAS": "false"}, to_record(), Misconfigured, "not registered"),
-        ({}, without_images("KEYS_ONLY"), Misconfigured, "view type KEYS_ONLY"),
-        ({}, without_images("OLD_IMAGE"), Misconfigured, "view type OLD_IMAGE"),
-        ({"FEATURES_MODE": "changed"}, to_record(kind="MODIFY", view="NEW_IMAGE"), Misconfigured, "NEW_AND_OLD_IMAGES"),
-    ],
-)
-def test_pipeline__fails_with_a_clear_error_if_an_operator_must_act(
-    function: Function, settings: dict[str, str], record: Json, error: type[Exception], text: str
-) -> None:
-    """Nothing is sent, and nothing is dead-lettered."""
-    topic = function.environ["TOPIC_NAME"]
-    function.environ |= settings
-    with pytest.raises(error, match=text):
-        function([record])
-    function.environ |= {"TOPIC_NAME": topic, "KAFKA_BROKER_URL": function.stack.kafka}
-    assert (function.messages(), function.dead_letters()) == ([], [])
 
 
 def to_large_item() -> Json:
@@ -263,13 +155,3 @@ def test_pipeline__accepts_every_item_that_dynamodb_accepts(function: Function, 
     assert event["entity_id"] == next(iter(entity.values()))
     assert event["features"] == list(record["dynamodb"]["NewImage"]["features"]["M"]["data"]["M"])
     assert function.dead_letters() == []
-
-
-def test_pipeline__dead_letters_a_message_that_is_too_large(function: Function) -> None:
-    """The names of the features alone exceed the limit of a message. The other records are delivered."""
-    function.environ["KAFKA_PROPERTIES"] = '{"message.max.bytes": 100000}'
-    records = [to_record(0), to_record(1, item=to_large_item()), to_record(2)]
-    assert function(records) == DONE
-    [letter] = function.dead_letters()
-    assert (letter["record"], letter["reason"]) == (records[1], "Kafka rejected the event: MSG_SIZE_TOO_LARGE")
-    assert len(function.events()) == 2

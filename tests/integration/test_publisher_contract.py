@@ -36,10 +36,8 @@ LIMIT = 100_000
 class Bed(ABC):
     """A publisher and its topic, with messages of up to LIMIT bytes."""
 
-    @property
-    @abstractmethod
-    def publisher(self) -> Publisher:
-        """The publisher, connected."""
+    def __init__(self, publisher: Publisher) -> None:
+        self.publisher = publisher
 
     @abstractmethod
     def read(self) -> list[Message]:
@@ -58,16 +56,12 @@ class FakeBed(Bed):
     """The test double and its list."""
 
     def __init__(self) -> None:
-        self._publisher = FakePublisher(message_max_bytes=LIMIT)
-
-    @property
-    @override
-    def publisher(self) -> Publisher:
-        return self._publisher
+        self._fake = FakePublisher(message_max_bytes=LIMIT)
+        super().__init__(self._fake)
 
     @override
     def read(self) -> list[Message]:
-        return self._publisher.log
+        return self._fake.log
 
     @override
     def publisher_without_topic(self) -> Publisher:
@@ -88,15 +82,10 @@ class KafkaBed(Bed):
     def __init__(self, bootstrap: str, topic: str) -> None:
         self._bootstrap = bootstrap
         self._topic = topic
-        self._publisher = self._to_publisher(bootstrap, topic)
+        super().__init__(self._to_publisher(bootstrap, topic))
 
     def _to_publisher(self, bootstrap: str, topic: str) -> Publisher:
         return Publisher(topic, {**DEFAULTS, "bootstrap.servers": bootstrap, "message.max.bytes": LIMIT})
-
-    @property
-    @override
-    def publisher(self) -> Publisher:
-        return self._publisher
 
     @override
     def read(self) -> list[Message]:

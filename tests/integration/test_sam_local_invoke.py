@@ -71,12 +71,3 @@ def test_sam_local_invoke__responds_as_documented(artefacts: Artefacts, sam_home
     answer, log = invoke(artefacts, sample, sam_home)
 
     assert to_outcome(answer) == find_expected_outcome(sample), log
-
-
-def test_lambda_image__is_not_built_twice() -> None:
-    """An existing image of AWS, or a current substitute, is used."""
-    before = lambda_image.docker("image", "inspect", "--format", "{{.Id}}", lambda_image.IMAGE).stdout
-
-    lambda_image.ensure()
-
-    assert lambda_image.docker("image", "inspect", "--format", "{{.Id}}", lambda_image.IMAGE).stdout == before

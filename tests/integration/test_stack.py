@@ -191,20 +191,6 @@ def test_end_recorded__spares_a_process_with_a_reused_id(tmp_path: Path) -> None
         processes.end()
 
 
-def test_kafka__keeps_acknowledged_records_if_it_is_killed(tmp_path: Path) -> None:
-    """A restarted broker has the same address and records."""
-    with Kafka(tmp_path) as kafka:
-        create_topic(kafka.bootstrap, "kept", 1)
-        producer = Producer({"bootstrap.servers": kafka.bootstrap, "acks": "all"})
-        producer.produce("kept", b"before")
-        assert producer.flush(20) == 0
-        kafka.kill()
-        kafka.restart()
-        producer.produce("kept", b"after")
-        assert producer.flush(20) == 0
-        assert read_values(kafka.bootstrap, "kept", 2) == [b"before", b"after"]
-
-
 def test_kafka__does_not_respond_while_it_is_paused(tmp_path: Path) -> None:
     """A paused broker acknowledges nothing until it is resumed."""
     problems: list[KafkaError | None] = []

@@ -5,7 +5,6 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from rich.console import Console
@@ -17,8 +16,7 @@ from feature_events.records.change import Skipped
 from local.commands.layout import LAYOUTS, RECORDS, try_layouts
 from local.errors import LocalError
 from local.paths import ROOT
-from local.trials.layouts_file import read_layouts
-from local.trials.trial import Trial, Trials
+from local.trials.trial import Trial
 from local.trials.trial_table import describe, show_trials, to_printable
 from tests.support.captures import list_stores, read_capture, to_records_file
 from tests.support.records import to_record
@@ -26,17 +24,6 @@ from tests.support.records import to_record
 EVENT = FeatureAvailabilityEvent(
     "id", "feature_available", "2025-10-10T12:34:56.789Z", "user", "u-1", "feature", "spending", "run-1", ("sum", "n")
 )
-
-
-def to_expected(trial: Trial) -> dict[str, Any]:
-    """Return a trial in the form of the events of a capture."""
-    if isinstance(trial.result, Skipped):
-        return {"skipped": str(trial.result)}
-    assert isinstance(trial.result, FeatureAvailabilityEvent), trial.result
-    event = trial.result._asdict()
-    names = ("entity_type", "entity_id", "resource_name", "timestamp", "compute_id")
-    time = {} if trial.has_own_time else {"timestamp": None}
-    return {**{name: event[name] for name in names}, **time, "features": list(event["features"])}
 
 
 @pytest.fixture
@@ -49,16 +36,6 @@ def read(console: Console) -> list[str]:
     """Return the printed lines, without trailing spaces."""
     assert isinstance(console.file, io.StringIO)
     return [line.rstrip() for line in console.file.getvalue().splitlines()]
-
-
-@pytest.mark.parametrize("store", list_stores())
-def test_trials__agree_with_the_writers(store: str, tmp_path: Path) -> None:
-    """Each record of a real store produces the event that its writer expects."""
-    capture = read_capture(store)
-    file = tmp_path / "layouts.json"
-    file.write_text(json.dumps(capture.layouts))
-    run = Trials(read_layouts(str(file), "all")).run
-    assert [to_expected(run(record)) for record in capture.records] == capture.events
 
 
 @pytest.mark.parametrize("store", list_stores())

@@ -1,6 +1,5 @@
 """Simulate writers, a live stream that lags and fails, and workers that are killed between any two steps."""
 
-from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import override
 
@@ -63,8 +62,7 @@ class BackfillMachine(RecordedMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self._stack = ExitStack()
-        self.world = self._stack.enter_context(BackfillWorld(self.watched).running())
+        self.world = self.stack.enter_context(BackfillWorld(self.watched).running())
 
     @step(changes=st.lists(st.tuples(st.sampled_from((WRITE, WRITE, EMPTY, DELETE)), WRITTEN_ENTITIES), max_size=4))
     def write(self, changes: list[Move]) -> None:
@@ -94,10 +92,7 @@ class BackfillMachine(RecordedMachine):
         self.world.work(segment, [*[(NOTHING, 0)] * steps, (KILL, 0)], [])
 
     @override
-    def teardown(self) -> None:
-        try:
-            self.world.finish()
-            if self.tally is not None:
-                self.tally.add(self.world)
-        finally:
-            self._stack.close()
+    def finish(self) -> None:
+        self.world.finish()
+        if self.tally is not None:
+            self.tally.add(self.world)

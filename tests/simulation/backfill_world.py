@@ -4,22 +4,18 @@ The worker, the pipeline and the publishers are real. The invariants compare the
 on what the code reports.
 """
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Any
-from unittest.mock import patch
 
-from feature_events import metrics
 from feature_events.backfills.work import Pace, Worker
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured, Undelivered
 from feature_events.events.schema import SHIPPED_SCHEMA
 from feature_events.kafka import producer as producer_module
-from feature_events.kafka import publisher as publisher_module
-from feature_events.logs import logger
 from feature_events.pipeline import Pipeline
 from tests.simulation.backfill_ends import SEGMENTS, SeamCheckpoints, SeamPublisher, SeamTable
+from tests.simulation.cluster import connect
 from tests.simulation.instances import Instance, Store
 from tests.simulation.invariants import INVARIANTS, Broken
 from tests.simulation.world import MAPPING, SETTINGS
@@ -71,18 +67,7 @@ class BackfillWorld:
     @contextmanager
     def running(self) -> Iterator["BackfillWorld"]:
         """Connect both functions to this world."""
-        with ExitStack() as stack:
-            for module, name, value in (
-                (producer_module, "Producer", self.kafka.to_producer),
-                (producer_module, "close_in_background", lambda _: None),  # otherwise, each history would leave threads
-                (publisher_module, "close_in_background", lambda _: None),
-                (producer_module, "run_within", _run),
-                (metrics, "emit", lambda *_: None),
-            ):
-                stack.enter_context(patch.object(module, name, value))
-            level = logger.log_level
-            stack.callback(logger.setLevel, level)
-            logger.setLevel(logging.CRITICAL)
+        with connect(self.kafka, (producer_module, "run_within", _run)):
             yield self
 
     def move(self, move: Move) -> None:

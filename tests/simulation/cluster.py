@@ -1,8 +1,15 @@
 """The interface of a Kafka cluster in simulations: the model, or mock brokers with real producers."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any, Protocol
+from unittest.mock import patch
 
+from feature_events import metrics
+from feature_events.kafka import producer as producer_module
+from feature_events.kafka import publisher as publisher_module
+from feature_events.logs import logger
 from tests.support.modelled_kafka import Fate, Written
 
 
@@ -52,3 +59,27 @@ class Kafka(Protocol):
     def thaw(self) -> None:
         """Send the pending messages."""
         ...
+
+
+@contextmanager
+def connect(kafka: Kafka, *replacements: tuple[object, str, object]) -> Iterator[None]:
+    """Connect the real code to a cluster within the context, with these replacements and almost without output.
+
+    Args:
+        kafka: the cluster.
+        replacements: other attributes to replace, each as its module, name and value.
+
+    """
+    with ExitStack() as stack:
+        for module, name, value in (
+            (producer_module, "Producer", kafka.to_producer),
+            (producer_module, "close_in_background", lambda _: None),  # which would leak a thread per history
+            (publisher_module, "close_in_background", lambda _: None),
+            (metrics, "emit", lambda *_: None),
+            *replacements,
+        ):
+            stack.enter_context(patch.object(module, name, value))
+        level = logger.log_level
+        stack.callback(logger.setLevel, level)
+        logger.setLevel(logging.CRITICAL)
+        yield

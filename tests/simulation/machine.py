@@ -53,13 +53,22 @@ class Tally:
 
 
 class RecordedMachine(RuleBasedStateMachine):
-    """A state machine that keeps its steps."""
+    """A state machine that keeps its steps, and closes its stack at the end."""
 
     watched = frozenset(INVARIANTS)
 
     def __init__(self) -> None:
         super().__init__()
         self.history: list[tuple[str, dict[str, Any]]] = []
+        self.stack = ExitStack()
+
+    def finish(self) -> None:
+        """Check the end of the history, and count it."""
+
+    @override
+    def teardown(self) -> None:
+        with self.stack:
+            self.finish()
 
 
 def step(**strategies: st.SearchStrategy[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -84,8 +93,7 @@ class Machine(RecordedMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self._stack = ExitStack()
-        self.world = self._stack.enter_context(World(self.watched).running())
+        self.world = self.stack.enter_context(World(self.watched).running())
 
     @step(changes=CHANGES, invocations=INVOCATIONS)
     def work(self, changes: list[tuple[str, int]], invocations: list[tuple[int, list[Fate], int]]) -> None:
@@ -155,13 +163,10 @@ class Machine(RecordedMachine):
         self.world.split()
 
     @override
-    def teardown(self) -> None:
-        try:
-            self.world.finish()
-            if self.tally is not None:
-                self.tally.add(self.world)
-        finally:
-            self._stack.close()
+    def finish(self) -> None:
+        self.world.finish()
+        if self.tally is not None:
+            self.tally.add(self.world)
 
 
 def run_machine(  # noqa: PLR0913  # the options of a run, by keyword

@@ -33,12 +33,7 @@ class ModelledBed(contract.Bed):
     def __init__(self, kafka: ModelledKafka) -> None:
         self.kafka = kafka
         properties = {**DEFAULTS, "bootstrap.servers": "model:1", "message.max.bytes": contract.LIMIT}
-        self._publisher = Publisher("events", properties)
-
-    @property
-    @override
-    def publisher(self) -> Publisher:
-        return self._publisher
+        super().__init__(Publisher("events", properties))
 
     @override
     def read(self) -> list[Message]:
@@ -48,12 +43,12 @@ class ModelledBed(contract.Bed):
     @override
     def publisher_without_topic(self) -> Publisher:
         self.kafka.topic_exists = False
-        return self._publisher
+        return self.publisher
 
     @override
     def publisher_without_kafka(self) -> Publisher:
         self.kafka.reachable = False
-        return self._publisher
+        return self.publisher
 
 
 @pytest.fixture

@@ -26,7 +26,6 @@ from tests.support.records import Json, to_item, to_record
 from tests.support.records import number_of as number_of_record
 from tests.support.resolver import blocking_producers
 from tests.support.topics import read_topic
-from tests.support.web_server import Answer, run_scripted_server
 
 LONG, SHORT = 20.0, 0.7
 DONE: Json = {"batchItemFailures": []}
@@ -234,25 +233,6 @@ def test_handler__loses_nothing_without_memory(kafka: MockKafka, kibibytes: int)
         with FunctionProcess(to_environ(kafka)) as function:
             assert function.invoke(records) == DONE
     assert_complete(kafka, records)
-
-
-def test_handler__keeps_its_schema_id(kafka: MockKafka) -> None:
-    """A running instance keeps its schema id if the registry changes the id."""
-    records = [to_record(number) for number in range(3)]
-    with run_scripted_server() as registry:
-        environ = {**to_environ(kafka), "SCHEMA_ID": "", "SCHEMA_REGISTRY": registry.url}
-        registry.script = [Answer.of(200, {"subject": "s", "id": 7, "version": 1, "schema": "{}"})]
-        with FunctionProcess(environ) as former:
-            assert former.invoke(records[:1]) == DONE
-            registry.script = [Answer.of(200, {"subject": "s", "id": 8, "version": 2, "schema": "{}"})]
-            assert former.invoke(records[1:2]) == DONE
-            with FunctionProcess(environ) as latter:
-                assert latter.invoke(records[2:]) == DONE
-    written = {
-        dict(each.headers)["ce_sequence"].decode(): each.value for each in read_topic(kafka.bootstrap, kafka.topic)
-    }
-    ids = [int.from_bytes(written[number_of_record(record)][1:5]) for record in records]
-    assert (ids, len(registry.requests)) == ([7, 7, 8], 2)
 
 
 def test_handler__delivers_batches_larger_than_its_queue(kafka: MockKafka) -> None:

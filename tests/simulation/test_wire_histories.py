@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, Producer
 
-from feature_events.events.message import Headers
 from tests.simulation.scale import SEED, report, scaled
 from tests.simulation.world import GOOD, HUGE, NOTHING, REMOVED, SETTINGS, UNREADABLE, World
 from tests.support.mock_kafka import PRODUCE, MockKafka, run_mock_kafka
-from tests.support.modelled_kafka import Fate, OnDelivery, Written
+from tests.support.modelled_kafka import Fate, Written
 from tests.support.topics import read_topic
 
 HISTORIES = scaled(4, 150)
@@ -108,18 +107,9 @@ class _WatchedProducer(Producer):
         self._acknowledged = acknowledged
         self.left = 0
 
-    def produce(  # type: ignore[override]  # as the publisher calls it  # noqa: PLR0913, PLR0917
-        self,
-        topic: str,
-        value: bytes,
-        key: bytes,
-        partition: int,
-        callback: OnDelivery,
-        on_delivery: None,
-        timestamp: int,
-        headers: Headers,
-    ) -> None:
+    def produce(self, *arguments: Any) -> None:  # noqa: ANN401  # as the publisher calls it
         """Produce the message and record its delivery report."""
+        topic, value, key, partition, callback, on_delivery, timestamp, headers = arguments
         message = Written(key, value, tuple(headers), timestamp)
 
         def watch(error: KafkaError | None, report: Any) -> None:  # noqa: ANN401  # passed on
@@ -128,7 +118,7 @@ class _WatchedProducer(Producer):
                 self._acknowledged.append(message)
             callback(error, report)
 
-        super().produce(topic, value, key, partition, watch, on_delivery, timestamp, headers)  # type: ignore[arg-type]  # it only reads them
+        super().produce(topic, value, key, partition, watch, on_delivery, timestamp, headers)
         self._handed.append(message)
         self.left += 1
 

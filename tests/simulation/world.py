@@ -4,26 +4,20 @@ The handler, the pipeline and the publisher are real. The checks read the conten
 the code's own reports.
 """
 
-import logging
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
-from unittest.mock import patch
 
 from feature_events import handler as handler_module
-from feature_events import metrics
 from feature_events import pipeline as pipeline_module
 from feature_events.deadline import Clock, Deadline
 from feature_events.errors import Misconfigured
 from feature_events.failures import dead_letter_limit as limit_module
-from feature_events.kafka import producer as producer_module
-from feature_events.kafka import publisher as publisher_module
-from feature_events.logs import logger
 from feature_events.pipeline import Pipeline
 from feature_events.settings.settings import Settings, read_settings
-from tests.simulation.cluster import Kafka
+from tests.simulation.cluster import Kafka, connect
 from tests.simulation.instances import EVENTS_PER_DEAD_LETTER, Context, Instance, Store
 from tests.simulation.invariants import INVARIANTS, Broken, find_disorder, number_of, position_of
 from tests.support.doubles import FakeClock
@@ -104,21 +98,13 @@ class World:
     @contextmanager
     def running(self) -> Iterator["World"]:
         """Connect the function to this environment within the context."""
-        with ExitStack() as stack:
-            for module, name, value in (
-                (producer_module, "Producer", self.kafka.to_producer),
-                (producer_module, "close_in_background", lambda _: None),  # which would leak a thread per history
-                (publisher_module, "close_in_background", lambda _: None),
-                (handler_module, "wire", self._wire),
-                (handler_module, "Deadline", partial(Deadline, clock=self._now)),
-                (pipeline_module, "_CHUNK", _CHUNK),
-                (limit_module, "EVENTS_PER_DEAD_LETTER", EVENTS_PER_DEAD_LETTER),
-                (metrics, "emit", lambda *_: None),
-            ):
-                stack.enter_context(patch.object(module, name, value))
-            level = logger.log_level
-            stack.callback(logger.setLevel, level)
-            logger.setLevel(logging.CRITICAL)
+        with connect(
+            self.kafka,
+            (handler_module, "wire", self._wire),
+            (handler_module, "Deadline", partial(Deadline, clock=self._now)),
+            (pipeline_module, "_CHUNK", _CHUNK),
+            (limit_module, "EVENTS_PER_DEAD_LETTER", EVENTS_PER_DEAD_LETTER),
+        ):
             yield self
 
     def write(self, kind: str, entity: int) -> None:

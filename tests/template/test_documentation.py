@@ -231,9 +231,3 @@ def test_table_layouts__are_valid() -> None:
 def test_commands__belong_to_tools_that_these_tests_check() -> None:
     """A command of another tool needs a test."""
     assert {each.split()[0] for each in COMMANDS} == {"sam", "aws", "jq", "make", "git", "cd", "sort", "tail"}
-
-
-def test_make_commands__exist() -> None:
-    """Each target is in the Makefile."""
-    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    assert {each.split()[1] for each in COMMANDS if each.startswith("make ")} <= targets

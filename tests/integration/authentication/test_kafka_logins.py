@@ -58,19 +58,6 @@ def scram(bench: MakeBench, cluster: Cluster) -> Bench:
     return setup
 
 
-def test_publish__recovers_from_a_rotated_password(scram: Bench, cluster: Cluster, topic: str) -> None:
-    """After a rotation of password and secret, one retry is enough."""
-    publisher = scram.to_publisher()
-    assert publish(publisher) == DELIVERED
-    login = scram.secrets.read(scram.secret) | {"password": SECOND}
-    cluster.change_password(login["username"], login["password"], SHA_256)
-    scram.secrets.change(scram.secret, login)
-    cluster.cut("SCRAM256")
-    assert publish(publisher, 10) == UNKNOWN
-    assert publish(publisher, 10) == DELIVERED
-    assert numbers_in(cluster, topic) == list(range(20))
-
-
 def test_publish__reports_a_deleted_user(scram: Bench, cluster: Cluster, topic: str) -> None:
     """Every retry raises the error until the user is restored."""
     publisher = scram.to_publisher()

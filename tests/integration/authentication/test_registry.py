@@ -12,11 +12,10 @@ from feature_events.registries.schema import find_schema, make_registry
 from feature_events.settings.settings import read_settings
 from local.servers.registry import Registry
 from tests.integration.authentication.conftest import LOGIN
-from tests.integration.authentication.registry_bench import Bench, deploy
+from tests.integration.authentication.registry_bench import Bench
 from tests.support.certificates import CertificateAuthority
 from tests.support.registry_proxy import RegistryProxy, to_basic
 from tests.support.secrets import Secrets
-from tests.support.web_server import ScriptedServer
 
 LONG = 20.0
 FIELDS = json.loads(SHIPPED_SCHEMA)["fields"]
@@ -133,43 +132,3 @@ def test_register__repeats_the_registrys_reason(bench: Bench) -> None:
     ):
         ConfluentRegistry(bench.settings).register()
     assert bench.versions() == [1]
-
-
-def test_registration__returns_the_id_to_the_stack(
-    bench: Bench, cloudformation: ScriptedServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Create returns id and version, and an update with the same schema returns the same."""
-    created = deploy(cloudformation, bench.environ, monkeypatch)
-    registered = make_registry(bench.settings).ensure_registered()
-    assert created == {
-        "Status": "SUCCESS",
-        "Reason": "The schema is registered.",
-        "PhysicalResourceId": bench.subject,
-        "Data": {"SchemaId": str(registered.id), "SchemaVersion": "1"},
-    }
-    updated = deploy(cloudformation, bench.environ, monkeypatch, RequestType="Update", PhysicalResourceId=bench.subject)
-    assert updated == created
-
-
-def test_registration__fails_the_deployment_of_an_incompatible_schema(
-    bench: Bench, cloudformation: ScriptedServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The stack's events contain the field."""
-    bench.register(INCOMPATIBLE)
-    response = deploy(cloudformation, bench.environ, monkeypatch)
-    assert response["Status"] == "FAILED"
-    assert "event_id is written as long and read as string" in str(response["Reason"])
-    assert response["PhysicalResourceId"] == bench.subject
-
-
-def test_registration__does_nothing_on_delete(
-    bench: Bench, cloudformation: ScriptedServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Events written with the schema outlive the stack."""
-    deploy(cloudformation, bench.environ, monkeypatch)
-    count = bench.proxy.request_count
-    response = deploy(
-        cloudformation, bench.environ, monkeypatch, RequestType="Delete", PhysicalResourceId=bench.subject
-    )
-    assert (response["Status"], response["PhysicalResourceId"]) == ("SUCCESS", bench.subject)
-    assert (bench.proxy.request_count, bench.versions()) == (count, [1])

@@ -122,17 +122,6 @@ def test_find_schema__explains_a_missing_certificate(bench: Bench) -> None:
         find_schema(read_settings({**environ, "KAFKA_BROKER_URL": "b:9092"}), LONG)
 
 
-def test_registration__reports_a_refused_certificate(
-    bench: Bench, cloudformation: ScriptedServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The stack's events contain the reason, and not the certificate."""
-    bench.proxy.client_ca = CertificateAuthority("Other").certificate
-    response = deploy(cloudformation, bench.environ, monkeypatch)
-    assert response["Status"] == "FAILED"
-    assert "rejected the TLS connection" in str(response["Reason"])
-    assert "-----BEGIN" not in str(response)
-
-
 def test_function__recovers_from_a_rotated_certificate(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each invocation fails until the secret is updated."""
     make_registry(bench.settings).ensure_registered()
@@ -146,29 +135,6 @@ def test_function__recovers_from_a_rotated_certificate(bench: Bench, monkeypatch
         function.handler({"Records": [to_record()]}, FakeContext())
     bench.secrets.change(bench.environ[SECRET], to_secret(second.issue("client")))
     assert function.handler({"Records": [to_record()]}, FakeContext()) == {"batchItemFailures": []}
-
-
-ENCRYPTED = CLIENTS.issue("client", password="key-secret")  # noqa: S106  # the test's own
-
-
-@pytest.mark.parametrize(
-    "secret",
-    [
-        to_secret(CLIENTS.issue("client")) | {"privateKey": CLIENTS.issue("other").private_key},
-        to_secret(ENCRYPTED),
-        to_secret(ENCRYPTED, privateKeyPassword="hidden"),  # the test's own
-        to_secret(ENCRYPTED, privateKeyPassword="hidden" * 1000),
-        {"certificate": "hidden", "privateKey": "hidden"},
-    ],
-    ids=["another's key", "no password", "wrong password", "long password", "not PEM"],
-)
-def test_find_schema__names_the_secret_of_an_unusable_certificate(bench: Bench, secret: dict[str, str]) -> None:
-    """The error contains the secret's setting, and the registry gets no request."""
-    bench.secrets.change(bench.environ[SECRET], secret)
-    with pytest.raises(Misconfigured, match=rf"the secret in \w+ .{SECRET}. has no usable client") as raised:
-        find_schema(bench.settings, LONG)
-    assert bench.proxy.request_count == 0
-    assert not any(each in str(raised.value) for each in ("hidden", "-----BEGIN"))
 
 
 def test_secret__works_with_confluents_client(

@@ -135,27 +135,6 @@ def test_handler__resumes_a_run(account: FakeAccount, machine: Machine) -> None:
     assert sorted({*sent(account)}) == entities
 
 
-def test_handler__sends_nothing_for_a_complete_run(account: FakeAccount, machine: Machine) -> None:
-    """Resuming a complete run returns the same report."""
-    fill(account)
-    first, before = machine.run(), len(account.publisher.log)
-    planned = machine.step(step="plan", run="later", started=STARTED, request={**REQUEST, "run": "nightly-1"})
-    works = [machine.step(step="work", run=planned["run"], segment=each) for each in planned["segments"]]
-    assert [work["complete"] for work in works] == [True, True, True]
-    assert machine.step(step="report", run=planned["run"]) == first
-    assert len(account.publisher.log) == before
-
-
-def test_handler__only_counts_in_a_dry_run(account: FakeAccount, machine: Machine) -> None:
-    """Messages that Kafka would reject count as deliverable, since nothing is sent."""
-    fill(account)
-    account.publisher.topic_exists = False
-    report = machine.run(dry_run=True)
-    assert account.publisher.log == []
-    fields = ("complete", "dry_run", "items", "delivered", "deliverable", "poison", "skipped")
-    assert [report[field] for field in fields] == [True, True, 23, 0, 21, 1, {"no_features": 1}]
-
-
 @pytest.mark.parametrize(
     ("body", "text"),
     [

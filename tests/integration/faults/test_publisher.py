@@ -3,7 +3,6 @@
 The mock cluster injects faults such as a lost leader or a rejected batch at exact times.
 """
 
-import time
 from itertools import chain
 from typing import Any, override
 
@@ -98,36 +97,6 @@ def test_publish__does_not_refuse_a_corrupted_message(kafka: MockKafka) -> None:
     assert publisher.publish([to_message(0)], Deadline(LONG), refusals) == [Delivery.DELIVERED]
 
 
-def test_publish__reports_a_lasting_fault_as_unknown(kafka: MockKafka) -> None:
-    """No message is sent after the deadline."""
-    publisher = to_publisher(kafka)
-    publisher.open(Deadline(LONG))
-    kafka.fail(PRODUCE, *[KafkaError.NOT_ENOUGH_REPLICAS] * 1000)
-    deliveries = publisher.publish(to_messages(100), Deadline(SHORT), Refusals())
-    assert set(deliveries) == {Delivery.UNKNOWN}
-    kafka.recover(PRODUCE)
-    time.sleep(1)
-    assert read_topic(kafka.bootstrap, kafka.topic) == []
-    assert set(publisher.publish(to_messages(100), Deadline(LONG), Refusals())) == {Delivery.DELIVERED}
-    assert_complete_and_in_order(kafka, 100)
-
-
-def test_publish__sends_nothing_after_it_has_returned(kafka: MockKafka) -> None:
-    """It returns while all brokers are down, and sends no old message when they are back."""
-    publisher = to_publisher(kafka)
-    publisher.open(Deadline(LONG))
-    kafka.stop()
-    started = time.monotonic()
-    deliveries = publisher.publish(to_messages(100), Deadline(SHORT), Refusals())
-    assert time.monotonic() - started < LONG  # it does not wait for the brokers
-    assert set(deliveries) == {Delivery.UNKNOWN}
-    kafka.start()
-    time.sleep(1)
-    assert read_topic(kafka.bootstrap, kafka.topic) == []
-    assert set(publisher.publish(to_messages(100), Deadline(LONG), Refusals())) == {Delivery.DELIVERED}
-    assert_complete_and_in_order(kafka, 100)
-
-
 def test_publish__reports_a_lost_acknowledgement_as_unknown(kafka: MockKafka) -> None:
     """The messages may have been written. After a retry all are in the topic, and first appearances are in order."""
     publisher = to_publisher(kafka)
@@ -154,17 +123,6 @@ def test_publish__delivers_to_partitions_with_a_leader() -> None:
         retried = publisher.publish(to_messages(300, entities=50)[first:], Deadline(LONG), Refusals())
         assert set(retried) == {Delivery.DELIVERED}
         assert_complete_and_in_order(kafka, 300)
-
-
-def test_publish__creates_a_new_producer_after_a_fatal_error(kafka: MockKafka) -> None:
-    """A failed idempotent producer does not fail the execution environment."""
-    publisher = to_publisher(kafka)
-    publisher.publish(to_messages(10), Deadline(LONG), Refusals())
-    kafka.fail(PRODUCE, KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER)
-    deliveries = publisher.publish(to_messages(100), Deadline(SHORT), Refusals())
-    if Delivery.UNKNOWN in deliveries:
-        publisher.publish(to_messages(100)[deliveries.index(Delivery.UNKNOWN) :], Deadline(LONG), Refusals())
-    assert_complete_and_in_order(kafka, 100)
 
 
 class NoSecrets(Authentication):
@@ -286,11 +244,3 @@ def test_publish__requests_metadata_once(kafka: MockKafka) -> None:
     kafka.fail(METADATA, *[KafkaError.TOPIC_AUTHORIZATION_FAILED] * 10)
     for _ in range(3):
         assert set(publisher.publish(to_messages(10), Deadline(LONG), Refusals())) == {Delivery.DELIVERED}
-
-
-def test_publish__sends_more_waves_if_the_queue_is_full(kafka: MockKafka) -> None:
-    """A small queue causes more waves, and no errors."""
-    publisher = to_publisher(kafka, queue_buffering_max_messages=10)
-    deliveries = publisher.publish(to_messages(95), Deadline(LONG), Refusals())
-    assert set(deliveries) == {Delivery.DELIVERED}
-    assert_complete_and_in_order(kafka, 95)

@@ -1,7 +1,5 @@
 """Test which records are stale, and that unreadable tables do not stop a run."""
 
-import base64
-
 import pytest
 
 from tests.support.failures import PREFIX, Answers, FakeAccount, counts, sent, to_dead_letter_key, write_records
@@ -50,23 +48,6 @@ def test_redrive__accepts_deeply_nested_items(account: FakeAccount) -> None:
     account.put_dead_letters(to_record(1, item=to_item() | {"deep": deep}), *write_records(account, 2))
     account.write(to_record(1))
     assert counts(account.redrive(prefix=PREFIX)) == {"stale": 1, "delivered": 1, "moved": 1}
-
-
-def test_redrive__recognizes_an_unchanged_item(account: FakeAccount) -> None:
-    """Binary is base64 in a record and bytes in a response, and sets have no order."""
-    binary = base64.b64encode(b"\0\xff").decode()
-    odd: Json = {
-        "blob": {"B": binary},
-        "blobs": {"BS": [base64.b64encode(each).decode() for each in (b"b", b"a")]},
-        "texts": {"SS": ["b", "a", "c"]},
-        "list": {"L": [{"S": "b"}, {"L": []}, {"M": {"SS": {"SS": ["z", "y"]}}}]},
-        "flags": {"M": {"yes": {"BOOL": True}, "none": {"NULL": True}}},
-    }
-    [record] = [to_record(1, item=to_item() | odd)]
-    item = record["dynamodb"]["NewImage"] | {"blob": {"B": b"\0\xff"}, "blobs": {"BS": [b"a", b"b"]}}
-    account.dynamodb.put_item(TableName="user_feature_store", Item=item | {"texts": {"SS": ["a", "b", "c"]}})
-    account.put_dead_letters(record)
-    assert counts(account.redrive(prefix=PREFIX)) == {"delivered": 1, "moved": 1}
 
 
 @pytest.mark.parametrize(

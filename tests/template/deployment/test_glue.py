@@ -11,11 +11,14 @@ from local.errors import LocalError
 from tests.support.topics import wait_for_topic
 from tests.template.deployment.account import Account, to_table_arn
 
+type GlueClient = Any
+"""One of the many clients without types."""
+
 REGISTRATION = ("GetSchemaByDefinition", "GetSchemaVersion", "RegisterSchemaVersion", "CreateSchema")
 
 
 @pytest.fixture
-def glue(account: Account) -> Any:  # noqa: ANN401 -- one of many clients
+def glue(account: Account) -> GlueClient:
     """Create a client of Glue."""
     return account.client("glue")
 
@@ -26,10 +29,7 @@ def make_prefix(version_id: str) -> bytes:
 
 
 def test_glue__is_called_only_by_the_registration(
-    account: Account,
-    glue: Any,  # noqa: ANN401
-    topic: Callable[..., str],
-    remove: Callable[[str], None],
+    account: Account, glue: GlueClient, topic: Callable[..., str], remove: Callable[[str], None]
 ) -> None:
     """The deployment creates the schema. The function gets its UUID, and publishes without calling Glue."""
     name = topic()
@@ -59,10 +59,7 @@ def test_glue__is_called_only_by_the_registration(
 
 
 def test_schema__is_looked_up_at_the_start_of_the_function(
-    account: Account,
-    glue: Any,  # noqa: ANN401
-    topic: Callable[..., str],
-    remove: Callable[[str], None],
+    account: Account, glue: GlueClient, topic: Callable[..., str], remove: Callable[[str], None]
 ) -> None:
     """Without registration, the check reports the missing schema. Later it finds it by its definition or number."""
     name = topic()

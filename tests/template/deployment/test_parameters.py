@@ -6,17 +6,16 @@ from typing import NamedTuple
 import pytest
 
 from local.application.deployment import Deployment
+from tests.template import document
 from tests.template.deployment.account import NO_REGISTRY, Account, to_table_arn
 from tests.template.document import (
+    ATTACHED_EVERYTHING,
     CA_SECRET,
     CLUSTER,
     KEY,
-    LAYOUTS,
     REGISTRY_CA_SECRET,
     REGISTRY_SECRET,
     SECRET,
-    SECRETS_KEY,
-    TABLE_KEY,
     Parameters,
 )
 
@@ -34,42 +33,23 @@ VARIABLES = {
 }
 """The function's environment variable for each parameter."""
 ARN = "arn:aws:dynamodb:us-east-1:000000000000:table"
-EVERYTHING = {
-    "TableLayouts": LAYOUTS,
-    "TableKmsKeyArns": TABLE_KEY,
-    "FeaturesMode": "changed",
-    "KafkaAuth": "scram",
-    "KafkaSecretArn": SECRET,
-    "KafkaCaSecretArn": CA_SECRET,
-    "SecretsKmsKeyArn": SECRETS_KEY,
-    "KafkaCompression": "lz4",
-    "KafkaProperties": '{"client.id": "features"}',
-    "SchemaFile": "feature_trigger_v2.avsc",
-    "SubnetIds": "subnet-0a1b2c3d,subnet-1a1b2c3d",
-    "SecurityGroupIds": "sg-0a1b2c3d",
-    "MemorySize": "1024",
-    "ReservedConcurrency": "5",
-    "DeadLetterLimit": "10",
-    "AlarmTopicArn": "arn:aws:sns:us-east-1:000000000000:alarms",
-    "IteratorAgeAlarmMs": "600000",
-    "LogLevel": "DEBUG",
-    "LogRetentionDays": "7",
-    "FailureExpiryDays": "30",
-    "KmsKeyArn": KEY,
-    "PermissionsBoundaryArn": "arn:aws:iam::123456789012:policy/boundary",
+OMITTED = {
+    "OwnTables",
+    "TableNamePrefix",
+    "TableArns",
+    "TopicName",
+    "KafkaClusterArn",
+    "Architecture",
+    "SchemaRegistry",
+    "SchemaRegistrySecretArn",
+    "SchemaRegistryCaSecretArn",
 }
+"""Options that a test sets to a value of the local stack, or that the local stack does not support."""
+ALARM_TOPIC = {"AlarmTopicArn": "arn:aws:sns:us-east-1:000000000000:alarms"}
+EVERYTHING = {name: text for name, text in document.EVERYTHING.items() if name not in OMITTED} | ALARM_TOPIC
 """Every option of the application that can be combined with the others, except the registry's secrets."""
-ATTACHED = {
-    "BatchSize": "500",
-    "BatchingWindowSeconds": "1",
-    "ParallelizationFactor": "2",
-    "MaximumRecordAgeSeconds": "3600",
-    "AlarmTopicArn": EVERYTHING["AlarmTopicArn"],
-    "RecordAgeAlarmMs": "600000",
-    "OnlySkippedAlarmDays": "3",
-    "Enabled": "false",
-}
-"""Values for all parameters of an attachment."""
+ATTACHED = {name: text for name, text in ATTACHED_EVERYTHING.items() if name not in document.ATTACHED} | ALARM_TOPIC
+"""Values for all optional parameters of an attachment."""
 
 
 class Case(NamedTuple):

@@ -1,6 +1,5 @@
 """The schema and its id are found in one of three ways, within the time of a start."""
 
-import json
 import threading
 from collections.abc import Callable
 
@@ -69,18 +68,6 @@ def test_find_schema__names_the_step_that_exceeded_the_time(
     with pytest.raises(Undelivered, match=r"within 0.5 s; the schema was being compared with all versions"):
         find_schema(to_settings(AUTO_REGISTER_SCHEMAS="true"), 0.5)
     hangs.set()
-
-
-def test_find_schema__does_not_register_a_schema_that_breaks_consumers(
-    server: ScriptedServer, to_settings: ToSettings
-) -> None:
-    """The schema is compared with every version of the subject."""
-    former = json.loads(SHIPPED_SCHEMA)
-    former["fields"].append({"name": "note", "type": "string"})
-    version = Answer.of(200, {"id": 1, "version": 1, "schema": json.dumps(former)})
-    server.script = [ABSENT, Answer.of(200, {"is_compatible": True}), Answer.of(200, [1]), version]
-    with pytest.raises(Misconfigured, match="Consumers with version 1 cannot read its events: note is not written"):
-        find_schema(to_settings(AUTO_REGISTER_SCHEMAS="true"), LONG)
 
 
 def test_find_schema__skips_a_version_that_was_just_deleted(server: ScriptedServer, to_settings: ToSettings) -> None:
