@@ -23,7 +23,7 @@ class Encoded(NamedTuple):
 
 
 class Encoder(NamedTuple):
-    """The layouts and the schema that Changes are encoded by."""
+    """The layouts and the schema that Changes are encoded with."""
 
     layouts: TableLayouts
     features_mode: FeaturesMode

@@ -53,7 +53,7 @@ class BatchResponse(TypedDict):
 
 
 def measure_arrival(records: Sequence[StreamRecord], now: float) -> dict[str, float]:
-    """Return the figures of a batch that nothing was done with yet, by the names of `metrics.METRICS`.
+    """Return the metrics of a batch on its arrival, by the names of `metrics.METRICS`.
 
     Args:
         records: the batch.
@@ -94,25 +94,25 @@ class BatchOutcome:
         self._oldest_ms = min([self._oldest_ms, *[message.timestamp_ms for message in messages]])
 
     def skip(self, reasons: Mapping[int, Skipped]) -> None:
-        """Record that the records at these positions are skipped, and why."""
+        """Mark the records at these positions as skipped."""
         for position in reasons:
             self.outcomes[position] = RecordOutcome.SKIPPED
         self.skipped.update(reasons.values())
 
     def deliver(self, positions: Sequence[int]) -> None:
-        """Record that Kafka acknowledged the events of these records."""
+        """Mark the records at these positions as delivered."""
         outcomes, delivered = self.outcomes, RecordOutcome.DELIVERED
         for position in positions:
             outcomes[position] = delivered
         self.delivered += len(positions)
 
     def dead_letter(self, position: int) -> None:
-        """Record that this record is in the dead-letter store."""
+        """Mark this record as dead-lettered."""
         self.outcomes[position] = RecordOutcome.DEAD_LETTERED
         self.dead_letters += 1
 
     def withhold(self, position: int) -> None:
-        """Record that only the dead-letter limit keeps this record out of the dead-letter store."""
+        """Mark this record as bad, but kept in the stream by the dead-letter limit."""
         self.withheld = position
 
     @property
@@ -136,11 +136,11 @@ class BatchOutcome:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether the dead-letter limit keeps the first record in the stream, which blocks the shard."""
+        """True if the dead-letter limit keeps the first record in the stream, which blocks the shard."""
         return self.withheld == 0
 
     def measure(self, answered: float) -> dict[str, float]:
-        """Return the batch's figures by the names of `metrics.METRICS`.
+        """Return the metrics of the batch, by the names of `metrics.METRICS`.
 
         Args:
             answered: the time of the response, in seconds since the epoch.

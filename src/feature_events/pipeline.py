@@ -95,7 +95,7 @@ class Pipeline(NamedTuple):
             try:
                 change = read_change(records[position])
                 encoded = encode(change) if isinstance(change, Change) else change
-                if isinstance(encoded, Encoded):  # cheaper than to compare with Skipped, an Enum
+                if isinstance(encoded, Encoded):  # faster than for Skipped, which is an Enum
                     messages[position] = encoded.message
                 else:
                     skipped[position] = encoded
@@ -190,17 +190,17 @@ class Pipeline(NamedTuple):
         """Dead-letter a bad record. Return True on success."""
         record = outcome.records[position]
         table, sequence_number, _ = read_identity(record)
-        about = {"table": table, "sequence_number": sequence_number, "reason": str(poison)}
+        details = {"table": table, "sequence_number": sequence_number, "reason": str(poison)}
         if not self.limit.allows(table, sequence_number):
-            logger.error("dead-letter limit reached", extra=about)
+            logger.error("dead-letter limit reached", extra=details)
             outcome.withhold(position)
             return False
         try:
             key = self.dead_letters.put(record, poison, deadline)
         except Undelivered as error:
-            logger.error("record not dead-lettered", obstacle=str(error), extra=about)
+            logger.error("record not dead-lettered", obstacle=str(error), extra=details)
             return False
-        logger.error("record dead-lettered", dead_letter=key, extra=about)
+        logger.error("record dead-lettered", dead_letter=key, extra=details)
         self.limit.count(table, sequence_number)
         outcome.dead_letter(position)
         return True

@@ -122,9 +122,9 @@ def test_function__signs_tokens(
 ) -> None:
     """With IAM authentication, the runtime's botocore signs the token."""
     (tmp_path / "feature_events").symlink_to(artefacts.code / "feature_events")
-    (tmp_path / "probe.py").write_text(SIGNING)
+    (tmp_path / "sample.py").write_text(SIGNING)
     settings = make_aws_environment(stack.aws)
-    with RuntimeInterface(tmp_path, artefacts.layer, "probe.handler", settings, runtime=oldest_runtime) as environment:
+    with RuntimeInterface(tmp_path, artefacts.layer, "sample.handler", settings, runtime=oldest_runtime) as environment:
         token, expires = environment.invoke({})
     assert b"kafka-cluster%3AConnect" in base64.urlsafe_b64decode(token + "==")
     assert expires > time.time()

@@ -23,7 +23,7 @@ NO_AWS = {
     "AWS_SECRET_ACCESS_KEY": "none",
     "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
 }
-PROBE = """
+FUNCTION_CODE = """
 import importlib
 
 def handler(event, context):
@@ -54,11 +54,11 @@ def test_answers__name_every_sample_event() -> None:
 
 def test_search_path__is_function_then_layer_then_runtime(artefacts: Artefacts, tmp_path: Path) -> None:
     """The function's modules have precedence over the layer's, and these over the runtime's. Others are not visible."""
-    (tmp_path / "probe.py").write_text(PROBE)
+    (tmp_path / "sample.py").write_text(FUNCTION_CODE)
     (tmp_path / "idna.py").touch()
     origins = ["idna", "confluent_kafka", "urllib3", "boto3"]
 
-    with RuntimeInterface(tmp_path, artefacts.layer, "probe.handler", {}) as environment:
+    with RuntimeInterface(tmp_path, artefacts.layer, "sample.handler", {}) as environment:
         found = environment.invoke(origins)
         tools = environment.invoke(["pytest"])
 

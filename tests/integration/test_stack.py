@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 LISTENING = "0A"
 LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F", "00000000000000000000000001000000"}
-PROBE = """
+FUNCTION_CODE = """
 import importlib.util, sys
 def handler(event, context):
     return {name: importlib.util.find_spec(name) is not None for name in ("boto3", "confluent_kafka", "ministack")}
@@ -92,15 +92,15 @@ def test_stack__runs_functions_with_the_packages_of_the_lambda_runtime(stack: Ru
     """A function can import the packages of AWS's runtime, but not this project's tools."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as code:
-        code.writestr("probe.py", PROBE)
+        code.writestr("sample.py", FUNCTION_CODE)
     stack.clients.functions.create_function(
-        FunctionName="probe",
+        FunctionName="sample",
         Runtime="python3.13",
-        Handler="probe.handler",
-        Role="arn:aws:iam::000000000000:role/probe",
+        Handler="sample.handler",
+        Role="arn:aws:iam::000000000000:role/sample",
         Code={"ZipFile": archive.getvalue()},
     )
-    answer = stack.clients.functions.invoke(FunctionName="probe")["Payload"].read()
+    answer = stack.clients.functions.invoke(FunctionName="sample")["Payload"].read()
     assert json.loads(answer) == {"boto3": True, "confluent_kafka": False, "ministack": False}
 
 

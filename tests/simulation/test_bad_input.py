@@ -132,15 +132,15 @@ def test_read_change__reads_or_rejects_any_value() -> None:
 def test_read_entity_features__has_the_same_result_part_by_part(mode: FeaturesMode) -> None:
     """The fast path and the slow path return the same result for every generated record."""
     random = Random(SEED)  # noqa: S311  # to be repeatable
-    read_at_once = 0
+    read_fast = 0
     for number in range(RECORDS // 4):
         with contextlib.suppress(FeatureEventsError):
             change = read_change(to_bad_record(random, number))
             if isinstance(change, Change):
                 found = [outcome_of(read, change, mode) for read in (read_entity_features, read_part_by_part)]
                 assert found[0] == found[1]
-                read_at_once += isinstance(found[0], EntityFeatures)
-    assert read_at_once > RECORDS // 40
+                read_fast += isinstance(found[0], EntityFeatures)
+    assert read_fast > RECORDS // 40
 
 
 def read_part_by_part(change: Change, layouts: TableLayouts, mode: FeaturesMode) -> EntityFeatures | Skipped:

@@ -1,4 +1,4 @@
-"""A web server that answers as it is told."""
+"""A web server that returns scripted responses."""
 
 from collections.abc import Iterator
 
@@ -9,6 +9,6 @@ from tests.support.web_server import ScriptedServer, run_scripted_server
 
 @pytest.fixture
 def server() -> Iterator[ScriptedServer]:
-    """A server that says what a test tells it to."""
+    """Run a server that returns scripted responses."""
     with run_scripted_server() as running:
         yield running

@@ -20,9 +20,9 @@ _POSITIONS = {
     name: position for position, name in enumerate((*FeatureAvailabilityEvent._fields, *EventDetails._fields))
 }
 _UNIQUE = {"event_id", "timestamp", "entity_id", "sequence_number"}
-"""The fields that differ in nearly every event, so that caching them is useless."""
+"""The fields that differ in nearly every event. Caching them is useless."""
 
-# For each field. With their texts, a thousand lists of 20 names take so many bytes, or two hundred lists of 100
+# For the cache of each field: enough for a thousand lists of 20 names, or two hundred lists of 100, with their texts
 _CACHE_BYTES = 2_000_000
 _LARGEST_CACHED_BYTES = 100_000
 
@@ -44,7 +44,7 @@ class Codec:
         names = {field["name"] for field in schema.fields}
         self._has_all_texts = names >= set(FeatureAvailabilityEvent._fields)
         self.details = names & set(EventDetails._fields)
-        """The names of the details that the schema contains. If there are none, events need no details."""
+        """The names of the details that the schema contains. If empty, `encode` needs no EventDetails."""
 
     def encode(self, values: tuple[Any, ...]) -> bytes:
         """Encode an event.
@@ -68,7 +68,7 @@ class Codec:
             if not self._has_all_texts:
                 "".join(values[: _POSITIONS["features"]]).encode()
         except UnicodeEncodeError:
-            raise PoisonRecord("a name or id in it is not valid Unicode text") from None
+            raise PoisonRecord("a name or id is not valid Unicode text") from None
         return avro.getvalue()
 
 
@@ -81,7 +81,7 @@ class _FieldCache(dict[Any, bytes]):
     def __init__(self, field: Field, schema: SchemaFields) -> None:
         super().__init__()
         self._name: str = field["name"]
-        self._record = to_record([field], schema.named)
+        self._record = to_record(field, schema.named)
         self._fill = schema.fill
         self._bytes = 0
 

@@ -108,7 +108,7 @@ class _TriedField:
     @cached_property
     def record(self) -> Any:  # noqa: ANN401  # fastavro's own
         """The record. Parsing takes longer than trying a value, so it is done once."""
-        return to_record([self.definition], self.named)
+        return to_record(self.definition, self.named)
 
 
 def read_fields(text: str) -> SchemaFields:
@@ -140,9 +140,9 @@ def read_fields(text: str) -> SchemaFields:
     return SchemaFields(fields, named, to_time, absent)
 
 
-def to_record(fields: Sequence[Field], named: Named) -> Any:  # noqa: ANN401  # fastavro's own
-    """Return a record of some of a schema's fields, under a name that the schema does not contain."""
-    return parse_schema({"type": "record", "name": "FeatureEventsCodecPart", "fields": list(fields)}, dict(named))
+def to_record(field: Field, named: Named) -> Any:  # noqa: ANN401  # fastavro's own
+    """Return a record with this field alone, under a name that the schema does not contain."""
+    return parse_schema({"type": "record", "name": "FeatureEventsCodecField", "fields": [field]}, dict(named))
 
 
 def parse_record(text: str) -> tuple[Mapping[str, Any], Named]:

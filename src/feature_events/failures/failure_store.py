@@ -25,7 +25,7 @@ REDRIVEN_PREFIX = "redriven/"
 MOST_BYTES = 32_000_000
 """The maximum size of an object: five times Lambda's largest batch, since an on-failure batch can escape its quotes."""
 
-_MOST_DELETED_AT_ONCE = 1_000
+_MAX_KEYS_PER_DELETE = 1_000
 _MISSING = ("NoSuchKey", "404")
 
 
@@ -87,8 +87,8 @@ class FailureStore:
         """Move objects to `redriven/`. An object is deleted only after it was copied."""
         with ThreadPoolExecutor(PARALLEL) as pool:
             list(pool.map(self._copy_one, failures))
-        for start in range(0, len(failures), _MOST_DELETED_AT_ONCE):
-            self._delete([failure.key for failure in failures[start : start + _MOST_DELETED_AT_ONCE]])
+        for start in range(0, len(failures), _MAX_KEYS_PER_DELETE):
+            self._delete([failure.key for failure in failures[start : start + _MAX_KEYS_PER_DELETE]])
 
     def _find_one(self, key: str) -> StoredObject | None:
         head = partial(self._s3.head_object, Bucket=self._bucket, Key=key)

@@ -56,7 +56,7 @@ class Skipped(StrEnum):
 
 
 class Change(NamedTuple):
-    """One write of an item, from a stream record; or the item's state, from a backfill's scan."""
+    """A write of an item, from a stream record; or the state of an item, from a backfill's scan."""
 
     source_arn: str
     """The ARN of the stream, or of the table that was scanned."""
@@ -64,7 +64,7 @@ class Change(NamedTuple):
     sequence_number: str | None
     """The write's position in the stream, a string of digits; None if the item was scanned."""
     event_id: str
-    """The record's own id, in any form; empty if there is none."""
+    """The record's own id, in any form, or an empty text."""
     kind: Kind | None
     """None if the item was scanned: any number of writes may have led to its state."""
     keys: Item

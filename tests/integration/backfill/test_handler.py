@@ -1,4 +1,4 @@
-"""Test the three steps of the state machine, and that its history identifies nobody."""
+"""Test the three steps of the state machine, and that the history of an execution contains no personal data."""
 
 import json
 from collections.abc import Iterator
@@ -209,7 +209,7 @@ def find_texts(account: FakeAccount) -> Iterator[str]:
         yield account.read_bytes(key).decode()
 
 
-def test_handler__identifies_nobody_outside_the_bucket(
+def test_handler__stores_personal_data_only_in_the_bucket(
     account: FakeAccount,
     machine: Machine,
     monkeypatch: pytest.MonkeyPatch,

@@ -25,7 +25,7 @@ def schema(
     artefacts: Artefacts, package: Callable[[Artefacts], TemplateSource]
 ) -> Iterator[Callable[[dict[str, Any]], TemplateSource]]:
     """Return a function that adds a field to the schema in a copy of the application, and packages the copy."""
-    copy = artefacts.template.parent.with_name("other-schema")
+    copy = artefacts.template.parent.with_name("changed-schema")
     shutil.copytree(artefacts.template.parent, copy)
 
     def add(field: dict[str, Any]) -> TemplateSource:

@@ -250,7 +250,7 @@ def test_announce__accepts_keys_of_every_type(key: Any, entity: str) -> None:  #
     assert [event["entity_id"] for event in run.events] == [entity, entity]
 
 
-def test_announce__publishes_a_page_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_announce__publishes_a_page_in_one_call(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every item is sent once, in order. Only the changed item is sent again."""
     run = Announcement(*[to_scanned(f"user-{number}") for number in range(1_000)])
     sizes: list[int] = []

@@ -205,7 +205,7 @@ def test_wait__counts_the_time_that_the_items_took() -> None:
 
 
 def test_wait__does_not_catch_up_on_a_pause() -> None:
-    """After an hour without Kafka, the worker does not process an hour's items at once."""
+    """After an hour without Kafka, the worker does not catch up on an hour's items."""
     sleep = Sleeps()
     pace = Pace(50.0, sleep.clock, sleep)
     sleep.clock.seconds += 3600
