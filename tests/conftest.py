@@ -15,10 +15,11 @@ from botocore.loaders import create_loader
 from hypothesis import HealthCheck, settings
 
 from local.application.artefacts import Artefacts, build
-from local.paths import HOME, ROOT
+from local.paths import DEFAULT_STACK, HOME, ROOT
 from local.servers.processes import Processes
 from local.servers.stack import RunningStack
 from local.servers.topic import create_topic
+from local.steps import Steps
 from tests.simulation.scale import FULL
 from tests.support.shared import make_once, share_stack
 
@@ -90,10 +91,16 @@ def stack(shared_home: Path) -> Iterator[RunningStack]:
     """Start Kafka, a registry and AWS once for all workers.
 
     Each test must use its own names of topics, tables, buckets and CloudFormation stacks. A test that stops or pauses a
-    server must start its own.
+    server must start its own. With STACK=up, the tests use the stack of `make up`.
     """
-    with share_stack(shared_home) as stack:
-        yield stack
+    if os.environ.get("STACK") != "up":
+        with share_stack(shared_home) as stack:
+            yield stack
+        return
+    running = RunningStack.find(DEFAULT_STACK, Steps())
+    assert running is not None, "no local stack is running; start one with `make up`"
+    with running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,6 @@ from confluent_kafka.schema_registry import SchemaRegistryClient
 
 from feature_events.events.message import to_confluent_prefix
 from feature_events.events.schema import SHIPPED_SCHEMA
-from local.servers.registry import Registry
 from local.servers.stack import RunningStack
 from tests.consumers.glue_messages import FOUND
 from tests.support.consumers import SentMessage, SentTopic, send
@@ -51,13 +50,12 @@ def make_message(record: Json) -> SentMessage:
 
 
 @pytest.fixture(scope="session")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Start a separate registry, whose first schema is the shipped one."""
-    with Registry(tmp_path_factory.mktemp("registry")) as registry:
-        client = SchemaRegistryClient({"url": registry.url})
-        schema = RegisteredSchema(SHIPPED_SCHEMA, "AVRO")
-        assert client.register_schema("FEATURE_AVAILABILITY_EVENTS-value", schema) == FIRST_ID
-        yield registry.url
+def registry(stack: RunningStack) -> str:
+    """Return the URL of the local stack's registry. The shipped schema is its first one."""
+    schema = RegisteredSchema(SHIPPED_SCHEMA, "AVRO")
+    client = SchemaRegistryClient({"url": stack.registry})
+    assert client.register_schema("FEATURE_AVAILABILITY_EVENTS-value", schema) == FIRST_ID
+    return stack.registry
 
 
 @pytest.fixture(scope="session")

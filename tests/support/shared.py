@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import requests
+
+from feature_events.events.schema import SHIPPED_SCHEMA
 from local.servers.stack import RunningStack, Stack
 from local.steps import Steps
 
@@ -53,8 +56,15 @@ def share_stack(home: Path) -> Iterator[RunningStack]:
             return
         with Stack() as stack:
             running = RunningStack(stack.directory, Steps(), stack.write_record())
+            _register_first_schema(stack.registry)
             found.write_text(str(stack.directory))
             fcntl.flock(start, fcntl.LOCK_UN)
             with running:
                 yield running
             fcntl.flock(users, fcntl.LOCK_EX)  # wait for all other workers
+
+
+def _register_first_schema(registry: str) -> None:
+    """Register the shipped schema, so that its id is 1, as in the events of version 0.1.0."""
+    url = f"{registry}/subjects/first/versions"
+    requests.post(url, json={"schema": SHIPPED_SCHEMA}, timeout=30).raise_for_status()

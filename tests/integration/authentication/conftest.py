@@ -20,7 +20,7 @@ from feature_events.kafka.publisher import Publisher
 from feature_events.logs import logger
 from feature_events.settings.settings import KafkaAuth, read_settings
 from local.servers.kafka import PLAIN, Kafka, Listener
-from local.servers.registry import Registry
+from local.servers.stack import RunningStack
 from local.servers.topic import create_topic
 from tests.support.certificates import CertificateAuthority
 from tests.support.connections import cut_connections
@@ -223,11 +223,10 @@ def bench(cluster: Cluster, topic: str, secrets: Secrets, provider: TokenProvide
     return make
 
 
-@pytest.fixture(scope="session")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    """Run the registry. Tests share it, so each uses its own subject."""
-    with Registry(tmp_path_factory.mktemp("registry")) as running:
-        yield running
+@pytest.fixture
+def registry(stack: RunningStack) -> str:
+    """Return the URL of the local stack's registry. Each test uses its own subject."""
+    return stack.registry
 
 
 @pytest.fixture(scope="session")
@@ -237,10 +236,10 @@ def registry_authority() -> CertificateAuthority:
 
 
 @pytest.fixture
-def proxy(registry: Registry, registry_authority: CertificateAuthority) -> Iterator[RegistryProxy]:
+def proxy(registry: str, registry_authority: CertificateAuthority) -> Iterator[RegistryProxy]:
     """Run a proxy for the registry with TLS and a password."""
     server = registry_authority.issue("registry")
-    with run_registry_proxy(registry.url, server) as running:
+    with run_registry_proxy(registry, server) as running:
         running.required = to_basic(**LOGIN)
         yield running
 

@@ -8,7 +8,6 @@ import requests
 
 from feature_events import registration
 from feature_events.settings.settings import Settings, read_settings
-from local.servers.registry import Registry
 from tests.support.doubles import FakeContext
 from tests.support.registry_proxy import RegistryProxy
 from tests.support.secrets import Secrets
@@ -19,7 +18,7 @@ from tests.support.web_server import ScriptedServer
 class Bench(NamedTuple):
     """A topic in the registry behind the proxy, and the secrets to access it."""
 
-    registry: Registry
+    registry: str
     proxy: RegistryProxy
     secrets: Secrets
     environ: dict[str, str]
@@ -36,12 +35,12 @@ class Bench(NamedTuple):
 
     def register(self, schema: str) -> int:
         """Register a schema without the proxy, and return its id."""
-        url = f"{self.registry.url}/subjects/{self.subject}/versions"
+        url = f"{self.registry}/subjects/{self.subject}/versions"
         return int(requests.post(url, json={"schema": schema}, timeout=10).json()["id"])
 
     def versions(self) -> object:
         """Return the subject's versions."""
-        return read_json(f"{self.registry.url}/subjects/{self.subject}/versions")
+        return read_json(f"{self.registry}/subjects/{self.subject}/versions")
 
 
 def deploy(

@@ -10,7 +10,6 @@ from feature_events.events.schema import SHIPPED_SCHEMA, Schema
 from feature_events.registries.confluent import ConfluentRegistry
 from feature_events.registries.schema import find_schema, make_registry
 from feature_events.settings.settings import read_settings
-from local.servers.registry import Registry
 from tests.integration.authentication.conftest import LOGIN
 from tests.integration.authentication.registry_bench import Bench
 from tests.support.certificates import CertificateAuthority
@@ -31,9 +30,7 @@ INCOMPATIBLE = to_schema({**FIELDS[0], "type": "long"}, *FIELDS[1:])
 
 
 @pytest.fixture
-def bench(
-    registry: Registry, registry_authority: CertificateAuthority, proxy: RegistryProxy, secrets: Secrets
-) -> Bench:
+def bench(registry: str, registry_authority: CertificateAuthority, proxy: RegistryProxy, secrets: Secrets) -> Bench:
     """Create a valid bench."""
     environ = {
         "SCHEMA_REGISTRY": proxy.url,

@@ -10,7 +10,6 @@ from feature_events.events.schema import SHIPPED_SCHEMA
 from feature_events.registries.registry import Registered
 from feature_events.registries.schema import find_schema, make_registry
 from feature_events.settings.settings import Settings, read_settings
-from local.servers.registry import Registry
 from tests.support.web_client import read_json
 
 LONG = 20.0
@@ -35,31 +34,31 @@ WRONG = [
 ]
 
 
-def to_settings(registry: Registry, path: str, topic: str, **environ: str) -> Settings:
+def to_settings(registry: str, path: str, topic: str, **environ: str) -> Settings:
     """Create settings with this path of the registry."""
-    url = f"{registry.url.removesuffix(RIGHT)}{path}"
+    url = f"{registry.removesuffix(RIGHT)}{path}"
     return read_settings({"KAFKA_BROKER_URL": "b:9092", "SCHEMA_REGISTRY": url, "TOPIC_NAME": topic, **environ})
 
 
 @pytest.mark.parametrize("path", WRONG)
-def test_find_schema__explains_a_wrong_base_url(registry: Registry, path: str) -> None:
+def test_find_schema__explains_a_wrong_base_url(registry: str, path: str) -> None:
     """This applies to each way to find the schema, and to registration.
 
     Reported for Apicurio (https://github.com/Apicurio/apicurio-registry/issues/2889) and for Redpanda's console
     (https://github.com/redpanda-data/console/issues/157).
     """
     topic = f"topic-{uuid4().hex}"
-    before = read_json(f"{registry.url}/subjects")
+    before = read_json(f"{registry}/subjects")
     text = r"HTTP 40[45]: check that SchemaRegistry \(SCHEMA_REGISTRY\) is the base URL .*/apis/ccompat/v7"
     for environ in ({}, {"SCHEMA_VERSION": "latest"}, {"SCHEMA_VERSION": "1"}, {"AUTO_REGISTER_SCHEMAS": "true"}):
         with pytest.raises(Misconfigured, match=text):
             find_schema(to_settings(registry, path, topic, **environ), LONG)
     with pytest.raises(Misconfigured, match=text):
         make_registry(to_settings(registry, path, topic)).ensure_registered()
-    assert read_json(f"{registry.url}/subjects") == before
+    assert read_json(f"{registry}/subjects") == before
 
 
-def test_find_schema__distinguishes_absent_schemas(registry: Registry) -> None:
+def test_find_schema__distinguishes_absent_schemas(registry: str) -> None:
     """With the right URL, each absence has its own message, and the first version is registered."""
     topic = f"topic-{uuid4().hex}"
     with pytest.raises(Misconfigured, match="is not registered under subject"):

@@ -13,7 +13,6 @@ from feature_events.errors import Misconfigured
 from feature_events.events.schema import SHIPPED_SCHEMA, Schema
 from feature_events.registries.schema import find_schema, make_registry
 from feature_events.settings.settings import read_settings
-from local.servers.registry import Registry
 from tests.integration.authentication.registry_bench import Bench, deploy
 from tests.support.certificates import CertificateAuthority, Identity
 from tests.support.doubles import FakeContext
@@ -31,16 +30,16 @@ REFUSED = r"rejected the TLS connection \(ALERT_\w+\): .* requires a client cert
 
 
 @pytest.fixture
-def mutual_proxy(registry: Registry, registry_authority: CertificateAuthority) -> Iterator[RegistryProxy]:
+def mutual_proxy(registry: str, registry_authority: CertificateAuthority) -> Iterator[RegistryProxy]:
     """Run a proxy for the registry that requires mutual TLS."""
-    with run_registry_proxy(registry.url, registry_authority.issue("registry")) as running:
+    with run_registry_proxy(registry, registry_authority.issue("registry")) as running:
         running.client_ca = CLIENTS.certificate
         yield running
 
 
 @pytest.fixture
 def bench(
-    registry: Registry, mutual_proxy: RegistryProxy, registry_authority: CertificateAuthority, secrets: Secrets
+    registry: str, mutual_proxy: RegistryProxy, registry_authority: CertificateAuthority, secrets: Secrets
 ) -> Bench:
     """Create a valid bench."""
     environ = {

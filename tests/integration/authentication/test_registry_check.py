@@ -13,7 +13,6 @@ from feature_events.preflight.run import run_checks
 from feature_events.registries.schema import make_registry
 from feature_events.settings.settings import read_settings
 from local.servers.loopback import reserve_port
-from local.servers.registry import Registry
 from tests.support.certificates import CertificateAuthority
 from tests.support.registry_proxy import RegistryProxy, run_registry_proxy
 from tests.support.secrets import Secrets
@@ -65,9 +64,9 @@ def tokens(
 
 
 @pytest.fixture
-def certificates(registry: Registry, registry_authority: CertificateAuthority, secrets: Secrets) -> Iterator[Bench]:
+def certificates(registry: str, registry_authority: CertificateAuthority, secrets: Secrets) -> Iterator[Bench]:
     """Start a registry that requires a client certificate."""
-    with run_registry_proxy(registry.url, registry_authority.issue("registry")) as running:
+    with run_registry_proxy(registry, registry_authority.issue("registry")) as running:
         running.client_ca = CLIENTS.certificate
         yield Bench(running.url, registry_authority.certificate, to_parts(CLIENTS), secrets)
 

@@ -52,7 +52,7 @@ def bench(
         "SCHEMA_REGISTRY_CA_SECRET_ARN": secrets.put(registry_authority.certificate),
         "TOPIC_NAME": f"topic-{uuid4().hex}",
     }
-    return Bench(token_registry, token_proxy, secrets, environ)
+    return Bench(token_registry.url, token_proxy, secrets, environ)
 
 
 def test_registration__authenticates_with_a_token(

@@ -47,16 +47,14 @@ def package(stack: RunningStack) -> Callable[[Artefacts], TemplateSource]:
 
 
 @pytest.fixture(scope="session")
-def packaged(
-    stack: RunningStack, artefacts: Artefacts, package: Callable[[Artefacts], TemplateSource]
-) -> TemplateSource:
+def packaged(shared_home: Path, artefacts: Artefacts, package: Callable[[Artefacts], TemplateSource]) -> TemplateSource:
     """Package the application once for all workers."""
 
     def make(directory: Path) -> None:
-        directory.mkdir()
+        directory.mkdir(exist_ok=True)
         (directory / "template.json").write_text(json.dumps(package(artefacts)))
 
-    found: TemplateSource = json.loads((make_once(stack.directory, "package", make) / "template.json").read_text())
+    found: TemplateSource = json.loads((make_once(shared_home, "package", make) / "template.json").read_text())
     return found
 
 
