@@ -100,7 +100,7 @@ def show_addresses(console: Console) -> None:
     stack = find_running()
     registry = deployment.find_registry(stack)
     console.print()
-    registry_address = "AWS Glue, at the address of AWS" if registry == GLUE else stack.registry
+    registry_address = "AWS Glue, at the AWS address below" if registry == GLUE else stack.registry
     for name, address in (("Kafka", stack.kafka), ("registry", registry_address), ("AWS", stack.aws)):
         console.print(f"  [bold]{name:9}[/] {address}", highlight=False, soft_wrap=True)
     console.print()

@@ -33,7 +33,10 @@ def consume(console: Console, *, example: str) -> int:
     chosen = examples[example]
     missing = chosen.find_missing()
     if missing:
-        raise LocalError(f"the example {example} needs {' and '.join(missing)}: install it and run this command again")
+        raise LocalError(
+            f"the example {example} needs {' and '.join(missing)}: install the missing programs, then run this command "
+            "again"
+        )
     stack = find_running()
     registry = find_registry(stack)
     if registry not in chosen.registries:

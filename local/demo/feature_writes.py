@@ -42,7 +42,7 @@ class ExpectedEvent(NamedTuple):
 
 
 class FeatureWrite(NamedTuple):
-    """One request to DynamoDB, the events it produces, and the number of records it makes the function skip."""
+    """One request to DynamoDB, the events it produces, and the number of skipped records."""
 
     operation: str
     send: Callable[["DynamoDBServiceResource"], object]

@@ -2,7 +2,8 @@
 
 - Functions run on the interpreter PYTHON. MiniStack would run them on its own interpreter, which has all tools of this
   project, so a package missing from the layer would not be noticed.
-- Alarms can use metric math. They are created, but never evaluated. MiniStack would fail the whole deployment.
+- Alarms can use metric math. The patched MiniStack creates them but never evaluates them. Without the patch, the
+  deployment fails.
 - Conditions of a template can use Fn::Split.
 - An error of a function has the name of its exception, because the retries of a state machine depend on it. MiniStack
   names every error Runtime.HandlerError.

@@ -68,7 +68,9 @@ def test_ensure_registered__compares_even_if_glue_accepts(account: Any) -> None:
         SchemaName=TOPIC, DataFormat="AVRO", Compatibility="NONE", SchemaDefinition=json.dumps(former)
     )
     account.register_schema_version(SchemaId=place, SchemaDefinition=VERSION_2)
-    with pytest.raises(Misconfigured, match="Consumers with version 1 cannot read its events: note is not written"):
+    with pytest.raises(
+        Misconfigured, match=r"Consumers with version 1 cannot read events of feature_trigger.avsc: note is not written"
+    ):
         make_registry(to_glue_settings()).ensure_registered()
     assert account.get_schema(SchemaId=place)["LatestSchemaVersion"] == 2
 

@@ -126,7 +126,7 @@ def test_consume__rejects_an_example_that_cannot_read_the_events(
     ("registry", "address", "examples"),
     [
         (CONFLUENT, STACK.registry, "(docs/consuming.md)\n"),
-        (GLUE, "AWS Glue, at the address of AWS", "EXAMPLE=java-glue or python\n"),
+        (GLUE, "AWS Glue, at the AWS address below", "EXAMPLE=java-glue or python\n"),
     ],
 )
 def test_show_addresses__depends_on_the_registry(

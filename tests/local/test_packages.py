@@ -3,7 +3,13 @@
 import pytest
 
 from local.paths import ROOT
-from tests.support.house import find_circles, find_long_functions, find_long_modules, find_unplaced, find_upward_imports
+from tests.support.architecture import (
+    find_circles,
+    find_long_functions,
+    find_long_modules,
+    find_unplaced,
+    find_upward_imports,
+)
 
 LOCAL = ROOT / "local"
 ORDER = (

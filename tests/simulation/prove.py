@@ -60,7 +60,7 @@ PROMISES = (
         ("wire",),
     ),
     Promise(
-        "One bad record does not block others, and a valid record is never dead-lettered",
+        "Below the dead-letter limit, a bad record does not block others. A valid record is never dead-lettered",
         "the same histories; generated records with any part replaced by any value; generated secrets, CA "
         "certificates, schemas, settings, requests and dead letters",
         ("input",),
@@ -77,7 +77,7 @@ PROMISES = (
         ("backfill",),
     ),
     Promise(
-        "Each of these tests can fail",
+        "Each test detects a violation",
         "mutants of the code, each of which breaks one invariant",
         ("mutants",),
     ),

@@ -81,7 +81,7 @@ class WireKafka:
 
     @property
     def pending(self) -> Sequence[object]:
-        """How many messages each living producer has yet to report, if any."""
+        """The number of unreported messages of each live producer that has any."""
         return [producer.left for producer in self._producers if producer.left]
 
     def to_producer(self, properties: Mapping[str, Any]) -> "_WatchedProducer":

@@ -33,12 +33,12 @@ SKIPPED = (NOTHING, REMOVED)
 BAD = frozenset({UNREADABLE, LARGE, HUGE})
 
 SLOW_STORE = 2.9
-"""The seconds of the slowest put that does not fail."""
+"""Duration of the slowest successful put, in seconds."""
 
 _TOPIC_MAX_BYTES = 1_500
-"""The most bytes of a record batch: two messages of valid records, of about 600 bytes each."""
+"""Maximum size of a record batch, in bytes: two messages of valid records, of about 600 bytes each."""
 _CHUNK = 7
-"""The records of a chunk; a batch has up to twelve."""
+"""Number of records per chunk; a batch has up to twelve."""
 _ITEMS = {
     GOOD: to_item(),
     NOTHING: {"text": {"S": "no features"}},

@@ -127,7 +127,8 @@ def test_handler__does_not_register_a_schema_that_breaks_consumers(
     response = respond(cloudformation)
     assert response["Status"] == "FAILED"
     assert (
-        "Consumers with version 1 cannot read its events: note is not written and has no default" in response["Reason"]
+        "Consumers with version 1 cannot read events of feature_trigger.avsc: note is not written and has no default"
+        in response["Reason"]
     )
     assert [request.method for request in registry.requests if request.path.endswith("/versions")] == ["GET"]
 

@@ -1,6 +1,6 @@
 """Create AWS clients with suitable timeouts and retries, and limit the time of each call.
 
-The stream function has seconds, and Lambda retries it. A run (a redrive or backfill) has minutes, and should succeed.
+The stream function has seconds, and Lambda retries it. A run (a redrive or backfill) has minutes and retries its calls.
 Importing boto3 takes longer than all other imports together, so it is imported when the first client is created.
 """
 
@@ -23,7 +23,7 @@ PARALLEL = 16
 """The number of concurrent calls of a run."""
 
 REQUEST_SECONDS = 30.0
-"""The most seconds that a call of a run may take, with its retries."""
+"""The maximum duration of a call, including retries, in seconds."""
 
 
 def make_secrets_client(region: str) -> "SecretsManagerClient":

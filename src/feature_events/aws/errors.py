@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 type AwsError = ClientError | BotoCoreError
 
-_GRANT = "grant the function's role {action} on it, and the use of its KMS key if it has one"
+_GRANT = (
+    "grant the function's role {action} on this resource; if a KMS key encrypts the resource, also grant use of the key"
+)
 _ROLE = "check that the function's role exists and that its account may use this service in this region"
 _REQUEST = "check that the versions of the function's botocore and of this application are compatible"
 _BUCKET = (

@@ -63,12 +63,14 @@ _GROUPS: Mapping[Rule, str] = {
     Rule(
         Action.OPERATOR,
         "the function has no permission to write",
-        "grant the function WriteData and DescribeTopic on the topic",
+        "grant the function kafka-cluster:WriteData and kafka-cluster:DescribeTopic (with KafkaAuth=iam) or the ACL "
+        "operations Write and Describe on the topic",
     ): "TOPIC_AUTHORIZATION_FAILED",
     Rule(
         Action.OPERATOR,
         "the function has no permission to connect or to write idempotently",
-        "grant the function Connect and WriteDataIdempotently on the cluster",
+        "grant the function kafka-cluster:Connect and kafka-cluster:WriteDataIdempotently (with KafkaAuth=iam) or the "
+        "ACL operation IdempotentWrite on the cluster",
     ): "CLUSTER_AUTHORIZATION_FAILED",
     Rule(
         Action.OPERATOR,
@@ -184,8 +186,8 @@ LOST = (KafkaException, SystemError)
 _TLS_VERSIONS = "check which TLS versions and ciphers the brokers allow"
 
 _REMEDIES: Mapping[str, str] = {
-    "certificate verify failed": "check the brokers' certificates, and the CA certificates that the function trusts: "
-    "KafkaCaSecretArn (KAFKA_CA_SECRET_ARN)",
+    "certificate verify failed": "check the brokers' certificates, and the CA certificates in KafkaCaSecretArn "
+    "(KAFKA_CA_SECRET_ARN)",
     # The response is not TLS
     "wrong version number": "this port does not use TLS; check the port in KafkaBrokerUrl (KAFKA_BROKER_URL), and "
     "KafkaAuth (KAFKA_AUTH)",

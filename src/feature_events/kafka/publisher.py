@@ -52,8 +52,8 @@ _UNANSWERED_KEPT = 100
 
 # The template sets no delivery timeout, and a function timeout of 60 s
 _LATE = (
-    "reduce BatchSize of the attachment, or investigate the brokers' latency; a function made by hand can increase "
-    "DELIVERY_TIMEOUT_MS and its timeout"
+    "reduce BatchSize of the attachment, or investigate the brokers' latency; if you deploy the function "
+    "without template.yaml, you can also increase DELIVERY_TIMEOUT_MS and the function's timeout"
 )
 
 # How long to wait for the delivery reports of purged messages
@@ -130,10 +130,10 @@ class Publisher:
         except Misconfigured as error:
             if self._errors.refusal is None or self._authentication is None:
                 raise
-            # The secret may have been rotated, so the next invocation reads it again
             if not self._authentication.forget():
                 raise
-            logger.error("kafka not reached", reason=str(error), hint="the retry reads the secret, if it was rotated")
+            hint = "the next invocation reads the secret again, in case it was rotated"
+            logger.error("kafka not reached", reason=str(error), hint=hint)
         finally:
             if Delivery.UNKNOWN in deliveries:
                 self._unanswered.append(hash(messages[deliveries.index(Delivery.UNKNOWN)].value))

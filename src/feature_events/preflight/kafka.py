@@ -109,7 +109,7 @@ class _Kafka:
 
     def find_topic(self) -> str:
         if self._producer is None:
-            raise Undelivered("not connected to Kafka")
+            raise Undelivered(f"not connected to Kafka: fix what the check {AUTHENTICATION} reports, and run it again")
         name = self._settings.topic
         try:
             topic = self._producer.list_topics(name, timeout=_ANSWER_SECONDS).topics[name]
@@ -137,7 +137,10 @@ class _Kafka:
         if not allowed:
             return "the broker did not report permissions"
         if AclOperation.WRITE not in allowed:
-            raise Misconfigured(f"the function is not allowed to write to {topic}: grant the function WriteData on it")
+            raise Misconfigured(
+                f"the function is not allowed to write to {topic}: grant it kafka-cluster:WriteData (with "
+                "KafkaAuth=iam) or the ACL operation Write on the topic"
+            )
         return "allowed, as reported by the broker; nothing was written"
 
     def get_producer_id(self) -> str:
@@ -164,7 +167,10 @@ class _Kafka:
             close_in_background(producer)
         if errors.latest is not None:
             raise self._classify(errors.latest)
-        raise Undelivered(f"Kafka assigned no producer id within {_ANSWER_SECONDS:.0f} s")
+        raise Undelivered(
+            f"Kafka assigned no producer id within {_ANSWER_SECONDS:.0f} s: check the brokers' state, and run the "
+            "check again"
+        )
 
     def close(self) -> None:
         """Close the connection in the background, so that the report does not wait for the client's threads."""
@@ -180,4 +186,6 @@ class _Kafka:
             raise_if_misconfigured(error, self._settings.topic)
         except Misconfigured as misconfigured:
             return misconfigured
-        return Undelivered(f"Kafka returned {error.name()} ({error.str()})")
+        return Undelivered(
+            f"Kafka returned {error.name()} ({error.str()}): check the brokers' state, and run the check again"
+        )

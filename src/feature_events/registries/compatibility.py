@@ -41,13 +41,14 @@ def refuse_breaking(file: str, text: str, subject: str, versions: Mapping[int, s
                 f"{file} cannot be compared with version {number} of {subject}: {problem}; delete that version if no "
                 "event uses it, or set TopicName (TOPIC_NAME) to another topic"
             ) from None
-        found += [f"Consumers with it cannot read events of version {number}: {'; '.join(older)}"] if older else []
-        found += [f"Consumers with version {number} cannot read its events: {'; '.join(newer)}"] if newer else []
+        found += [f"Consumers with {file} cannot read events of version {number}: {'; '.join(older)}"] if older else []
+        found += [f"Consumers with version {number} cannot read events of {file}: {'; '.join(newer)}"] if newer else []
     if found:
         # The remedy comes first, because CloudFormation truncates long reasons
         raise Misconfigured(
-            f"{file} breaks consumers of subject {subject}: add and remove only fields with a default, and keep types; "
-            "delete versions that no event in the topic uses; or set TopicName (TOPIC_NAME) to another topic. "
+            f"{file} breaks consumers of subject {subject}. Do one of these: add and remove only fields with a "
+            "default, without changing types; delete versions that no event in the topic uses; set TopicName "
+            "(TOPIC_NAME) to another topic. "
             f"{'. '.join(found)}"
         )
 

@@ -139,8 +139,8 @@ class ConfluentRegistry(Registry):
         """Return the error for a schema that the registry rejects, with the registry's reason."""
         reason = _read_reason(response)
         return Misconfigured(
-            f"the registry rejected {self.file} under subject {self.subject}, probably because it is incompatible with "
-            f"the previous version: compare them, or set {LATEST_VERSION}{reason and f'; reason: {reason}'}"
+            f"the registry rejected {self.file} under subject {self.subject}. The file is probably incompatible with "
+            f"the previous version: compare the two, or set {LATEST_VERSION}{reason and f'; reason: {reason}'}"
         )
 
     def _read(self, response: Response, kind: type = dict) -> Any:  # noqa: ANN401  # of that kind

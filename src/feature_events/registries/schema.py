@@ -44,10 +44,10 @@ def find_schema(settings: Settings, seconds: float, clock: Callable[[], float] =
     if settings.schema_id is not None:
         logger.info("schema pinned", schema_id=settings.schema_id)
         return Schema(settings.schema_id, read_shipped_schema(settings.schema_file))
-    registry = make_registry(settings)
     start = clock()
+    registry = make_registry(settings)  # imports requests or boto3
     try:
-        return run_within(seconds, partial(_find_schema, registry, settings))
+        return run_within(seconds - (clock() - start), partial(_find_schema, registry, settings))
     except TimeoutError:
         raise registry.make_unreached_error(f"no schema within {seconds:.1f} s; {registry.step}") from None
     finally:

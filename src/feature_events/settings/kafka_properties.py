@@ -16,7 +16,10 @@ CA_PROPERTY = "ssl.ca.location"
 
 MIN_BATCH_BYTES, MAX_BATCH_BYTES = 20_000, 1_000_000_000
 
-_TIMEOUT = "messages are retried until DELIVERY_TIMEOUT_MS, which only a function made by hand can change"
+_TIMEOUT = (
+    "messages are retried until DELIVERY_TIMEOUT_MS, which you can change only if you deploy the function without "
+    "template.yaml"
+)
 _BROKERS = "set KafkaBrokerUrl (KAFKA_BROKER_URL)"
 _COMPRESSION = "set KafkaCompression (KAFKA_COMPRESSION)"
 _AUTH = "set KafkaAuth (KAFKA_AUTH)"

@@ -150,10 +150,11 @@ def read_settings(environ: Mapping[str, str], *, registers: bool = False) -> Set
         Misconfigured: with one line for each mistake. Only layouts are quoted; another value may be a secret.
 
     """
-    environ = _replace_deprecated(environ)
     reader = _Reader(environ)
     settings = _read_each(reader)
     names = {name for name, text in environ.items() if text.strip()}
+    if "DEAD_LETTER_BUCKET" in names:
+        logger.warning("DEAD_LETTER_BUCKET is deprecated: set FAILURE_BUCKET instead")
     mistakes = [
         *reader.mistakes,
         *_find_contradictions(names, settings, registers=registers),
@@ -163,15 +164,6 @@ def read_settings(environ: Mapping[str, str], *, registers: bool = False) -> Set
     if mistakes:
         raise Misconfigured("\n- ".join(["the function's settings are invalid:", *mistakes]))
     return settings
-
-
-def _replace_deprecated(environ: Mapping[str, str]) -> Mapping[str, str]:
-    """Return the environment with FAILURE_BUCKET, if only the former name of this variable is set."""
-    former = environ.get("DEAD_LETTER_BUCKET", "").strip()
-    if not former:
-        return environ
-    logger.warning("DEAD_LETTER_BUCKET is deprecated: set FAILURE_BUCKET instead")
-    return environ if environ.get("FAILURE_BUCKET", "").strip() else {**environ, "FAILURE_BUCKET": former}
 
 
 def _read_each(reader: _Reader) -> Settings:
@@ -190,7 +182,8 @@ def _read_each(reader: _Reader) -> Settings:
         compression=read("KAFKA_COMPRESSION", one_of("zstd", "lz4", "snappy", "gzip", "none"), "zstd"),
         kafka_properties=read("KAFKA_PROPERTIES", parse_kafka_properties, {}),
         delivery_timeout_ms=read("DELIVERY_TIMEOUT_MS", number_between(1000, MAX_DELIVERY_TIMEOUT_MS), 20_000),
-        failure_bucket=read("FAILURE_BUCKET", parse_bucket, None),
+        # The former name, accepted in this version only
+        failure_bucket=read("FAILURE_BUCKET", parse_bucket, None) or read("DEAD_LETTER_BUCKET", parse_bucket, None),
         dead_letter_prefix=read("DEAD_LETTER_PREFIX", parse_prefix, "dead-letters/"),
         dead_letter_limit=read("DEAD_LETTER_LIMIT", number_between(1, 1_000_000), 100),
         kafka_auth=cast("KafkaAuth", read("KAFKA_AUTH", one_of(*KAFKA_AUTHS), "none")),

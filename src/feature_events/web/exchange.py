@@ -153,8 +153,8 @@ def _classify_error(peer: Peer, error: Exception) -> FeatureEventsError:
     text = str(error)
     if "CERTIFICATE_VERIFY_FAILED" in text:
         return Misconfigured(
-            f"the certificate of the {peer.name} is not trusted: check it, and the CA certificates that the function "
-            f"trusts: {peer.settings.ca}"
+            f"the certificate of the {peer.name} is not trusted: check the certificate, and the CA certificates in "
+            f"{peer.settings.ca}"
         )
     alert = _REFUSAL_ALERT.search(text)
     if alert:

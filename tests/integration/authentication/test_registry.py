@@ -77,7 +77,7 @@ def test_find_schema__refuses_a_certificate_from_another_ca(bench: Bench, ca: st
         bench.secrets.change(environ["SCHEMA_REGISTRY_CA_SECRET_ARN"], CertificateAuthority("Other").certificate)
     else:
         del environ["SCHEMA_REGISTRY_CA_SECRET_ARN"]
-    with pytest.raises(Misconfigured, match="is not trusted: check it, and the CA certificates"):
+    with pytest.raises(Misconfigured, match="is not trusted: check the certificate, and the CA certificates"):
         find_schema(read_settings(environ), LONG)
     assert bench.proxy.request_count == 0
 

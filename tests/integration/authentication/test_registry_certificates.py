@@ -75,7 +75,7 @@ def test_find_schema__authenticates_through_a_proxy(bench: Bench, monkeypatch: p
         assert find_schema(bench.settings, LONG).id == schema_id
         assert web_proxy.targets == [urlsplit(bench.proxy.url).netloc]
         bench.secrets.change(bench.environ["SCHEMA_REGISTRY_CA_SECRET_ARN"], CertificateAuthority("Other").certificate)
-        with pytest.raises(Misconfigured, match="is not trusted: check it, and the CA certificates"):
+        with pytest.raises(Misconfigured, match="is not trusted: check the certificate, and the CA certificates"):
             find_schema(bench.settings, LONG)
 
 

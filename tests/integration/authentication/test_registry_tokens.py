@@ -117,7 +117,9 @@ def test_find_schema__does_not_send_the_client_secret_to_an_untrusted_endpoint(
     """Neither the endpoint nor the registry gets a request."""
     ca = CertificateAuthority("Other").certificate
     bench.secrets.change(bench.environ["SCHEMA_REGISTRY_CA_SECRET_ARN"], ca)
-    with pytest.raises(Misconfigured, match=r"certificate of the token endpoint at .* is not trusted: check it"):
+    with pytest.raises(
+        Misconfigured, match=r"certificate of the token endpoint at .* is not trusted: check the certificate"
+    ):
         find_schema(bench.settings, LONG)
     assert (endpoint.request_count, bench.proxy.request_count) == (0, 0)
 

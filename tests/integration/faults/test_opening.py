@@ -20,7 +20,7 @@ from tests.support.mock_kafka import MockKafka
 @pytest.mark.parametrize(
     ("code", "remedy"),
     [
-        (KafkaError.TOPIC_AUTHORIZATION_FAILED, "grant the function WriteData"),
+        (KafkaError.TOPIC_AUTHORIZATION_FAILED, "grant the function kafka-cluster:WriteData"),
         (KafkaError.UNKNOWN_TOPIC_OR_PART, "create the topic"),
         (KafkaError.TOPIC_EXCEPTION, "set TopicName"),
     ],

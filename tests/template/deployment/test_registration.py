@@ -101,7 +101,9 @@ def test_registration__protects_readers_if_the_registry_checks_nothing(
     former["fields"].append({"name": "note", "type": "string"})
     versions = f"{account.stack.registry}/subjects/{subject}/versions"
     requests.post(versions, json={"schema": json.dumps(former)}, timeout=10).raise_for_status()
-    reason = "Consumers with version 1 cannot read its events: note is not written and has no default"
+    reason = (
+        "Consumers with version 1 cannot read events of feature_trigger.avsc: note is not written and has no default"
+    )
     with pytest.raises(LocalError, match=reason):
         account.deploy("breaking", {"TopicName": name})
     assert read_json(versions) == [1]

@@ -22,8 +22,8 @@ READ = Action("s3:GetObject", "dead-letters/1.json cannot be read")
 @pytest.mark.parametrize(
     ("code", "status", "default_remedy", "error", "text"),
     [
-        ("AccessDenied", 403, "", Misconfigured, "grant the function's role s3:GetObject on it"),
-        ("403", 403, "", Misconfigured, "grant the function's role s3:GetObject on it"),
+        ("AccessDenied", 403, "", Misconfigured, "grant the function's role s3:GetObject on this"),
+        ("403", 403, "", Misconfigured, "grant the function's role s3:GetObject on this"),
         ("NoSuchBucket", 404, "", Misconfigured, "set FAILURE_BUCKET"),
         ("NoSuchBucket", 503, "", Undelivered, "try again later"),
         ("SlowDown", 503, "", Undelivered, "try again later"),

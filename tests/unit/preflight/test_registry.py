@@ -41,7 +41,10 @@ def test_check__fails_if_the_schema_would_break_a_reader() -> None:
         boto3.client("glue").create_schema(
             SchemaName=TOPIC, DataFormat="AVRO", Compatibility="NONE", SchemaDefinition=json.dumps(former)
         )
-        with pytest.raises(Misconfigured, match="Consumers with version 1 cannot read its events: note is not written"):
+        with pytest.raises(
+            Misconfigured,
+            match=r"Consumers with version 1 cannot read events of feature_trigger.avsc: note is not written",
+        ):
             check.run()
 
 

@@ -162,7 +162,7 @@ def test_make_table_checks__fail_if_the_table_does_not_exist(dynamodb: "DynamoDB
     [
         ("AccessDeniedException", "", "set TableArns to a list that covers the table"),
         ("AccessDeniedException", "users", "set TableArns to a list that covers the table"),
-        ("AccessDeniedException", "users,app", "grant the function's role dynamodb:DescribeTable on it, and the use "),
+        ("AccessDeniedException", "users,app", "grant the function's role dynamodb:DescribeTable on this resource"),
         ("UnrecognizedClientException", "", "check that the function's role exists"),
         ("ValidationException", "users", "check the table and its keys"),
     ],

@@ -17,6 +17,7 @@ from feature_events.registries.compatibility import find_breaks, refuse_breaking
 VERSION_2 = read_shipped_schema("feature_trigger_v2.avsc")
 FIELDS = json.loads(SHIPPED_SCHEMA)["fields"]
 
+AS_LONG, AS_STRING = "event_id is written as string and read as long", "event_id is written as long and read as string"
 NOTE = "note is not written and has no default"
 NULLABLE = "event_id is written as null or string and read as string"
 
@@ -114,29 +115,28 @@ def test_refuse_breaking__accepts_the_shipped_versions() -> None:
     [
         (
             to_schema(*FIELDS, {"name": "note", "type": "string"}),
-            [f"Consumers with it cannot read events of version 3: {NOTE}"],
+            [f"Consumers with new.avsc cannot read events of version 3: {NOTE}"],
         ),
         (
             to_schema(*FIELDS[1:]),
-            ["Consumers with version 3 cannot read its events: event_id is not written and has no default"],
+            ["Consumers with version 3 cannot read events of new.avsc: event_id is not written and has no default"],
         ),
         (
             to_schema({"name": "event_id", "type": ["null", "string"]}, *FIELDS[1:]),
-            [f"Consumers with version 3 cannot read its events: {NULLABLE}"],
+            [f"Consumers with version 3 cannot read events of new.avsc: {NULLABLE}"],
         ),
         (
             to_schema({"name": "event_id", "type": "long"}, *FIELDS[1:], {"name": "note", "type": "int"}),
             [
-                "Consumers with it cannot read events of version 3: event_id is written as string and read as long; "
-                + NOTE,
-                "Consumers with version 3 cannot read its events: event_id is written as long and read as string",
+                f"Consumers with new.avsc cannot read events of version 3: {AS_LONG}; {NOTE}",
+                f"Consumers with version 3 cannot read events of new.avsc: {AS_STRING}",
             ],
         ),
         (
             to_schema(*FIELDS, name="Other"),
             [
-                "Consumers with it cannot read events of version 3: the record has another name",
-                "Consumers with version 3 cannot read its events: the record has another name",
+                "Consumers with new.avsc cannot read events of version 3: the record has another name",
+                "Consumers with version 3 cannot read events of new.avsc: the record has another name",
             ],
         ),
     ],
@@ -146,9 +146,9 @@ def test_refuse_breaking__names_field_version_and_direction(schema: str, reasons
     with pytest.raises(Misconfigured) as raised:
         refuse_breaking("new.avsc", schema, "events-value", {2: schema, 3: SHIPPED_SCHEMA})
     assert str(raised.value) == (
-        "new.avsc breaks consumers of subject events-value: add and remove only fields with a default, and keep types; "
-        "delete versions that no event in the topic uses; or set TopicName (TOPIC_NAME) to another topic. "
-        + ". ".join(reasons)
+        "new.avsc breaks consumers of subject events-value. Do one of these: add and remove only fields with a "
+        "default, without changing types; delete versions that no event in the topic uses; set TopicName "
+        "(TOPIC_NAME) to another topic. " + ". ".join(reasons)
     )
 
 
@@ -182,6 +182,7 @@ def test_refuse_breaking__ignores_invalid_aliases() -> None:
     fields = [{**field, "aliases": [1]} for field in schema["fields"]]
     version = json.dumps({**schema, "name": "Other", "aliases": [1, schema["name"]], "fields": fields})
     with pytest.raises(
-        Misconfigured, match=r"Consumers with it cannot read events of version 4: the record has another name$"
+        Misconfigured,
+        match=r"Consumers with feature_trigger.avsc cannot read events of version 4: the record has another name$",
     ):
         refuse_breaking("feature_trigger.avsc", SHIPPED_SCHEMA, "s", {4: version})

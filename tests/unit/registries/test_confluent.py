@@ -163,7 +163,9 @@ def test_ensure_registered__compares_even_if_the_registry_accepts(
     """The comparison also runs if the registry rejects without a reason, or reports no versions."""
     for said in (ABSENT, Answer.of(200, {"is_compatible": False}), Answer.of(422, {})):
         server.script = [ABSENT, said, Answer.of(200, [1]), BREAKING]
-        with pytest.raises(Misconfigured, match="Consumers with version 1 cannot read its events: note"):
+        with pytest.raises(
+            Misconfigured, match=r"Consumers with version 1 cannot read events of feature_trigger.avsc: note"
+        ):
             make_registry(to_settings()).ensure_registered()
 
 

@@ -3,7 +3,13 @@
 from pathlib import Path
 
 from local.paths import ROOT
-from tests.support.house import find_circles, find_long_functions, find_long_modules, find_unplaced, find_upward_imports
+from tests.support.architecture import (
+    find_circles,
+    find_long_functions,
+    find_long_modules,
+    find_unplaced,
+    find_upward_imports,
+)
 
 PACKAGE = ROOT / "src" / "feature_events"
 ORDER = (
@@ -62,7 +68,7 @@ def test_modules__are_short() -> None:
 def test_unit_tests__are_named_after_their_modules() -> None:
     """The tests of a module are in `test_MODULE.py`, or in files named `test_MODULE_TOPIC.py`."""
     unit = ROOT / "tests" / "unit"
-    files = [file.relative_to(unit) for file in unit.rglob("test_*.py") if file != unit / "test_house.py"]
+    files = [file.relative_to(unit) for file in unit.rglob("test_*.py") if file != unit / "test_architecture.py"]
     modules = {module.relative_to(PACKAGE) for module in PACKAGE.rglob("*.py")}
     assert [file for file in files if not any(_is_named_after(file, module) for module in modules)] == []
 
