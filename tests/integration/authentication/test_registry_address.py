@@ -48,14 +48,14 @@ def test_find_schema__explains_a_wrong_base_url(registry: str, path: str) -> Non
     (https://github.com/redpanda-data/console/issues/157).
     """
     topic = f"topic-{uuid4().hex}"
-    before = read_json(f"{registry}/subjects")
     text = r"HTTP 40[45]: check that SchemaRegistry \(SCHEMA_REGISTRY\) is the base URL .*/apis/ccompat/v7"
     for environ in ({}, {"SCHEMA_VERSION": "latest"}, {"SCHEMA_VERSION": "1"}, {"AUTO_REGISTER_SCHEMAS": "true"}):
         with pytest.raises(Misconfigured, match=text):
             find_schema(to_settings(registry, path, topic, **environ), LONG)
     with pytest.raises(Misconfigured, match=text):
         make_registry(to_settings(registry, path, topic)).ensure_registered()
-    assert read_json(f"{registry}/subjects") == before
+    subjects = read_json(f"{registry}/subjects")
+    assert [subject for subject in subjects if topic in subject or subject == "topic-value"] == []
 
 
 def test_find_schema__distinguishes_absent_schemas(registry: str) -> None:
