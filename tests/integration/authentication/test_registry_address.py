@@ -55,6 +55,7 @@ def test_find_schema__explains_a_wrong_base_url(registry: str, path: str) -> Non
     with pytest.raises(Misconfigured, match=text):
         make_registry(to_settings(registry, path, topic)).ensure_registered()
     subjects = read_json(f"{registry}/subjects")
+    assert isinstance(subjects, list)
     assert [subject for subject in subjects if topic in subject or subject == "topic-value"] == []
 
 
