@@ -64,7 +64,7 @@ check: setup ## run style checks, type checks and unit tests (after every change
 	@mypy
 	@python -m pytest --quiet -n 2 tests/unit
 
-test: setup ## run the tests in about 6 minutes (TESTS=... runs a part; ALL=1 adds those that need Java, Node, Go or Airflow)
+test: setup ## run the tests in about 7 minutes (TESTS=... runs a part; ALL=1 adds those that need Java, Node, Go or Airflow)
 	@python -m pytest $(if $(call is-on,$(ALL)),--toolchains) $(or $(TESTS),$(EVERY_TEST))
 
 prove: setup ## run the simulation at full size in about an hour, and write docs/promises.md (PROVE_SEED=... repeats a run)
