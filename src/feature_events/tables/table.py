@@ -105,7 +105,7 @@ class Tables:
         start: dict[str, Any] = {"ExclusiveStartKey": after} if after else {}
         scan = partial(self._dynamodb.scan, TableName=table, Segment=segment, TotalSegments=segments, Limit=limit)
         action = Action("dynamodb:Scan", f"the table {table} cannot be scanned")
-        response = _ask_existing(partial(scan, ConsistentRead=True, **start), action)
+        response = _call_existing(partial(scan, ConsistentRead=True, **start), action)
         return Page(response["Items"], response.get("LastEvaluatedKey"))
 
     def _get_item(self, table: str, keys: Item) -> Item | None:
@@ -128,7 +128,7 @@ class Tables:
             if attempt:
                 self._sleep(0.05 * 2**attempt)
             request: Any = {table: {"Keys": keys, "ConsistentRead": True}}
-            response = _ask_existing(partial(self._dynamodb.batch_get_item, RequestItems=request), action)
+            response = _call_existing(partial(self._dynamodb.batch_get_item, RequestItems=request), action)
             for items in response["Responses"].values():
                 found += items
             unprocessed = response.get("UnprocessedKeys") or {}
@@ -146,7 +146,7 @@ def _to_request(keys: Item) -> dict[str, Any]:
     }
 
 
-def _ask_existing[T](request: Callable[[], T], action: Action) -> T:
+def _call_existing[T](request: Callable[[], T], action: Action) -> T:
     """Return the response of a table that existed when the run started."""
     response = call_or_none(request, action, _ABSENT)
     if response is None:
