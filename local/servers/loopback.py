@@ -8,7 +8,7 @@ import urllib.request
 from functools import cache
 from typing import IO
 
-from local.paths import HOME
+from local.paths import cache_directory
 
 # Below the range that systems use for outgoing connections. Otherwise, a client could occupy a server's port between
 # its choice and its use, or while a broker restarts.
@@ -19,7 +19,7 @@ _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def reserve_port() -> int:
-    """Return a port that nothing listens on. No process of this checkout gets it again while this process runs."""
+    """Return a port that nothing listens on. No other stack of this user gets it while this process runs."""
     with _lock:
         while True:
             port = random.SystemRandom().randrange(LOWEST_PORT, HIGHEST_PORT)
@@ -54,8 +54,9 @@ def _reserve(port: int) -> bool:
 
 @cache
 def _open_reservations() -> IO[bytes]:
-    HOME.mkdir(exist_ok=True)
-    return (HOME / "ports").open("wb")
+    directory = cache_directory()
+    directory.mkdir(parents=True, exist_ok=True)
+    return (directory / "ports").open("wb")
 
 
 def _is_free(port: int) -> bool:
