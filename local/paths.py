@@ -21,7 +21,10 @@ KEPT_LOGS = HOME / "logs"
 
 
 def cache_directory() -> Path:
-    """Return the directory for downloads: FEATURE_EVENTS_CACHE, or feature-events in the user's cache directory."""
+    """Return the directory for downloads and reserved ports, which all checkouts of a user share.
+
+    It is FEATURE_EVENTS_CACHE, or feature-events in the user's cache directory.
+    """
     chosen = os.environ.get("FEATURE_EVENTS_CACHE")
     if chosen:
         return Path(chosen).absolute()
