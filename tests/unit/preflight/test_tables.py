@@ -151,6 +151,23 @@ def test_make_table_checks__require_the_images_that_events_need(
     assert text.startswith("Misconfigured: ") is not expected.startswith("uses")
 
 
+@pytest.mark.parametrize(
+    ("view", "removals", "is_noted"),
+    [("NEW_IMAGE", "events", True), ("NEW_AND_OLD_IMAGES", "events", False), ("NEW_IMAGE", "none", False)],
+)
+def test_make_table_checks__note_removals_without_old_images(
+    dynamodb: "DynamoDBClient",
+    view: "StreamViewTypeType",
+    removals: str,
+    is_noted: bool,  # noqa: FBT001  # a parameter
+) -> None:
+    """The check passes, and says that removals of items without features are announced too."""
+    make_table(dynamodb, "app", ("pk", "sk"), view)
+    (text,) = run(["app"], REMOVALS=removals).values()
+    assert text.startswith("uses layout 2")
+    assert ("Removals=events also announces the removal of items that never had features" in text) is is_noted
+
+
 def test_make_table_checks__fail_if_the_table_does_not_exist(dynamodb: "DynamoDBClient") -> None:
     """A misspelled or deleted table is an error."""
     assert dynamodb.list_tables()["TableNames"] == []
