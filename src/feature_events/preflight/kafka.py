@@ -132,7 +132,7 @@ class _Kafka:
             raise self._classify(exception.args[0]) from None
         if topic.error is not None:
             raise self._classify(topic.error)
-        self._replicas = min(len(partition.replicas) for partition in topic.partitions.values())
+        self._replicas = min((len(partition.replicas) for partition in topic.partitions.values()), default=0)
         return f"found, with {len(topic.partitions)} partition(s)"
 
     def check_permission(self) -> str:
