@@ -15,6 +15,7 @@ from feature_events.backfills.checkpoints import Checkpoints, Progress
 from feature_events.backfills.plan import Plan
 from feature_events.deadline import Clock, Deadline
 from feature_events.errors import Undelivered
+from feature_events.events.event import AVAILABLE
 from feature_events.logs import logger
 from feature_events.pipeline import Pipeline
 from feature_events.tables.table import Tables
@@ -75,9 +76,15 @@ class Worker(NamedTuple):
 
         """
         progress, pages = self.checkpoints.read(segment), 0
+        if not progress.is_complete:
+            # The worker before may have been killed between an event and its checkpoint. This worker's events must not
+            # have the ids of those events
+            progress = progress._replace(attempt=progress.attempt + 1)
+            self.checkpoints.write(segment, progress)
+        announcer = Announcer(self.plan, self.pipeline, self.tables, self.delivery_seconds, progress.attempt)
         while not progress.is_complete and deadline.remaining():
             try:
-                progress = self._announce_page(segment, progress, end)
+                progress = self._announce_page(segment, progress, announcer, end)
             except Undelivered as error:
                 if not pages:
                     raise
@@ -87,18 +94,17 @@ class Worker(NamedTuple):
             pages += 1
         return progress.is_complete
 
-    def _announce_page(self, segment: int, progress: Progress, end: Deadline) -> Progress:
+    def _announce_page(self, segment: int, progress: Progress, announcer: Announcer, end: Deadline) -> Progress:
         """Announce the next page of a segment, then write the checkpoint."""
         started, request = self.clock(), self.plan.request
         limit = max(1, min(_PAGE_ITEMS, int(request.items_per_second * _PAGE_SECONDS)))
         page = self.tables.scan(self.plan.table_arn, segment, request.segments, progress.after, limit)
-        announcer = Announcer(self.plan, self.pipeline, self.tables, self.delivery_seconds)
         announced = announcer.announce(page.items, end)
         self.pace.wait(len(page.items) + announced.again)
         if self.checkpoints.read(segment) != progress:
             # The run was resumed while an invocation of the stopped execution was still working
             raise Undelivered(f"segment {segment} is being processed by another worker: try again later")
-        progress = Progress(
+        progress = progress._replace(
             after=page.after,
             is_complete=page.after is None,
             items=progress.items + len(page.items),
@@ -111,9 +117,10 @@ class Worker(NamedTuple):
         self.checkpoints.write(segment, progress)
         counts = {
             "ItemsScanned": len(page.items),
-            "EventsDelivered": 0 if request.dry_run else announced.delivered,
             "EventsAgain": announced.again,
         }
-        metrics.emit(counts, to_table_name(self.plan.table_arn), announced.skipped)
+        delivered = 0 if request.dry_run else announced.delivered
+        metrics.emit(counts, to_table_name(self.plan.table_arn), announced.skipped, {AVAILABLE: delivered})
+        counts = {**counts, "EventsDelivered": delivered}
         logger.info("page announced", segment=segment, poison=announced.poison.total(), extra=counts)
         return progress
