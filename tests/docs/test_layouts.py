@@ -11,10 +11,10 @@ import pytest
 from feature_events.epoch import Unit, to_iso
 from feature_events.errors import Misconfigured
 from feature_events.events.schema import SHIPPED_SCHEMA
-from feature_events.layouts.members import parse_features
+from feature_events.layouts.members import parse_features, parse_times
 from feature_events.layouts.parser import DEFAULT, parse_table_layouts
 from feature_events.layouts.pattern import parse_pattern
-from feature_events.layouts.table_layout import FeatureNames, TableLayout
+from feature_events.layouts.table_layout import FeatureNames, TableLayout, TimePath, TimeText
 from feature_events.records.change import Skipped
 from feature_events.settings.settings import read_settings
 from local.paths import ROOT
@@ -181,6 +181,12 @@ def test_forms_of_features__are_complete() -> None:
     """The table contains all forms, and each is parsed."""
     forms = {type(parse_features(json.loads(form.strip("`")))) for form, *_ in read_table("form")}
     assert forms == set(get_args(FeatureNames.__value__))
+
+
+def test_places_of_times__are_complete() -> None:
+    """The table contains all places of a time, and each is parsed."""
+    places = [time for place, *_ in read_table("place") for time in parse_times(json.loads(place.strip("`")))]
+    assert {type(place) for place in places} == {TimePath, TimeText}
 
 
 def test_patterns__capture_what_the_page_says() -> None:
