@@ -13,6 +13,7 @@ from confluent_kafka import TIMESTAMP_CREATE_TIME, TIMESTAMP_LOG_APPEND_TIME, Ka
 from hypothesis import given
 from hypothesis import strategies as st
 
+from local.paths import ROOT
 from tests.support.example_modules import load
 
 NAME = "current-state"
@@ -293,29 +294,18 @@ def take_steps(run: Run, data: st.DataObject) -> None:
                 run.restart()
 
 
-OLD, NEW = to_event(features=["old"]), to_event(features=["new"])
-CASES = {
-    "a later timestamp, although the number is lower": (
-        OLD._replace(sequence=NUMBERS[3]),
-        NEW._replace(timestamp_ms=2000),
-    ),
-    "a higher number of the same length": (OLD, NEW._replace(sequence=NUMBERS[1])),
-    "a longer number": (OLD._replace(sequence=NUMBERS[2]), NEW._replace(sequence=NUMBERS[3])),
-    "a number instead of none": (OLD._replace(sequence=None), NEW),
-    "a later offset": (OLD, NEW),
-    "a later offset without numbers": (OLD._replace(sequence=None), NEW._replace(sequence=None)),
-}
+VECTORS = json.loads((ROOT / "schemas" / "examples" / "state_rule.json").read_text())
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_state__prefers(start: Start, case: str) -> None:
-    """The newer event is kept, also if the older one is read later and both are repeated."""
-    topic = Topic()
-    old, new = CASES[case]
-    topic.write(old, new, *([] if "offset" in case else [old, new, old]))
-    run = start(topic)
-    run.drain()
-    assert run.read_state() == {new.item: {"new"}}
+@pytest.mark.parametrize("vector", VECTORS, ids=[each["case"] for each in VECTORS])
+def test_state__decides_every_vector(modules: SimpleNamespace, start: Start, vector: dict[str, Any]) -> None:
+    """The current event is kept, whether it is read first or last."""
+    state, position = modules.state, modules.state.Position
+    for names in (("current", "other"), ("other", "current", "other")):
+        run = start(Topic())
+        item = state.Item("", "", names[0], "")
+        run.state.store([state.Reading(item, (position.of(**vector[each]), 0), True, [each]) for each in names], {})  # noqa: FBT003  # a field
+        assert run.state.read_features(item) == ["current"]
 
 
 def test_state__keeps_a_removal(start: Start) -> None:
@@ -465,11 +455,11 @@ def test_read_items__does_not_wait_for_a_writer(modules: SimpleNamespace, tmp_pa
     """It reads the last stored batch while the program stores the next one."""
     path = tmp_path / "state with spaces?"
     state = open_state(modules.state, path)
-    item, position = modules.state.Item("t", "user", "użytkownik\x00", "r"), modules.state.Position(1, -1, 0, 0)
-    state.store([modules.state.Reading(item, position, True, ["ą"])], {})  # noqa: FBT003  # a field
+    item, position = modules.state.Item("t", "user", "użytkownik\x00", "r"), modules.state.Position(1, -1, 0)
+    state.store([modules.state.Reading(item, (position, 0), True, ["ą"])], {})  # noqa: FBT003  # a field
 
     def read_meanwhile() -> Iterator[Any]:
-        yield modules.state.Reading(item, position._replace(offset=1), False, [])  # noqa: FBT003  # a field
+        yield modules.state.Reading(item, (position._replace(offset=1), 0), False, [])  # noqa: FBT003  # a field
         assert list(modules.state.read_items(path)) == [(item, ["ą"])]
 
     state.store(read_meanwhile(), {})

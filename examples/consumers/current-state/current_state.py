@@ -24,7 +24,8 @@ from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 from confluent_kafka.serialization import MessageField, SerializationContext, SerializationError
-from item_state import Item, ItemState, Position, Reading, read_items
+from item_state import Item, ItemState, Reading, read_items
+from position import Position
 
 BATCH: Final = 500
 """The largest number of messages in one transaction."""
@@ -98,15 +99,15 @@ def read_message(deserialize: AvroDeserializer, message: Message) -> Reading | N
     if event["event_type"] not in (AVAILABLE, UNAVAILABLE):
         return None
     headers: dict[str, Any] = dict(message.headers() or ())
-    source, sequence = headers.get("ce_source"), headers.get("ce_sequence", b"-1")
+    source, sequence = headers.get("ce_source"), headers.get("ce_sequence")
     kind, timestamp_ms = message.timestamp()
     if kind != TIMESTAMP_CREATE_TIME:
         refuse(message, "the state rule needs a topic with message.timestamp.type=CreateTime")
     if source is None:
         refuse(message, "the state rule needs the header ce_source")
     item = Item(source.decode(), event["entity_type"], event["entity_id"], event["resource_name"])
-    position = Position(timestamp_ms, int(sequence), message.offset() or 0, message.partition() or 0)
-    return Reading(item, position, event["event_type"] == AVAILABLE, event["features"])
+    position = Position.of(timestamp_ms, sequence and sequence.decode(), message.offset() or 0)
+    return Reading(item, (position, message.partition() or 0), event["event_type"] == AVAILABLE, event["features"])
 
 
 class Reader:

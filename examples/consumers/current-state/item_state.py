@@ -1,7 +1,7 @@
 """Apply the state rule to events, and store the result in SQLite.
 
 The file has one row per item, or per feature of an item if PER_FEATURE matches the item. A row keeps the position of
-the event that it comes from. Another event replaces the row only if its position is later, so the order of reading and
+the event that it comes from. Another event replaces the row only if its position is newer, so the order of reading and
 duplicates make no difference. A removed item keeps its row, without features. An older event that arrives later
 therefore cannot bring the item back.
 """
@@ -15,6 +15,8 @@ from fnmatch import fnmatchcase
 from itertools import groupby
 from pathlib import Path
 from typing import Final, NamedTuple, Self
+
+from position import Position
 
 TABLES: Final = """
 CREATE TABLE IF NOT EXISTS state (
@@ -47,23 +49,15 @@ class Item(NamedTuple):
     resource_name: str
 
 
-class Position(NamedTuple):
-    """The position of an event in the order of the state rule. The current event of an item has the greatest one."""
-
-    timestamp_ms: int
-    """The timestamp of the message."""
-    sequence: int
-    """The sequence number of the change, or -1 if the event has none."""
-    offset: int
-    partition: int
-    """Makes the order total if events of an item are in two partitions."""
+type Place = tuple[Position, int]
+"""The position of an event and its partition. The partition decides only between equal offsets of two partitions."""
 
 
 class Reading(NamedTuple):
     """An event that was read from the topic."""
 
     item: Item
-    position: Position
+    place: Place
     is_available: bool
     """False for a removal."""
     features: Sequence[str]
@@ -89,9 +83,9 @@ class Row(NamedTuple):
         return Item(*self[:4])
 
     @property
-    def position(self) -> Position:
-        """The position of the event that the row comes from."""
-        return Position(self.timestamp_ms, int(self.sequence), self.offset, self.partition)
+    def place(self) -> Place:
+        """The place of the event that the row comes from."""
+        return Position(self.timestamp_ms, int(self.sequence), self.offset), self.partition
 
 
 class ItemState:
@@ -160,11 +154,11 @@ class ItemState:
         return any(fnmatchcase(name, pattern) for pattern in self._per_feature)
 
     def _replace(self, reading: Reading, unit: str, features: Sequence[str]) -> bool:
-        """Replace the row of a unit if the event has a later position. Return whether it has."""
+        """Replace the row of a unit if the event is newer. Return whether it is."""
         key = (*reading.item, unit)
-        if any(Row(*each).position >= reading.position for each in self._database.execute(UNIT, key)):
+        if any(Row(*each).place >= reading.place for each in self._database.execute(UNIT, key)):
             return False
-        timestamp_ms, sequence, offset, partition = reading.position
+        (timestamp_ms, sequence, offset), partition = reading.place
         announced = json.dumps(features, ensure_ascii=False) if reading.is_available else None
         row = Row(*key, timestamp_ms, str(sequence), offset, partition, announced)
         self._database.execute(REPLACE, row)
@@ -176,8 +170,8 @@ def find_available(rows: Sequence[Row]) -> list[str]:
 
     With one row per feature, the row of the whole item comes from a removal, which removed all features before it.
     """
-    removals = [row.position for row in rows if row.unit == WHOLE_ITEM and row.features is None]
-    found = [row.features for row in rows if row.features is not None and all(row.position > at for at in removals)]
+    removals = [row.place for row in rows if row.unit == WHOLE_ITEM and row.features is None]
+    found = [row.features for row in rows if row.features is not None and all(row.place > at for at in removals)]
     return [name for features in found for name in json.loads(features)]
 
 
