@@ -18,7 +18,7 @@ from confluent_kafka.cimpl import NewPartitions
 from local.application.consumers import CONSUMERS, make_consumer_settings
 from local.environment import make_tool_environment
 from local.servers.stack import RunningStack
-from tests.consumers.conftest import make_message
+from tests.consumers.conftest import make_message, make_removal, make_unknown
 from tests.support.consumer_failures import run_to_end
 from tests.support.consumers import LIMIT, SentMessage, prepare, run_example, send
 from tests.support.records import to_item, to_record
@@ -90,6 +90,22 @@ def test_current_state__keeps_the_newest_event_of_each_item(
     send(stack.kafka, name, [make_event(6, "user-1", "last", seconds=2)])
     assert run_example(NAME, settings, 1, tmp_path / "reread") == [to_line("user-1", "last")]
     assert print_state(settings) == [to_line("user-1", "last"), *expected]
+
+
+def test_current_state__removes_items_and_ignores_unknown_types(
+    stack: RunningStack, start: Callable[[], dict[str, str]], tmp_path: Path
+) -> None:
+    """An event that is older than the removal does not bring the item back, also after a restart."""
+    settings = start()
+    name = settings["TOPIC_NAME"]
+    older, removed = make_event(1, "user-1", "age"), make_removal(make_event(2, "user-1", "age"))
+    unknown = make_unknown(make_event(3, "user-2", "city", seconds=2))
+    send(stack.kafka, name, [removed, older, unknown, make_event(3, "user-2", "age")])
+    assert run_example(NAME, settings, 1, tmp_path / "log") == [to_line("user-2", "age")]
+    assert print_state(settings) == [to_line("user-2", "age")]
+    send(stack.kafka, name, [older, make_event(4, "user-3", "age")])
+    assert run_example(NAME, settings, 1, tmp_path / "again") == [to_line("user-3", "age")]
+    assert print_state(settings) == [to_line("user-2", "age"), to_line("user-3", "age")]
 
 
 def test_current_state__exits_if_it_missed_events(

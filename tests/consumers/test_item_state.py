@@ -227,6 +227,11 @@ def find_newest(events: Sequence[Event]) -> Event:
     return newest
 
 
+def is_whole_removal(event: Event) -> bool:
+    """Return whether an event removes all features of its item."""
+    return event.event_type == "feature_unavailable" and not event.features
+
+
 def apply_rule(events: Sequence[Event], *, per_feature: bool) -> dict[tuple[str, str], set[str]]:
     """Apply the state rule to all events of a topic at a time."""
     found: dict[tuple[str, str], set[str]] = {}
@@ -236,7 +241,7 @@ def apply_rule(events: Sequence[Event], *, per_feature: bool) -> dict[tuple[str,
         if per_feature:
             features = {feature for event in about for feature in event.features}
             newest = {
-                each: find_newest([event for event in about if each in event.features or not event.features])
+                each: find_newest([event for event in about if each in event.features or is_whole_removal(event)])
                 for each in features
             }
         else:
@@ -251,7 +256,7 @@ def make_events(draw: st.DrawFn) -> Event:
     """Generate an event about one of a few items."""
     kind = draw(st.sampled_from(["feature_available", "feature_available", "feature_unavailable", "feature_expiring"]))
     names = st.sampled_from(["a", "b", "", "null"])
-    features = draw(st.lists(names, unique=True, min_size=kind == "feature_available", max_size=3))
+    features = draw(st.lists(names, unique=True, max_size=3))
     return Event(
         draw(st.sampled_from([f"{TABLE}users", f"{TABLE}archive"])),
         draw(st.sampled_from(["user-1", "user-2"])),
@@ -388,10 +393,11 @@ def test_reader__survives_an_outage_while_looking_for_partitions(
 
 
 def test_reader__reports_changed_items(start: Start, capsys: pytest.CaptureFixture[str]) -> None:
-    """Only an event that changes an item is reported. A removed item has no features."""
+    """Neither a duplicate nor an older event changes the features of an item. A removed item has no features."""
     topic = Topic()
     topic.limit = 1
-    topic.write(to_event(at=2000), to_event(features=["c"]), remove(at=3000), to_event("feature_expiring", at=4000))
+    newest = to_event(at=2000)
+    topic.write(newest, newest, to_event(features=["c"]), remove(at=3000), to_event("feature_expiring", at=4000))
     start(topic).drain()
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     item = {"entity_type": "user", "entity_id": "user-1", "resource_name": "scores"}

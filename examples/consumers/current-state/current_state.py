@@ -134,7 +134,7 @@ class Reader:
         self._assigned |= partitions
 
     def read(self) -> None:
-        """Store the next batch of messages, and report the items that changed."""
+        """Store the next batch of messages, and report the items whose features changed."""
         if time.monotonic() - self._refreshed >= REFRESH_SECONDS:
             self._look_for_partitions()
         readings: list[Reading] = []

@@ -122,11 +122,15 @@ class ItemState:
         return str(found)
 
     def store(self, readings: Iterable[Reading], offsets: Mapping[int, int]) -> Sequence[Item]:
-        """Apply events and store the offsets after them in one transaction. Return the items that changed."""
+        """Apply events and store the offsets after them in one transaction. Return the items whose features changed."""
+        before: dict[Item, list[str]] = {}
         with self._database:
-            changed = {reading.item: None for reading in readings if self._apply(reading)}
+            for reading in readings:
+                if reading.item not in before:
+                    before[reading.item] = self.read_features(reading.item)
+                self._apply(reading)
             self._database.executemany("REPLACE INTO offsets VALUES (?, ?)", offsets.items())
-        return list(changed)
+        return [item for item, features in before.items() if self.read_features(item) != features]
 
     def read_offsets(self) -> dict[int, int]:
         """Return the offset to resume from in each partition."""
@@ -140,29 +144,28 @@ class ItemState:
         """Close the file."""
         self._database.close()
 
-    def _apply(self, reading: Reading) -> bool:
-        """Apply an event. Return whether it replaced anything."""
-        if not self._is_per_feature(reading.item):
-            return self._replace(reading, WHOLE_ITEM, reading.features)
-        if reading.features:
-            return sum(self._replace(reading, json.dumps(each), [each]) for each in reading.features) > 0
-        return self._replace(reading, WHOLE_ITEM, [])
+    def _apply(self, reading: Reading) -> None:
+        """Apply an event to the rows that it is about."""
+        if self._is_per_feature(reading.item) and (reading.is_available or reading.features):
+            for feature in reading.features:
+                self._replace(reading, json.dumps(feature), [feature])
+        else:
+            self._replace(reading, WHOLE_ITEM, reading.features)
 
     def _is_per_feature(self, item: Item) -> bool:
         """Return whether the rule applies to each feature of this item."""
         name = f"{item.source.rpartition('/')[2]}/{item.resource_name}"
         return any(fnmatchcase(name, pattern) for pattern in self._per_feature)
 
-    def _replace(self, reading: Reading, unit: str, features: Sequence[str]) -> bool:
-        """Replace the row of a unit if the event is newer. Return whether it is."""
+    def _replace(self, reading: Reading, unit: str, features: Sequence[str]) -> None:
+        """Replace the row of a unit if the event is newer."""
         key = (*reading.item, unit)
         if any(Row(*each).place >= reading.place for each in self._database.execute(UNIT, key)):
-            return False
+            return
         (timestamp_ms, sequence, offset), partition = reading.place
         announced = json.dumps(features, ensure_ascii=False) if reading.is_available else None
         row = Row(*key, timestamp_ms, str(sequence), offset, partition, announced)
         self._database.execute(REPLACE, row)
-        return True
 
 
 def find_available(rows: Sequence[Row]) -> list[str]:
