@@ -15,8 +15,8 @@ from tests.support.consumers import PREPARE_LIMIT, prepare
 PROGRAMS = Path(__file__).parent / "state_programs"
 
 
-class Received(NamedTuple):
-    """A received message: its item, what orders it, and its decoded event."""
+class PositionedEvent(NamedTuple):
+    """An event with its item and what orders it."""
 
     item: str
     timestamp_ms: int
@@ -34,21 +34,21 @@ type State = dict[str, Mapping[str, Any]]
 """The current event of each item."""
 
 
-def keep_in_python(messages: Iterable[Received]) -> State:
+def keep_in_python(messages: Iterable[PositionedEvent], _: Path) -> State:
     """Apply the rule of the Python example."""
-    kept: dict[str, Received] = {}
+    kept: dict[str, PositionedEvent] = {}
     for each in messages:
         if each.item not in kept or each.position.is_newer_than(kept[each.item].position):
             kept[each.item] = each
     return {item: each.event for item, each in kept.items()}
 
 
-def keep_in_node(messages: Iterable[Received], _: Path) -> State:
+def keep_in_node(messages: Iterable[PositionedEvent], _: Path) -> State:
     """Apply the rule of the Node example."""
     return _run(["node", str(PROGRAMS / "keep_state.mjs")], CONSUMERS / "node", messages)
 
 
-def keep_in_go(messages: Iterable[Received], directory: Path) -> State:
+def keep_in_go(messages: Iterable[PositionedEvent], directory: Path) -> State:
     """Apply the rule of the Go example, compiled with a program of the tests in an empty directory."""
     for name in ("position.go", "go.mod", "go.sum"):
         shutil.copy(CONSUMERS / "go" / name, directory)
@@ -56,25 +56,23 @@ def keep_in_go(messages: Iterable[Received], directory: Path) -> State:
     return _run(["go", "run", "."], directory, messages)
 
 
-def keep_in_java(messages: Iterable[Received], _: Path) -> State:
+def keep_in_java(messages: Iterable[PositionedEvent], _: Path) -> State:
     """Apply the rule of the Java example, with its compiled classes."""
     command = ["java", "-cp", "target/classes:target/lib/*", str(PROGRAMS / "KeepState.java")]
     return _run(command, CONSUMERS / "java", messages)
 
 
-TOOLCHAINS = {"go": keep_in_go, "java": keep_in_java, "node": keep_in_node}
-"""The languages that need a toolchain."""
+LANGUAGES = {"go": keep_in_go, "java": keep_in_java, "node": keep_in_node, "python": keep_in_python}
+"""A function for each language."""
 
 
-def keep_in(language: str, messages: Iterable[Received], directory: Path) -> State:
+def keep_in(language: str, messages: Iterable[PositionedEvent], directory: Path) -> State:
     """Apply the rule of a language's example. Skip the test if the toolchain is missing."""
-    if language == "python":
-        return keep_in_python(messages)
     prepare(language)
-    return TOOLCHAINS[language](messages, directory)
+    return LANGUAGES[language](messages, directory)
 
 
-def _run(command: list[str], directory: Path, messages: Iterable[Received]) -> State:
+def _run(command: list[str], directory: Path, messages: Iterable[PositionedEvent]) -> State:
     done = subprocess.run(  # noqa: S603  # a program of the tests
         command,
         cwd=directory,

@@ -1,12 +1,19 @@
 """Every example processes removals where they are useful, and ignores event types that it does not know."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from confluent_kafka.schema_registry import Schema as RegisteredSchema
+from confluent_kafka.schema_registry import SchemaRegistryClient
+from confluent_kafka.schema_registry.avro import AvroDeserializer
+from confluent_kafka.serialization import MessageField, SerializationContext
 
+from feature_events.events.message import to_confluent_prefix
 from local.application.consumers import make_consumer_settings
 from local.environment import make_aws_environment
+from local.paths import ROOT
 from local.servers.stack import RunningStack
 from tests.consumers.conftest import make_message, make_messages, make_removal, make_unknown, replace_fields
 from tests.consumers.glue_messages import make_settings, to_glue
@@ -54,6 +61,20 @@ def test_program__does_the_same_with_glue(
     sent = send_all([to_glue(each) for each in messages])
     assert run_example(program, make_settings(sent, glue), 3, tmp_path / "log") == printed_of(messages)
     assert read_committed(sent.kafka, f"example-{program}", sent.name) == len(messages)
+
+
+@pytest.mark.parametrize("file", ["remove.json", "v2/remove.json"])
+def test_reader_with_the_first_schema__reads_removals(file: str) -> None:
+    """A consumer of version 0.1.0 receives the nine fields of its schema, whatever schema wrote the event."""
+    example = json.loads((ROOT / "schemas" / "examples" / file).read_text())
+    registry = SchemaRegistryClient.new_client({"url": "mock://registry"})
+    written_by = (ROOT / "schemas" / example.get("schema", "feature_trigger.avsc")).read_text()
+    schema_id = registry.register_schema("events-value", RegisteredSchema(written_by, "AVRO"))
+    value = to_confluent_prefix(schema_id) + bytes.fromhex(example["bytes"])[5:]
+    first = (ROOT / "schemas" / "feature_trigger.avsc").read_text()
+    event = AvroDeserializer(registry, first)(value, SerializationContext("events", MessageField.VALUE))
+    assert event == {field["name"]: example["event"][field["name"]] for field in json.loads(first)["fields"]}
+    assert (event["event_type"], event["features"]) == ("feature_unavailable", [])
 
 
 def make_event(number: int, compute_id: str, *features: str) -> SentMessage:

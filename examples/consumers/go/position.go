@@ -21,8 +21,8 @@ type position struct {
 	offset    int64
 }
 
-// positionOf fails only if the header ce_sequence is not a number.
-func positionOf(record *kgo.Record) (position, error) {
+// newPosition fails only if the header ce_sequence is not a number.
+func newPosition(record *kgo.Record) (position, error) {
 	sequence := big.NewInt(-1)
 	for _, each := range record.Headers {
 		if each.Key != "ce_sequence" {

@@ -33,7 +33,7 @@ func main() {
 		if err := lines.Decode(&read); err != nil {
 			log.Fatal(err)
 		}
-		found, err := positionOf(read.record())
+		found, err := newPosition(read.record())
 		if err != nil {
 			log.Fatal(err)
 		}
