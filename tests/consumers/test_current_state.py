@@ -1,11 +1,9 @@
 """The example that keeps a local table of the available features, on a real broker."""
 
-import json
 import sqlite3
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import closing
 from operator import itemgetter
 from pathlib import Path
@@ -15,12 +13,11 @@ import pytest
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewPartitions
 
-from local.application.consumers import CONSUMERS, make_consumer_settings
-from local.environment import make_tool_environment
+from local.application.consumers import make_consumer_settings
 from local.servers.stack import RunningStack
 from tests.consumers.conftest import make_message, make_removal, make_unknown
 from tests.support.consumer_failures import run_to_end
-from tests.support.consumers import LIMIT, SentMessage, prepare, run_example, send
+from tests.support.consumers import LIMIT, SentMessage, prepare, print_state, run_example, send
 from tests.support.records import to_item, to_record
 
 NAME = "current-state"
@@ -40,14 +37,6 @@ def to_line(entity: str, *features: str) -> dict[str, Any]:
     """Return the line that the example prints for an item."""
     item = {"entity_type": "bright_uid", "entity_id": entity, "resource_name": "user_features"}
     return {**item, "features": list(features)}
-
-
-def print_state(settings: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Run `python current_state.py --print` without Kafka's address."""
-    environment = make_tool_environment({"STATE_FILE": settings["STATE_FILE"]})
-    command = [sys.executable, str(CONSUMERS / NAME / "current_state.py"), "--print"]
-    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=LIMIT)  # noqa: S603  # ours
-    return [json.loads(line) for line in run.stdout.splitlines()]
 
 
 @pytest.fixture

@@ -364,6 +364,31 @@ def test_state__removes_all_features_or_the_named_ones(start: Start) -> None:
     assert run.read_state() == {to_event().item: {"d"}}
 
 
+def test_state__does_not_depend_on_the_order_of_partitions(start: Start) -> None:
+    """Two backfilled events can have the same offset, if the entity has moved to another partition."""
+    states = []
+    for choose in (min, max):
+        topic = Topic(choose)
+        for partition, feature in enumerate("ab"):
+            topic.write(to_event(features=[feature], sequence=None), partition=partition)
+        run = start(topic)
+        run.drain()
+        states.append(run.read_state())
+    assert states == [{to_event().item: {"b"}}] * 2
+
+
+def test_state__keeps_features_of_any_name_apart_from_the_item(start: Start) -> None:
+    """Per feature, a removed item is not a feature named null, and an event without features does not replace it."""
+    topic = Topic()
+    topic.write(to_event(features=["null"]), remove(at=2000), to_event(features=["a"]), to_event(features=[], at=3000))
+    run = start(topic, ["*"])
+    run.drain()
+    assert run.read_state() == {}
+    topic.write(to_event(features=["null", "b"], at=4000), remove(["b"], at=5000))
+    run.drain()
+    assert run.read_state() == {to_event().item: {"null"}}
+
+
 def test_reader__starts_a_new_partition_at_its_first_message(start: Start) -> None:
     """Partitions that are added later are read too, and an empty one is read from where it was found."""
     topic = Topic()
