@@ -9,8 +9,8 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
  *
  * <p>An item is identified by ce_source, entity_type, entity_id and resource_name. To keep the current state of all
  * items, store the position of each item's current event, and ignore an event whose position is not newer. This also
- * ignores duplicates and late events. An event's own timestamp is the time according to the item, and does not order
- * events.
+ * ignores duplicates and late events. If the table has one feature per item, or with FeaturesMode=changed, do this for
+ * each feature. An event's own timestamp is the time according to the item, and does not order events.
  *
  * @param timestampMs the timestamp of the Kafka message
  * @param sequence the header ce_sequence, a number of up to 40 digits, or -1 without the header
