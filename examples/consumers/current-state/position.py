@@ -2,7 +2,8 @@
 
 An item is identified by ce_source, entity_type, entity_id and resource_name. To keep the current state of all items,
 store the position of each item's current event, and ignore an event whose position is not newer. This also ignores
-duplicates and late events. An event's own `timestamp` is the time according to the item, and does not order events.
+duplicates and late events. If the table has one feature per item, or with FeaturesMode=changed, do this for each
+feature. An event's own `timestamp` is the time according to the item, and does not order events.
 """
 
 from typing import NamedTuple, Self
