@@ -1,8 +1,8 @@
 """The requests of Chronon's key-value store for DynamoDB, sent with boto3.
 
 The store is a Scala class inside Chronon's service. This script repeats the requests of `create` and `multiPut` for a
-streaming table in DynamoDBKVStoreImpl.scala of github.com/BenMagyar/zipline-chronon at 1f946f2. Keys and values are Avro, as
-AvroConversions.scala encodes them: each field is a union of null and its type.
+streaming table in DynamoDBKVStoreImpl.scala of github.com/BenMagyar/zipline-chronon at 1f946f2. Keys and values are
+Avro, as AvroConversions.scala encodes them: each field is a union of null and its type.
 """
 
 from datetime import UTC, datetime
