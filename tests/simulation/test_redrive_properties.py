@@ -102,7 +102,7 @@ class FaultyTables(Tables):
         self._faults = faults
 
     @override
-    def get_item(self, change: Change) -> Item | None:
+    def get_item(self, change: Change, seconds: float) -> Item | None:
         number = change.keys["bright_uid"]["S"]
         if self._faults.take("GetItem", number):
             raise Undelivered("the table cannot be read (ThrottlingException): try again later")

@@ -6,7 +6,7 @@ import pytest
 
 from feature_events.encoder import Encoder
 from feature_events.records.change import Change, Item
-from feature_events.redrives.record import find_staleness
+from feature_events.redrives.staleness import find_staleness
 from feature_events.tables.table import Tables
 from tests.support.layouts import to_layouts
 from tests.support.pipelines import CODEC, PREFIX, encode
@@ -25,7 +25,7 @@ class OneItem(Tables):
         self._item = item
 
     @override
-    def get_item(self, change: Change) -> Item | None:
+    def get_item(self, change: Change, seconds: float) -> Item | None:
         return self._item
 
 
@@ -35,7 +35,7 @@ def is_stale(layout: dict[str, Any], then: Json, now: Json) -> bool:
     record["dynamodb"] |= {"Keys": KEYS, "NewImage": KEYS | then}
     encoder = Encoder(to_layouts(LAYOUT | layout), "changed", PREFIX, CODEC)
     encoded = encode(record, layouts=encoder.layouts, features_mode="changed")
-    return find_staleness(encoded, OneItem(KEYS | now), encoder) is not None
+    return find_staleness(encoded, OneItem(KEYS | now), encoder, 1.0) is not None
 
 
 @pytest.mark.parametrize(
