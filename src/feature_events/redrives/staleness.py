@@ -1,9 +1,12 @@
 """Find out whether a record is stale: its table contains another item now.
 
-A stale record's event after a newer one would announce features that no longer exist.
+A stale record's event after a newer one would announce features that no longer exist, or the removal of features that
+exist again.
 """
 
 from feature_events.encoder import Encoded, Encoder
+from feature_events.errors import PoisonRecord
+from feature_events.layouts.entity_features import EntityFeatures, read_entity_features
 from feature_events.layouts.features import read_feature_changes
 from feature_events.layouts.table_layouts import TableLayouts
 from feature_events.records.change import Item
@@ -26,16 +29,29 @@ def find_staleness(encoded: Encoded, tables: Tables, encoder: Encoder, seconds: 
 
     """
     item = tables.get_item(encoded.change, seconds)
+    removal = encoded.entity.removal
+    if removal is not None:
+        again = "has features again" if removal == "emptied" else "exists again"
+        return f"its item {again}" if item is not None and _has_any_features(item, encoded, encoder.layouts) else None
     if item is None:
         return "its item no longer exists"
     if encoder.features_mode == "all":
         is_current = are_equal(item, encoded.change.new_image)
     else:
-        is_current = _has_features(item, encoded, encoder.layouts)
+        is_current = _has_same_features(item, encoded, encoder.layouts)
     return None if is_current else "its item has changed since"
 
 
-def _has_features(item: Item, encoded: Encoded, layouts: TableLayouts) -> bool:
+def _has_any_features(item: Item, encoded: Encoded, layouts: TableLayouts) -> bool:
+    """Return whether the item has features now. An unreadable item has none, since it produces no event."""
+    current = encoded.change._replace(kind=None, new_image=item, old_image=None)  # as if a backfill had scanned it
+    try:
+        return isinstance(read_entity_features(current, layouts, "all"), EntityFeatures)
+    except PoisonRecord:
+        return False
+
+
+def _has_same_features(item: Item, encoded: Encoded, layouts: TableLayouts) -> bool:
     """Return whether the item still has the features that the event names, with the same values.
 
     A later write that did not change any of them has no event that names them.
