@@ -10,12 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from feature_events.aws.clients import PARALLEL
-from feature_events.backfills.checkpoints import Checkpoints
-from feature_events.backfills.plan import Plan, make_plan
+from feature_events.backfills.checkpoints import Checkpoints, find_runs
+from feature_events.backfills.plan import Plan, choose_run, make_plan, name_run
 from feature_events.backfills.report import BackfillReport, to_report
 from feature_events.backfills.request import read_backfill_request
 from feature_events.backfills.work import WORK_SECONDS, Pace, Worker
 from feature_events.deadline import Deadline
+from feature_events.epoch import to_epoch_ms
 from feature_events.errors import Misconfigured
 from feature_events.layouts.table_layouts import TableLayouts
 from feature_events.logs import logger
@@ -71,9 +72,11 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> Any:  # noqa: AN
 
 def _plan(event: dict[str, Any], bucket: str, layouts: TableLayouts) -> dict[str, Any]:
     request = read_backfill_request(event["request"])
-    run = request.run or event["run"]
+    started_ms = to_epoch_ms(event["started"])
+    run = choose_run(request.run, find_runs(bucket, request.run)) if request.run else name_run(event["run"], started_ms)
     checkpoints = Checkpoints(bucket, run)
-    plan = make_plan(request, event["started"], checkpoints.read_plan(), layouts, describe_table)
+    stored = checkpoints.read_plan() if request.run else None
+    plan = make_plan(request, started_ms, stored, layouts, describe_table)
     checkpoints.write_plan(plan)
     logger.info("backfill planned", run=run, table=plan.table_arn, segments=request.segments)
     return {"run": run, "workers": request.workers, "segments": list(range(request.segments))}

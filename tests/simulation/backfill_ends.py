@@ -65,7 +65,10 @@ class SeamTable(Tables):
 
 
 class SeamCheckpoints(MemoryCheckpoints):
-    """Checkpoints with a seam before and after each write."""
+    """Checkpoints with a seam before and after each write that moves the position.
+
+    The write of a new attempt is followed by a scan, which begins with a seam.
+    """
 
     def __init__(self, seam: Seam) -> None:
         super().__init__()
@@ -80,6 +83,9 @@ class SeamCheckpoints(MemoryCheckpoints):
 
     @override
     def write(self, segment: int, progress: Progress) -> None:
+        if progress.attempt != self.read(segment).attempt:
+            super().write(segment, progress)
+            return
         self._seam()
         self.again += progress.again - self.read(segment).again
         super().write(segment, progress)

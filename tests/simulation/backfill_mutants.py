@@ -14,7 +14,7 @@ BACKFILL_MUTANTS = (
     Mutant(
         "items that are sent again are not read again",
         "I12",
-        (edit(Announcer, "announce", "rounds + 1", "rounds + 1; sent = []"),),
+        (edit(Announcer, "announce", "again += len(sent)", "sent = []"),),
     ),
     Mutant("sent items are read from a replica", "I12", (put(SeamTable, "get_items", SeamTable.get_replica_items),)),
     Mutant(

@@ -20,7 +20,7 @@ from tests.simulation.instances import Instance, Store
 from tests.simulation.invariants import INVARIANTS, Broken
 from tests.simulation.world import MAPPING, SETTINGS
 from tests.support.avro import read_avro
-from tests.support.backfills import STARTED_MS, to_plan
+from tests.support.backfills import MESSAGE_MS, to_plan
 from tests.support.doubles import FakeClock
 from tests.support.mapping import EventSourceMapping
 from tests.support.modelled_kafka import Fate, Killed, ModelledKafka, Written
@@ -153,7 +153,7 @@ class BackfillWorld:
                     yield f"{entity} is {current}, and its last event has {announced}"
 
     def _find_mistimed(self) -> Iterator[str]:
-        """Yield each backfilled message whose timestamp is not the start of the run."""
+        """Yield each backfilled message whose timestamp is not that of its run."""
         messages = [message for log in self.kafka.logs for message in log]
         return (f"{each.key!r} {each.timestamp_ms}" for each in messages if _is_mistimed(each))
 
@@ -210,4 +210,4 @@ def _run[T](_seconds: float, function: Callable[[], T], _watch: Callable[[], Non
 
 
 def _is_mistimed(message: Written) -> bool:
-    return "ce_backfill" in dict(message.headers) and message.timestamp_ms != STARTED_MS
+    return "ce_backfill" in dict(message.headers) and message.timestamp_ms != MESSAGE_MS

@@ -12,8 +12,14 @@ from tests.support.records import to_item
 
 TABLE_ARN = "arn:aws:dynamodb:eu-west-1:123456789012:table/user_feature_store"
 KEY_NAMES = ("bright_uid", "category")
-STARTED = "2025-11-01T00:00:00.000Z"
-STARTED_MS = 1_761_955_200_000
+STARTED = "2025-11-01T00:00:00.789Z"
+STARTED_MS = 1_761_955_200_789
+MESSAGE_MS = 1_761_955_199_000
+"""The timestamp of the run's messages: its start, rounded down to the second, minus one second."""
+ANNOUNCEMENT = f"{STARTED_MS}/1/0"
+"""The announcement of an item that a segment's first worker sends for the first time."""
+RUN = "nightly-1-20251101T000000.789Z"
+"""The name of the run that the execution `nightly-1` started."""
 
 
 def to_plan(**request: Any) -> Plan:  # noqa: ANN401  # the request's fields

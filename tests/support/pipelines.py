@@ -14,7 +14,7 @@ from feature_events.layouts.entity_features import FeaturesMode
 from feature_events.pipeline import Pipeline
 from feature_events.records.change import Change, Item, read_change, read_scanned_item
 from feature_events.records.stream_record import StreamRecord
-from tests.support.backfills import KEY_NAMES, STARTED_MS, TABLE_ARN
+from tests.support.backfills import ANNOUNCEMENT, KEY_NAMES, STARTED_MS, TABLE_ARN
 from tests.support.doubles import FakeClock
 from tests.support.layouts import to_layouts
 
@@ -31,7 +31,7 @@ def encode(record: StreamRecord, **parts: Any) -> Encoded:  # noqa: ANN401  # an
 
 def encode_scanned(item: Item, **parts: Any) -> Encoded:  # noqa: ANN401  # an Encoder's fields
     """Encode a scanned item that produces an event."""
-    return _encode(read_scanned_item(item, TABLE_ARN, KEY_NAMES, STARTED_MS), parts)
+    return _encode(read_scanned_item(item, TABLE_ARN, KEY_NAMES, STARTED_MS, ANNOUNCEMENT), parts)
 
 
 def _encode(change: Change, parts: Mapping[str, Any]) -> Encoded:

@@ -12,18 +12,18 @@ from feature_events.events.schema import SHIPPED_SCHEMA
 from feature_events.layouts.entity_features import EntityFeatures
 from feature_events.records.change import read_scanned_item
 from tests.support.avro import read_avro
-from tests.support.backfills import KEY_NAMES, STARTED_MS, TABLE_ARN, to_scanned
+from tests.support.backfills import ANNOUNCEMENT, KEY_NAMES, MESSAGE_MS, STARTED_MS, TABLE_ARN, to_scanned
 from tests.support.layouts import to_layouts
 from tests.support.pipelines import encode, encode_scanned
 from tests.support.records import CREATED, WRITTEN, to_item, to_record, to_removal_record
 
 ENTITY = EntityFeatures("bright_uid", "user-1", "user_features", ("age", "income"), WRITTEN, "nightly")
-LATER_MS = STARTED_MS + 86_400_000
 
 
-def id_of(entity: EntityFeatures = ENTITY, table_arn: str = TABLE_ARN, started_ms: int = STARTED_MS) -> str:
+def id_of(entity: EntityFeatures = ENTITY, table_arn: str = TABLE_ARN, announcement: str = ANNOUNCEMENT) -> str:
     """Return the id of a scanned item's event."""
-    return to_event(entity, read_scanned_item(to_scanned(), table_arn, KEY_NAMES, started_ms)).event_id
+    change = read_scanned_item(to_scanned(), table_arn, KEY_NAMES, STARTED_MS, announcement)
+    return to_event(entity, change).event_id
 
 
 def without_id(encoded: Encoded) -> object:
@@ -95,10 +95,13 @@ def test_encode__marks_a_scanned_item_as_backfilled() -> None:
     assert headers["ce_id"] == encoded.event.event_id.encode()
 
 
-def test_encode__gives_a_scanned_items_message_the_time_of_the_backfill() -> None:
-    """With the item's own time, Kafka's retention would delete the message within seconds."""
+def test_encode__dates_a_scanned_items_message_one_second_before_the_backfill() -> None:
+    """Stream times are rounded down, and clocks differ: the live event of a later write must have the later time.
+
+    With the item's own time, Kafka's retention would delete the message within seconds.
+    """
     encoded = encode_scanned(to_scanned())
-    assert (encoded.message.timestamp_ms, encoded.event.timestamp) == (STARTED_MS, WRITTEN)
+    assert (encoded.message.timestamp_ms, encoded.event.timestamp) == (MESSAGE_MS, WRITTEN)
 
 
 def test_encode__names_all_features_of_a_scanned_item() -> None:
@@ -106,9 +109,15 @@ def test_encode__names_all_features_of_a_scanned_item() -> None:
     assert encode_scanned(to_scanned(), features_mode="changed").event.features == ("age", "income")
 
 
-def test_to_event__gives_a_scanned_state_the_same_id_in_every_backfill() -> None:
-    """A consumer that has seen the state recognizes it, also a year from now."""
-    assert id_of(started_ms=LATER_MS) == id_of() == "2841a171-bb3c-5443-be56-663e0c41877e"
+def test_to_event__derives_the_id_of_a_scanned_item() -> None:
+    """The id contains nothing random."""
+    assert id_of() == id_of() == "f343f048-35d1-57a3-b5df-70e906b6a146"
+
+
+@pytest.mark.parametrize("other", [f"{STARTED_MS}/1/2", f"{STARTED_MS}/2/0", f"{STARTED_MS + 1}/1/0"])
+def test_to_event__gives_the_same_state_another_id_in_another_announcement(other: str) -> None:
+    """A consumer that drops duplicates must see an item that changes and changes back."""
+    assert id_of(announcement=other) != id_of()
 
 
 @pytest.mark.parametrize(
@@ -134,8 +143,8 @@ def test_to_event__gives_the_same_state_in_another_table_another_id() -> None:
 
 
 def test_to_event__uses_the_backfills_time_if_the_item_has_none() -> None:
-    """The event describes the table at that time."""
-    change = read_scanned_item(to_scanned(), TABLE_ARN, KEY_NAMES, STARTED_MS)
+    """It is rounded down to the second, like a stream time."""
+    change = read_scanned_item(to_scanned(), TABLE_ARN, KEY_NAMES, STARTED_MS, ANNOUNCEMENT)
     assert to_event(ENTITY._replace(updated_at=""), change).timestamp == "2025-11-01T00:00:00.000Z"
 
 
@@ -147,6 +156,6 @@ def test_to_event__refuses_a_scanned_item_that_is_not_valid_unicode() -> None:
 
 def test_to_details__of_a_scanned_item_are_its_table_and_the_backfill() -> None:
     """It is unknown which writes led to the item, and when."""
-    change = read_scanned_item(to_scanned(), TABLE_ARN, KEY_NAMES, STARTED_MS)
+    change = read_scanned_item(to_scanned(), TABLE_ARN, KEY_NAMES, STARTED_MS, ANNOUNCEMENT)
     expected = EventDetails(None, "user_feature_store", None, None, None, None, backfill=True)
     assert to_details(change, ENTITY, to_layouts(), set(EventDetails._fields)) == expected

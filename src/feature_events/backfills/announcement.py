@@ -44,14 +44,16 @@ class Announcer:
         pipeline: converts items to messages and publishes them.
         tables: re-reads items.
         delivery_seconds: the maximum time to wait for Kafka.
+        attempt: the number of the segment's invocation.
 
     """
 
-    def __init__(self, plan: Plan, pipeline: Pipeline, tables: Tables, delivery_seconds: float) -> None:
+    def __init__(self, plan: Plan, pipeline: Pipeline, tables: Tables, delivery_seconds: float, attempt: int) -> None:
         self._plan = plan
         self._pipeline = pipeline
         self._tables = tables
         self._delivery_seconds = delivery_seconds
+        self._attempt = attempt
 
     def announce(self, items: Sequence[Item], deadline: Deadline) -> PageCounts:
         """Announce these items.
@@ -68,22 +70,23 @@ class Announcer:
 
         """
         announced = PageCounts(0, 0, Counter(), Counter())
-        sent = self._send(items, deadline, announced)
+        sent = self._send(items, 0, deadline, announced)
         delivered, again, rounds = len(sent), 0, 0
         while sent and not self._plan.request.dry_run:
             if rounds == _ROUNDS:
                 raise Undelivered("items on this page keep changing: try again later")
             changed = self._find_changed(sent)
-            sent = self._send(changed, deadline, announced._replace(skipped=Counter(), poison=Counter()))
-            again, rounds = again + len(sent), rounds + 1
+            rounds += 1
+            sent = self._send(changed, rounds, deadline, announced._replace(skipped=Counter(), poison=Counter()))
+            again += len(sent)
         return announced._replace(delivered=delivered + again, again=again)
 
-    def _send(self, items: Sequence[Item], deadline: Deadline, counts: PageCounts) -> Sequence[Item]:
+    def _send(self, items: Sequence[Item], rounds: int, deadline: Deadline, counts: PageCounts) -> Sequence[Item]:
         """Publish the events of these items, and return the items whose events were acknowledged."""
         messages: list[Message] = []
         sources: list[Item] = []
         for item in items:
-            message = self._encode(item, counts)
+            message = self._encode(item, rounds, counts)
             if message is not None:
                 messages.append(message)
                 sources.append(item)
@@ -112,10 +115,11 @@ class Announcer:
             )
         return deliveries
 
-    def _encode(self, item: Item, counts: PageCounts) -> Message | None:
+    def _encode(self, item: Item, rounds: int, counts: PageCounts) -> Message | None:
         plan = self._plan
+        announcement = f"{plan.started_ms}/{self._attempt}/{rounds}"
         try:
-            change = read_scanned_item(item, plan.table_arn, plan.key_names, plan.as_of_ms)
+            change = read_scanned_item(item, plan.table_arn, plan.key_names, plan.started_ms, announcement)
             encoded = self._pipeline.encoder.encode(change)
         except PoisonRecord as poison:
             counts.poison[str(poison)] += 1

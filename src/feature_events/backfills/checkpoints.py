@@ -6,7 +6,7 @@ only the numbers of segments.
 
 import base64
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -38,6 +38,24 @@ class Progress(NamedTuple):
     poison: Mapping[str, int] = {}
     """Items by reason."""
     seconds: float = 0.0
+    attempt: int = 0
+    """The number of invocations that have begun to work on the segment."""
+
+
+def find_runs(bucket: str, start: str) -> Iterator[str]:
+    """Yield the names of the stored runs that start with this text.
+
+    Raises:
+        Misconfigured: the permission to list them is missing.
+        Undelivered: S3 did not respond.
+
+    """
+    paginator = make_failure_store_client().get_paginator("list_objects_v2")
+    pages = iter(paginator.paginate(Bucket=bucket, Prefix=f"{PREFIX}{start}", Delimiter="/"))
+    action = Action("s3:ListBucket", f"the bucket {bucket} cannot be listed")
+    while page := call(partial(next, pages, None), action):
+        for found in page.get("CommonPrefixes", []):
+            yield found["Prefix"].removeprefix(PREFIX).removesuffix("/")
 
 
 class Checkpoints:
@@ -76,7 +94,9 @@ class Checkpoints:
         try:
             return to_value(json.loads(body, object_hook=_from_json))
         except (ValueError, TypeError, KeyError, RecursionError):
-            raise Misconfigured(f"{key} is not a backfill checkpoint: start a run with another name") from None
+            raise Misconfigured(
+                f"{key} is not a backfill checkpoint of this version: omit `run` to start a new run"
+            ) from None
 
     def _write(self, name: str, stored: Mapping[str, Any]) -> None:
         key = f"{self._folder}{name}.json"

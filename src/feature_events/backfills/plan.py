@@ -1,11 +1,12 @@
 """Plan a backfill: find its table and layouts before reading any item."""
 
-from collections.abc import Callable
-from datetime import datetime
+import re
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from feature_events.aws.arn import to_table_name
-from feature_events.backfills.request import BackfillRequest
+from feature_events.backfills.request import BackfillRequest, is_run
+from feature_events.epoch import to_iso
 from feature_events.errors import Misconfigured
 from feature_events.layouts.table_layouts import TableLayouts
 from feature_events.tables.table import Description
@@ -20,13 +21,51 @@ class Plan(NamedTuple):
     request: BackfillRequest
     table_arn: str
     key_names: tuple[str, ...]
-    as_of_ms: int
-    """When the run started, in milliseconds since the epoch: the time of its messages and of items without a time."""
+    started_ms: int
+    """When the run started, in milliseconds since the epoch. Times and ids of its events depend on it."""
+
+
+def name_run(execution: str, started_ms: int) -> str:
+    """Return the name of a new run: the name of its execution, and its start.
+
+    The start tells runs apart, because an execution can have the name of one of 90 days ago.
+    https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
+
+    Raises:
+        Misconfigured: the execution's name has characters that a request for this run could not contain.
+
+    """
+    run = f"{execution}-{re.sub('[-:]', '', to_iso(started_ms))}"
+    if not is_run(run):
+        raise Misconfigured(
+            f"the execution's name {execution} contains characters that a run's name cannot have: "
+            "start an execution whose name has only letters, digits and _.-"
+        )
+    return run
+
+
+def choose_run(run: str, stored: Iterable[str]) -> str:
+    """Return the run that a request names, by the run's name or by that of the execution that started it.
+
+    Args:
+        run: the name in the request.
+        stored: the names of stored runs.
+
+    Returns:
+        The stored run of this name, or else the newest run of this execution name, or else the given name.
+
+    """
+    starts = {name: match[1] for name in stored if (match := _match_run(name))}
+    return run if run in starts else max((name for name, execution in starts.items() if execution == run), default=run)
+
+
+_match_run = re.compile(r"(.+)-[0-9]{8}T[0-9]{6}\.[0-9]{3}Z").fullmatch
+"""Match a name that `name_run` made. The group is the execution's name."""
 
 
 def make_plan(
     request: BackfillRequest,
-    started: str,
+    started_ms: int,
     stored: Plan | None,
     layouts: TableLayouts,
     describe: Callable[[str], Description],
@@ -35,7 +74,7 @@ def make_plan(
 
     Args:
         request: the request.
-        started: when the execution started, in ISO-8601.
+        started_ms: when the execution started, in milliseconds since the epoch.
         stored: the plan that the run already has, if any.
         layouts: the function's layouts.
         describe: describes a table.
@@ -52,7 +91,7 @@ def make_plan(
         raise Misconfigured(f"run {request.run} not found: omit run to start a new one")
     table = describe(request.table)
     layouts.fit_table(to_table_name(table.arn), table.key_names)
-    return Plan(request, table.arn, table.key_names, round(datetime.fromisoformat(started).timestamp() * 1000))
+    return Plan(request, table.arn, table.key_names, started_ms)
 
 
 def _check_unchanged(former: BackfillRequest, request: BackfillRequest) -> None:

@@ -25,7 +25,7 @@ class BackfillReport(TypedDict):
     """The result of a run."""
 
     run: str
-    """The run's name, needed to resume it or to find its checkpoints."""
+    """The run's name. A request resumes the run by it, and the checkpoints are in the folder of this name."""
     table: str
     dry_run: bool
     complete: bool

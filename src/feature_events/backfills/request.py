@@ -24,7 +24,12 @@ entity id must not appear in an execution's history.
 
 _is_name = re.compile(r"[A-Za-z0-9_.-]{3,255}").fullmatch
 _is_table_arn = re.compile(r"arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:[0-9]{12}:table/[A-Za-z0-9_.-]{3,255}").fullmatch
-_is_run = re.compile(r"[A-Za-z0-9_.-]{1,80}").fullmatch
+is_run = re.compile(r"[A-Za-z0-9_.-]{1,101}").fullmatch
+"""Return a match if a run can have this name, else None.
+
+It has at most the 80 characters of an execution's name, a hyphen, and the run's start.
+https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
+"""
 
 
 class BackfillRequest(NamedTuple):
@@ -43,7 +48,7 @@ class BackfillRequest(NamedTuple):
     filter: Mapping[str, str] | None = None
     """The entity_type, resource_name or both that an event must have to be sent."""
     run: str = ""
-    """The run to resume. A new run has the name of its execution."""
+    """The run to resume, by its name or by that of the execution that started it; empty for a new run."""
 
     @property
     def items_per_second(self) -> float:
@@ -76,7 +81,7 @@ _MEMBERS: Members = {
     "workers": (_is_whole(_MAX_WORKERS), f"a whole number from 1 to {_MAX_WORKERS}"),
     "events_per_second": (_is_whole(_MAX_RATE), f"a whole number from 1 to {_MAX_RATE}"),
     "filter": (_is_filter, f"null, or an object with {' or '.join(_FILTERED)} and their values"),
-    "run": (lambda value: type(value) is str and bool(not value or _is_run(value)), "the name of an earlier run"),
+    "run": (lambda value: type(value) is str and bool(not value or is_run(value)), "the name of an earlier run"),
 }
 
 

@@ -76,9 +76,15 @@ class Worker(NamedTuple):
 
         """
         progress, pages = self.checkpoints.read(segment), 0
+        if not progress.is_complete:
+            # The worker before may have been killed between an event and its checkpoint. This worker's events must not
+            # have the ids of those events
+            progress = progress._replace(attempt=progress.attempt + 1)
+            self.checkpoints.write(segment, progress)
+        announcer = Announcer(self.plan, self.pipeline, self.tables, self.delivery_seconds, progress.attempt)
         while not progress.is_complete and deadline.remaining():
             try:
-                progress = self._announce_page(segment, progress, end)
+                progress = self._announce_page(segment, progress, announcer, end)
             except Undelivered as error:
                 if not pages:
                     raise
@@ -88,18 +94,17 @@ class Worker(NamedTuple):
             pages += 1
         return progress.is_complete
 
-    def _announce_page(self, segment: int, progress: Progress, end: Deadline) -> Progress:
+    def _announce_page(self, segment: int, progress: Progress, announcer: Announcer, end: Deadline) -> Progress:
         """Announce the next page of a segment, then write the checkpoint."""
         started, request = self.clock(), self.plan.request
         limit = max(1, min(_PAGE_ITEMS, int(request.items_per_second * _PAGE_SECONDS)))
         page = self.tables.scan(self.plan.table_arn, segment, request.segments, progress.after, limit)
-        announcer = Announcer(self.plan, self.pipeline, self.tables, self.delivery_seconds)
         announced = announcer.announce(page.items, end)
         self.pace.wait(len(page.items) + announced.again)
         if self.checkpoints.read(segment) != progress:
             # The run was resumed while an invocation of the stopped execution was still working
             raise Undelivered(f"segment {segment} is being processed by another worker: try again later")
-        progress = Progress(
+        progress = progress._replace(
             after=page.after,
             is_complete=page.after is None,
             items=progress.items + len(page.items),

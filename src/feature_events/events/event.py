@@ -60,7 +60,7 @@ def to_event(entity: EntityFeatures, change: Change) -> FeatureAvailabilityEvent
         compute_id,
         features,
     )
-    return event if event.event_id else event._replace(event_id=_to_state_id(event, change.table_arn))
+    return event if event.event_id else event._replace(event_id=_to_backfill_id(event, change))
 
 
 def _to_event_id(change: Change) -> str:
@@ -85,16 +85,19 @@ def _to_event_id(change: Change) -> str:
         raise PoisonRecord("eventSourceARN is not valid Unicode text") from None
 
 
-def _to_state_id(event: FeatureAvailabilityEvent, table_arn: str) -> str:
-    """Return a UUID made from the event's other fields: the same state of an item has the same id in every backfill.
+def _to_backfill_id(event: FeatureAvailabilityEvent, change: Change) -> str:
+    """Return a UUID made from the announcement, the table and the event's other fields.
+
+    An item that changes and changes back is announced three times. If the third event had the first one's id, a
+    consumer that drops duplicates would end with the second state.
 
     Raises:
         PoisonRecord: a text in the item is not valid Unicode.
 
     """
-    state = json.dumps([table_arn, *event[1:]], ensure_ascii=False)
+    announced = json.dumps([change.event_id, change.table_arn, *event[1:]], ensure_ascii=False)
     try:
-        return str(uuid.uuid5(uuid.NAMESPACE_URL, state))
+        return str(uuid.uuid5(uuid.NAMESPACE_URL, announced))
     except UnicodeEncodeError:
         raise PoisonRecord("the item is not valid Unicode text") from None
 

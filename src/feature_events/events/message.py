@@ -15,6 +15,11 @@ _SPECVERSION = ("ce_specversion", b"1.0")
 _TYPES = {each: ("ce_type", f"com.featurestore.events.{each}".encode()) for each in (AVAILABLE, UNAVAILABLE)}
 _CONTENT_TYPE = ("content-type", b"application/avro")
 _BACKFILL = ("ce_backfill", b"true")
+_CLOCK_SKEW_MS = 1_000
+"""The most by which the clocks of the stream and of the backfill may differ.
+
+The live event of a write that follows a backfill's read must have the later message timestamp.
+"""
 
 
 def to_prefix(schema_id: SchemaId) -> bytes:
@@ -52,7 +57,7 @@ class Message(NamedTuple):
     value: bytes
     headers: Headers
     timestamp_ms: int
-    """The time of the Change, in milliseconds since the epoch."""
+    """The time of the Change, in milliseconds since the epoch. For a scanned item, it is less the clock skew."""
     size: int
     """The maximum number of bytes that it takes in a record batch, before compression."""
     event_type: str
@@ -81,7 +86,11 @@ def to_message(event: FeatureAvailabilityEvent, change: Change, value: bytes) ->
             raise PoisonRecord("timestamp is before 1970")
     key = event.entity_id.encode()
     number = change.sequence_number
-    last = (_CONTENT_TYPE, _BACKFILL) if number is None else (("ce_sequence", number.encode()), _CONTENT_TYPE)
+    if number is None:
+        timestamp_ms -= _CLOCK_SKEW_MS
+        last = (_CONTENT_TYPE, _BACKFILL)
+    else:
+        last = (("ce_sequence", number.encode()), _CONTENT_TYPE)
     headers = [
         _SPECVERSION,
         ("ce_id", event.event_id.encode()),

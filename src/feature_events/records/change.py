@@ -64,7 +64,7 @@ class Change(NamedTuple):
     sequence_number: str | None
     """The write's position in the stream, a string of digits; None if the item was scanned."""
     event_id: str
-    """The record's own id, in any form, or an empty text."""
+    """The record's own id, in any form, or an empty text. For a scanned item, the announcement."""
     kind: Kind | None
     """None if the item was scanned: any number of writes may have led to its state."""
     keys: Item
@@ -73,7 +73,7 @@ class Change(NamedTuple):
     old_image: Item | None
     """The item before the write; None if there was none, or if the stream does not carry it."""
     created_ms: int | None
-    """When the stream received the write, or when the backfill started, in milliseconds since the epoch.
+    """When the stream received the write, or the second in which the backfill started, in milliseconds since the epoch.
 
     None if the record does not contain a time.
     """
@@ -154,7 +154,9 @@ def _explain(record: StreamRecord) -> Exception:  # noqa: PLR0911  # one return 
     return PoisonRecord("eventSourceARN is not an ARN")
 
 
-def read_scanned_item(item: Item, table_arn: str, key_names: Sequence[str], started_ms: int) -> Change:
+def read_scanned_item(
+    item: Item, table_arn: str, key_names: Sequence[str], started_ms: int, announcement: str
+) -> Change:
     """Convert a scanned item to a Change.
 
     Args:
@@ -162,10 +164,12 @@ def read_scanned_item(item: Item, table_arn: str, key_names: Sequence[str], star
         table_arn: the ARN of its table.
         key_names: the names of the table's key attributes.
         started_ms: when the backfill started, in milliseconds since the epoch.
+        announcement: identifies this announcement among all of the item. It must not be 32 hexadecimal digits.
 
     """
     keys = {name: _to_key(item[name]) for name in key_names}
-    return Change(table_arn, table_arn, None, "", None, keys, {**item, **keys}, None, started_ms)
+    created_ms = started_ms - started_ms % 1_000  # DynamoDB rounds stream times down, too
+    return Change(table_arn, table_arn, None, announcement, None, keys, {**item, **keys}, None, created_ms)
 
 
 def _to_key(value: Item) -> Item:

@@ -52,7 +52,9 @@ def test_read__rejects_other_objects(account: FakeAccount, name: str, body: byte
     """Any other object in the place of a checkpoint is an error, not a new segment."""
     key = f"backfills/nightly-1/{name}.json"
     account.put(key, body)
-    with pytest.raises(Misconfigured, match=f"{key} is not a backfill checkpoint: start a run with another name"):
+    with pytest.raises(
+        Misconfigured, match=f"{key} is not a backfill checkpoint of this version: omit `run` to start a new run"
+    ):
         USE["read_plan" if name == "plan" else "read"](Checkpoints(BUCKET, "nightly-1"))
 
 

@@ -9,11 +9,12 @@ import pytest
 from feature_events.backfill import handler
 from feature_events.errors import Misconfigured, Undelivered
 from feature_events.settings.settings import read_settings
-from tests.support.backfills import STARTED, STARTED_MS, TABLE_ARN, to_scanned
+from tests.support.backfills import MESSAGE_MS, RUN, STARTED, TABLE_ARN, to_scanned
 from tests.support.doubles import FakeContext
 from tests.support.failures import BUCKET, Answers, FakeAccount
 
 LARGE = tuple(f"feature_{number}" for number in range(200))
+LATER = "2026-02-01T00:00:00.000Z"
 REQUEST = {"table": "user_feature_store", "segments": 3, "workers": 2, "events_per_second": 100_000}
 PERSON = "person-4711-"
 """The start of every entity id, and of nothing else."""
@@ -31,9 +32,9 @@ class Machine:
         self.history.append(response)
         return json.loads(json.dumps(response))
 
-    def run(self, run: str = "nightly-1", **request: Any) -> Any:  # noqa: ANN401  # the request's fields
+    def run(self, execution: str = "nightly-1", started: str = STARTED, **request: Any) -> Any:  # noqa: ANN401  # the request's fields
         """Run an execution to its end, and return its report."""
-        planned = self.step(step="plan", run=run, started=STARTED, request={**REQUEST, **request})
+        planned = self.step(step="plan", run=execution, started=started, request={**REQUEST, **request})
         for segment in planned["segments"]:
             work: Any = {"complete": False, "step": "work", "run": planned["run"], "segment": segment}
             while not work["complete"]:
@@ -82,14 +83,14 @@ def test_handler__announces_a_table(account: FakeAccount, machine: Machine) -> N
     entities = fill(account)
     report = machine.run()
     assert sent(account) == entities
-    assert {message.timestamp_ms for message in account.publisher.log} == {STARTED_MS}
+    assert {message.timestamp_ms for message in account.publisher.log} == {MESSAGE_MS}
     assert report.pop("seconds") >= 0
     assert sorted(report.pop("examples"), key=str) == [
         {"reason": "Kafka rejected the event: MSG_SIZE_TOO_LARGE", "items": 1},
         {"reason": "features.data: features is not a map", "items": 1},
     ]
     assert report == {
-        "run": "nightly-1",
+        "run": RUN,
         "table": TABLE_ARN,
         "dry_run": False,
         "complete": True,
@@ -101,16 +102,16 @@ def test_handler__announces_a_table(account: FakeAccount, machine: Machine) -> N
         "poison": 2,
         "segments": 3,
     }
-    assert account.keys == [f"backfills/nightly-1/{name}.json" for name in ("0", "1", "2", "plan")]
+    assert account.keys == [f"backfills/{RUN}/{name}.json" for name in ("0", "1", "2", "plan")]
 
 
 def test_handler__returns_the_input_of_the_next_step(account: FakeAccount, machine: Machine) -> None:
     """The plan's response starts the workers. A worker's response is the next worker's event."""
     fill(account, 1)
     planned = machine.step(step="plan", run="nightly-1", started=STARTED, request=REQUEST)
-    assert planned == {"run": "nightly-1", "workers": 2, "segments": [0, 1, 2]}
-    work = machine.step(step="work", run="nightly-1", segment=1)
-    assert work == {"step": "work", "run": "nightly-1", "segment": 1, "complete": True}
+    assert planned == {"run": RUN, "workers": 2, "segments": [0, 1, 2]}
+    work = machine.step(step="work", run=RUN, segment=1)
+    assert work == {"step": "work", "run": RUN, "segment": 1, "complete": True}
 
 
 def test_handler__rejects_a_timeout_that_is_too_short(account: FakeAccount, machine: Machine) -> None:
@@ -118,21 +119,42 @@ def test_handler__rejects_a_timeout_that_is_too_short(account: FakeAccount, mach
     fill(account)
     machine.step(step="plan", run="nightly-1", started=STARTED, request=REQUEST)
     with pytest.raises(Misconfigured, match="timeout is too short for a page"):
-        machine.step(60_000, step="work", run="nightly-1", segment=0)
+        machine.step(60_000, step="work", run=RUN, segment=0)
     assert sent(account) == []
 
 
-def test_handler__resumes_a_run(account: FakeAccount, machine: Machine) -> None:
+@pytest.mark.parametrize("run", [RUN, "nightly-1"])
+def test_handler__resumes_a_run(account: FakeAccount, machine: Machine, run: str) -> None:
     """Once the cause of the failure is fixed, the incomplete segments are announced."""
     entities = fill(account)
     account.publisher.loses = lambda message: message.key == entities[7].encode()
     with pytest.raises(Undelivered):
-        machine.run("nightly-1")
-    assert not machine.step(step="report", run="nightly-1")["complete"]
+        machine.run()
+    assert not machine.step(step="report", run=RUN)["complete"]
     account.publisher.loses = lambda _: False
-    report = machine.run()
-    assert (report["complete"], report["delivered"]) == (True, 20)
+    report = machine.run("another", LATER, run=run)
+    assert (report["run"], report["complete"], report["delivered"]) == (RUN, True, 20)
     assert sorted({*sent(account)}) == entities
+    assert {message.timestamp_ms for message in account.publisher.log} == {MESSAGE_MS}
+
+
+def test_handler__starts_a_new_run_for_a_reused_name(account: FakeAccount, machine: Machine) -> None:
+    """Step Functions accepts a name again after 90 days, and the checkpoints may still be there."""
+    entities = fill(account)
+    machine.run()
+    report = machine.run(started=LATER)
+    assert (report["run"], report["delivered"]) == ("nightly-1-20260201T000000.000Z", 20)
+    assert sent(account) == sorted([*entities, *entities])
+    ids = [dict(message.headers)["ce_id"] for message in account.publisher.log]
+    assert len(set(ids)) == len(ids)
+    assert machine.run("another", LATER, run=RUN)["run"] == RUN
+
+
+def test_handler__rejects_an_execution_name_that_cannot_be_resumed(account: FakeAccount, machine: Machine) -> None:
+    """The error comes before anything is read."""
+    with pytest.raises(Misconfigured, match="the execution's name a@b contains characters"):
+        machine.run("a@b")
+    assert account.keys == []
 
 
 @pytest.mark.parametrize(

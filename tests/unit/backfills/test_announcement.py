@@ -16,7 +16,7 @@ from feature_events.events.event import EventDetails
 from feature_events.events.message import Message
 from feature_events.events.schema import SHIPPED_SCHEMA, read_shipped_schema
 from tests.support.avro import read_avro
-from tests.support.backfills import STARTED_MS, MemoryTable, to_plan, to_scanned
+from tests.support.backfills import MESSAGE_MS, MemoryTable, to_plan, to_scanned
 from tests.support.doubles import FakeClock, FakeDeadLetters, FakePublisher
 from tests.support.pipelines import CODEC, PREFIX, to_pipeline, with_encoder
 from tests.support.records import WRITTEN, to_item
@@ -33,13 +33,14 @@ class Announcement:
         *items: Any,  # noqa: ANN401  # an item
         plan: Plan | None = None,
         codec: Codec = CODEC,
+        attempt: int = 1,
     ) -> None:
         self.table = MemoryTable(*items)
         self.publisher = FakePublisher(message_max_bytes=1000)
         self.letters = FakeDeadLetters()
         self.clock = FakeClock()
         pipeline = with_encoder(to_pipeline(self.publisher, self.letters), codec=codec)
-        self.announcer = Announcer(plan or to_plan(), pipeline, self.table, 20.0)
+        self.announcer = Announcer(plan or to_plan(), pipeline, self.table, 20.0, attempt)
 
     def announce(self) -> PageCounts:
         """Announce all current items."""
@@ -70,7 +71,7 @@ def announced(delivered: int, again: int = 0, **skipped: int) -> PageCounts:
 
 
 def test_announce__sends_an_event_for_each_item() -> None:
-    """The event equals that of the item's record, with its own id; the message has the run's time."""
+    """The event equals that of the item's record, except for its id. The message has the time of the run."""
     run = Announcement(to_scanned("user-1"), to_scanned("user-2", features=("country",), compute_id=None))
     assert run.announce() == announced(2)
     first, second = run.events
@@ -87,7 +88,7 @@ def test_announce__sends_an_event_for_each_item() -> None:
     }
     assert (second["entity_id"], second["compute_id"], second["features"]) == ("user-2", "", ["country"])
     assert [message.key for message in run.publisher.log] == [b"user-1", b"user-2"]
-    assert [message.timestamp_ms for message in run.publisher.log] == [STARTED_MS, STARTED_MS]
+    assert [message.timestamp_ms for message in run.publisher.log] == [MESSAGE_MS, MESSAGE_MS]
     headers = [dict(message.headers) for message in run.publisher.log]
     assert [each["ce_id"].decode() for each in headers] == [first["event_id"], second["event_id"]]
     assert all(each["ce_backfill"] == b"true" and "ce_sequence" not in each for each in headers)
@@ -110,6 +111,28 @@ def test_announce__sends_items_with_changed_values_again() -> None:
     run = Announcement(to_scanned(value=1))
     run.table.meanwhile = [lambda: run.table.put(to_scanned(value=2))]
     assert run.announce() == announced(2, again=1)
+
+
+def test_announce__gives_a_state_that_returns_another_id() -> None:
+    """A consumer that drops duplicates would otherwise end with the state in between."""
+    run = Announcement(to_scanned(features=("one",)))
+    run.table.meanwhile = [
+        lambda: run.table.put(to_scanned(features=("two",))),
+        lambda: run.table.put(to_scanned(features=("one",))),
+    ]
+    assert run.announce() == announced(3, again=2)
+    assert run.features == [["one"], ["two"], ["one"]]
+    assert len({event["event_id"] for event in run.events}) == 3
+
+
+def test_announce__gives_the_same_state_another_id_in_another_attempt() -> None:
+    """The worker before may have sent it, and then another state, before it was killed."""
+    runs = [Announcement(to_scanned(), attempt=attempt) for attempt in (1, 2)]
+    for run in runs:
+        run.announce()
+    first, second = [run.events[0] for run in runs]
+    assert first["event_id"] != second["event_id"]
+    assert {**first, "event_id": None} == {**second, "event_id": None}
 
 
 def test_announce__ignores_the_order_of_sets() -> None:

@@ -4,22 +4,22 @@ from typing import Any
 
 import pytest
 
-from feature_events.backfills.plan import Plan, make_plan
-from feature_events.backfills.request import BackfillRequest
+from feature_events.backfills.plan import Plan, choose_run, make_plan, name_run
+from feature_events.backfills.request import BackfillRequest, read_backfill_request
 from feature_events.errors import Misconfigured
 from feature_events.tables.table import Description
-from tests.support.backfills import KEY_NAMES, STARTED, STARTED_MS, TABLE_ARN
+from tests.support.backfills import KEY_NAMES, RUN, STARTED_MS, TABLE_ARN
 from tests.support.layouts import to_layouts
 
 REQUEST = BackfillRequest("user_feature_store", segments=7, filter={"resource_name": "nightly"})
 PLAN = Plan(REQUEST, TABLE_ARN, KEY_NAMES, STARTED_MS)
-LATER = "2025-11-02T00:00:00.000Z"
+LATER_MS = STARTED_MS + 86_400_000
 
 
 def plan(
     request: BackfillRequest,
     stored: Plan | None = None,
-    started: str = STARTED,
+    started_ms: int = STARTED_MS,
     key_names: tuple[str, ...] = KEY_NAMES,
 ) -> Plan:
     """Plan a run on a table with these keys."""
@@ -28,7 +28,7 @@ def plan(
         assert table == request.table
         return Description(TABLE_ARN, key_names, None)
 
-    return make_plan(request, started, stored, to_layouts(), describe)
+    return make_plan(request, started_ms, stored, to_layouts(), describe)
 
 
 def test_make_plan__describes_the_table() -> None:
@@ -39,7 +39,7 @@ def test_make_plan__describes_the_table() -> None:
 def test_make_plan__resumes_a_run() -> None:
     """The start of the run stays, since its messages have that timestamp. The rate is the requested one."""
     slower = REQUEST._replace(run="nightly-1", workers=2, events_per_second=100)
-    assert plan(slower, PLAN, LATER) == PLAN._replace(request=slower)
+    assert plan(slower, PLAN, LATER_MS) == PLAN._replace(request=slower)
 
 
 @pytest.mark.parametrize(
@@ -56,6 +56,45 @@ def test_make_plan__does_not_resume_a_run_with_another_request(changes: Any, nam
     """The checkpoints of the run would not match the request."""
     with pytest.raises(Misconfigured, match=f"started with other values of {names}: repeat them"):
         plan(REQUEST._replace(run="nightly-1", **changes), PLAN)
+
+
+def test_name_run__differs_for_a_reused_execution_name() -> None:
+    """Step Functions accepts a name again after 90 days. That execution must not find the old checkpoints."""
+    assert name_run("nightly-1", STARTED_MS) == RUN
+    assert name_run("nightly-1", STARTED_MS + 1) != RUN
+
+
+@pytest.mark.parametrize("execution", ["a@b", "nightly run", "größe", "a(b)", "a/b"])
+def test_name_run__refuses_a_name_that_a_request_cannot_contain(execution: str) -> None:
+    """Step Functions allows more characters than a request for the run."""
+    with pytest.raises(Misconfigured, match="start an execution whose name has only letters, digits"):
+        name_run(execution, STARTED_MS)
+
+
+def test_name_run__makes_a_name_that_a_request_accepts() -> None:
+    """A failed run can be resumed, however long its execution's name is."""
+    run = name_run("a" * 80, STARTED_MS)
+    assert read_backfill_request({"table": "user_feature_store", "run": run}).run == run
+
+
+OLDER, OTHER = "nightly-1-20250801T000000.000Z", "nightly-1-b-20251102T000000.000Z"
+
+
+@pytest.mark.parametrize(
+    ("run", "stored", "chosen"),
+    [
+        (RUN, [RUN, OLDER], RUN),
+        (OLDER, [RUN, OLDER], OLDER),
+        ("nightly-1", [RUN, OLDER, OTHER], RUN),
+        ("nightly-1", [OLDER, RUN], RUN),
+        ("nightly-1", ["nightly-1", OTHER], "nightly-1"),
+        ("nightly-1", [], "nightly-1"),
+    ],
+    ids=["run", "older run", "execution", "execution of two runs", "no run", "nothing"],
+)
+def test_choose_run__finds_a_run_by_its_name_or_that_of_its_execution(run: str, stored: list[str], chosen: str) -> None:
+    """A failed execution has no report with the run's name. Its own name then stands for its newest run."""
+    assert choose_run(run, stored) == chosen
 
 
 def test_make_plan__does_not_resume_an_unknown_run() -> None:

@@ -75,7 +75,7 @@ def test_read_backfill_request__requires_a_table(stored: object) -> None:
         ({"filter": {"entity_type": None}}, "filter must be"),
         ({"filter": ["entity_type"]}, "filter must be"),
         ({"run": "a/b"}, "run must be"),
-        ({"run": "a" * 81}, "run must be"),
+        ({"run": "a" * 102}, "run must be"),
         ({"run": None}, "run must be"),
     ],
 )

@@ -63,12 +63,12 @@ def test_work__announces_page_by_page_to_the_end() -> None:
     assert segment.work()
     assert segment.sent == ["user-1", "user-2", "user-1", "user-3"]
     poison = Counter({"features.data: features is not a map": 1})
-    expected = Progress(None, True, 5, 4, 1, Counter(no_features=1), poison, 15.0)  # noqa: FBT003  # a field
+    expected = Progress(None, True, 5, 4, 1, Counter(no_features=1), poison, 15.0, 1)  # noqa: FBT003  # a field
     assert segment.progress == expected
 
 
 def test_work__writes_the_checkpoint_last(monkeypatch: pytest.MonkeyPatch) -> None:
-    """If the checkpoint came earlier, the next worker would skip an unfinished page."""
+    """If the checkpoint came earlier, the next worker would skip an unfinished page. The first write is the attempt."""
     segment = Segment(*users(1))
     steps: list[str] = []
 
@@ -86,7 +86,7 @@ def test_work__writes_the_checkpoint_last(monkeypatch: pytest.MonkeyPatch) -> No
     record(segment.table, "get_items")
     record(segment.checkpoints, "write")
     segment.work()
-    assert steps == ["scan", "publish", "get_items", "write"]
+    assert steps == ["write", "scan", "publish", "get_items", "write"]
 
 
 def test_work__writes_no_checkpoint_for_a_page_without_acknowledgement() -> None:
@@ -127,6 +127,32 @@ def test_work__does_not_overwrite_the_checkpoint_of_another_worker() -> None:
     assert segment.progress == Progress(after=KEY_2, items=2, delivered=2)
     assert segment.work()
     assert segment.progress.items == 5
+
+
+def test_work__does_not_reuse_the_ids_of_a_killed_worker() -> None:
+    """The item may change and change back between the two: a consumer that drops duplicates must see the last event."""
+    segment = Segment(*users(1))
+
+    def kill() -> None:
+        raise KeyboardInterrupt
+
+    segment.table.meanwhile = [kill]
+    with pytest.raises(KeyboardInterrupt):
+        segment.work()
+    segment.table.put(to_scanned("user-1", features=("other",)))
+    segment.table.meanwhile = [lambda: segment.table.put(*users(1))]
+    assert segment.work()
+    assert len({dict(message.headers)["ce_id"] for message in segment.publisher.log}) == len(segment.sent) == 3
+    assert segment.progress.attempt == 2
+
+
+def test_work__stops_if_a_later_worker_has_begun() -> None:
+    """The later worker announces the page again, so the earlier one's checkpoint must not skip it."""
+    segment = Segment(*users(1, 2, 3))
+    segment.table.meanwhile = [lambda: segment.checkpoints.write(0, segment.progress._replace(attempt=2))]
+    with pytest.raises(Undelivered, match="segment 0 is being processed by another worker"):
+        segment.work()
+    assert segment.progress == Progress(attempt=2)
 
 
 def test_work__does_not_read_a_complete_segment() -> None:
