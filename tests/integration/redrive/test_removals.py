@@ -48,7 +48,7 @@ def test_redrive__sends_a_removal_of_an_item_with_features_only_if_forced(
 
 
 def test_redrive__sends_the_last_of_several_changes(account: FakeAccount) -> None:
-    """Of a batch with writes and deletions of one item, only those that are still current are sent."""
+    """A batch with writes and deletions of one item sends only the records that are still current."""
     account.removals = "events"
     records = [to_record(1), to_removal_record(2), to_record(3, item=to_item(value=2)), to_removal_record(4)]
     batch = account.put_on_failure_batch(*records)
