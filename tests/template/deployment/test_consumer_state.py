@@ -1,19 +1,24 @@
 """Consumers in all languages have the table's state after writes, deletions, a backfill, redrives and duplicates."""
 
 import json
+import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from feature_events.events.schema import SHIPPED_SCHEMA
+from local.application.consumers import make_consumer_settings, read_consumers
 from local.application.deployment import Deployment
 from local.servers.topic import Received
 from tests.consumers.keep_state import LANGUAGES, PositionedEvent, keep_in
 from tests.support.avro import read_avro
+from tests.support.consumers import LIMIT, print_state, run_example, start
 from tests.support.topics import read_topic
+from tests.support.web_server import Answer, run_scripted_server
 from tests.template.deployment.account import WAIT, Account, wait_until
 
 pytestmark = pytest.mark.toolchain
@@ -107,6 +112,10 @@ class Consumed:
         answer = self._account.stack.clients.functions.invoke(FunctionName=self._deployed.function, Payload=event)
         assert json.loads(answer["Payload"].read()) == {"batchItemFailures": []}
 
+    def make_settings(self, registry: str) -> dict[str, str]:
+        """Make the environment variables of an example that reads the topic."""
+        return make_consumer_settings(self._account.stack.kafka, registry, self._topic)
+
     def read_messages(self) -> list[Received]:
         """Read the topic."""
         return read_topic(self._account.stack.kafka, self._topic)
@@ -190,3 +199,28 @@ def test_consumer__has_the_state_of_the_table(consumed: Consumed, language: str,
     state = find_available(keep_in(language, events, tmp_path))
     assert state == consumed.writer.read_state()
     assert len(state) > ENTITIES
+
+
+def test_current_state__prints_the_table(consumed: Consumed, tmp_path: Path) -> None:
+    """The example is stopped after some lines, and continues from there."""
+    with run_scripted_server() as server:
+        server.script = [Answer.of(200, {"schema": SHIPPED_SCHEMA})]
+        settings = {**consumed.make_settings(server.url), "STATE_FILE": str(tmp_path / "state")}
+        run_example("current-state", settings, ENTITIES, tmp_path / "first")
+        example, number = read_consumers()["current-state"], len(consumed.read_messages())
+        with (tmp_path / "log").open("w") as log, start(example.run, example.directory, settings, log) as running:
+            end = time.monotonic() + LIMIT
+            while count_read(settings["STATE_FILE"]) < number and time.monotonic() < end:
+                time.sleep(0.2)
+            running.terminate()
+    printed = {
+        f"{each['entity_id']}/{each['resource_name']}": sorted(each["features"]) for each in print_state(settings)
+    }
+    assert printed == consumed.writer.read_state()
+
+
+def count_read(path: str) -> int:
+    """Return how many messages a state file contains."""
+    with closing(sqlite3.connect(path)) as database:
+        [(number,)] = database.execute("SELECT sum(next) FROM offsets")
+    return int(number)
