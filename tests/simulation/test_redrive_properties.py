@@ -249,7 +249,7 @@ class World:
 
     @property
     def state(self) -> Mapping[str, str]:
-        """The sequence number of each item's current event, by the rule for consumers."""
+        """The sequence number of each item's current event, by the state rule."""
         current: dict[str, tuple[int, int]] = {}
         for message in self.publisher.log:
             entity, number = message.key.decode(), int(dict(message.headers)["ce_sequence"])
@@ -294,7 +294,7 @@ def worlds(
 
 
 def check_state(world: World, numbers: Mapping[str, set[str]]) -> None:
-    """Check that the rule for consumers finds each item's last change, whatever failed or was written meanwhile."""
+    """Check that the state rule finds each item's last change, whatever failed or was written meanwhile."""
     silent = numbers["unreadable"] | numbers["large"]
     silent |= numbers["removal"] if world.removals == "none" else set()
     for entity, number in world.last.items():
@@ -373,7 +373,7 @@ def test_generated_worlds__kill_each_mutant(mutant: Edit) -> None:
 def test_redrive__leaves_consumers_with_the_current_state_if_forced(
     generated: tuple[World, Mapping[str, set[str]]],
 ) -> None:
-    """Stale records may follow newer ones, but they do not win by the rule for consumers."""
+    """Stale records may follow newer ones, but they do not win by the state rule."""
     world, numbers = generated
     for number in range(2 * len(world.clients.planned) + 1):
         for prefix in (PREFIX, BATCHES):
