@@ -1,4 +1,4 @@
-// Write two models to one table with OneTable, whose type attribute tells them apart
+// Write two models to one table with OneTable, whose type attribute distinguishes them
 
 const { DynamoDBClient } = require("@aws-sdk/client-dynamodb");
 const { Table } = require("dynamodb-onetable");

@@ -1,4 +1,4 @@
-"""OneTable in a single table: the keys of two models match the same text, and an attribute tells them apart."""
+"""OneTable in a single table: the keys of two models match the same text, and an attribute distinguishes them."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""PynamoDB with two models in one table, which a discriminator tells apart."""
+"""PynamoDB with two models in one table, which a discriminator distinguishes."""
 
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
