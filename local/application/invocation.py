@@ -21,7 +21,7 @@ from local.servers.topic import TOPIC, Received
 
 SETTINGS = ROOT / "events" / "env.json"
 SCHEMA = ROOT / "schemas" / "feature_trigger.avsc"
-CHOSEN = {"TABLE_LAYOUTS", "FEATURES_MODE", "POWERTOOLS_LOG_LEVEL"}
+CHOSEN = {"TABLE_LAYOUTS", "FEATURES_MODE", "REMOVALS", "POWERTOOLS_LOG_LEVEL"}
 """The shell variables that the function may see. Others could lead it to a real cluster."""
 FOREIGN = ("AWS_", "AUTO_REGISTER", "DEAD_LETTER_", "DELIVERY_", "KAFKA_", "POWERTOOLS_", "SCHEMA_", "TOPIC_NAME")
 PREFIX_BYTES = 5

@@ -30,13 +30,13 @@ class Trials:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         layouts = TableLayouts(settings.table_layouts)
-        self._encoder = Encoder(layouts, settings.features_mode, b"", Codec(SHIPPED_SCHEMA))
+        self._encoder = Encoder(layouts, settings.features_mode, b"", Codec(SHIPPED_SCHEMA), settings.removals)
 
     def run(self, record: Record) -> Trial:
         """Return the event of a record, the reason to skip it, or the error."""
         layout = None
         try:
-            change = read_change(record)
+            change = read_change(record, skips_removes=self._settings.removals == "none")
             if not isinstance(change, Change):
                 return Trial(change, None)
             chosen = self._encoder.layouts.choose(change)

@@ -22,6 +22,7 @@ type Dimensions = tuple[tuple[str, ...], ...]
 
 _OF_SERVICE: Dimensions = (("service",),)
 _OF_TABLE: Dimensions = (("service",), ("service", "table"))
+_OF_EVENT_TYPE: Dimensions = (*_OF_TABLE, ("service", "table", "event_type"))
 _OF_REASON: Dimensions = (("service", "reason"), ("service", "table", "reason"))
 
 UNKNOWN_TABLE = "unknown"
@@ -43,7 +44,9 @@ METRICS: Mapping[str, Metric] = {
     "RecordAge": Metric(
         MetricUnit.Milliseconds, _OF_TABLE, "time since the batch's oldest record was written; emitted first"
     ),
-    "EventsDelivered": Metric(MetricUnit.Count, _OF_TABLE, "events that Kafka acknowledged"),
+    "EventsDelivered": Metric(
+        MetricUnit.Count, _OF_EVENT_TYPE, "events that Kafka acknowledged, for each `event_type`"
+    ),
     "RecordsSkipped": Metric(MetricUnit.Count, _OF_REASON, "records skipped by design, for each `reason`"),
     "RecordsUndelivered": Metric(MetricUnit.Count, _OF_TABLE, "records that Lambda retries"),
     "DeadLetters": Metric(MetricUnit.Count, _OF_TABLE, "records that were dead-lettered"),
@@ -67,18 +70,26 @@ _metrics = Metrics(namespace=_NAMESPACE, service=_SERVICE)
 """Used for all metrics: Powertools' `single_metric` ignores POWERTOOLS_METRICS_DISABLED."""
 
 
-def emit(measured: Mapping[str, float], table: str | None, skipped: Mapping[Any, int] | None = None) -> None:
+def emit(
+    measured: Mapping[str, float],
+    table: str | None,
+    skipped: Mapping[Any, int] | None = None,
+    delivered: Mapping[str, int] | None = None,
+) -> None:
     """Emit figures of one table.
 
     Args:
         measured: the figures, by the names in METRICS.
         table: the table's name; None if it is unknown.
         skipped: how many records were skipped, by reason.
+        delivered: how many events were delivered, by event type.
 
     """
     values = {"service": _SERVICE, "table": table if table and is_table_name(table) else UNKNOWN_TABLE}
     for dimensions in (_OF_TABLE, _OF_SERVICE):
         _emit({name: each for name, each in measured.items() if METRICS[name].dimensions == dimensions}, values)
+    for event_type, count in (delivered or {}).items():
+        _emit({"EventsDelivered": count}, {**values, "event_type": event_type})
     for reason, count in (skipped or {}).items():
         _emit({"RecordsSkipped": count}, {**values, "reason": str(reason)})
 

@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
 from typing import TypedDict
 
+from feature_events.events.event import AVAILABLE
 from feature_events.events.message import Message
 from feature_events.records.change import Skipped
 from feature_events.records.stream_record import StreamRecord, read_identity, read_oldest_ms, read_table
@@ -77,7 +78,8 @@ class BatchOutcome:
         """By position in the batch."""
         self.skipped = Counter(dict.fromkeys(Skipped, 0))
         """By reason, zeros included: an alarm must distinguish none from missing data."""
-        self.delivered = 0
+        self.delivered_events = Counter({AVAILABLE: 0})
+        """By event type."""
         self.dead_letters = 0
         self.withheld: int | None = None
         """The position of the record that the dead-letter limit keeps in the stream."""
@@ -99,12 +101,12 @@ class BatchOutcome:
             self.outcomes[position] = RecordOutcome.SKIPPED
         self.skipped.update(reasons.values())
 
-    def deliver(self, positions: Sequence[int]) -> None:
+    def deliver(self, event_types: Mapping[int, str]) -> None:
         """Mark the records at these positions as delivered."""
         outcomes, delivered = self.outcomes, RecordOutcome.DELIVERED
-        for position in positions:
+        for position in event_types:
             outcomes[position] = delivered
-        self.delivered += len(positions)
+        self.delivered_events.update(event_types.values())
 
     def dead_letter(self, position: int) -> None:
         """Mark this record as dead-lettered."""
@@ -114,6 +116,11 @@ class BatchOutcome:
     def withhold(self, position: int) -> None:
         """Mark this record as bad, but kept in the stream by the dead-letter limit."""
         self.withheld = position
+
+    @property
+    def delivered(self) -> int:
+        """The number of delivered records."""
+        return self.delivered_events.total()
 
     @property
     def undelivered(self) -> int:
@@ -147,7 +154,6 @@ class BatchOutcome:
 
         """
         measured: dict[str, float] = {
-            "EventsDelivered": self.delivered,
             "RecordsUndelivered": self.undelivered,
             "DeadLetters": self.dead_letters,
             "DeadLetterLimitReached": int(self.is_stopped),

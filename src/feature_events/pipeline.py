@@ -20,7 +20,7 @@ from feature_events.kafka.delivery import Delivery
 from feature_events.kafka.publisher import Publisher
 from feature_events.logs import logger
 from feature_events.outcome import BatchOutcome
-from feature_events.records.change import Change, Skipped, read_change
+from feature_events.records.change import Skipped
 from feature_events.records.stream_record import StreamRecord, read_identity
 
 # A batch is encoded and published in chunks, so that only the messages of one chunk are in memory. That saves 9 MiB in
@@ -90,11 +90,10 @@ class Pipeline(NamedTuple):
 
         """
         prepared = messages, skipped, poison = Prepared({}, {}, {})
-        encode = self.encoder.encode
+        encode = self.encoder.encode_record
         for position in positions:
             try:
-                change = read_change(records[position])
-                encoded = encode(change) if isinstance(change, Change) else change
+                encoded = encode(records[position])
                 if isinstance(encoded, Encoded):  # faster than for Skipped, which is an Enum
                     messages[position] = encoded.message
                 else:
@@ -109,7 +108,7 @@ class Pipeline(NamedTuple):
         try:
             self._publish_chunks(outcome, prepare, deadline)
         finally:
-            metrics.emit(outcome.measure(self.now()), outcome.table, outcome.skipped)
+            metrics.emit(outcome.measure(self.now()), outcome.table, outcome.skipped, outcome.delivered_events)
             logger.info("batch handled", extra=outcome.counts())
         table = outcome.table
         if outcome.is_stopped:
@@ -179,11 +178,11 @@ class Pipeline(NamedTuple):
         finally:
             outcome.delivery_seconds += self.now() - started
         outcome.deliver(
-            [
-                position
+            {
+                position: messages[position].event_type
                 for position, delivery in zip(positions, deliveries, strict=True)
                 if delivery is Delivery.DELIVERED
-            ]
+            }
         )
 
     def _dead_letter(self, outcome: BatchOutcome, position: int, poison: PoisonRecord, deadline: Deadline) -> bool:

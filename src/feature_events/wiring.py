@@ -54,7 +54,13 @@ def wire(client: str = "") -> tuple[Settings, Pipeline]:
     publisher = Publisher(settings.topic, properties, _make_authentication(settings), log_each=log_each)
     layouts = TableLayouts(settings.table_layouts)
     pipeline = Pipeline(
-        Encoder(layouts, settings.features_mode, to_prefix(schema.id), Codec(schema.text)),
+        Encoder(
+            layouts,
+            settings.features_mode,
+            to_prefix(schema.id),
+            Codec(schema.text, with_removals=settings.removals == "events"),
+            settings.removals,
+        ),
         publisher,
         DeadLetters(settings.failure_bucket, settings.dead_letter_prefix),
         DeadLetterLimit(settings.dead_letter_limit),

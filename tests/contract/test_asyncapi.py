@@ -23,7 +23,7 @@ from local.paths import ROOT
 from tests.support.avro import read_avro
 from tests.support.backfills import to_scanned
 from tests.support.doubles import FakeDeadLetters, FakePublisher
-from tests.support.pipelines import encode_scanned, to_pipeline
+from tests.support.pipelines import encode_scanned, to_pipeline, with_encoder
 from tests.support.sample_events import SAMPLES
 
 SCHEMAS = ROOT / "schemas"
@@ -79,8 +79,8 @@ def find_references(node: object) -> Iterator[str]:
 
 
 def prepare_samples() -> Iterator[Prepared]:
-    """Encode the sample events that contain records."""
-    pipeline = to_pipeline(FakePublisher(), FakeDeadLetters())
+    """Encode the sample events that contain records, removals included."""
+    pipeline = with_encoder(to_pipeline(FakePublisher(), FakeDeadLetters()), removals="events")
     for sample in SAMPLES:
         records = json.loads(sample.read_text()).get("Records", [])
         with contextlib.suppress(Misconfigured):  # a stream without images, or a table with another layout
@@ -138,9 +138,10 @@ def test_headers__allow_those_of_real_messages(headers: Draft7Validator) -> None
 
 
 def test_headers__all_occur_in_real_messages(headers: Draft7Validator) -> None:
-    """The document describes no other header."""
-    names = {name for each in [*to_live_headers(), to_backfilled_headers()] for name, _ in each}
-    assert names == set(headers.schema["properties"])
+    """The document describes no other header, and no other event type."""
+    found = [to_texts(each) for each in [*to_live_headers(), to_backfilled_headers()]]
+    assert {name for each in found for name in each} == set(headers.schema["properties"])
+    assert {each["ce_type"] for each in found} == set(headers.schema["properties"]["ce_type"]["enum"])
 
 
 def test_headers__refuse_a_header_that_is_not_described(headers: Draft7Validator) -> None:

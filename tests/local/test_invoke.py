@@ -9,16 +9,16 @@ from local.paths import ROOT
 
 STOP = """
 import sys
-import feature_events.pipeline as pipeline
+import feature_events.encoder as encoder
 from local.commands import invoke
 
-read = pipeline.read_change
+read = encoder.read_change
 
-def stop(record):
+def stop(record, **options):
     breakpoint()
-    return read(record)
+    return read(record, **options)
 
-pipeline.read_change = stop
+encoder.read_change = stop
 invoke.main()
 """
 

@@ -1,5 +1,6 @@
 """Messages and a dead-letter store for tests of publishers."""
 
+from feature_events.events.event import AVAILABLE
 from feature_events.events.message import Headers, Message
 
 
@@ -18,7 +19,7 @@ def to_message(number: int, *, entity: str = "entity-0", size: int = 100) -> Mes
 
 def to_whole_message(key: bytes, value: bytes, headers: Headers, timestamp_ms: int) -> Message:
     """Make a message from its parts, and compute its size."""
-    return Message(key, value, headers, timestamp_ms, to_size(key, value, headers))
+    return Message(key, value, headers, timestamp_ms, to_size(key, value, headers), AVAILABLE)
 
 
 def number_of(value: bytes) -> int:

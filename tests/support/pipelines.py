@@ -24,7 +24,7 @@ CODEC = Codec(SHIPPED_SCHEMA)
 
 def encode(record: StreamRecord, **parts: Any) -> Encoded:  # noqa: ANN401  # an Encoder's fields
     """Encode a record that produces an event, by default under the default layout."""
-    change = read_change(record)
+    change = read_change(record, skips_removes=False)
     assert isinstance(change, Change)
     return _encode(change, parts)
 

@@ -62,6 +62,19 @@ def to_record(  # noqa: PLR0913  # the parts of a record, by keyword
     }
 
 
+def to_removal_record(number: int = 0, *, entity: str = "user-1", old: Json | None = None) -> Json:
+    """Return the record of a deletion."""
+    record = to_record(number, entity=entity, kind="REMOVE", old=old)
+    del record["dynamodb"]["NewImage"]
+    return record
+
+
+def to_expired_record(number: int = 0, *, entity: str = "user-1", old: Json | None = None) -> Json:
+    """Return the record of a deletion by DynamoDB's time to live."""
+    identity = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
+    return {**to_removal_record(number, entity=entity, old=old), "userIdentity": identity}
+
+
 def to_unreadable_record(number: int = 0, *, entity: str = "user-1") -> Json:
     """Return a record whose item does not fit the layout."""
     return to_record(number, entity=entity, item={"features": {"S": "age,income"}})

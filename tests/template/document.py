@@ -39,6 +39,7 @@ EVERYTHING = {
     "TableKmsKeyArns": TABLE_KEY,
     "TableLayouts": LAYOUTS,
     "FeaturesMode": "changed",
+    "Removals": "events",
     "TopicName": "features.v1",
     "KafkaAuth": "scram",
     "KafkaSecretArn": SECRET,

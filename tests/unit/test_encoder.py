@@ -5,14 +5,17 @@ from typing import Any
 import pytest
 
 from feature_events.encoder import Encoded
+from feature_events.epoch import to_iso
 from feature_events.errors import PoisonRecord
 from feature_events.events.event import EventDetails, to_details, to_event
+from feature_events.events.schema import SHIPPED_SCHEMA
 from feature_events.layouts.entity_features import EntityFeatures
 from feature_events.records.change import read_scanned_item
+from tests.support.avro import read_avro
 from tests.support.backfills import ANNOUNCEMENT, KEY_NAMES, MESSAGE_MS, STARTED_MS, TABLE_ARN, to_scanned
 from tests.support.layouts import to_layouts
 from tests.support.pipelines import encode, encode_scanned
-from tests.support.records import WRITTEN, to_record
+from tests.support.records import CREATED, WRITTEN, to_item, to_record, to_removal_record
 
 ENTITY = EntityFeatures("bright_uid", "user-1", "user_features", ("age", "income"), WRITTEN, "nightly")
 
@@ -33,6 +36,44 @@ def test_encode__returns_every_value_on_the_way_to_the_message() -> None:
     encoded = encode(to_record())
     assert encoded.entity.entity_id == encoded.event.entity_id == encoded.message.key.decode() == "user-1"
     assert encoded.change.new_image == to_record()["dynamodb"]["NewImage"]
+
+
+def test_encode_record__announces_a_removal() -> None:
+    """Its time is that of the change. The schema's first version can express it."""
+    encoded = encode(to_removal_record(5, old=to_item()), removals="events")
+    time_ms = (CREATED + 5) * 1000
+    assert tuple(encoded.event) == (
+        encoded.event.event_id,
+        "feature_unavailable",
+        to_iso(time_ms),
+        "bright_uid",
+        "user-1",
+        "feature",
+        "user_features",
+        "",
+        (),
+    )
+    headers = dict(encoded.message.headers)
+    assert headers["ce_type"] == b"com.featurestore.events.feature_unavailable"
+    assert headers["ce_id"].decode() == encoded.event.event_id
+    assert headers["ce_sequence"].decode() == encoded.change.sequence_number
+    assert (encoded.message.event_type, encoded.message.timestamp_ms) == ("feature_unavailable", time_ms)
+    assert read_avro(SHIPPED_SCHEMA).read(encoded.message.value[5:]) == {**encoded.event._asdict(), "features": []}
+
+
+def test_encode_record__announces_a_removal_with_the_same_id_as_any_change() -> None:
+    """A duplicate of a removal is recognized like that of a write."""
+    removal = encode(to_removal_record(5), removals="events")
+    write = encode(to_record(5))
+    assert removal.event.event_id == write.event.event_id
+
+
+def test_encode_record__refuses_a_removal_without_a_time() -> None:
+    """A removal has no time except that of its change."""
+    record = to_removal_record()
+    del record["dynamodb"]["ApproximateCreationDateTime"]
+    with pytest.raises(PoisonRecord, match="ApproximateCreationDateTime"):
+        encode(record, removals="events")
 
 
 def test_encode__describes_a_scanned_item_as_a_live_one() -> None:

@@ -16,8 +16,8 @@ from feature_events.outcome import measure_arrival
 from feature_events.records.stream_record import read_table
 from tests.support.backfills import MemoryCheckpoints, MemoryTable, to_plan
 from tests.support.doubles import FakeClock, FakeDeadLetters, FakePublisher
-from tests.support.pipelines import to_pipeline
-from tests.support.records import STREAM_ARN, to_item, to_record, to_unreadable_record
+from tests.support.pipelines import to_pipeline, with_encoder
+from tests.support.records import STREAM_ARN, to_item, to_record, to_removal_record, to_unreadable_record
 
 
 def read_emf(text: str) -> list[dict[str, Any]]:
@@ -38,7 +38,7 @@ def values_of(emitted: list[dict[str, Any]]) -> dict[str, Any]:
             assert metric["Unit"] == METRICS[name].unit.value
             assert directive["Dimensions"] == [list(each) for each in METRICS[name].dimensions]
             assert all(type(line[each]) is str for dimensions in directive["Dimensions"] for each in dimensions)
-            key = name + (f" {line['reason']}" if "reason" in line else "")
+            key = " ".join([name, *[line[each] for each in ("reason", "event_type") if each in line]])
             assert key not in found
             [found[key]] = line[name]
     return found
@@ -50,7 +50,7 @@ def test_run__emits_every_figure_of_a_batch(capsys: pytest.CaptureFixture[str]) 
     publisher = FakePublisher()
     to_pipeline(publisher, FakeDeadLetters()).run(records, Deadline(1e9))
     expected = {
-        "EventsDelivered": 2,
+        "EventsDelivered feature_available": 2,
         "RecordsUndelivered": 0,
         "DeadLetters": 1,
         "DeadLetterLimitReached": 0,
@@ -66,6 +66,16 @@ def test_run__emits_every_figure_of_a_batch(capsys: pytest.CaptureFixture[str]) 
     emitted = read_emf(capsys.readouterr().out)
     assert values_of(emitted) == expected
     assert {line["table"] for line in emitted if "table" in line} == {"user_feature_store"}
+
+
+def test_run__counts_delivered_events_by_type(capsys: pytest.CaptureFixture[str]) -> None:
+    """Announced removals are counted apart. Their sum is the number of all delivered events."""
+    records = [to_record(0), to_removal_record(1), to_removal_record(2), to_record(3)]
+    pipeline = with_encoder(to_pipeline(FakePublisher(), FakeDeadLetters()), removals="events")
+    pipeline.run(records, Deadline(1e9))
+    values = values_of(read_emf(capsys.readouterr().out))
+    delivered = {name: value for name, value in values.items() if name.startswith("EventsDelivered")}
+    assert delivered == {"EventsDelivered feature_available": 2, "EventsDelivered feature_unavailable": 2}
 
 
 @pytest.mark.parametrize(
@@ -101,7 +111,7 @@ def test_emit__writes_only_table_names_that_cloudwatch_accepts(table: str | None
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_Dimension.html
     """
     with redirect_stdout(io.StringIO()) as out:
-        emit({"EventsDelivered": 1}, table, {"remove": 1})
+        emit({"DeadLetters": 1}, table, {"remove": 1}, {"feature_available": 1})
     names = {line["table"] for line in read_emf(out.getvalue())}
     assert names <= {table, "unknown"}
     assert all(name.isascii() and name.isprintable() and name.strip() for name in names)
@@ -122,6 +132,7 @@ def test_metrics__are_all_emitted(capsys: pytest.CaptureFixture[str]) -> None:
     assert {metric.dimensions for metric in METRICS.values()} == {
         (("service",),),
         (("service",), ("service", "table")),
+        (("service",), ("service", "table"), ("service", "table", "event_type")),
         (("service", "reason"), ("service", "table", "reason")),
     }
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from feature_events.events.event import AVAILABLE
 from feature_events.outcome import BatchOutcome, measure_arrival
 from feature_events.records.change import Skipped
 from tests.support.records import CREATED, number_of, to_record
@@ -13,7 +14,7 @@ def to_outcome(outcomes: str) -> BatchOutcome:
     for position, outcome in enumerate(outcomes):
         match outcome:
             case "D":
-                batch.deliver([position])
+                batch.deliver({position: AVAILABLE})
             case "S":
                 batch.skip({position: Skipped.REMOVE})
             case "P":

@@ -268,7 +268,10 @@ def test_run__leaves_the_records_of_a_table_without_a_layout_in_the_stream(layou
     layouts = to_layouts(layout | {"entity_type": "user", "features": "features.data"})
     pipeline = with_encoder(to_pipeline(publisher, letters), layouts=layouts)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("feature_events.metrics.emit", lambda measured, _, skipped: counts.update(measured | skipped))
+        patch.setattr(
+            "feature_events.metrics.emit",
+            lambda measured, _, *others: [counts.update(each) for each in (measured, *others)],
+        )
         with pytest.raises(Misconfigured) as caught:
             pipeline.run(records, TIME_LEFT)
     sides = ["user_feature_store", "bright_uid and category", layout["table"], " and ".join(layout["keys"])]

@@ -15,6 +15,7 @@ from feature_events.backfills.checkpoints import Checkpoints, Progress
 from feature_events.backfills.plan import Plan
 from feature_events.deadline import Clock, Deadline
 from feature_events.errors import Undelivered
+from feature_events.events.event import AVAILABLE
 from feature_events.logs import logger
 from feature_events.pipeline import Pipeline
 from feature_events.tables.table import Tables
@@ -116,9 +117,10 @@ class Worker(NamedTuple):
         self.checkpoints.write(segment, progress)
         counts = {
             "ItemsScanned": len(page.items),
-            "EventsDelivered": 0 if request.dry_run else announced.delivered,
             "EventsAgain": announced.again,
         }
-        metrics.emit(counts, to_table_name(self.plan.table_arn), announced.skipped)
+        delivered = 0 if request.dry_run else announced.delivered
+        metrics.emit(counts, to_table_name(self.plan.table_arn), announced.skipped, {AVAILABLE: delivered})
+        counts = {**counts, "EventsDelivered": delivered}
         logger.info("page announced", segment=segment, poison=announced.poison.total(), extra=counts)
         return progress

@@ -32,14 +32,15 @@ class Codec:
 
     Args:
         text: the schema, as JSON.
+        with_removals: whether the schema must be able to express removals.
 
     Raises:
         Misconfigured: the schema is not an Avro record, or it has fields that no event can fill. They are named.
 
     """
 
-    def __init__(self, text: str) -> None:
-        schema = read_fields(text)
+    def __init__(self, text: str, *, with_removals: bool = False) -> None:
+        schema = read_fields(text, with_removals=with_removals)
         self._writers = [_make_writer(field, schema) for field in schema.fields]
         names = {field["name"] for field in schema.fields}
         self._has_all_texts = names >= set(FeatureAvailabilityEvent._fields)

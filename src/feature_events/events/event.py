@@ -17,7 +17,8 @@ from feature_events.layouts.features import read_feature_changes
 from feature_events.layouts.table_layouts import TableLayouts
 from feature_events.records.change import Change
 
-EVENT_TYPE = "feature_available"
+AVAILABLE = "feature_available"
+UNAVAILABLE = "feature_unavailable"
 RESOURCE_TYPE = "feature"
 
 _is_hex = re.compile(r"[0-9a-f]{32}").fullmatch
@@ -25,7 +26,7 @@ _is_uuid = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}").ful
 
 
 class FeatureAvailabilityEvent(NamedTuple):
-    """These features of this entity are now available. The fields are those of `feature_trigger.avsc`, in its order."""
+    """These features of this entity are now available, or no longer. The fields are those of `feature_trigger.avsc`."""
 
     event_id: str
     event_type: str
@@ -45,12 +46,12 @@ def to_event(entity: EntityFeatures, change: Change) -> FeatureAvailabilityEvent
         PoisonRecord: neither the item nor the record has a time, or a text in them is not valid Unicode.
 
     """
-    entity_type, entity_id, resource_name, features, updated_at, compute_id = entity
+    entity_type, entity_id, resource_name, features, updated_at, compute_id, removal = entity
     own = change.event_id
     event = FeatureAvailabilityEvent(
         # DynamoDB's own ids are 32 hexadecimal digits
         f"{own[:8]}-{own[8:12]}-{own[12:16]}-{own[16:20]}-{own[20:]}" if _is_hex(own) else _to_event_id(change),
-        EVENT_TYPE,
+        UNAVAILABLE if removal else AVAILABLE,
         read_iso(updated_at) or _to_stream_time(change.created_ms),
         entity_type,
         entity_id,
@@ -114,7 +115,7 @@ class EventDetails(NamedTuple):
     """How a Change came about. A schema selects these fields by their names; None means unknown."""
 
     change: str | None
-    """`INSERT` or `MODIFY`. None for a backfilled event: any number of writes may have led to its item."""
+    """`INSERT`, `MODIFY` or `REMOVE`. None for a backfilled event: any number of writes may have led to its item."""
     table: str
     """The name alone; the header `ce_source` contains the ARN."""
     sequence_number: str | None
@@ -122,10 +123,12 @@ class EventDetails(NamedTuple):
     stream_time: int | None
     """When the stream received the write, in milliseconds since the epoch. None if the record does not contain it."""
     changed_features: tuple[str, ...] | None
-    """See `FeatureChanges`. None if the stream contains no old images."""
+    """See `FeatureChanges`. None if the record does not show it, because the stream contains no old images."""
     removed_features: tuple[str, ...] | None
     backfill: bool
     """True for a backfilled event."""
+    removal: str | None = None
+    """`deleted`, `expired` or `emptied`. None if the features are available."""
 
 
 ALWAYS_KNOWN = frozenset({"table", "backfill"})
@@ -156,4 +159,5 @@ def to_details(
         changes and changes.changed,
         changes and changes.removed,
         backfill=False,
+        removal=entity.removal,
     )

@@ -5,14 +5,14 @@ from uuid import UUID
 
 from feature_events.epoch import to_epoch_ms
 from feature_events.errors import PoisonRecord
-from feature_events.events.event import FeatureAvailabilityEvent
+from feature_events.events.event import AVAILABLE, UNAVAILABLE, FeatureAvailabilityEvent
 from feature_events.events.schema import SchemaId
 from feature_events.records.change import Change
 
 type Headers = list[tuple[str, bytes]]
 
 _SPECVERSION = ("ce_specversion", b"1.0")
-_TYPE = ("ce_type", b"com.featurestore.events.feature_available")
+_TYPES = {each: ("ce_type", f"com.featurestore.events.{each}".encode()) for each in (AVAILABLE, UNAVAILABLE)}
 _CONTENT_TYPE = ("content-type", b"application/avro")
 _BACKFILL = ("ce_backfill", b"true")
 _CLOCK_SKEW_MS = 1_000
@@ -60,6 +60,7 @@ class Message(NamedTuple):
     """The time of the Change, in milliseconds since the epoch. For a scanned item, it is less the clock skew."""
     size: int
     """The maximum number of bytes that it takes in a record batch, before compression."""
+    event_type: str
 
 
 def to_message(event: FeatureAvailabilityEvent, change: Change, value: bytes) -> Message:
@@ -94,10 +95,11 @@ def to_message(event: FeatureAvailabilityEvent, change: Change, value: bytes) ->
         _SPECVERSION,
         ("ce_id", event.event_id.encode()),
         ("ce_source", source),
-        _TYPE,
+        _TYPES[event.event_type],
         ("ce_time", event.timestamp.encode()),
         ("ce_subject", f"{event.entity_type}/{event.entity_id}".encode()),
         *last,
     ]
     headers_size = sum([len(text) for _, text in headers]) + _HEADER_OVERHEAD * len(headers)
-    return Message(key, value, headers, timestamp_ms, len(key) + len(value) + headers_size + _MESSAGE_OVERHEAD)
+    size = len(key) + len(value) + headers_size + _MESSAGE_OVERHEAD
+    return Message(key, value, headers, timestamp_ms, size, event.event_type)

@@ -39,8 +39,6 @@ def read_shipped_schema(file: str) -> str:
 
 
 SHIPPED_SCHEMA = read_shipped_schema(DEFAULT_SCHEMA_FILE)
-"""The default schema."""
-
 
 type Field = Mapping[str, Any]
 """A field of an Avro record, from the JSON of its schema."""
@@ -68,7 +66,10 @@ _SAMPLES: Mapping[str, Sequence[Any]] = {
     "changed_features": [[*_TEXTS]],
     "removed_features": [[*_TEXTS]],
     "backfill": [False, True],
+    "removal": ["deleted", "expired", "emptied"],
 }
+_REMOVAL_SAMPLES: Mapping[str, Sequence[Any]] = {"change": ["REMOVE"], "features": [[]]}
+"""The values that only removals have."""
 
 _TYPES: Mapping[str, str] = {
     **dict.fromkeys(EventDetails._fields, "string"),
@@ -111,11 +112,12 @@ class _TriedField:
         return to_record(self.definition, self.named)
 
 
-def read_fields(text: str) -> SchemaFields:
+def read_fields(text: str, *, with_removals: bool = False) -> SchemaFields:
     """Return the fields of a schema.
 
     Args:
         text: the schema, as JSON.
+        with_removals: whether the schema must be able to express removals.
 
     Raises:
         Misconfigured: the schema is not an Avro record, or it has fields that no event can fill. They are named.
@@ -129,6 +131,8 @@ def read_fields(text: str) -> SchemaFields:
     tried = [_TriedField(field, named) for field in fields]
     to_time = _choose_time(tried)
     samples = {**_SAMPLES, _STREAM_TIME: [to_time(0)]}
+    if with_removals:
+        samples |= {name: [*_SAMPLES[name], *values] for name, values in _REMOVAL_SAMPLES.items()}
     _refuse_unfillable(tried, samples)
     for field in tried:
         _refuse_unusable_default(field, samples)

@@ -1,4 +1,4 @@
-"""Read the entity, the features, the time and the compute id of an item.
+"""Read the entity, the features, the time and the compute id of an item, and whether its features are removed.
 
 An event needs only names and ids, so the values of features are not read.
 """
@@ -9,30 +9,39 @@ from typing import Any, Literal, NamedTuple
 
 from feature_events.epoch import Unit, read_number
 from feature_events.errors import PoisonRecord
-from feature_events.layouts.features import Features, find_changed, find_map, is_absent, read_features
+from feature_events.layouts.features import Features, find_changed, find_map, is_absent, read_features, read_fixed_names
 from feature_events.layouts.fitted_layout import FittedLayout, MetadataPath
-from feature_events.layouts.table_layouts import TableLayouts, choose_layout
+from feature_events.layouts.table_layouts import ChosenLayout, TableLayouts, choose_layout
 from feature_events.records.change import Change, Item, Skipped, old_images_error
 
 type FeaturesMode = Literal["all", "changed"]
 """The features that an event names: all features of the item, or those whose value changed."""
 
+type Removals = Literal["none", "events"]
+"""Whether removals of features are announced."""
+
+type Removal = Literal["deleted", "expired", "emptied"]
+"""How an item lost its features: deleted, deleted by DynamoDB's time to live, or written without features."""
+
 
 class EntityFeatures(NamedTuple):
-    """The features of one entity in one item."""
+    """The features of one entity in one item, or their removal."""
 
     entity_type: str
     entity_id: str
     resource_name: str
     features: tuple[str, ...]
-    """Their names, in the item's order."""
+    """Their names, in the item's order. For a removal, those that the layout writes, if it writes any."""
     updated_at: str
     """The item's time: text as it is stored, a number as ISO-8601, empty if absent."""
     compute_id: str
     """Empty if the item has none."""
+    removal: Removal | None = None
 
 
-def read_entity_features(change: Change, layouts: TableLayouts, mode: FeaturesMode) -> EntityFeatures | Skipped:
+def read_entity_features(
+    change: Change, layouts: TableLayouts, mode: FeaturesMode, removals: Removals = "none"
+) -> EntityFeatures | Skipped:
     """Return the entity and features of a changed item, or the reason to skip it.
 
     An item of a simple layout, such as the default one, is read directly if all its parts are strings. This saves 28
@@ -46,7 +55,7 @@ def read_entity_features(change: Change, layouts: TableLayouts, mode: FeaturesMo
     image, keys = change.new_image, change.keys
     simple, fits = layouts.fit(change.source_arn, tuple(keys))
     if simple is None:
-        return _read_part_by_part(change, fits, mode)
+        return _read_part_by_part(change, fits, mode, removals)
     entity_type, entity_key, resource_key, outer, features, other, metadata, time_name, compute_name = simple
     try:
         data, meta = image[outer]["M"][features]["M"], image[other]["M"][metadata]["M"]
@@ -60,7 +69,7 @@ def read_entity_features(change: Change, layouts: TableLayouts, mode: FeaturesMo
         or compute_id == "None"
         or "M" in data  # the map may have been serialized twice
     ):
-        return _read_part_by_part(change, fits, mode)
+        return _read_part_by_part(change, fits, mode, removals)
     names = tuple(data)
     if mode == "changed" and change.kind == "MODIFY":
         names = _compare_with_old_image(change, data, partial(find_map, path=(outer, features)))
@@ -69,14 +78,16 @@ def read_entity_features(change: Change, layouts: TableLayouts, mode: FeaturesMo
     return EntityFeatures(entity_type, entity_id, resource_name, names, updated_at, compute_id)
 
 
-def _read_part_by_part(change: Change, fits: Sequence[FittedLayout], mode: FeaturesMode) -> EntityFeatures | Skipped:
+def _read_part_by_part(
+    change: Change, fits: Sequence[FittedLayout], mode: FeaturesMode, removals: Removals = "none"
+) -> EntityFeatures | Skipped:
     """Return the same as `read_entity_features`, for any item and any layout."""
     chosen = choose_layout(fits, change.keys)
     if chosen is None:
         return Skipped.OTHER_ITEM
-    features = read_features(change.new_image, chosen)
+    features = {} if change.kind == "REMOVE" else read_features(change.new_image, chosen)
     if not features:
-        return Skipped.NO_FEATURES
+        return _read_removal(change, chosen) if removals == "events" else Skipped.NO_FEATURES
     names = tuple(features)
     if mode == "changed" and change.kind == "MODIFY":
         names = _compare_with_old_image(change, features, partial(read_features, chosen=chosen))
@@ -91,6 +102,34 @@ def _read_part_by_part(change: Change, fits: Sequence[FittedLayout], mode: Featu
         names,
         captures.get("updated_at", "") if updated_at is None else updated_at,
         captures.get("compute_id", "") if compute_id is None else compute_id,
+    )
+
+
+def _read_removal(change: Change, chosen: ChosenLayout) -> EntityFeatures | Skipped:
+    """Return the removal of an item's features, or that there were none to remove.
+
+    Without a readable old image, the item may have had features that an earlier event announced.
+    """
+    if change.kind not in ("MODIFY", "REMOVE"):
+        return Skipped.NO_FEATURES
+    if change.old_image is not None:
+        try:
+            if not read_features(change.old_image, chosen):
+                return Skipped.NO_FEATURES
+        except PoisonRecord:
+            pass  # the old item did not have this layout
+    removal: Removal = "emptied"
+    if change.kind == "REMOVE":
+        removal = "expired" if change.is_expired else "deleted"
+    fitted, captures = chosen
+    return EntityFeatures(
+        fitted.format_entity_type(captures),
+        fitted.format_entity_id(captures),
+        fitted.format_resource_name(captures),
+        read_fixed_names(chosen),
+        "",
+        "",
+        removal,
     )
 
 

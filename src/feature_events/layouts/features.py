@@ -75,7 +75,7 @@ def read_features(item: Item, chosen: ChosenLayout) -> Features | None:
         PoisonRecord: the item does not have the types that the layout requires.
 
     """
-    fitted, captures = chosen
+    fitted, _ = chosen
     source = fitted.layout.features
     if isinstance(source, MapNames):
         return find_map(item, source.path)
@@ -84,8 +84,16 @@ def read_features(item: Item, chosen: ChosenLayout) -> Features | None:
     not_features = fitted.not_features
     attributes = {name: value for name, value in item.items() if name not in not_features}
     if isinstance(source, FixedNames):
-        return dict.fromkeys([name.format(captures) for name in source.names], attributes)
+        return dict.fromkeys(read_fixed_names(chosen), attributes)
     return attributes
+
+
+def read_fixed_names(chosen: ChosenLayout) -> tuple[str, ...]:
+    """Return the names of features that the layout writes, whatever the item contains; empty if it writes none."""
+    fitted, captures = chosen
+    source = fitted.layout.features
+    names = source.names if isinstance(source, FixedNames) else ()
+    return tuple(dict.fromkeys(name.format(captures) for name in names))
 
 
 def _read_json(item: Item, path: Path) -> Features | None:
@@ -117,7 +125,7 @@ _decode = json.JSONDecoder(parse_int=_keep_number, parse_float=_keep_number, par
 
 
 class FeatureChanges(NamedTuple):
-    """The names of the features that a write changed or removed."""
+    """The names of the features that a change affected."""
 
     changed: tuple[str, ...]
     """New features and those with another stored value, in the item's order."""
@@ -126,7 +134,7 @@ class FeatureChanges(NamedTuple):
 
 
 def read_feature_changes(change: Change, features: tuple[str, ...], layouts: TableLayouts) -> FeatureChanges | None:
-    """Return how a change affected the features, or None if its record has no old image.
+    """Return how a change affected the features, or None if the record does not show it.
 
     Args:
         change: a change that produces an event.
@@ -139,10 +147,12 @@ def read_feature_changes(change: Change, features: tuple[str, ...], layouts: Tab
     if change.old_image is None:
         return None
     chosen = cast("ChosenLayout", layouts.choose(change))  # it produces an event
-    new = read_features(change.new_image, chosen) or {}
+    new = {} if change.kind == "REMOVE" else read_features(change.new_image, chosen) or {}
     try:
         old = read_features(change.old_image, chosen) or {}
     except PoisonRecord:
+        if not new:
+            return None  # an earlier event may have announced any features
         old = {}  # the old item did not have this layout
     return FeatureChanges(find_changed(new, old), tuple([name for name in old if name not in new]))
 

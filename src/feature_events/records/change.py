@@ -38,9 +38,9 @@ def old_images_error() -> Misconfigured:
 type Item = Mapping[str, Any]
 """Attributes by name, in DynamoDB's JSON: `{"S": "text"}`, `{"N": "1"}`, `{"M": {...}}` and so on."""
 
-type Kind = Literal["INSERT", "MODIFY"]
+type Kind = Literal["INSERT", "MODIFY", "REMOVE"]
 
-_KINDS = ("INSERT", "MODIFY")
+_KINDS = ("INSERT", "MODIFY", "REMOVE")
 _NUMBERS = (int, float)
 _LATEST = LATEST_MS / 1000
 _find_table_arn = lru_cache(64)(to_table_arn)  # one function serves a few tables
@@ -69,6 +69,7 @@ class Change(NamedTuple):
     """None if the item was scanned: any number of writes may have led to its state."""
     keys: Item
     new_image: Item
+    """The item after the write; empty for a REMOVE."""
     old_image: Item | None
     """The item before the write; None if there was none, or if the stream does not carry it."""
     created_ms: int | None
@@ -76,10 +77,16 @@ class Change(NamedTuple):
 
     None if the record does not contain a time.
     """
+    is_expired: bool = False
+    """True for a REMOVE by DynamoDB's time to live."""
 
 
-def read_change(record: StreamRecord) -> Change | Skipped:
+def read_change(record: StreamRecord, *, skips_removes: bool = True) -> Change | Skipped:
     """Convert a stream record to a Change.
+
+    Args:
+        record: the record.
+        skips_removes: whether to skip a REMOVE without reading it.
 
     Raises:
         PoisonRecord: the record does not have the form that DynamoDB Streams documents.
@@ -88,10 +95,11 @@ def read_change(record: StreamRecord) -> Change | Skipped:
     """
     try:
         kind = record["eventName"]
-        if kind == "REMOVE":
+        is_remove = kind == "REMOVE"
+        if is_remove and skips_removes:
             return Skipped.REMOVE
         stream_arn, body = record["eventSourceARN"], record["dynamodb"]
-        number, keys, new_image = body["SequenceNumber"], body["Keys"], body["NewImage"]
+        number, keys, new_image = body["SequenceNumber"], body["Keys"], {} if is_remove else body["NewImage"]
         is_change = (
             kind in _KINDS
             and type(keys) is type(new_image) is dict
@@ -110,22 +118,35 @@ def read_change(record: StreamRecord) -> Change | Skipped:
     old_image = body.get("OldImage")
     old_image = old_image if type(old_image) is dict else None
     table_arn = _find_table_arn(stream_arn)
-    return Change(stream_arn, table_arn, number, own_id, kind, keys, new_image, old_image, created_ms)
+    is_expired = is_remove and _is_by_time_to_live(record)
+    return Change(stream_arn, table_arn, number, own_id, kind, keys, new_image, old_image, created_ms, is_expired)
+
+
+def _is_by_time_to_live(record: StreamRecord) -> bool:
+    """Return whether DynamoDB removed an expired item. A replica of a global table does not show it.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/time-to-live-ttl-streams.html
+    """
+    identity = record.get("userIdentity")
+    by_service = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
+    return type(identity) is dict and identity.items() >= by_service.items()
 
 
 def _explain(record: StreamRecord) -> Exception:  # noqa: PLR0911  # one return for each defect
     """Return why a record is not a Change: the stream's view type, or the first defect from the outside in."""
     if type(record) is not dict:
         return PoisonRecord("the record is not an object")
-    if record.get("eventName") not in _KINDS:
+    kind = record.get("eventName")
+    if kind not in _KINDS:
         return PoisonRecord("eventName is neither INSERT, MODIFY nor REMOVE")
     body = record.get("dynamodb")
     if type(body) is not dict:
         return PoisonRecord("dynamodb is not an object")
     view = body.get("StreamViewType")
-    if type(body.get("NewImage")) is not dict and view in WITHOUT_NEW_IMAGES:
+    required = ("Keys",) if kind == "REMOVE" else ("NewImage", "Keys")
+    if type(body.get(required[0])) is not dict and view in WITHOUT_NEW_IMAGES:
         return new_images_error(view)
-    for name in ("NewImage", "Keys"):
+    for name in required:
         if type(body.get(name)) is not dict:
             return PoisonRecord(f"dynamodb.{name} is not an object")
     if read_identity(record).sequence_number is None:

@@ -18,7 +18,7 @@ from feature_events.failures.failure_store import Failure, FailureStore, StoredO
 from feature_events.logs import logger
 from feature_events.outcome import RecordOutcome
 from feature_events.pipeline import Pipeline
-from feature_events.records.change import Change, Skipped, read_change
+from feature_events.records.change import Skipped
 from feature_events.redrives.chunks import MOST_OBJECTS, is_after, sort_objects, to_chunks
 from feature_events.redrives.record import RedrivenRecord, find_staleness, split_batches
 from feature_events.redrives.report import RedriveReport, Tally
@@ -120,8 +120,7 @@ class Redrive:
         """Encode a record. The same message is checked and sent."""
         started = time.perf_counter()
         try:
-            change = read_change(record.record)
-            encoded = self._pipeline.encoder.encode(change) if isinstance(change, Change) else change
+            encoded = self._pipeline.encoder.encode_record(record.record)
         except (PoisonRecord, Misconfigured) as error:
             record.set_outcome(RecordOutcome.POISON, str(error))
             return

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from feature_events.errors import Misconfigured
 from feature_events.events.schema import DEFAULT_SCHEMA_FILE, SCHEMA_FILES, SchemaId
-from feature_events.layouts.entity_features import FeaturesMode
+from feature_events.layouts.entity_features import FeaturesMode, Removals
 from feature_events.layouts.parser import DEFAULT, parse_table_layouts
 from feature_events.layouts.table_layout import TableLayout
 from feature_events.logs import logger
@@ -63,6 +63,7 @@ _PARAMETERS = {
         "SCHEMA_FILE",
         "TABLE_LAYOUTS",
         "FEATURES_MODE",
+        "REMOVALS",
         "DEAD_LETTER_LIMIT",
     )
 } | {"SCHEMA_ID": "Schema=id:N", "SCHEMA_VERSION": "Schema=version:N"}
@@ -96,6 +97,7 @@ class Settings(NamedTuple):
     own_tables: tuple[str, ...]
     """Names of the tables that belong to the application's stack, for the preflight check."""
     features_mode: FeaturesMode
+    removals: Removals
     compression: str
     kafka_properties: Properties
     delivery_timeout_ms: int
@@ -179,6 +181,7 @@ def _read_each(reader: _Reader) -> Settings:
         table_layouts=read("TABLE_LAYOUTS", parse_table_layouts, ()) or parse_table_layouts(DEFAULT),
         own_tables=read("OWN_TABLES", parse_tables, ()),
         features_mode=cast("FeaturesMode", read("FEATURES_MODE", one_of("all", "changed"), "all")),
+        removals=cast("Removals", read("REMOVALS", one_of("none", "events"), "none")),
         compression=read("KAFKA_COMPRESSION", one_of("zstd", "lz4", "snappy", "gzip", "none"), "zstd"),
         kafka_properties=read("KAFKA_PROPERTIES", parse_kafka_properties, {}),
         delivery_timeout_ms=read("DELIVERY_TIMEOUT_MS", number_between(1000, MAX_DELIVERY_TIMEOUT_MS), 20_000),

@@ -28,6 +28,7 @@ VARIABLES = {
     "SchemaFile": "SCHEMA_FILE",
     "TableLayouts": "TABLE_LAYOUTS",
     "FeaturesMode": "FEATURES_MODE",
+    "Removals": "REMOVALS",
     "DeadLetterLimit": "DEAD_LETTER_LIMIT",
     "LogLevel": "POWERTOOLS_LOG_LEVEL",
 }

@@ -191,8 +191,9 @@ def test_work__emits_metrics_of_acknowledged_events(
     monkeypatch.setattr(metrics, "emit", lambda *measured: emitted.append(measured))
     segment = Segment(*users(1, 2), to_scanned("user-3", item={}))
     segment.work(to_plan(dry_run=dry_run))
-    expected = {"ItemsScanned": 3, "EventsDelivered": delivered, "EventsAgain": 0}
-    assert emitted == [(expected, "user_feature_store", {"no_features": 1})]
+    figures = {"ItemsScanned": 3, "EventsAgain": 0}
+    events = {"feature_available": delivered}
+    assert emitted == [(figures, "user_feature_store", {"no_features": 1}, events)]
     assert (segment.progress.delivered, len(segment.sent)) == (2, delivered)
 
 

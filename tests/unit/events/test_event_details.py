@@ -5,7 +5,15 @@ import pytest
 from feature_events.events.event import EventDetails, to_details
 from tests.support.layouts import to_layouts
 from tests.support.pipelines import encode
-from tests.support.records import CREATED, Json, number_of, to_item, to_record
+from tests.support.records import (
+    CREATED,
+    Json,
+    number_of,
+    to_expired_record,
+    to_item,
+    to_record,
+    to_removal_record,
+)
 
 ALL = set(EventDetails._fields)
 MODIFIED = to_record(5, kind="MODIFY", old=to_item(("age", "city")))
@@ -13,7 +21,7 @@ MODIFIED = to_record(5, kind="MODIFY", old=to_item(("age", "city")))
 
 def details_of(record: Json, requested: set[str] = ALL) -> EventDetails:
     """Return the details of this record's event."""
-    encoded = encode(record)
+    encoded = encode(record, removals="events")
     return to_details(encoded.change, encoded.entity, to_layouts(), requested)
 
 
@@ -30,6 +38,32 @@ def test_to_details__describe_an_insert() -> None:
     """All features of an inserted item are new."""
     details = details_of(to_record())
     assert (details.change, details.changed_features, details.removed_features) == ("INSERT", ("age", "income"), ())
+
+
+@pytest.mark.parametrize(
+    ("record", "change", "removal", "changed", "removed"),
+    [
+        (to_removal_record(5, old=to_item(("age", "city"))), "REMOVE", "deleted", (), ("age", "city")),
+        (to_expired_record(5, old=to_item(("age", "city"))), "REMOVE", "expired", (), ("age", "city")),
+        (to_removal_record(5), "REMOVE", "deleted", None, None),
+        (to_removal_record(5, old={"features": {"S": "age"}}), "REMOVE", "deleted", None, None),
+        (to_record(5, kind="MODIFY", item={}, old=to_item()), "MODIFY", "emptied", (), ("age", "income")),
+        (to_record(5, kind="MODIFY", item={}), "MODIFY", "emptied", None, None),
+    ],
+)
+def test_to_details__describe_a_removal(
+    record: Json,
+    change: str,
+    removal: str,
+    changed: tuple[str, ...] | None,
+    removed: tuple[str, ...] | None,
+) -> None:
+    """The old image shows the removed features."""
+    time = (CREATED + 5) * 1000
+    expected = EventDetails(
+        change, "user_feature_store", number_of(record), time, changed, removed, backfill=False, removal=removal
+    )
+    assert details_of(record) == expected
 
 
 def test_to_details__have_no_stream_time_if_the_record_has_none() -> None:

@@ -56,6 +56,29 @@ def test_read_fields__accepts_types_that_a_detail_can_fill(name: str, kind: obje
 
 
 @pytest.mark.parametrize("name", ["change", "sequence_number", "stream_time", "changed_features", "removed_features"])
+@pytest.mark.parametrize(
+    ("name", "kind", "is_refused"),
+    [
+        ("change", ENUM, True),
+        ("change", {**ENUM, "symbols": ["INSERT", "MODIFY", "REMOVE"]}, False),
+        ("removal", {**ENUM, "symbols": ["deleted", "expired", "emptied"]}, False),
+    ],
+)
+def test_read_fields__requires_a_type_for_removals_only_if_they_are_announced(
+    name: str,
+    kind: object,
+    is_refused: bool,  # noqa: FBT001  # a parameter
+) -> None:
+    """A schema that cannot express a removal is refused at the start, not at the first removal."""
+    text = to_schema(name, ["null", kind])
+    assert read_fields(text)
+    if is_refused:
+        with pytest.raises(Misconfigured, match=name):
+            read_fields(text, with_removals=True)
+    else:
+        assert read_fields(text, with_removals=True)
+
+
 def test_read_fields__refuses_to_require_a_detail_that_may_be_unknown(name: str) -> None:
     """The start fails, not the first event without this detail."""
     kind: object = NAMES if name.endswith("features") else "string"

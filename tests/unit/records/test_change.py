@@ -6,7 +6,7 @@ import pytest
 
 from feature_events.errors import Misconfigured, PoisonRecord
 from feature_events.records.change import Change, Skipped, read_change
-from tests.support.records import CREATED, STREAM_ARN, Json, to_item, to_record
+from tests.support.records import CREATED, STREAM_ARN, Json, to_expired_record, to_item, to_record, to_removal_record
 
 
 def without(path: str) -> Json:
@@ -67,8 +67,55 @@ def test_read_change__names_the_missing_part_that_is_required(path: str) -> None
 
 
 def test_read_change__skips_a_remove() -> None:
-    """A deleted item has no available features."""
+    """By default a deletion is not even read."""
     assert read_change({"eventName": "REMOVE"}) is Skipped.REMOVE
+
+
+@pytest.mark.parametrize("view", ["NEW_AND_OLD_IMAGES", "NEW_IMAGE", "KEYS_ONLY"])
+def test_read_change__reads_a_remove_if_removals_are_announced(view: str) -> None:
+    """A removed item is empty. Its keys are in every record, whatever the view type."""
+    record = to_removal_record()
+    record["dynamodb"]["StreamViewType"] = view
+    change = read_change(record, skips_removes=False)
+    assert isinstance(change, Change)
+    assert (change.kind, change.new_image, change.old_image, change.is_expired) == ("REMOVE", {}, None, False)
+
+
+@pytest.mark.parametrize("path", ["dynamodb.Keys", "dynamodb.SequenceNumber", "eventSourceARN"])
+def test_read_change__names_the_defect_of_a_remove(path: str) -> None:
+    """A removal needs the same envelope as any change, except for the new image."""
+    record = to_removal_record()
+    body, name = (record, path) if "." not in path else (record["dynamodb"], path.split(".")[1])
+    del body[name]
+    with pytest.raises(PoisonRecord, match=name):
+        read_change(record, skips_removes=False)
+
+
+@pytest.mark.parametrize(
+    ("identity", "is_expired"),
+    [
+        ({"type": "Service", "principalId": "dynamodb.amazonaws.com"}, True),
+        ({"type": "Service", "principalId": "dynamodb.amazonaws.com", "more": None}, True),
+        ({"type": "Service", "principalId": "replication.dynamodb.amazonaws.com"}, False),
+        ({"type": "User", "principalId": "dynamodb.amazonaws.com"}, False),
+        ({"principalId": "dynamodb.amazonaws.com"}, False),
+        ({"type": ["Service"], "principalId": {}}, False),
+        ("Service", False),
+        (None, False),
+    ],
+)
+def test_read_change__recognizes_a_deletion_by_time_to_live(identity: object, is_expired: bool) -> None:  # noqa: FBT001  # a parameter
+    """Anything else counts as a deletion by a writer."""
+    change = read_change({**to_removal_record(), "userIdentity": identity}, skips_removes=False)
+    assert isinstance(change, Change)
+    assert change.is_expired is is_expired
+
+
+def test_read_change__of_a_write_is_never_expired() -> None:
+    """The identity is read only from a removal."""
+    change = read_change({**to_expired_record(), **to_record()}, skips_removes=False)
+    assert isinstance(change, Change)
+    assert not change.is_expired
 
 
 @pytest.mark.parametrize(
