@@ -47,6 +47,7 @@ def make_parameters(stack: Stack | RunningStack) -> dict[str, str]:
         "KafkaBrokerUrl": stack.kafka,
         "SchemaRegistry": stack.registry,
         "OwnTables": "true",
+        "Removals": "events",
         "Architecture": ARCHITECTURE,
     }
 

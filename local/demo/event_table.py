@@ -65,7 +65,7 @@ class EventTable:
         values = (
             f"{event.entity_type} {event.entity_id}",
             event.resource_name,
-            shorten_names(event.features, self._room),
+            shorten_names(event.features, self._room) if event.event_type == "feature_available" else "(removed)",
             event.compute_id or "-",
             f"{event.position.partition}/{event.position.offset}",
             "-" if milliseconds is None else f"{milliseconds:.0f}",

@@ -148,7 +148,9 @@ def _put_without_features(table: str, entity: str, category: str) -> FeatureWrit
 
 def _delete(table: str, entity: str, category: str) -> FeatureWrite:
     key = _make_key(table, entity, category)
-    return FeatureWrite("delete_item", lambda tables: tables.Table(table).delete_item(Key=key), [], {"remove": 1})
+    subject = Subject(KEYS[table][0], entity, category)
+    removal = ExpectedEvent(subject, "feature_unavailable", "feature", "", frozenset())
+    return FeatureWrite("delete_item", lambda tables: tables.Table(table).delete_item(Key=key), [removal])
 
 
 def _put_app(subject: tuple[str, str, str], features: Mapping[str, Any], compute_id: str) -> FeatureWrite:

@@ -65,12 +65,11 @@ def test_count_skipped__omits_zeros(capsys: pytest.CaptureFixture[str]) -> None:
 
 FIGURES = """
 requests sent    13: 9×put_item, 2×update_item,{}1×batch_write_item,{}1×delete_item
-items changed    37: 3 produce no event by design
-events expected  34
+items changed    37: 2 produce no event by design
+events expected  35
 events received  0, plus 0 duplicates
 records skipped  other_item 1 (function's metrics: 1)
-                 no_features 1 (function's metrics: 1)
-                 remove 1 (function's metrics: 0)
+                 no_features 1 (function's metrics: 0)
 write to read    p50 153 ms, p99 201 ms
 cold start       1746 ms from the first write to its event
 """  # noqa: RUF001  # the printed text contains a multiplication sign
@@ -83,7 +82,7 @@ def test_show_summary__wraps_lines_between_phrases(width: int, gaps: list[str]) 
     arrivals = Arrivals({})
     arrivals.latencies = [1746.0, 153.0, 201.0]
     console = Console(width=width, file=io.StringIO())
-    show_summary(console, plan_writes(), arrivals, Counter(no_features=1, other_item=1))
+    show_summary(console, plan_writes(), arrivals, Counter(other_item=1))
     assert isinstance(console.file, io.StringIO)
     lines = [line.rstrip() for line in console.file.getvalue().splitlines()]
     assert lines == FIGURES.format(*gaps).splitlines()

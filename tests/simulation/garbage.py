@@ -55,10 +55,13 @@ def to_bad_record(random: Random, number: int) -> Any:  # noqa: ANN401  # any JS
     """Return a record with up to four spoiled parts, or a value that is not a record."""
     if random.random() < 0.02:
         return to_garbage(random)
-    kind = random.choice(("INSERT", "MODIFY"))
+    kind = random.choice(("INSERT", "MODIFY", "REMOVE"))
     old = to_item(value=2) if random.random() < 0.5 else None
     record = copy.deepcopy(to_record(number, entity=f"user-{number % 7}", kind=kind, old=old))
-    if random.random() < 0.01:
+    if kind == "REMOVE":
+        del record["dynamodb"]["NewImage"]
+        record["userIdentity"] = random.choice((None, {"type": "Service", "principalId": "dynamodb.amazonaws.com"}))
+    elif random.random() < 0.01:
         del record["dynamodb"]["NewImage"]
         record["dynamodb"]["StreamViewType"] = random.choice(("KEYS_ONLY", "OLD_IMAGE"))
     for _ in range(random.randrange(5)):

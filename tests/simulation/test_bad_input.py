@@ -57,7 +57,7 @@ def run(
 ) -> tuple[FakePublisher, FakeDeadLetters, Any]:
     """Invoke the handler with doubles that accept everything; return the doubles and the answer."""
     publisher, letters = FakePublisher(), FakeDeadLetters()
-    pipeline = to_pipeline(publisher, letters, features_mode=mode, limit=1_000_000)
+    pipeline = with_encoder(to_pipeline(publisher, letters, features_mode=mode, limit=1_000_000), removals="events")
     if mode == "changed":
         pipeline = with_encoder(pipeline, codec=OTHER)
     monkeypatch.setattr(handler_module, "wire", lambda: (SETTINGS, pipeline))
