@@ -89,7 +89,7 @@ class Worker(NamedTuple):
                 if not pages:
                     raise
                 # There was progress, so the next invocation starts with all retries left: a Retrier counts only the
-                # retries of one visit to its state (https://states-language.net/spec.html#retrying-after-error)
+                # retries of one visit to its state (https://states-language.net/spec.html#errors)
                 logger.error("segment interrupted", segment=segment, reason=str(error))
                 break
             pages += 1

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from feature_events.aws.clients import call_or_none, make_tables_client
+from feature_events.aws.clients import REQUEST_SECONDS, call_or_none, make_tables_client
 from feature_events.aws.errors import Action, read_code
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured, Undelivered
@@ -90,13 +90,13 @@ class Tables:
 
     Args:
         sleep: waits between attempts to read a throttled table.
-        deadline: when to stop reading a throttled table. By default, only boto3 attempts a request again.
+        deadline: when to stop attempts to read a throttled table; by default after the time limit of a call.
 
     """
 
     def __init__(self, sleep: Callable[[float], None] = time.sleep, deadline: Deadline | None = None) -> None:
         self._sleep = sleep
-        self._deadline = deadline or Deadline(0)
+        self._deadline = deadline or Deadline(REQUEST_SECONDS)
         # With more attempts, boto3 could exceed the time limit of a call
         self._dynamodb = make_tables_client(attempts=2) if deadline else make_tables_client()
 

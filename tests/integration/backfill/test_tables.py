@@ -204,8 +204,8 @@ def test_scan__continues_until_its_deadline(account: FakeAccount, monkeypatch: p
 
 USE: dict[str, Callable[[], object]] = {
     "DescribeTable": lambda: describe_table(TABLE_ARN),
-    "Scan": lambda: Tables().scan(TABLE_ARN, 0, 1, None, 4),
-    "BatchGetItem": lambda: Tables().get_items(TABLE_ARN, [KEY]),
+    "Scan": lambda: Tables(deadline=Deadline(0)).scan(TABLE_ARN, 0, 1, None, 4),
+    "BatchGetItem": lambda: Tables(deadline=Deadline(0)).get_items(TABLE_ARN, [KEY]),
 }
 
 
