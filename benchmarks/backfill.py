@@ -105,7 +105,7 @@ class SyntheticTable(Tables):
     @override
     def scan(self, table: str, segment: int, segments: int, after: Item | None, limit: int) -> Page:
         start = _to_number(after) + 1 if after else 0
-        if start == self._warm:
+        if start >= self._warm and not self.samples:
             self.samples.append(take_sample())
         end = min(start + limit, self._items)
         items = [self._make(number) for number in range(start, end)]

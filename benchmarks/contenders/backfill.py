@@ -84,6 +84,6 @@ def make_run(table: Tables, items: int) -> Run:
 
 def make_worker(table: Tables, checkpoint: LastCheckpoint) -> Worker:
     """Make a worker with the settings of the environment and without a rate limit."""
-    plan = Plan(_REQUEST, TABLE_ARN, KEY_NAMES, _STARTED_MS)
+    plan = Plan(_REQUEST, TABLE_ARN, KEY_NAMES, _STARTED_MS, layouts="", schema="")
     pace = Pace(_REQUEST.events_per_second, sleep=lambda _: None)
     return Worker(plan, wire("-backfill")[1], table, checkpoint, pace, time.monotonic, _SECONDS)

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from feature_events.aws.clients import PARALLEL
 from feature_events.backfills.checkpoints import Checkpoints, find_runs
-from feature_events.backfills.plan import Plan, choose_run, make_plan, name_run
-from feature_events.backfills.report import BackfillReport, to_report
+from feature_events.backfills.plan import Plan, check_encoder, choose_run, make_plan, name_run
+from feature_events.backfills.report import BackfillReport, check_delivered, to_report
 from feature_events.backfills.request import read_backfill_request
 from feature_events.backfills.work import WORK_SECONDS, Pace, Worker
 from feature_events.deadline import Deadline
+from feature_events.encoder import Encoder
 from feature_events.epoch import to_epoch_ms
 from feature_events.errors import Misconfigured
-from feature_events.layouts.table_layouts import TableLayouts
 from feature_events.logs import logger
 from feature_events.tables.table import Tables, describe_table
 from feature_events.wiring import ANSWER_SECONDS, wire
@@ -52,12 +52,13 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> Any:  # noqa: AN
     if settings.failure_bucket is None:
         raise Misconfigured("no bucket for checkpoints: set FAILURE_BUCKET")
     if step == "plan":
-        return _plan(event, settings.failure_bucket, pipeline.encoder.layouts)
+        return _plan(event, settings.failure_bucket, pipeline.encoder)
     run = event["run"]
     checkpoints = Checkpoints(settings.failure_bucket, run)
     plan = _read_plan(checkpoints, run)
     if step == "report":
         return _report(run, plan, checkpoints)
+    check_encoder(plan, pipeline.encoder)
     left = context.get_remaining_time_in_millis() / 1000 - ANSWER_SECONDS
     if left <= _LAST_PAGE_SECONDS:
         raise Misconfigured(
@@ -65,18 +66,19 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> Any:  # noqa: AN
         )
     pace = Pace(plan.request.items_per_second)
     delivery_seconds = settings.delivery_timeout_ms / 1000
-    worker = Worker(plan, pipeline, Tables(), checkpoints, pace, time.monotonic, delivery_seconds)
-    is_complete = worker.work(event["segment"], Deadline(min(WORK_SECONDS, left - _LAST_PAGE_SECONDS)), Deadline(left))
+    end = Deadline(left)
+    worker = Worker(plan, pipeline, Tables(deadline=end), checkpoints, pace, time.monotonic, delivery_seconds)
+    is_complete = worker.work(event["segment"], Deadline(min(WORK_SECONDS, left - _LAST_PAGE_SECONDS)), end)
     return {"step": "work", "run": run, "segment": event["segment"], "complete": is_complete}
 
 
-def _plan(event: dict[str, Any], bucket: str, layouts: TableLayouts) -> dict[str, Any]:
+def _plan(event: dict[str, Any], bucket: str, encoder: Encoder) -> dict[str, Any]:
     request = read_backfill_request(event["request"])
     started_ms = to_epoch_ms(event["started"])
     run = choose_run(request.run, find_runs(bucket, request.run)) if request.run else name_run(event["run"], started_ms)
     checkpoints = Checkpoints(bucket, run)
     stored = checkpoints.read_plan() if request.run else None
-    plan = make_plan(request, started_ms, stored, layouts, describe_table)
+    plan = make_plan(request, started_ms, stored, encoder, describe_table)
     checkpoints.write_plan(plan)
     logger.info("backfill planned", run=run, table=plan.table_arn, segments=request.segments)
     return {"run": run, "workers": request.workers, "segments": list(range(request.segments))}
@@ -94,4 +96,5 @@ def _report(run: str, plan: Plan, checkpoints: Checkpoints) -> BackfillReport:
         progresses = list(pool.map(checkpoints.read, range(plan.request.segments)))
     report = to_report(run, plan, progresses)
     logger.info("backfill reported", extra={"report": report})
+    check_delivered(report, progresses)
     return report

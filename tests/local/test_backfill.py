@@ -21,6 +21,7 @@ REPORT = {
     "delivered": 9,
     "deliverable": 0,
     "again": 1,
+    "still_changing": 0,
     "poison": 1,
     "segments": 2,
     "skipped": {"no_features": 3},

@@ -9,7 +9,7 @@ BACKFILL_MUTANTS = (
     Mutant(
         "sent items are not read again",
         "I12",
-        (edit(Announcer, "announce", "changed = self._find_changed(sent)", "changed = []"),),
+        (edit(Announcer, "announce", "changed = self._find_changed(sent, rounds + 1)", "changed = []"),),
     ),
     Mutant(
         "items that are sent again are not read again",

@@ -25,7 +25,7 @@ RUN = "nightly-1-20251101T000000.789Z"
 def to_plan(**request: Any) -> Plan:  # noqa: ANN401  # the request's fields
     """Return the plan of a run on the table of the default layout, by default with one segment."""
     fields = {"table": "user_feature_store", "segments": 1, **request}
-    return Plan(BackfillRequest(**fields), TABLE_ARN, KEY_NAMES, STARTED_MS)
+    return Plan(BackfillRequest(**fields), TABLE_ARN, KEY_NAMES, STARTED_MS, "digest", "0000000007")
 
 
 def to_scanned(entity: str = "user-1", item: Item | None = None, **parts: Any) -> dict[str, Any]:  # noqa: ANN401  # an item's parts
@@ -74,6 +74,8 @@ class MemoryTable(Tables):
         """The number of keys in each read."""
         self.meanwhile: list[Callable[[], object]] = []
         """What happens before each of the next reads."""
+        self.before_read: Callable[[int], object] = lambda _: None
+        """What happens before each read of this number of keys."""
 
     def put(self, item: dict[str, Any]) -> None:
         """Write an item."""
@@ -100,6 +102,7 @@ class MemoryTable(Tables):
     def get_items(self, table: str, keys: Sequence[Item]) -> Sequence[Item]:
         assert table == TABLE_ARN
         self.requested.append(len(keys))
+        self.before_read(len(keys))
         if self.meanwhile:
             self.meanwhile.pop(0)()
         # Reversed, since DynamoDB returns items in any order

@@ -123,12 +123,15 @@ BUCKET_CASES = [
             "s3:ListBucket": (f"arn:aws:s3:::{BUCKET}",),
         },
     ),
-    Case(
-        BOTH,
-        "BackfillRole",
-        {"s3:ListBucket": (f"arn:aws:s3:::{BUCKET}",)},
-        {"s3:ListBucket": (OTHER_BUCKET,)},
-        {"s3:prefix": "backfills/run/plan.json"},
+    *(
+        Case(
+            BOTH,
+            "BackfillRole",
+            {"s3:ListBucket": (f"arn:aws:s3:::{BUCKET}",)},
+            {"s3:ListBucket": (OTHER_BUCKET,)},
+            {"s3:prefix": prefix},
+        )
+        for prefix in ("backfills/run/plan.json", "backfills/run")
     ),
     Case(BOTH, "BackfillRole", {}, {"s3:ListBucket": (f"arn:aws:s3:::{BUCKET}",)}, {"s3:prefix": "dead-letters/"}),
     Case("own tables", "RegistrationRole", {}, {"s3:GetObject s3:PutObject s3:DeleteObject": ALL_OBJECTS}),

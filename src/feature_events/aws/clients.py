@@ -25,6 +25,8 @@ PARALLEL = 16
 REQUEST_SECONDS = 30.0
 """The maximum duration of a call, including retries, in seconds."""
 
+_PATIENT_ATTEMPTS = 8
+
 
 def make_secrets_client(region: str) -> "SecretsManagerClient":
     """Return a Secrets Manager client for the stream function, which cannot start without its secrets."""
@@ -54,11 +56,11 @@ def make_failure_store_client() -> "S3Client":
     return boto3.client("s3", config=_make_patient_config())
 
 
-def make_tables_client() -> "DynamoDBClient":
-    """Return a DynamoDB client for runs."""
+def make_tables_client(attempts: int = _PATIENT_ATTEMPTS) -> "DynamoDBClient":
+    """Return a DynamoDB client for runs. It attempts a throttled request this often."""
     import boto3
 
-    return boto3.client("dynamodb", config=_make_patient_config())
+    return boto3.client("dynamodb", config=_make_patient_config(attempts))
 
 
 def call[T](request: Callable[[], T], action: Action) -> T:
@@ -130,7 +132,7 @@ def _make_short_config(attempts: int, read_seconds: float = 2) -> "Config":
     return Config(connect_timeout=1, read_timeout=read_seconds, retries={"total_max_attempts": attempts})
 
 
-def _make_patient_config() -> "Config":
+def _make_patient_config(attempts: int = _PATIENT_ATTEMPTS) -> "Config":
     from botocore.config import Config
 
     # For a table ARN, botocore would use the account's own host name, which few networks allow. It does so since 1.37,
@@ -143,6 +145,6 @@ def _make_patient_config() -> "Config":
         read_timeout=10,
         max_pool_connections=PARALLEL,
         # Slows down if a table or bucket is throttled
-        retries={"mode": "adaptive", "total_max_attempts": 8},
+        retries={"mode": "adaptive", "total_max_attempts": attempts},
         **one_host_name,  # type: ignore[arg-type]  # it has this one key
     )

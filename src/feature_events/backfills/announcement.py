@@ -1,29 +1,30 @@
 """Announce the items of a page, and resend those that change during the send.
 
 If an item is written between its scan and its send, the backfilled event is stale and may follow the newer live event.
-So every sent item is re-read consistently, and resent if it differs, until none differs. Each item is then unchanged
-after its last event was acknowledged, and the live event of any later write follows that event.
+So every sent item is re-read consistently, and resent if its event differs, until none differs. Each item is then
+unchanged after its last event was acknowledged, and the live event of any later write follows that event.
+
+An item that changes in every round is counted instead. The live event of its next write has a later message timestamp
+than any backfilled event, so the live event is the current one.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from feature_events.backfills.plan import Plan
 from feature_events.deadline import Deadline
-from feature_events.errors import Misconfigured, PoisonRecord, Undelivered
-from feature_events.events.message import Message
+from feature_events.encoder import Encoded
+from feature_events.errors import PoisonRecord, Undelivered
+from feature_events.events.event import FeatureAvailabilityEvent
 from feature_events.kafka.delivery import Delivery
 from feature_events.layouts.entity_features import EntityFeatures
 from feature_events.pipeline import Pipeline
 from feature_events.records.change import Item, Skipped, read_scanned_item
-from feature_events.tables.comparison import are_equal
 from feature_events.tables.table import Tables
 
 _ROUNDS = 20
-"""The maximum number of resends before the page is left to a later retry."""
-_MANY = 10
-"""If Kafka rejects every one of at least this many events, the cause is not their content."""
+"""The maximum number of resends of a page."""
 _FILTERED = "filtered"
 
 
@@ -34,6 +35,17 @@ class PageCounts(NamedTuple):
     again: int
     skipped: Counter[str]
     poison: Counter[str]
+    """Items that cannot become an event, by reason."""
+    rejected: Counter[str]
+    """Events that Kafka rejected, by reason."""
+    still_changing: int
+
+
+class _Announced(NamedTuple):
+    """An item and its event."""
+
+    item: Item
+    encoded: Encoded
 
 
 class Announcer:
@@ -58,7 +70,8 @@ class Announcer:
     def announce(self, items: Sequence[Item], deadline: Deadline) -> PageCounts:
         """Announce these items.
 
-        On return, Kafka has acknowledged or rejected every event, and no item has changed since its last event.
+        On return, Kafka has acknowledged or rejected every event. No item has another event than its last one, except
+        those that are counted as still changing.
 
         Args:
             items: the items as scanned.
@@ -69,85 +82,89 @@ class Announcer:
             Undelivered: Kafka or DynamoDB did not respond in time.
 
         """
-        announced = PageCounts(0, 0, Counter(), Counter())
-        sent = self._send(items, 0, deadline, announced)
-        delivered, again, rounds = len(sent), 0, 0
+        counts = PageCounts(0, 0, Counter(), Counter(), Counter(), 0)
+        sent = self._publish(list(self._encode_items(items, counts)), deadline, counts.rejected)
+        delivered, again, rounds, still_changing = len(sent), 0, 0, 0
         while sent and not self._plan.request.dry_run:
+            changed = self._find_changed(sent, rounds + 1)
             if rounds == _ROUNDS:
-                raise Undelivered("items on this page keep changing: try again later")
-            changed = self._find_changed(sent)
+                still_changing = len(changed)
+                break
             rounds += 1
-            sent = self._send(changed, rounds, deadline, announced._replace(skipped=Counter(), poison=Counter()))
+            sent = self._publish(changed, deadline, Counter())
             again += len(sent)
-        return announced._replace(delivered=delivered + again, again=again)
+        return counts._replace(delivered=delivered + again, again=again, still_changing=still_changing)
 
-    def _send(self, items: Sequence[Item], rounds: int, deadline: Deadline, counts: PageCounts) -> Sequence[Item]:
-        """Publish the events of these items, and return the items whose events were acknowledged."""
-        messages: list[Message] = []
-        sources: list[Item] = []
+    def _encode_items(self, items: Sequence[Item], counts: PageCounts) -> Iterator[_Announced]:
+        """Encode scanned items, and count those without an event."""
         for item in items:
-            message = self._encode(item, rounds, counts)
-            if message is not None:
-                messages.append(message)
-                sources.append(item)
-        if self._plan.request.dry_run or not messages:
-            return sources
-        deliveries = self._publish(messages, deadline, counts)
-        return [item for item, each in zip(sources, deliveries, strict=True) if each is Delivery.DELIVERED]
+            try:
+                encoded = self._encode(item, 0)
+            except PoisonRecord as poison:
+                counts.poison[str(poison)] += 1
+                continue
+            if isinstance(encoded, Encoded):
+                yield _Announced(item, encoded)
+            else:
+                counts.skipped[encoded] += 1
 
-    def _publish(self, messages: Sequence[Message], deadline: Deadline, counts: PageCounts) -> Sequence[Delivery]:
-        """Publish messages, each of which Kafka acknowledges or rejects."""
-        reasons: set[str] = set()
+    def _encode(self, item: Item, rounds: int) -> Encoded | str:
+        """Encode an item for this round of resends, or return why it is skipped."""
+        plan = self._plan
+        announcement = f"{plan.started_ms}/{self._attempt}/{rounds}"
+        change = read_scanned_item(item, plan.table_arn, plan.key_names, plan.started_ms, announcement)
+        encoded = self._pipeline.encoder.encode(change)
+        if isinstance(encoded, Skipped):
+            return encoded
+        return encoded if _is_wanted(encoded.entity, plan.request.filter) else _FILTERED
+
+    def _publish(self, ready: Sequence[_Announced], deadline: Deadline, rejected: Counter[str]) -> Sequence[_Announced]:
+        """Publish events, and return those that Kafka acknowledged. It rejected the others."""
+        if self._plan.request.dry_run or not ready:
+            return ready
 
         def refuse(_: int, reason: str) -> bool:
-            counts.poison[f"Kafka rejected the event: {reason}"] += 1
-            reasons.add(reason)
+            rejected[reason] += 1
             return True
 
         within = deadline.within(self._delivery_seconds)
+        messages = [each.encoded.message for each in ready]
         deliveries = self._pipeline.publisher.publish(messages, within, refuse)
         if Delivery.UNKNOWN in deliveries:
             raise Undelivered("Kafka did not acknowledge all events of a page: see the log; try again later")
-        if len(messages) >= _MANY and set(deliveries) == {Delivery.REFUSED}:
-            raise Misconfigured(
-                f"Kafka rejected every event of a page ({', '.join(sorted(reasons))}): change the topic's settings and "
-                "resume the run; if the cause is the messages' timestamp, which is the run's start, start a new run"
-            )
-        return deliveries
+        return [each for each, delivery in zip(ready, deliveries, strict=True) if delivery is Delivery.DELIVERED]
 
-    def _encode(self, item: Item, rounds: int, counts: PageCounts) -> Message | None:
-        plan = self._plan
-        announcement = f"{plan.started_ms}/{self._attempt}/{rounds}"
-        try:
-            change = read_scanned_item(item, plan.table_arn, plan.key_names, plan.started_ms, announcement)
-            encoded = self._pipeline.encoder.encode(change)
-        except PoisonRecord as poison:
-            counts.poison[str(poison)] += 1
-            return None
-        if isinstance(encoded, Skipped):
-            counts.skipped[encoded] += 1
-            return None
-        if not _is_wanted(encoded.entity, plan.request.filter):
-            counts.skipped[_FILTERED] += 1
-            return None
-        return encoded.message
+    def _find_changed(self, sent: Sequence[_Announced], rounds: int) -> Sequence[_Announced]:
+        """Return the items whose event is no longer the one that was sent, with their event for the next round.
 
-    def _find_changed(self, sent: Sequence[Item]) -> Sequence[Item]:
-        """Return the items that have changed since they were sent, as they are now."""
+        Items that no longer have an event are left out. The live record of that write has none either, or it is a
+        removal, which is later than any backfilled event.
+        """
         names = self._plan.key_names
-        keys = [_to_keys(item, names) for item in sent]
+        keys = [{name: each.item[name] for name in names} for each in sent]
         now = {_to_key(item, names): item for item in self._tables.get_items(self._plan.table_arn, keys)}
-        pairs = [(item, now.get(_to_key(item, names))) for item in sent]
-        return [current for item, current in pairs if current is not None and not are_equal(item, current)]
+        changed = []
+        for each in sent:
+            item = now.get(_to_key(each.item, names))
+            if item is None or item == each.item:
+                continue
+            try:
+                encoded = self._encode(item, rounds)
+            except PoisonRecord:
+                continue
+            if isinstance(encoded, Encoded) and _without_id(encoded.event) != _without_id(each.encoded.event):
+                changed.append(_Announced(item, encoded))
+        return changed
 
 
 def _is_wanted(entity: EntityFeatures, wanted: Mapping[str, str] | None) -> bool:
     return wanted is None or all(getattr(entity, name) == text for name, text in wanted.items())
 
 
-def _to_keys(item: Item, names: Sequence[str]) -> Item:
-    return {name: item[name] for name in names}
-
-
 def _to_key(item: Item, names: Sequence[str]) -> str:
     return repr([item[name] for name in names])
+
+
+def _without_id(event: FeatureAvailabilityEvent) -> FeatureAvailabilityEvent:
+    """Return what an event says. DynamoDB may return the attributes of a map in another order."""
+    return event._replace(event_id="", features=tuple(sorted(event.features)))

@@ -4,7 +4,6 @@ A segment's position is a key, which can identify a user. Many people may read a
 only the numbers of segments.
 """
 
-import base64
 import json
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -15,12 +14,17 @@ from feature_events.aws.errors import Action
 from feature_events.backfills.plan import Plan
 from feature_events.backfills.request import BackfillRequest
 from feature_events.errors import Misconfigured
-from feature_events.records.change import Item
+from feature_events.records.change import Item, to_record_keys, to_request_keys
 
 PREFIX = "backfills/"
 
-_BASE64 = "base64"
 _MISSING = ("NoSuchKey", "404")
+
+REJECTED = "Kafka rejected the event: "
+"""The start of each reason from Kafka."""
+
+FIRST_PAGE_ITEMS = 100
+"""The maximum size of an invocation's first page is half of this, because the table's capacity is unknown."""
 
 
 class Progress(NamedTuple):
@@ -36,10 +40,16 @@ class Progress(NamedTuple):
     skipped: Mapping[str, int] = {}
     """Items by reason."""
     poison: Mapping[str, int] = {}
-    """Items by reason."""
+    """Items by reason, with those whose event Kafka rejected (`REJECTED`)."""
     seconds: float = 0.0
     attempt: int = 0
     """The number of invocations that have begun to work on the segment."""
+    still_changing: int = 0
+    """The items that changed in every round of resends."""
+    rejected_in_a_row: int = 0
+    """The events that Kafka rejected since the last page with a delivered event."""
+    page_items: int = FIRST_PAGE_ITEMS
+    """The maximum size of the next page."""
 
 
 def find_runs(bucket: str, start: str) -> Iterator[str]:
@@ -84,7 +94,9 @@ class Checkpoints:
 
     def write(self, segment: int, progress: Progress) -> None:
         """Save the progress of a segment."""
-        self._write(str(segment), progress._asdict())
+        # JSON has no binary. The form of a stream record is unambiguous, because each key has its type next to it
+        after = progress.after and to_record_keys(progress.after)
+        self._write(str(segment), {**progress._asdict(), "after": after})
 
     def _read[T](self, name: str, to_value: Callable[[Any], T]) -> T | None:
         key = f"{self._folder}{name}.json"
@@ -92,8 +104,8 @@ class Checkpoints:
         if body is None:
             return None
         try:
-            return to_value(json.loads(body, object_hook=_from_json))
-        except (ValueError, TypeError, KeyError, RecursionError):
+            return to_value(json.loads(body))
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             raise Misconfigured(
                 f"{key} is not a backfill checkpoint of this version: omit `run` to start a new run"
             ) from None
@@ -101,7 +113,7 @@ class Checkpoints:
     def _write(self, name: str, stored: Mapping[str, Any]) -> None:
         key = f"{self._folder}{name}.json"
         put = partial(self._s3.put_object, Bucket=self._bucket, Key=key, ContentType="application/json")
-        body = json.dumps(stored, default=_to_json).encode()
+        body = json.dumps(stored).encode()
         call(partial(put, Body=body), Action("s3:PutObject", f"{key} cannot be written"))
 
     def _get(self, key: str) -> bytes:
@@ -114,13 +126,5 @@ def _to_plan(stored: Any) -> Plan:  # noqa: ANN401  # any JSON
 
 
 def _to_progress(stored: Any) -> Progress:  # noqa: ANN401  # any JSON
-    return Progress(**stored)
-
-
-def _to_json(value: bytes) -> Mapping[str, str]:
-    """Convert the bytes of a binary key, which JSON does not support."""
-    return {_BASE64: base64.b64encode(value).decode()}
-
-
-def _from_json(stored: Any) -> Any:  # noqa: ANN401  # any JSON
-    return base64.b64decode(stored[_BASE64]) if stored.keys() == {_BASE64} else stored
+    after = stored["after"]
+    return Progress(**{**stored, "after": after and to_request_keys(after)})

@@ -1,13 +1,16 @@
 """Plan a backfill: find its table and layouts before reading any item."""
 
 import re
-from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from hashlib import sha256
+from typing import Any, NamedTuple
 
 from feature_events.aws.arn import to_table_name
 from feature_events.backfills.request import BackfillRequest, is_run
+from feature_events.encoder import Encoder
 from feature_events.epoch import to_iso
 from feature_events.errors import Misconfigured
+from feature_events.layouts.pattern import Pattern
 from feature_events.layouts.table_layouts import TableLayouts
 from feature_events.tables.table import Description
 
@@ -23,6 +26,10 @@ class Plan(NamedTuple):
     key_names: tuple[str, ...]
     started_ms: int
     """When the run started, in milliseconds since the epoch. Times and ids of its events depend on it."""
+    layouts: str
+    """A digest of the layouts that fit the table."""
+    schema: str
+    """The wire-format prefix of its events, which contains the schema's id."""
 
 
 def name_run(execution: str, started_ms: int) -> str:
@@ -67,7 +74,7 @@ def make_plan(
     request: BackfillRequest,
     started_ms: int,
     stored: Plan | None,
-    layouts: TableLayouts,
+    encoder: Encoder,
     describe: Callable[[str], Description],
 ) -> Plan:
     """Plan a new run, or resume a run at the rate that is requested now.
@@ -76,22 +83,58 @@ def make_plan(
         request: the request.
         started_ms: when the execution started, in milliseconds since the epoch.
         stored: the plan that the run already has, if any.
-        layouts: the function's layouts.
+        encoder: the function's encoder.
         describe: describes a table.
 
     Raises:
-        Misconfigured: the request differs from that of the resumed run, the table does not exist, or no layout fits it.
+        Misconfigured: the request, the layouts or the schema differ from those of the resumed run, the table does not
+            exist, or no layout fits it.
         Undelivered: DynamoDB did not respond.
 
     """
     if stored is not None:
         _check_unchanged(stored.request, request)
+        check_encoder(stored, encoder)
         return stored._replace(request=request)
     if request.run:
         raise Misconfigured(f"run {request.run} not found: omit run to start a new one")
     table = describe(request.table)
-    layouts.fit_table(to_table_name(table.arn), table.key_names)
-    return Plan(request, table.arn, table.key_names, started_ms)
+    layouts = _digest_layouts(encoder.layouts, table.arn, table.key_names)
+    return Plan(request, table.arn, table.key_names, started_ms, layouts, encoder.prefix.hex())
+
+
+def check_encoder(plan: Plan, encoder: Encoder) -> None:
+    """Check that the function still encodes the run's items as it did when the run started.
+
+    Raises:
+        Misconfigured: it has other layouts for the table, or another schema.
+
+    """
+    changed = {
+        "layouts of this table in TableLayouts (TABLE_LAYOUTS)": plan.layouts
+        != _digest_layouts(encoder.layouts, plan.table_arn, plan.key_names),
+        "schema id (Schema, SCHEMA_ID)": plan.schema != encoder.prefix.hex(),
+    }
+    names = " and the ".join(name for name, has_changed in changed.items() if has_changed)
+    if names:
+        raise Misconfigured(
+            f"a deployment has changed the {names} since the run started: "
+            "deploy the former values to resume the run, or omit `run` to start a new one"
+        )
+
+
+def _digest_layouts(layouts: TableLayouts, table_arn: str, key_names: Sequence[str]) -> str:
+    fitted = layouts.fit_table(to_table_name(table_arn), key_names)
+    return sha256(repr([_to_plain(each.layout) for each in fitted]).encode()).hexdigest()
+
+
+def _to_plain(part: Any) -> Any:  # noqa: ANN401  # any part of a layout
+    """Convert a part of a layout to a value whose `repr` is the same in every process."""
+    if isinstance(part, Pattern):
+        return part.text
+    if isinstance(part, frozenset):
+        return sorted(map(_to_plain, part))
+    return [type(part).__name__, *map(_to_plain, part)] if isinstance(part, tuple) else part
 
 
 def _check_unchanged(former: BackfillRequest, request: BackfillRequest) -> None:

@@ -7,8 +7,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
-from feature_events.backfills.checkpoints import Progress
+from feature_events.backfills.checkpoints import REJECTED, Progress
 from feature_events.backfills.plan import Plan
+from feature_events.errors import Misconfigured
 
 _EXAMPLES = 20
 
@@ -37,6 +38,8 @@ class BackfillReport(TypedDict):
     """In a dry run: events that a run would send."""
     again: int
     """Delivered events that were sent once more since their items had changed."""
+    still_changing: int
+    """Items that changed in every round of resends. The live events of their next writes are current."""
     skipped: Mapping[str, int]
     """Items without an event by design, by reason."""
     poison: int
@@ -65,9 +68,27 @@ def to_report(run: str, plan: Plan, progresses: Sequence[Progress]) -> BackfillR
         delivered=0 if is_dry else delivered,
         deliverable=delivered if is_dry else 0,
         again=sum(progress.again for progress in progresses),
+        still_changing=sum(progress.still_changing for progress in progresses),
         skipped=skipped,
         poison=poison.total(),
         examples=[BackfillExample(reason=reason, items=count) for reason, count in poison.most_common(_EXAMPLES)],
         segments=len(progresses),
         seconds=round(sum(progress.seconds for progress in progresses), 1),
     )
+
+
+def check_delivered(report: BackfillReport, progresses: Sequence[Progress]) -> None:
+    """Check that Kafka did not reject every event of a run.
+
+    Raises:
+        Misconfigured: it did, so the cause is the topic and not the events.
+
+    """
+    rejected = sum(progress.rejected_in_a_row for progress in progresses)
+    if rejected and not report["delivered"]:
+        found = [each["reason"] for each in report["examples"] if each["reason"].startswith(REJECTED)]
+        reasons = ", ".join(reason.removeprefix(REJECTED) for reason in found)
+        raise Misconfigured(
+            f"Kafka rejected all {rejected} events of run {report['run']} ({reasons}): "
+            "change the topic's settings, then start a new run"
+        )

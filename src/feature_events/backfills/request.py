@@ -22,6 +22,12 @@ Other fields can change during a run: a filter would then drop an item's latest 
 entity id must not appear in an execution's history.
 """
 
+_IGNORED = ("Comment", "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID")
+"""Fields that the console of Step Functions and a nested start add to an execution's input.
+
+https://docs.aws.amazon.com/step-functions/latest/dg/connect-stepfunctions.html
+"""
+
 _is_name = re.compile(r"[A-Za-z0-9_.-]{3,255}").fullmatch
 _is_table_arn = re.compile(r"arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:[0-9]{12}:table/[A-Za-z0-9_.-]{3,255}").fullmatch
 is_run = re.compile(r"[A-Za-z0-9_.-]{1,101}").fullmatch
@@ -92,7 +98,8 @@ def read_backfill_request(stored: Any) -> BackfillRequest:  # noqa: ANN401  # an
         Misconfigured: the request is invalid; the message contains every mistake.
 
     """
-    given: Mapping[str, Any] = stored if type(stored) is dict else {}
+    members = stored.items() if type(stored) is dict else ()
+    given: Mapping[str, Any] = {name: value for name, value in members if name not in _IGNORED}
     mistakes = find_mistakes(given, _MEMBERS)
     if "table" not in given:
         mistakes.append("table is missing: it must be a table name or ARN")

@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 from feature_events import metrics
 from feature_events.aws.arn import to_table_name
-from feature_events.backfills.announcement import Announcer
-from feature_events.backfills.checkpoints import Checkpoints, Progress
+from feature_events.backfills.announcement import Announcer, PageCounts
+from feature_events.backfills.checkpoints import FIRST_PAGE_ITEMS, REJECTED, Checkpoints, Progress
 from feature_events.backfills.plan import Plan
 from feature_events.deadline import Clock, Deadline
-from feature_events.errors import Undelivered
+from feature_events.errors import Misconfigured, Undelivered
 from feature_events.events.event import AVAILABLE
 from feature_events.logs import logger
 from feature_events.pipeline import Pipeline
@@ -29,6 +29,8 @@ It is short because stopping an execution does not end an invocation.
 _PAGE_ITEMS = 1_000
 _PAGE_SECONDS = 5.0
 """A page contains at most the items that a worker may announce in this time."""
+_MANY_REJECTED = 100
+"""If Kafka rejects this many events in a row, the cause is not their content."""
 
 
 class Pace:
@@ -77,9 +79,7 @@ class Worker(NamedTuple):
         """
         progress, pages = self.checkpoints.read(segment), 0
         if not progress.is_complete:
-            # The worker before may have been killed between an event and its checkpoint. This worker's events must not
-            # have the ids of those events
-            progress = progress._replace(attempt=progress.attempt + 1)
+            progress = _begin(progress)
             self.checkpoints.write(segment, progress)
         announcer = Announcer(self.plan, self.pipeline, self.tables, self.delivery_seconds, progress.attempt)
         while not progress.is_complete and deadline.remaining():
@@ -88,7 +88,8 @@ class Worker(NamedTuple):
             except Undelivered as error:
                 if not pages:
                     raise
-                # There was progress, so the next invocation starts with all retries left
+                # There was progress, so the next invocation starts with all retries left: a Retrier counts only the
+                # retries of one visit to its state (https://states-language.net/spec.html#errors)
                 logger.error("segment interrupted", segment=segment, reason=str(error))
                 break
             pages += 1
@@ -97,13 +98,15 @@ class Worker(NamedTuple):
     def _announce_page(self, segment: int, progress: Progress, announcer: Announcer, end: Deadline) -> Progress:
         """Announce the next page of a segment, then write the checkpoint."""
         started, request = self.clock(), self.plan.request
-        limit = max(1, min(_PAGE_ITEMS, int(request.items_per_second * _PAGE_SECONDS)))
+        limit = max(1, min(progress.page_items, int(request.items_per_second * _PAGE_SECONDS)))
         page = self.tables.scan(self.plan.table_arn, segment, request.segments, progress.after, limit)
         announced = announcer.announce(page.items, end)
+        page_items = _adapt(limit, self.clock() - started)
         self.pace.wait(len(page.items) + announced.again)
         if self.checkpoints.read(segment) != progress:
             # The run was resumed while an invocation of the stopped execution was still working
             raise Undelivered(f"segment {segment} is being processed by another worker: try again later")
+        rejected = Counter({f"{REJECTED}{reason}": count for reason, count in announced.rejected.items()})
         progress = progress._replace(
             after=page.after,
             is_complete=page.after is None,
@@ -111,16 +114,68 @@ class Worker(NamedTuple):
             delivered=progress.delivered + announced.delivered,
             again=progress.again + announced.again,
             skipped=Counter(progress.skipped) + announced.skipped,
-            poison=Counter(progress.poison) + announced.poison,
+            poison=Counter(progress.poison) + announced.poison + rejected,
             seconds=progress.seconds + self.clock() - started,
+            still_changing=progress.still_changing + announced.still_changing,
+            rejected_in_a_row=_count_rejected(progress, announced),
+            page_items=page_items,
         )
         self.checkpoints.write(segment, progress)
+        self._report_page(segment, len(page.items), announced)
+        return progress
+
+    def _report_page(self, segment: int, items: int, announced: PageCounts) -> None:
+        """Emit the metrics of a page, and log them."""
         counts = {
-            "ItemsScanned": len(page.items),
+            "ItemsScanned": items,
             "EventsAgain": announced.again,
         }
-        delivered = 0 if request.dry_run else announced.delivered
+        delivered = 0 if self.plan.request.dry_run else announced.delivered
         metrics.emit(counts, to_table_name(self.plan.table_arn), announced.skipped, {AVAILABLE: delivered})
-        counts = {**counts, "EventsDelivered": delivered}
-        logger.info("page announced", segment=segment, poison=announced.poison.total(), extra=counts)
-        return progress
+        logger.info(
+            "page announced",
+            segment=segment,
+            poison=announced.poison.total() + announced.rejected.total(),
+            still_changing=announced.still_changing,
+            extra={**counts, "EventsDelivered": delivered},
+        )
+
+
+def _begin(progress: Progress) -> Progress:
+    """Return the progress for a new invocation.
+
+    The invocation before may have been killed between an event and its checkpoint. The new events must not have the ids
+    of those events, and the page may have been too large for the time.
+    """
+    return progress._replace(
+        attempt=progress.attempt + 1, page_items=max(1, min(progress.page_items, FIRST_PAGE_ITEMS) // 2)
+    )
+
+
+def _adapt(items: int, seconds: float) -> int:
+    """Return the size of the next page, from that of the last one and the time that it took.
+
+    A page must end before the invocation does, because an unfinished page is announced again. So the pages are small if
+    the table is throttled or Kafka is slow.
+    """
+    if seconds > 2 * _PAGE_SECONDS:
+        return max(1, items // 2)
+    return min(_PAGE_ITEMS, items * 2) if seconds < _PAGE_SECONDS else items
+
+
+def _count_rejected(progress: Progress, announced: PageCounts) -> int:
+    """Return the number of events that Kafka rejected since the last page with a delivered event.
+
+    Raises:
+        Misconfigured: there are so many that the cause is not their content.
+
+    """
+    if announced.delivered:
+        return 0
+    rejected = progress.rejected_in_a_row + announced.rejected.total()
+    if rejected >= _MANY_REJECTED:
+        raise Misconfigured(
+            f"Kafka rejected {rejected} events in a row ({', '.join(sorted(announced.rejected))}): "
+            "change the topic's settings, then start a new run"
+        )
+    return rejected

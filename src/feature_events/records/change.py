@@ -167,11 +167,27 @@ def read_scanned_item(
         announcement: identifies this announcement among all of the item. It must not be 32 hexadecimal digits.
 
     """
-    keys = {name: _to_key(item[name]) for name in key_names}
+    keys = to_record_keys({name: item[name] for name in key_names})
     created_ms = started_ms - started_ms % 1_000  # DynamoDB rounds stream times down, too
     return Change(table_arn, table_arn, None, announcement, None, keys, {**item, **keys}, None, created_ms)
 
 
-def _to_key(value: Item) -> Item:
-    """Convert a key to its form in a stream record, where binary is base64."""
-    return {"B": base64.b64encode(value["B"]).decode()} if "B" in value else value
+def to_record_keys(keys: Item) -> Item:
+    """Convert an item's keys from boto3 to those of a stream record, where binary is base64."""
+    return {
+        name: {"B": base64.b64encode(value["B"]).decode()} if "B" in value else value for name, value in keys.items()
+    }
+
+
+def to_request_keys(keys: Item) -> Item:
+    """Convert a record's keys to those of a request by boto3, where binary is bytes.
+
+    Raises:
+        ValueError: binary is not base64.
+        TypeError: binary is not text.
+
+    """
+    return {
+        name: {"B": base64.b64decode(value["B"], validate=True)} if "B" in value else value
+        for name, value in keys.items()
+    }

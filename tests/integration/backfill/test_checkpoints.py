@@ -26,10 +26,13 @@ def test_write_plan__stores_all_fields(account: FakeAccount) -> None:
     assert account.keys == ["backfills/nightly-1/plan.json"]
 
 
-@pytest.mark.parametrize("key", [{"S": "user-1"}, {"N": "7"}, {"B": b"\x00\xff"}, {"B": b""}, {"S": "🦊 é"}])
-def test_write__stores_keys_of_every_type(account: FakeAccount, key: Any) -> None:  # noqa: ANN401  # an attribute
-    """A scan resumes with the key that DynamoDB returned."""
-    progress = Progress({"id": key}, False, 7, 6, 1, {"no_features": 1}, {"not a map": 2}, 1.5)  # noqa: FBT003  # fields of Progress
+@pytest.mark.parametrize("name", ["id", "base64", "B", "S"])
+@pytest.mark.parametrize(
+    "key", [{"S": "user-1"}, {"S": "base64"}, {"N": "7"}, {"B": b"\x00\xff"}, {"B": b""}, {"S": "🦊 é"}]
+)
+def test_write__stores_keys_of_every_type_and_name(account: FakeAccount, name: str, key: Any) -> None:  # noqa: ANN401  # an attribute
+    """A scan resumes with the key that DynamoDB returned. The name of a key attribute may be that of a type."""
+    progress = Progress({name: key}, False, 7, 6, 1, {"no_features": 1}, {"not a map": 2}, 1.5)  # noqa: FBT003  # fields of Progress
     Checkpoints(BUCKET, "nightly-1").write(3, progress)
     assert Checkpoints(BUCKET, "nightly-1").read(3) == progress
     assert account.keys == ["backfills/nightly-1/3.json"]
@@ -46,7 +49,11 @@ def test_read__returns_defaults_for_a_new_run() -> None:
 
 @pytest.mark.parametrize("name", ["plan", "3"])
 @pytest.mark.parametrize(
-    "body", [b"", b"text", b"7", b"[]", b'"text"', b"\xff", b"[" * 100_000, b'{"request": 7}', b'{"base64": 7}']
+    "body",
+    [
+        *(b"", b"text", b"7", b"[]", b'"text"', b"\xff", b"[" * 100_000, b'{"request": 7}', b'{"base64": 7}'),
+        *(b'{"after": 7}', b'{"after": {"id": 7}}', b'{"after": {"id": {"B": 7}}}', b'{"after": {"id": {"B": "?"}}}'),
+    ],
 )
 def test_read__rejects_other_objects(account: FakeAccount, name: str, body: bytes) -> None:
     """Any other object in the place of a checkpoint is an error, not a new segment."""

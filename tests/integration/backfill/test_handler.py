@@ -8,14 +8,23 @@ import pytest
 
 from feature_events.backfill import handler
 from feature_events.errors import Misconfigured, Undelivered
+from feature_events.events.message import to_confluent_prefix
 from feature_events.settings.settings import read_settings
 from tests.support.backfills import MESSAGE_MS, RUN, STARTED, TABLE_ARN, to_scanned
 from tests.support.doubles import FakeContext
 from tests.support.failures import BUCKET, Answers, FakeAccount
+from tests.support.layouts import to_layouts
+from tests.support.pipelines import with_encoder
 
 LARGE = tuple(f"feature_{number}" for number in range(200))
 LATER = "2026-02-01T00:00:00.000Z"
 REQUEST = {"table": "user_feature_store", "segments": 3, "workers": 2, "events_per_second": 100_000}
+ENVIRON = {"KAFKA_BROKER_URL": "localhost:9092", "SCHEMA_ID": "7", "FAILURE_BUCKET": BUCKET}
+OTHER_LAYOUT = {
+    "keys": {"bright_uid": "{entity_id}", "category": "{resource_name}"},
+    "entity_type": "user",
+    "features": "features.data",
+}
 PERSON = "person-4711-"
 """The start of every entity id, and of nothing else."""
 
@@ -45,13 +54,13 @@ class Machine:
 @pytest.fixture
 def machine(account: FakeAccount, monkeypatch: pytest.MonkeyPatch) -> Machine:
     """Return a state machine that invokes this account's function."""
-    wire_to(account, monkeypatch, FAILURE_BUCKET=BUCKET)
+    wire_to(account, monkeypatch)
     return Machine()
 
 
 def wire_to(account: FakeAccount, monkeypatch: pytest.MonkeyPatch, **environ: str) -> None:
     """Let the handler use this account's pipeline and these settings."""
-    settings = read_settings({"KAFKA_BROKER_URL": "localhost:9092", "SCHEMA_ID": "7", **environ})
+    settings = read_settings({**ENVIRON, **environ})
 
     def wire(client: str) -> object:
         assert client == "-backfill"  # for quotas
@@ -98,6 +107,7 @@ def test_handler__announces_a_table(account: FakeAccount, machine: Machine) -> N
         "delivered": 20,
         "deliverable": 0,
         "again": 0,
+        "still_changing": 0,
         "skipped": {"no_features": 1},
         "poison": 2,
         "segments": 3,
@@ -136,6 +146,44 @@ def test_handler__resumes_a_run(account: FakeAccount, machine: Machine, run: str
     assert (report["run"], report["complete"], report["delivered"]) == (RUN, True, 20)
     assert sorted({*sent(account)}) == entities
     assert {message.timestamp_ms for message in account.publisher.log} == {MESSAGE_MS}
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"prefix": to_confluent_prefix(8)}, "a deployment has changed the schema id"),
+        ({"layouts": to_layouts(OTHER_LAYOUT)}, "a deployment has changed the layouts of this table"),
+    ],
+    ids=["schema", "layouts"],
+)
+@pytest.mark.parametrize("step", ["plan", "work"])
+def test_handler__does_not_continue_a_run_with_another_encoder(  # noqa: PLR0913, PLR0917  # parameters
+    account: FakeAccount,
+    machine: Machine,
+    monkeypatch: pytest.MonkeyPatch,
+    step: str,
+    changed: Any,  # noqa: ANN401  # an encoder's fields
+    message: str,
+) -> None:
+    """A deployment during the run would announce half of the table in another way."""
+    fill(account, 1)
+    machine.step(step="plan", run="nightly-1", started=STARTED, request=REQUEST)
+    pipeline = with_encoder(account.pipeline, **changed)
+    monkeypatch.setattr("feature_events.backfill.wire", lambda _: (read_settings(ENVIRON), pipeline))
+    request = {**REQUEST, "run": "nightly-1"}
+    event = {"run": RUN, "segment": 0} if step == "work" else {"run": "other", "started": LATER, "request": request}
+    with pytest.raises(Misconfigured, match=message):
+        machine.step(step=step, **event)
+    assert sent(account) == []
+
+
+def test_handler__fails_if_kafka_rejects_every_event(account: FakeAccount, machine: Machine) -> None:
+    """Each segment is too small to show that the topic is the cause."""
+    for number in range(12):
+        account.dynamodb.put_item(TableName="user_feature_store", Item=to_scanned(f"{PERSON}{number}", features=LARGE))
+    expected = rf"Kafka rejected all 12 events of run {RUN} \(MSG_SIZE_TOO_LARGE\): change the topic's settings"
+    with pytest.raises(Misconfigured, match=expected):
+        machine.run()
 
 
 def test_handler__starts_a_new_run_for_a_reused_name(account: FakeAccount, machine: Machine) -> None:
@@ -199,7 +247,7 @@ def test_handler__rejects_other_events(event: dict[str, Any]) -> None:
 
 def test_handler__requires_a_bucket(account: FakeAccount, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a bucket, checkpoints cannot be stored."""
-    wire_to(account, monkeypatch)
+    wire_to(account, monkeypatch, FAILURE_BUCKET="")
     with pytest.raises(Misconfigured, match="set FAILURE_BUCKET"):
         Machine().run()
 
@@ -218,7 +266,7 @@ def test_handler__stores_personal_data_only_in_the_bucket(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Entity ids appear in checkpoints, but not in any response, log line, metric or error."""
-    monkeypatch.setattr("feature_events.backfills.work._PAGE_ITEMS", 3)
+    monkeypatch.setattr("feature_events.backfills.work._PAGE_SECONDS", 3 / 50_000)  # three items
     caplog.set_level("DEBUG", "feature-events")
     entities = fill(account)
     account.publisher.loses = lambda message: message.key == entities[7].encode()

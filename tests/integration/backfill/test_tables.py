@@ -5,10 +5,13 @@ from typing import Any
 
 import pytest
 from botocore.client import BaseClient
+from botocore.exceptions import ClientError
 
+from feature_events.deadline import Deadline
 from feature_events.errors import FeatureEventsError, Misconfigured, Undelivered
 from feature_events.tables.table import Description, Tables, describe_table
 from tests.support.backfills import KEY_NAMES, TABLE_ARN, to_scanned
+from tests.support.doubles import FakeClock
 from tests.support.failures import Answers, FakeAccount
 
 type Requests = list[tuple[str, Any]]
@@ -99,48 +102,110 @@ def test_get_items__reads_batches_consistently(account: FakeAccount, requests: R
     assert [(len(each["Keys"]), each["ConsistentRead"]) for each in batches] == [(100, True), (100, True), (30, True)]
 
 
-def limit_responses(monkeypatch: pytest.MonkeyPatch, limit: Callable[[int], int]) -> None:
-    """Limit the number of items in each BatchGetItem response, by the number of earlier requests."""
-    call = BaseClient._make_api_call  # type: ignore[attr-defined]  # noqa: SLF001  # every request passes here
-    calls: list[None] = []
+THROTTLED = "ProvisionedThroughputExceededException"
 
-    def answer(client: object, name: str, parameters: Any) -> Any:  # noqa: ANN401  # boto3's
+
+class Throttle:
+    """A clock, and a table that is throttled. Each request reads at most as many items as the next allowance."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *allowed: int, code: str = THROTTLED) -> None:
+        self.clock = FakeClock()
+        self.sleeps: list[float] = []
+        self.limits: list[int] = []
+        """The number of keys or the limit of each request."""
+        self._allowed = list(allowed)
+        self._code = code
+        self._call = BaseClient._make_api_call  # type: ignore[attr-defined]  # noqa: SLF001  # every request passes here
+
+        def answer(client: object, name: str, parameters: object) -> object:
+            return self._answer(client, name, parameters)
+
+        monkeypatch.setattr(BaseClient, "_make_api_call", answer)
+
+    def tables(self, seconds: float = 600.0) -> Tables:
+        """Return the tables, with a deadline on this clock."""
+        return Tables(self._sleep, Deadline(seconds, self.clock))
+
+    def _sleep(self, seconds: float) -> None:
+        self.sleeps.append(seconds)
+        self.clock.seconds += seconds
+
+    def _answer(self, client: object, name: str, parameters: Any) -> Any:  # noqa: ANN401  # boto3's
+        allowed = self._allowed.pop(0) if self._allowed else 0
+        if name == "Scan":
+            self.limits.append(parameters["Limit"])
+            if allowed < parameters["Limit"]:
+                raise ClientError({"Error": {"Code": self._code}}, name)
+            return self._call(client, name, parameters)
         [(table, request)] = parameters["RequestItems"].items()
-        given = limit(len(calls))
-        calls.append(None)
-        keys, left = request["Keys"][:given], request["Keys"][given:]
-        unprocessed = {table: {**request, "Keys": left}} if left else {}
+        self.limits.append(len(request["Keys"]))
+        keys, left = request["Keys"][:allowed], request["Keys"][allowed:]
         if not keys:
-            return {"Responses": {}, "UnprocessedKeys": unprocessed}
-        answered = call(client, name, {"RequestItems": {table: {**request, "Keys": keys}}})
-        return {**answered, "UnprocessedKeys": unprocessed}
-
-    monkeypatch.setattr(BaseClient, "_make_api_call", answer)
+            raise ClientError({"Error": {"Code": self._code}}, name)
+        answered = self._call(client, name, {"RequestItems": {table: {**request, "Keys": keys}}})
+        return {**answered, "UnprocessedKeys": {table: {**request, "Keys": left}} if left else {}}
 
 
-def test_get_items__requests_unprocessed_keys_again(account: FakeAccount, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An item is missing from a response also if DynamoDB has not processed its key."""
-    items = fill(account, 10)
-    limit_responses(monkeypatch, lambda call: [4, 0, 10][call])
-    sleeps: list[float] = []
-    assert entities(Tables(sleeps.append).get_items(TABLE_ARN, to_keys(items))) == entities(items)
-    assert sleeps == [0.1, 0.2]
+def test_get_items__requests_only_unread_keys_again(account: FakeAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A response to a throttled request contains the items that were read. They are not read again."""
+    items = fill(account, 130)
+    throttle = Throttle(monkeypatch, 40, 0, 0, 60, 100)
+    assert entities(throttle.tables().get_items(TABLE_ARN, to_keys(items))) == entities(items)
+    assert throttle.limits == [100, 90, 90, 90, 30]
+    assert throttle.sleeps == [0.1, 0.1, 0.2, 0.1]
 
 
-def test_get_items__raises_if_the_table_is_throttled(account: FakeAccount, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Retries wait longer each time, and end with an error that is retried later."""
+@pytest.mark.parametrize("code", [THROTTLED, "ThrottlingException", "RequestLimitExceeded"])
+def test_get_items__continues_until_its_deadline(
+    account: FakeAccount, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    """However slow the table is, the events that were sent are not sent again."""
     items = fill(account, 2)
-    limit_responses(monkeypatch, lambda _: 0)
-    sleeps: list[float] = []
-    with pytest.raises(Undelivered, match=r"read capacity exceeded \(throttled\); try again later"):
-        Tables(sleeps.append).get_items(TABLE_ARN, to_keys(items))
-    assert sum(sleeps) > 10
+    throttle = Throttle(monkeypatch, code=code)
+    with pytest.raises(Undelivered, match="cannot be read: read capacity exceeded"):
+        throttle.tables(300.0).get_items(TABLE_ARN, to_keys(items))
+    assert 290 < throttle.clock() <= 300
+    assert throttle.sleeps[:8] == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0]
+
+
+def test_get_items__does_not_wait_for_the_rest_of_a_large_response(
+    account: FakeAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DynamoDB also leaves keys unprocessed if the response would exceed 16 MB. Each request then makes progress."""
+    items = fill(account, 100)
+    throttle = Throttle(monkeypatch, *[20] * 5)
+    assert entities(throttle.tables().get_items(TABLE_ARN, to_keys(items))) == entities(items)
+    assert sum(throttle.sleeps) < 0.5
+
+
+@pytest.mark.parametrize("code", [THROTTLED, "ThrottlingException", "RequestLimitExceeded"])
+def test_scan__reads_fewer_items_if_it_is_throttled(
+    account: FakeAccount, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    """A smaller page needs less capacity. The scan resumes after it."""
+    items = fill(account, 10)
+    throttle = Throttle(monkeypatch, 2, 2, 2, code=code)
+    page = throttle.tables().scan(TABLE_ARN, 0, 1, None, 8)
+    assert throttle.limits == [8, 4, 2]
+    assert throttle.sleeps == [0.1, 0.2]
+    assert {*entities(page.items)} < {*entities(items)}
+    assert page.after == to_keys(page.items)[-1]
+
+
+def test_scan__continues_until_its_deadline(account: FakeAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The smallest scan reads one item."""
+    fill(account, 2)
+    throttle = Throttle(monkeypatch)
+    with pytest.raises(Undelivered, match="cannot be scanned: read capacity exceeded"):
+        throttle.tables(60.0).scan(TABLE_ARN, 0, 1, None, 8)
+    assert 50 < throttle.clock() <= 60
+    assert throttle.limits[:6] == [8, 4, 2, 1, 1, 1]
 
 
 USE: dict[str, Callable[[], object]] = {
     "DescribeTable": lambda: describe_table(TABLE_ARN),
-    "Scan": lambda: Tables().scan(TABLE_ARN, 0, 1, None, 4),
-    "BatchGetItem": lambda: Tables().get_items(TABLE_ARN, [KEY]),
+    "Scan": lambda: Tables(deadline=Deadline(0)).scan(TABLE_ARN, 0, 1, None, 4),
+    "BatchGetItem": lambda: Tables(deadline=Deadline(0)).get_items(TABLE_ARN, [KEY]),
 }
 
 
@@ -158,7 +223,8 @@ def test_tables__report_a_missing_permission(
 ) -> None:
     """The error names the permission. Throttled requests are retried later."""
     answers[operation] = code
-    expected = f"grant the function's role dynamodb:{operation}" if error is Misconfigured else "try again later"
+    remedy = "try again later" if operation == "DescribeTable" else "lower `events_per_second`, or give the table more"
+    expected = f"grant the function's role dynamodb:{operation}" if error is Misconfigured else remedy
     with pytest.raises(error, match=expected):
         USE[operation]()
 

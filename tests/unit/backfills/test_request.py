@@ -90,3 +90,10 @@ def test_items_per_second__is_divided_among_active_workers(segments: int, worker
     """There are at most as many active workers as segments."""
     request = read_backfill_request({"table": "user_feature_store", "segments": segments, "workers": workers})
     assert request.items_per_second == expected
+
+
+@pytest.mark.parametrize("name", ["Comment", "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"])
+def test_read_backfill_request__ignores_what_step_functions_adds(name: str) -> None:
+    """The console's example input has a comment, and a nested start the ARN of the outer execution."""
+    stored = {"table": "user_feature_store", name: "text"}
+    assert read_backfill_request(stored) == BackfillRequest("user_feature_store")

@@ -10,7 +10,7 @@ from feature_events.backfills.checkpoints import Progress
 from feature_events.backfills.plan import Plan
 from feature_events.backfills.work import Pace, Worker
 from feature_events.deadline import Deadline
-from feature_events.errors import Undelivered
+from feature_events.errors import Misconfigured, Undelivered
 from tests.support.backfills import MemoryCheckpoints, MemoryTable, to_plan, to_scanned
 from tests.support.doubles import FakeClock, FakeDeadLetters, FakePublisher
 from tests.support.pipelines import to_pipeline
@@ -31,7 +31,7 @@ class Segment:
     def work(self, plan: Plan = PAGES_OF_TWO, seconds: float = 600.0) -> bool:
         """Continue with a new worker; return True if the segment is complete."""
         pipeline = to_pipeline(self.publisher, FakeDeadLetters())
-        pace = Pace(plan.request.items_per_second, self.clock, self._sleep)
+        pace = Pace(plan.request.items_per_second, self.clock, self.sleep)
         worker = Worker(plan, pipeline, self.table, self.checkpoints, pace, self.clock, 12.0)
         return worker.work(0, Deadline(seconds, self.clock), Deadline(seconds + 60, self.clock))
 
@@ -45,7 +45,8 @@ class Segment:
         """The entities of the messages in the topic."""
         return [message.key.decode() for message in self.publisher.log]
 
-    def _sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float) -> None:
+        """Let time pass."""
         self.clock.seconds += seconds
 
 
@@ -59,11 +60,11 @@ def test_work__announces_page_by_page_to_the_end() -> None:
     segment = Segment(
         *users(1, 2, 3), to_scanned("user-4", item={}), to_scanned("user-5", item={"features": {"S": ""}})
     )
-    segment.table.meanwhile = [lambda: segment.table.put(to_scanned("user-1", value=2))]
+    segment.table.meanwhile = [lambda: segment.table.put(to_scanned("user-1", compute_id="2"))]
     assert segment.work()
     assert segment.sent == ["user-1", "user-2", "user-1", "user-3"]
     poison = Counter({"features.data: features is not a map": 1})
-    expected = Progress(None, True, 5, 4, 1, Counter(no_features=1), poison, 15.0, 1)  # noqa: FBT003  # a field
+    expected = Progress(None, True, 5, 4, 1, Counter(no_features=1), poison, 15.0, 1, page_items=4)  # noqa: FBT003  # a field
     assert segment.progress == expected
 
 
@@ -149,10 +150,11 @@ def test_work__does_not_reuse_the_ids_of_a_killed_worker() -> None:
 def test_work__stops_if_a_later_worker_has_begun() -> None:
     """The later worker announces the page again, so the earlier one's checkpoint must not skip it."""
     segment = Segment(*users(1, 2, 3))
-    segment.table.meanwhile = [lambda: segment.checkpoints.write(0, segment.progress._replace(attempt=2))]
+    later = Progress(attempt=2)
+    segment.table.meanwhile = [lambda: segment.checkpoints.write(0, later)]
     with pytest.raises(Undelivered, match="segment 0 is being processed by another worker"):
         segment.work()
-    assert segment.progress == Progress(attempt=2)
+    assert segment.progress == later
 
 
 def test_work__does_not_read_a_complete_segment() -> None:
@@ -164,18 +166,78 @@ def test_work__does_not_read_a_complete_segment() -> None:
     assert (len(segment.table.scanned), segment.sent) == (scans, ["user-1", "user-2"])
 
 
-@pytest.mark.parametrize(("rate", "workers", "limit"), [(2000, 10, 1000), (100, 10, 50), (1, 100, 1)])
-def test_work__limits_pages_by_the_rate(rate: int, workers: int, limit: int) -> None:
+@pytest.mark.parametrize(
+    ("rate", "workers", "limits"),
+    [(20_000, 10, [50, 100, 200, 400, 800, 1000, 1000]), (200, 10, [50, 100, 100, 100]), (1, 100, [1, 1, 1, 1])],
+)
+def test_work__limits_pages_by_the_rate(rate: int, workers: int, limits: list[int]) -> None:
     """A page contains what a worker may announce in five seconds: at least one item, at most a thousand."""
-    segment = Segment(*users(1))
-    segment.work(to_plan(segments=100, workers=workers, events_per_second=rate))
-    assert segment.table.scanned == [(None, limit)]
+    segment = Segment(*users(*range(sum(limits))))
+    segment.work(to_plan(segments=100, workers=workers, events_per_second=rate), seconds=3600)
+    assert [limit for _, limit in segment.table.scanned] == limits
+
+
+def test_work__makes_pages_smaller_if_they_take_long() -> None:
+    """If the table is throttled, a page must still end before the invocation does."""
+    segment = Segment(*users(*range(500)))
+    plan = to_plan(segments=10, workers=10, events_per_second=10_000)
+    segment.table.before_read = lambda keys: segment.sleep(keys / 2)
+    segment.work(plan, seconds=100)
+    assert [limit for _, limit in segment.table.scanned] == [50, 25, *[12] * 11]
+    segment.work(plan, seconds=10)
+    assert [limit for _, limit in segment.table.scanned[13:]] == [6, 12, 12]
+
+
+def test_work__begins_with_smaller_pages_after_each_attempt_without_progress() -> None:
+    """Otherwise, each attempt could send a page that it cannot finish."""
+    segment = Segment(*users(*range(100)))
+    segment.publisher.reachable = False
+    for _ in range(7):
+        with pytest.raises(Undelivered):
+            segment.work(to_plan())
+    assert [limit for _, limit in segment.table.scanned] == [50, 25, 12, 6, 3, 1, 1]
+
+
+def test_work__counts_items_that_keep_changing() -> None:
+    """One such item does not stop the run."""
+    segment = Segment(*users(1, 2))
+    segment.table.before_read = lambda _: segment.table.put(
+        to_scanned("user-1", compute_id=str(len(segment.publisher.log)))
+    )
+    assert segment.work(to_plan())
+    assert (segment.progress.items, segment.progress.still_changing) == (2, 1)
+
+
+LARGE = tuple(f"feature_{number}" for number in range(200))
+
+
+def reject(*numbers: int) -> list[Any]:
+    """Return an item for each of these users that Kafka rejects."""
+    return [to_scanned(f"user-{number}", features=LARGE) for number in numbers]
+
+
+def test_work__fails_if_kafka_rejects_many_events_in_a_row() -> None:
+    """The cause is not their content. Small pages and new invocations do not hide it."""
+    segment = Segment(*users(0), *reject(*range(1, 200)))
+    segment.publisher = FakePublisher(message_max_bytes=1000)
+    assert not any(segment.work(seconds=4.0) for _ in range(50))
+    with pytest.raises(Misconfigured, match=r"Kafka rejected 100 events in a row \(MSG_SIZE_TOO_LARGE\): change"):
+        segment.work(seconds=4.0)
+
+
+def test_work__continues_if_kafka_rejects_some_events() -> None:
+    """They are counted as poison."""
+    segment = Segment(*reject(*range(90)), *users(90), *reject(*range(91, 180)))
+    segment.publisher = FakePublisher(message_max_bytes=1000)
+    assert segment.work()
+    assert segment.progress.poison == {"Kafka rejected the event: MSG_SIZE_TOO_LARGE": 179}
+    assert (segment.progress.delivered, segment.progress.is_complete) == (1, True)
 
 
 def test_work__counts_repeated_events_towards_the_rate() -> None:
     """They are load for Kafka like any other event."""
     segment = Segment(*users(1, 2))
-    segment.table.meanwhile = [lambda: segment.table.put(to_scanned("user-1", value=2))]
+    segment.table.meanwhile = [lambda: segment.table.put(to_scanned("user-1", compute_id="2"))]
     segment.work(to_plan(workers=1, events_per_second=1))
     assert segment.clock() == 3.0
 
