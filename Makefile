@@ -115,11 +115,11 @@ format: setup ## format the code
 	@ruff format .
 
 lock: setup ## update the locked dependencies from requirements/*.in
-	@for set in requirements/{uv,runtime,lambda,oldest,dev,lint,toolchains} benchmarks/usual examples/consumers/{python,lambda,await-features,start-job,job-complete,airflow}/requirements; do \
+	@for set in requirements/{uv,runtime,lambda,oldest,dev,lint,toolchains} benchmarks/usual examples/consumers/{python,lambda,await-features,start-job,job-complete,current-state,airflow}/requirements; do \
 	  .local/uv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.13 --generate-hashes --no-emit-index-url \
 	    --custom-compile-command "make lock" $$set.in --output-file $$set.txt || exit 1; done
 
 clean: down ## remove everything that these commands created in the checkout
 	@rm -rf .venv .local .aws-sam .pytest_cache .hypothesis .mypy_cache .ruff_cache
-	@rm -rf examples/consumers/*/{.venv,node_modules,target} examples/consumers/go/consume
+	@rm -rf examples/consumers/*/{.venv,node_modules,target} examples/consumers/go/consume examples/consumers/current-state/current_state.sqlite*
 	@find . -name .git -prune -o -name __pycache__ -prune -exec rm -rf {} +

@@ -1,6 +1,5 @@
 """Fixtures for several directories. Slow ones are created once per session."""
 
-import logging
 import os
 import subprocess
 import sys
@@ -27,9 +26,6 @@ from tests.support.shared import make_once, share_stack
 # A slow machine or chance must not fail a test. `make prove` generates other examples in each run.
 settings.register_profile("tests", deadline=None, derandomize=not FULL, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tests")
-
-# A producer renews its token in the background. If it outlives its test, the output that it logs to is closed
-logging.raiseExceptions = False
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

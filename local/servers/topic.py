@@ -10,6 +10,8 @@ from confluent_kafka.cimpl import NewTopic
 
 TOPIC = "FEATURE_AVAILABILITY_EVENTS"
 PARTITIONS = 4
+DEFAULT_REPLICAS = -1
+"""The cluster's default replication factor."""
 LIMIT = 30.0
 
 _NO_LEADER = -1
@@ -28,12 +30,16 @@ class Received(NamedTuple):
 
 
 def create_topic(
-    bootstrap: str, name: str = TOPIC, partitions: int = PARTITIONS, config: Mapping[str, str] | None = None
+    bootstrap: str,
+    name: str = TOPIC,
+    partitions: int = PARTITIONS,
+    config: Mapping[str, str] | None = None,
+    replicas: int = DEFAULT_REPLICAS,
 ) -> None:
-    """Create a new topic with the cluster's default replication factor."""
+    """Create a new topic."""
     admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 3})
     created = admin.create_topics(
-        [NewTopic(name, num_partitions=partitions, config=dict(config or {}))], operation_timeout=LIMIT
+        [NewTopic(name, partitions, replicas, config=dict(config or {}))], operation_timeout=LIMIT
     )
     created[name].result(LIMIT)
     find_leaders(admin, name, partitions)

@@ -32,11 +32,11 @@ class RecordOutcome(StrEnum):
     UNDELIVERED = "undelivered"
     """A retry may deliver it."""
     STALE = "stale"
-    """Its table contains another item now, and the request does not contain `force`."""
+    """Its table contains another item now, or features that it removes, and the request does not contain `force`."""
     POISON = "poison"
     """It still cannot become an event, or Kafka rejected its event."""
     UNCHECKED = "unchecked"
-    """Its table could not be read, so it may be stale."""
+    """The role is not allowed to read its table, so it may be stale."""
     DELIVERABLE = "deliverable"
     """In a dry run: its event would be sent."""
 

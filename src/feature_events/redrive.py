@@ -26,7 +26,7 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> RedriveReport:
 
     Raises:
         Misconfigured: the request, a permission or a setting is wrong.
-        Undelivered: S3 or DynamoDB did not respond. Finished work stays finished.
+        Undelivered: S3 did not respond. Finished work stays finished.
 
     """
     settings, pipeline = wire()

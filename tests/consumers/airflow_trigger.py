@@ -13,8 +13,10 @@ from feature_event_payload import RegistryUnavailable
 from feature_event_trigger import FeatureEventReader, FeatureEventTrigger
 
 PAYLOADS: list[dict[str, Any]] = [
-    {"event": {"resource_name": "a"}},
-    {"event": {"resource_name": "b"}},
+    {"event": {"event_type": "feature_available", "resource_name": "a"}},
+    {"event": {"event_type": "feature_available", "resource_name": "b"}},
+    {"event": {"event_type": "feature_unavailable", "resource_name": "c"}},
+    {"event": {"event_type": "feature_renamed", "resource_name": "d"}},
     {"unreadable": "not an event"},
 ]
 
@@ -25,9 +27,9 @@ async def stream() -> AsyncIterator[dict[str, Any]]:
         yield each
 
 
-async def fire(*resources: str) -> list[str]:
+async def fire(**arguments: list[str]) -> list[str]:
     """Serialize and recreate a trigger, as Airflow does, and return the names that it fires."""
-    path, settings = FeatureEventTrigger(topics=["T"], resources=resources).serialize()
+    path, settings = FeatureEventTrigger(topics=["T"], **arguments).serialize()
     assert path == "feature_event_trigger.FeatureEventTrigger"
     trigger = FeatureEventTrigger(**json.loads(json.dumps(settings)))
     fired = [each.payload async for each in trigger.filter_shared_stream(stream())]
@@ -56,7 +58,13 @@ async def count_attempts() -> int:
 
 async def main() -> None:
     """Print one line of JSON."""
-    print(json.dumps({"all": await fire(), "a": await fire("a"), "attempts": await count_attempts()}))  # noqa: T201  # the test reads it
+    found = {
+        "all": await fire(),
+        "a": await fire(resources=["a"]),
+        "with removals": await fire(event_types=["feature_available", "feature_unavailable"]),
+        "attempts": await count_attempts(),
+    }
+    print(json.dumps(found))  # noqa: T201  # the test reads it
 
 
 if __name__ == "__main__":

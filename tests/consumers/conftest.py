@@ -1,5 +1,6 @@
 """A topic with events of the current version and of version 0.1.0, and a registry with their schema."""
 
+import io
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka.schema_registry import Schema as RegisteredSchema
 from confluent_kafka.schema_registry import SchemaRegistryClient
+from fastavro import schemaless_writer
 
 from feature_events.events.message import to_confluent_prefix
 from feature_events.events.schema import SHIPPED_SCHEMA
@@ -47,6 +49,25 @@ def make_message(record: Json) -> SentMessage:
     headers = {name: text.decode() for name, text in message.headers}
     fields = {**event._asdict(), "features": list(event.features)}
     return SentMessage(message.key, message.value, headers, message.timestamp_ms, fields)
+
+
+def replace_fields(message: SentMessage, **fields: object) -> SentMessage:
+    """Make a message whose event has other values in these fields, such as another type."""
+    event = {**message.event, **fields}
+    value = io.BytesIO()
+    schemaless_writer(value, json.loads(SHIPPED_SCHEMA), event)
+    headers = {**message.headers, "ce_type": f"com.featurestore.events.{event['event_type']}"}
+    return message._replace(value=to_confluent_prefix(FIRST_ID) + value.getvalue(), headers=headers, event=event)
+
+
+def make_removal(message: SentMessage, *features: str) -> SentMessage:
+    """Make the message of a removed item. Only layouts that write the names of features list them."""
+    return replace_fields(message, event_type="feature_unavailable", compute_id="", features=[*features])
+
+
+def make_unknown(message: SentMessage) -> SentMessage:
+    """Make a message of an event type that a later version might add."""
+    return replace_fields(message, event_type="feature_renamed")
 
 
 @pytest.fixture(scope="session")

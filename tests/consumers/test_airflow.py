@@ -21,13 +21,18 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 from fastavro import schemaless_writer
 
-from examples.consumers.airflow.plugins.feature_event_payload import PREFIX_BYTES, RegistryUnavailable, to_payload
+from examples.consumers.airflow.plugins.feature_event_payload import (
+    PREFIX_BYTES,
+    RegistryUnavailable,
+    is_selected,
+    to_payload,
+)
 from examples.consumers.airflow.run import make_environment
 from feature_events.events.schema import SHIPPED_SCHEMA
 from local.application.consumers import read_consumers
 from local.environment import make_tool_environment
 from local.servers.stack import RunningStack
-from tests.consumers.conftest import FIRST_ID, make_messages, read_former_messages
+from tests.consumers.conftest import FIRST_ID, make_messages, make_removal, make_unknown, read_former_messages
 from tests.support.consumers import SentMessage, SentTopic, by_key, prepare, run_example, send
 
 LIMIT = 400.0
@@ -72,6 +77,10 @@ class FakeMessage(NamedTuple):
         """Return the offset."""
         return 8
 
+    def timestamp(self) -> tuple[int, int]:
+        """Return the type and the value of the timestamp."""
+        return 1, self.sent.timestamp_ms
+
 
 class FakeRegistry(NamedTuple):
     """A registry with one schema, or one that fails."""
@@ -111,16 +120,19 @@ def airflow() -> Path:
 @pytest.mark.parametrize(
     "message", [*read_former_messages(), *make_messages(7)], ids=lambda each: each.event["event_id"]
 )
-def test_to_payload__contains_key_headers_and_event(message: SentMessage) -> None:
+def test_to_payload__contains_key_headers_position_and_event(message: SentMessage) -> None:
     """This holds for messages of the current version and of version 0.1.0."""
-    assert read(message) == message.printed
+    assert read(message) == {**message.printed, "timestamp_ms": message.timestamp_ms, "offset": 8}
 
 
 @pytest.mark.parametrize(("reason", "value"), INVALID.items(), ids=INVALID)
 def test_to_payload__reports_a_message_that_is_not_an_event(reason: str, value: bytes | None) -> None:
     """The report contains topic, partition and offset, but no payload."""
     (message,) = [each for each in make_invalid_messages() if each.value == value]
-    assert read(message) == {"key": "user-1", "headers": {}, "unreadable": f"T, partition 3, offset 8: {reason}"}
+    place = {"timestamp_ms": 0, "offset": 8}
+    reported = f"T, partition 3, offset 8: {reason}"
+    assert read(message) == {"key": "user-1", "headers": {}, **place, "unreadable": reported}
+    assert is_selected(read(message), ("feature_available",), ("another resource",))
 
 
 @pytest.mark.parametrize(
@@ -152,6 +164,25 @@ def test_to_payload__converts_times_to_text() -> None:
     assert payload["event"] == {**message.event, "stream_time": "2026-01-02 03:04:05+00:00"}
 
 
+@pytest.mark.parametrize(
+    ("event_types", "resources", "selected"),
+    [
+        (["feature_available"], [], ["feature_available"]),
+        (["feature_available", "feature_unavailable"], [], ["feature_available", "feature_unavailable"]),
+        (["feature_available"], ["user_features", "other"], ["feature_available"]),
+        (["feature_available"], ["other"], []),
+    ],
+)
+def test_is_selected__needs_a_known_type_and_resource(
+    event_types: list[str], resources: list[str], selected: list[str]
+) -> None:
+    """By default, a removal creates no asset event. An event of an unknown type never does."""
+    (message,) = make_messages(1)
+    payloads = [read(each) for each in (message, make_removal(message), make_unknown(message))]
+    found = [each["event"]["event_type"] for each in payloads if is_selected(each, event_types, resources)]
+    assert found == selected
+
+
 def run_in_airflow(airflow: Path, program: str, home: Path) -> dict[str, Any]:
     """Run a program of this directory with the example's Python and this Airflow home, and return its output."""
     paths = os.pathsep.join(str(airflow / each) for each in ("plugins", "dags"))
@@ -169,10 +200,15 @@ def run_in_airflow(airflow: Path, program: str, home: Path) -> dict[str, Any]:
 
 
 @pytest.mark.toolchain
-def test_trigger__retries_the_registry_and_filters_by_resource(airflow: Path, tmp_path: Path) -> None:
-    """A temporary outage of the registry loses no message."""
+def test_trigger__retries_the_registry_and_filters_events(airflow: Path, tmp_path: Path) -> None:
+    """A temporary outage of the registry loses no message. Removals fire only if they are requested."""
     fired = run_in_airflow(airflow, "airflow_trigger.py", tmp_path)
-    assert fired == {"all": ["a", "b", "not an event"], "a": ["a", "not an event"], "attempts": 2}
+    assert fired == {
+        "all": ["a", "b", "not an event"],
+        "a": ["a", "not an event"],
+        "with removals": ["a", "b", "c", "not an event"],
+        "attempts": 2,
+    }
 
 
 @pytest.mark.toolchain
@@ -197,7 +233,9 @@ def test_airflow__prints_what_was_sent(
     send(stack.kafka, name, (*make_invalid_messages(), *events))
     settings = SentTopic(stack.kafka, registry, name, events).settings
     printed = run_example("airflow", settings, len(events), log, limit=LIMIT)
+    places = [(each.pop("timestamp_ms"), each.pop("offset")) for each in printed]
     assert by_key(printed) == by_key(each.printed for each in events)
+    assert sorted(places) == sorted((each.timestamp_ms, len(INVALID) + n) for n, each in enumerate(events))
     for offset, reason in enumerate(INVALID):
         assert f"{name}, partition 0, offset {offset}: {reason}" in log.read_text()
     assert SECRET.decode() not in log.read_text()

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -12,7 +13,7 @@ from confluent_kafka import TopicPartition
 
 from local.application.consumers import make_consumer_settings
 from local.servers.stack import RunningStack
-from tests.consumers.conftest import make_message
+from tests.consumers.conftest import make_message, make_removal, make_unknown, replace_fields
 from tests.support.consumer_failures import read_committed, run_to_end
 from tests.support.consumers import SentMessage, prepare, run_example, send
 from tests.support.example_modules import load
@@ -99,6 +100,7 @@ def make_read(sent: SentMessage, partition: int, offset: int) -> Mock:
     message = Mock(error=Mock(return_value=None))
     message.topic.return_value, message.partition.return_value, message.offset.return_value = "T", partition, offset
     message.timestamp.return_value = (1, sent.timestamp_ms)
+    message.headers.return_value = [(name, text.encode()) for name, text in sent.headers.items()]
     message.value.return_value = sent.event  # already decoded
     return message
 
@@ -164,6 +166,105 @@ def test_waiting__accepts_events_of_a_reassigned_partition_again(
     read(waiting, consumer, make_read(one, 0, 0), make_read(other, 1, 1), make_read(two, 0, 1))
     assert read_printed(capsys) == [make_line("complete", "u-1", "AB", one, two)]
     assert find_stored(consumer) == {0: 2, 1: 0}
+
+
+class Source:
+    """Makes the example read events of one entity, and returns the lines that it prints."""
+
+    def __init__(self, waiting: Any, consumer: Mock, capsys: pytest.CaptureFixture[str]) -> None:  # noqa: ANN401  # a class of the example
+        self._read = partial(read, waiting, consumer)
+        self._capsys = capsys
+        self._events = Events()
+        self._offset = 0
+
+    def write(self, *features: str, at: float, resource: str = "r", is_removed: bool = False) -> SentMessage:
+        """Make the example read an event that was written at this second."""
+        message = self._events.make("u-1", *(features or ("other",)), written=LONG_AGO + at)
+        message = make_removal(message, *features) if is_removed else message
+        message = replace_fields(message, resource_name=resource)
+        self.resend(message)
+        return message
+
+    def resend(self, message: SentMessage) -> None:
+        """Make the example read a duplicate, or a message of another kind."""
+        self._read(make_read(message, 0, self._offset))
+        self._offset += 1
+
+    def read_printed(self) -> list[Any]:
+        """Return the lines printed since the last call."""
+        return read_printed(self._capsys)
+
+
+@pytest.fixture
+def source(waiting: Any, consumer: Mock, capsys: pytest.CaptureFixture[str]) -> Source:  # noqa: ANN401  # a class of the example
+    """Return the events of one entity, for which the features A and B are awaited."""
+    return Source(waiting, consumer, capsys)
+
+
+def test_waiting__forgets_the_features_of_a_removed_item(source: Source) -> None:
+    """The entity is complete only if a later event names the features again."""
+    source.write("A", at=0)
+    source.write(at=1, is_removed=True)
+    last = source.write("B", at=2)
+    assert source.read_printed() == []
+    again = source.write("A", at=3)
+    assert source.read_printed() == [make_line("complete", "u-1", "AB", last, again)]
+
+
+def test_waiting__forgets_only_the_named_features(source: Source) -> None:
+    """In a layout with one feature per item, a removal names its feature. Other features stay."""
+    first = source.write("A", at=0)
+    source.write("other", at=1, is_removed=True)
+    last = source.write("B", at=2)
+    assert source.read_printed() == [make_line("complete", "u-1", "AB", first, last)]
+    source.write("A", at=3)
+    source.write("A", at=4, is_removed=True)
+    source.write("B", at=5)
+    assert source.read_printed() == []
+
+
+def test_waiting__keeps_a_feature_that_another_item_has(source: Source) -> None:
+    """A removal applies to one item."""
+    first = source.write("A", at=0, resource="one")
+    source.write("A", at=1, resource="two")
+    source.write(at=2, resource="two", is_removed=True)
+    last = source.write("B", at=3)
+    assert source.read_printed() == [make_line("complete", "u-1", "AB", first, last)]
+
+
+def test_waiting__ignores_an_event_that_is_not_current(source: Source) -> None:
+    """A late removal does not undo a newer write, and a late write does not undo a newer removal."""
+    first = source.write("A", at=2)
+    source.write(at=1, is_removed=True)
+    last = source.write("B", at=3)
+    assert source.read_printed() == [make_line("complete", "u-1", "AB", first, last)]
+    first = source.write("A", at=4)
+    source.write(at=8, is_removed=True, resource="other")
+    source.write("B", at=7, resource="other")
+    assert source.read_printed() == []
+    last = source.write("B", at=9, resource="other")
+    assert source.read_printed() == [make_line("complete", "u-1", "AB", first, last)]
+
+
+def test_waiting__stops_waiting_without_any_feature(source: Source, waiting: Any, consumer: Mock) -> None:  # noqa: ANN401  # a class of the example
+    """After the only item is removed, nothing is reported, and all offsets are committed."""
+    source.write("A", at=0)
+    assert find_stored(consumer) == {0: 0}
+    source.write(at=1, is_removed=True)
+    assert find_stored(consumer) == {0: 2}
+    source.write(at=2, is_removed=True)  # of an entity that does not wait
+    source.write("other", at=200)
+    waiting.poll()
+    assert source.read_printed() == []
+
+
+def test_waiting__ignores_unknown_event_types(source: Source) -> None:
+    """Such an event only advances the time."""
+    first = source.write("A", at=0)
+    source.resend(make_unknown(source.write("other", at=1)))
+    unknown = Events().make("u-1", "B", written=LONG_AGO + 100)
+    source.resend(make_unknown(unknown))
+    assert source.read_printed() == [make_line("incomplete", "u-1", "A", first)]
 
 
 def test_await_features__rejects_an_invalid_time_limit(tmp_path: Path) -> None:

@@ -15,11 +15,13 @@ from tests.support.consumer_failures import read_committed, run_to_end
 from tests.support.consumers import run_example, send
 from tests.support.web_server import Answer, run_scripted_server
 
-PROGRAMS = ("python", "lambda", "await-features", "start-job", "job-complete")
+PROGRAMS = ("python", "lambda", "await-features", "start-job", "job-complete", "current-state")
 ANOTHER_FORMAT = b'{"card": "4111111111111111"}'
 UNKNOWN_SCHEMA = b"\x00\x00\x00\x27\x0fsecret-payload"
 TRUNCATED = b"\x00" + FIRST_ID.to_bytes(4) + b"\x48secret-payload"
-KAFKA_CONSUMERS = ("python", "await-features", "start-job", "job-complete")
+KAFKA_CONSUMERS = ("python", "await-features", "start-job", "job-complete", "current-state")
+COMMIT_LATER = ("job-complete", "current-state")
+"""Programs that do not commit the first event: its job still waits, or a file has the offset."""
 BAD_RESPONSES = {
     "a wrong URL": (Answer(404, b"<html>no such page</html>"), "HTTP status 404"),
     "no permission": (Answer.of(403, {"error_code": 40301, "message": "not yours"}), "HTTP status 403"),
@@ -43,7 +45,8 @@ def test_program__exits_at_an_invalid_message(  # noqa: PLR0913  # fixtures and 
     good, bad, later = make_messages(3)
     send(stack.kafka, name, [good, bad._replace(value=value), later])
     settings = make_consumer_settings(stack.kafka, registry, name) | make_aws_environment(stack.aws)
-    ended = run_to_end(program, {**settings, "FEATURES": "one,two", "JOBS_TABLE": name}, tmp_path / "log")
+    settings |= {"FEATURES": "one,two", "JOBS_TABLE": name, "STATE_FILE": str(tmp_path / "state")}
+    ended = run_to_end(program, settings, tmp_path / "log")
     assert ended.status == 1
     assert "offset 1 cannot be read: " in ended.log
     assert any(place in ended.log for place in (f"{name} [0]", f"{name}-0"))
@@ -51,9 +54,7 @@ def test_program__exits_at_an_invalid_message(  # noqa: PLR0913  # fixtures and 
     assert "secret" not in ended.log
     assert "4111" not in ended.log
     committed = read_committed(stack.kafka, f"example-{program}", name)
-    assert committed == 1 or (program == "job-complete" and committed < 0), (
-        "only in job-complete does the first event still wait"
-    )
+    assert committed == 1 or (program in COMMIT_LATER and committed < 0)
 
 
 @pytest.mark.parametrize("program", KAFKA_CONSUMERS)
@@ -69,7 +70,8 @@ def test_program__exits_if_the_registry_is_unavailable(
         server.script = [answer] if answer else []
         url = server.url if answer else "http://127.0.0.1:1"
         settings = make_consumer_settings(stack.kafka, url, name) | make_aws_environment(stack.aws)
-        ended = run_to_end(program, {**settings, "FEATURES": "one,two", "JOBS_TABLE": name}, tmp_path / "log")
+        settings |= {"FEATURES": "one,two", "JOBS_TABLE": name, "STATE_FILE": str(tmp_path / "state")}
+        ended = run_to_end(program, settings, tmp_path / "log")
     error = f"schema registry unavailable ({reason}); restart this program to retry the message"
     assert (ended.status, ended.log.splitlines()) == (1, [error])
     assert read_committed(stack.kafka, f"example-{program}", name) < 0
@@ -85,7 +87,12 @@ def test_programs__request_only_schemas_from_the_registry(
         with run_scripted_server() as server:
             server.script = [Answer.of(200, {"schema": SHIPPED_SCHEMA})]
             settings = make_consumer_settings(stack.kafka, server.url, name) | make_aws_environment(stack.aws)
-            settings |= {"FEATURES": "age", "JOBS_TABLE": name, "QUIET_MINUTES": "0.02"}
+            settings |= {
+                "FEATURES": "age",
+                "JOBS_TABLE": name,
+                "QUIET_MINUTES": "0.02",
+                "STATE_FILE": str(tmp_path / "state"),
+            }
             run_example(program, settings, 1, tmp_path / program)
         assert {urlsplit(each.path).path for each in server.requests} == {f"/schemas/ids/{FIRST_ID}"}
 

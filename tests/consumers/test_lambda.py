@@ -184,6 +184,18 @@ def test_handler__accepts_json_from_the_mapping(
     assert read_printed(capsys) == [message.printed]
 
 
+@pytest.mark.parametrize("missing", ["event_id", "event_type"])
+def test_handler__reports_json_that_is_not_an_event(
+    handle: Handle, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, missing: str
+) -> None:
+    """An object without a type is not an event of an unknown type."""
+    monkeypatch.setenv("SCHEMA_REGISTRY", "")
+    (message,) = make_messages(1)
+    fields = {name: value for name, value in message.event.items() if name != missing}
+    assert handle(make_batch(message._replace(value=json.dumps(fields).encode()))) == make_response((0, 0))
+    assert "my-events-0 offset 0 cannot be read: no event_id or event_type" in caplog.text
+
+
 @pytest.fixture(scope="session")
 def later_event(registry: str) -> SentMessage:
     """Make an event of a later schema, with a field before the first nine and one after them."""

@@ -9,6 +9,7 @@ README = ROOT / "README.md"
 PAGES = [
     *[ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "CHANGELOG", "SECURITY")],
     *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "examples" / "consumers").glob("*/README.md")),
 ]
 """The pages that people read; docs/benchmarks is generated and has its own tests."""
 

@@ -172,6 +172,26 @@ def test_recipe_of_own_tables__is_the_default_layout() -> None:
     assert parse_table_layouts(json.dumps(layouts)) == parse_table_layouts(DEFAULT)
 
 
+def find_ignored(layout: Json) -> set[str]:
+    """Return the placeholders of the keys that are in neither the entity nor the resource."""
+    [parsed] = parse_table_layouts(json.dumps([layout]))
+    used = {name for part in (parsed.entity_type, parsed.entity_id, parsed.resource_name) for name in part.placeholders}
+    keys = [part for key in parsed.keys for part in key]
+    unnamed = {"" for part in keys if "{}" in part.text}
+    return ({name for part in keys for name in part.placeholders} | unnamed) - used
+
+
+def test_units__are_those_of_the_layouts() -> None:
+    """The page names the recipes in which several items have the same entity and resource."""
+    section = PAGE.split("### The unit of the state rule\n")[1].split("\n### ")[0]
+    found = {
+        recipe.heading: find_ignored(each) for recipe in STORE_RECIPES for each in recipe.layouts if find_ignored(each)
+    }
+    assert found == {"One feature per item": {"feature"}, "Databricks": {""}}
+    named = {anchor.replace("-", " ") for anchor in re.findall(r"\]\(#([^)]+)\)", section)}
+    assert named == {heading.lower() for heading in found}
+
+
 def test_members__are_complete() -> None:
     """The table contains exactly the members of a layout."""
     assert [name.strip("`") for name, *_ in read_table("member")] == list(TableLayout._fields)

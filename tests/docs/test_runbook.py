@@ -16,8 +16,9 @@ COMMANDS = re.findall(r"```sh\n(.*?)\n```", PAGE, re.DOTALL)
 """The command that prints the preflight check's report as a table."""
 JQ = TABLE_COMMAND.partition(" | ")[2]
 
-PASSED = {"name": "settings", "ok": True, "detail": "understood"}
-FAILED = {"name": "TCP b-1.features.example:9098", "ok": False, "detail": "refused: allow port 9098"}
+PASSED = {"name": "settings", "ok": True, "status": "ok", "detail": "understood"}
+WARNED = {"name": "topic configuration", "ok": True, "status": "warning", "detail": "set it to CreateTime"}
+FAILED = {"name": "TCP b-1.features.example:9098", "ok": False, "status": "failed", "detail": "allow port 9098"}
 
 IS_REQUIRED = bool(os.environ.get("FEATURE_EVENTS_REQUIRE_TOOLCHAINS"))
 needs_jq = pytest.mark.skipif(shutil.which("jq") is None and not IS_REQUIRED, reason="jq is not installed")
@@ -32,11 +33,11 @@ def run_jq(report: object) -> tuple[int, list[str]]:
 @needs_jq
 def test_preflight__prints_aligned_lines() -> None:
     """Each check is a line with its outcome, name and detail in columns."""
-    assert run_jq({"ok": True, "checks": [PASSED, {**FAILED, "ok": True}]}) == (
+    assert run_jq({"ok": True, "checks": [PASSED, WARNED]}) == (
         0,
         [
-            "ok      settings                       understood",
-            "ok      TCP b-1.features.example:9098  refused: allow port 9098",
+            "ok      settings             understood",
+            "WARN    topic configuration  set it to CreateTime",
             "true",
         ],
     )

@@ -38,7 +38,11 @@ def _image() -> None:
 
 
 def invoke(artefacts: Artefacts, event: Path, sam_home: Path) -> tuple[object, str]:
-    """Run `sam local invoke`. Return the response and the log."""
+    """Run `sam local invoke`. Return the response and the log.
+
+    sam locks each image that it builds by a file in the temporary directory. It waits for up to five minutes if another
+    sam was paused or killed while it held the lock, and then uses the other's image. So it needs its own directory.
+    """
     command: list[str | Path] = [
         *(TOOLS / "sam", "local", "invoke", FUNCTION, "--template", artefacts.template),
         *("--event", event, "--env-vars", SETTINGS, "--skip-pull-image"),
@@ -50,7 +54,7 @@ def invoke(artefacts: Artefacts, event: Path, sam_home: Path) -> tuple[object, s
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        env=make_tool_environment({**NO_CREDENTIALS, "__SAM_CLI_APP_DIR": str(sam_home)}),
+        env=make_tool_environment({**NO_CREDENTIALS, "__SAM_CLI_APP_DIR": str(sam_home), "TMPDIR": str(sam_home)}),
         cwd=artefacts.template.parent,
         timeout=INVOKE_SECONDS,
         check=False,
@@ -61,7 +65,7 @@ def invoke(artefacts: Artefacts, event: Path, sam_home: Path) -> tuple[object, s
 
 @pytest.fixture(scope="module")
 def sam_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Create a directory for sam's state, which is otherwise in the home directory."""
+    """Create a directory for sam's state, which is otherwise in the home directory and the temporary directory."""
     return tmp_path_factory.mktemp("sam")
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import threading
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -13,7 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 from confluent_kafka import Producer
 
-from local.application.consumers import make_consumer_settings, read_consumers
+from local.application.consumers import CONSUMERS, make_consumer_settings, read_consumers
 from local.environment import make_tool_environment
 
 LIMIT = 180.0
@@ -115,6 +116,14 @@ def run_example(
             _end(running)
     assert status == 0, f"{name} exited with {status} after {len(found)} of {number} lines: {log.read_text()[-4000:]}"
     return found
+
+
+def print_state(settings: Mapping[str, str]) -> list[Printed]:
+    """Return the lines of `python current_state.py --print`, which needs neither Kafka nor the registry."""
+    environment = make_tool_environment({"STATE_FILE": settings["STATE_FILE"]})
+    command = [sys.executable, str(CONSUMERS / "current-state" / "current_state.py"), "--print"]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=LIMIT)  # noqa: S603  # ours
+    return [json.loads(line) for line in run.stdout.splitlines()]
 
 
 def by_key(printed: Iterable[Printed]) -> dict[str, list[Printed]]:

@@ -19,14 +19,14 @@ from feature_events.errors import PoisonRecord
 from feature_events.failures.dead_letters import DeadLetters, to_dead_letter
 from feature_events.failures.failure_store import FailureStore
 from feature_events.kafka.publisher import Publisher
-from feature_events.layouts.entity_features import FeaturesMode
+from feature_events.layouts.entity_features import FeaturesMode, Removals
 from feature_events.pipeline import Pipeline
 from feature_events.redrives.report import RedriveReport
 from feature_events.redrives.request import RedriveRequest
 from feature_events.redrives.run import Redrive
 from feature_events.tables.table import Tables
 from tests.support.doubles import FakeClock, FakePublisher
-from tests.support.pipelines import to_pipeline
+from tests.support.pipelines import to_pipeline, with_encoder
 from tests.support.records import Json, to_item, to_record
 from tests.support.tables import create_table
 
@@ -60,11 +60,13 @@ class Account[P: Publisher]:
         self.publisher = publisher
         self.letters = DeadLetters(BUCKET, PREFIX)
         self.features_mode: FeaturesMode = "all"
+        self.removals: Removals = "none"
 
     @property
     def pipeline(self) -> Pipeline:
         """The pipeline, with a dead-letter limit that must not stop a redrive."""
-        return to_pipeline(self.publisher, self.letters, features_mode=self.features_mode, limit=1)
+        pipeline = to_pipeline(self.publisher, self.letters, features_mode=self.features_mode, limit=1)
+        return with_encoder(pipeline, removals=self.removals)
 
     def write(self, record: Json) -> None:
         """Write the record's new image to the table."""

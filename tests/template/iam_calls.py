@@ -75,6 +75,7 @@ SECRET_CASES = [
 
 ON_CLUSTER = "kafka-cluster:Connect kafka-cluster:WriteDataIdempotently"
 ON_TOPIC = "kafka-cluster:DescribeTopic kafka-cluster:WriteData"
+DESCRIBES_CONFIGURATION = "kafka-cluster:DescribeTopicDynamicConfiguration"
 TOPIC = f"{CLUSTER.replace(':cluster/', ':topic/')}/FEATURE_AVAILABILITY_EVENTS"
 INTERFACES = (
     "ec2:AssignPrivateIpAddresses ec2:CreateNetworkInterface ec2:DeleteNetworkInterface "
@@ -95,6 +96,17 @@ NETWORK_CASES = [
         )
         for role in SENDERS
     ),
+    Case(
+        "IAM in a VPC",
+        "FunctionRole",
+        {DESCRIBES_CONFIGURATION: (TOPIC,)},
+        {
+            DESCRIBES_CONFIGURATION: (f"{TOPIC}2", TOPIC.replace("features", "other")),
+            "kafka-cluster:AlterTopicDynamicConfiguration": (TOPIC,),
+        },
+    ),
+    *(Case("IAM in a VPC", role, {}, {DESCRIBES_CONFIGURATION: (TOPIC,)}) for role in ("RedriveRole", "BackfillRole")),
+    Case("SCRAM with keys", "FunctionRole", {}, {DESCRIBES_CONFIGURATION: (TOPIC,)}),
     *(
         Case(
             "everything" if role == "RegistrationRole" else "IAM in a VPC",

@@ -32,7 +32,15 @@ TEXT = "\n".join(PAGES.values())
 TEMPLATE, TABLE = read_template(), read_template("table.yaml")
 FUNCTION_METRICS = {"ConcurrentExecutions", "IteratorAge"}
 """AWS's metrics of a function: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html"""
-OTHER_NAMES = {"IdempotentWrite", "CreateTime", "FeatureEvents", "ParameterValue", "StreamEnabled"}
+OTHER_NAMES = {
+    "DescribeConfigs",
+    "IdempotentWrite",
+    "CreateTime",
+    "LogAppendTime",
+    "FeatureEvents",
+    "ParameterValue",
+    "StreamEnabled",
+}
 """Names of Kafka, of the metrics' namespace, and of the AWS CLI's and SAM CLI's syntax."""
 
 

@@ -4,6 +4,9 @@ Kafka is the only storage. While an entity is waiting, its first event and all l
 complete set is lost. After a restart, messages are reread, so an action may be repeated. A repeated action may be
 incomplete if the entity's first events were already committed. The action must tolerate this; `events` identifies
 repeats. An event after the time limit starts a new wait.
+
+If an item is removed while its entity is waiting, its features no longer count. A removal after the action undoes
+nothing. Event types that this program does not know are ignored, because later versions may add some.
 """
 
 import json
@@ -22,7 +25,10 @@ from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 from confluent_kafka.serialization import MessageField, SerializationContext, SerializationError
+from position import Position
 
+AVAILABLE: Final = "feature_available"
+UNAVAILABLE: Final = "feature_unavailable"
 MOST_WAITING: Final = 100_000
 """The largest number of waiting entities in this process. Beyond it, the oldest one is treated as expired."""
 REMEMBERED: Final = 100_000
@@ -35,8 +41,18 @@ https://docs.confluent.io/platform/current/schema-registry/develop/api.html (Api
 
 type Entity = tuple[str, str]
 """The type and the id of an entity."""
+type Item = tuple[str, str]
+"""The ce_source and the resource_name of an entity's item."""
 type Place = tuple[str, int]
 """A topic and a partition."""
+
+
+class Current(NamedTuple):
+    """The current event of a feature in one item."""
+
+    position: Position
+    event_id: str
+    is_available: bool
 
 
 class Wait(NamedTuple):
@@ -46,8 +62,19 @@ class Wait(NamedTuple):
     """The time of the first event in seconds, in the partition's time."""
     offset: int
     """The offset of the first event."""
-    found: dict[str, str]
-    """The id of the latest event for each feature."""
+    events: dict[tuple[str, Item], Current]
+    """The current event for each feature and item."""
+
+    def update(self, feature: str, item: Item, event: Current) -> None:
+        """Replace the current event of a feature in an item, unless this event is older."""
+        known = self.events.get((feature, item))
+        if known is None or event.position.is_newer_than(known.position):
+            self.events[feature, item] = event
+
+    def find_available(self) -> dict[str, str]:
+        """Return the available features, each with the id of its latest event."""
+        ordered = sorted(self.events.items(), key=lambda each: each[1].position)
+        return {feature: event.event_id for (feature, _), event in ordered if event.is_available}
 
 
 class Seen:
@@ -86,19 +113,24 @@ class Partition:
         self._next: int | None = None
         self._is_at_end = False
 
-    def add(self, event: dict[str, Any], offset: int, written: float) -> None:
+    def add(self, event: dict[str, Any], source: str, position: Position) -> None:
         """Add an event, and act if it completes its entity."""
-        self._is_at_end, self._next = False, offset + 1
-        self._pass_time(written)
-        found = self._features.intersection(event["features"])
-        if not found or self._is_duplicate(event["event_id"]):
-            return
+        self._is_at_end, self._next = False, position.offset + 1
+        self._pass_time(position.timestamp_ms / 1000)
         entity = event["entity_type"], event["entity_id"]
-        wait = self._waiting.setdefault(entity, Wait(self._now, offset, {}))
-        wait.found.update(dict.fromkeys(found, event["event_id"]))
-        if len(wait.found) == len(self._features):
+        features = self._find_features(event, is_waiting=entity in self._waiting)
+        if not features or self._is_duplicate(event["event_id"]):
+            return
+        wait = self._waiting.setdefault(entity, Wait(self._now, position.offset, {}))
+        current = Current(position, event["event_id"], event["event_type"] == AVAILABLE)
+        for feature in features:
+            wait.update(feature, (source, event["resource_name"]), current)
+        available = wait.find_available()
+        is_complete = len(available) == len(self._features)
+        if is_complete or not available:
             del self._waiting[entity]
-            act("complete", entity, wait)
+        if is_complete:
+            act("complete", entity, available)
 
     def end(self, offset: int) -> None:
         """Record that the partition has been read up to this offset."""
@@ -120,12 +152,21 @@ class Partition:
 
     def expire_oldest(self) -> None:
         """Act as if the time limit of the oldest entity had passed."""
-        act("incomplete", *self._waiting.popitem(last=False))
+        entity, wait = self._waiting.popitem(last=False)
+        act("incomplete", entity, wait.find_available())
 
     @property
     def safe_offset(self) -> int | None:
         """The offset to resume from after a restart: the first event of the oldest entity."""
         return next(iter(self._waiting.values())).offset if self._waiting else self._next
+
+    def _find_features(self, event: dict[str, Any], *, is_waiting: bool) -> frozenset[str]:
+        """Return the features that the event changes. Without names, a removal applies to all features of its item."""
+        if event["event_type"] == AVAILABLE:
+            return self._features.intersection(event["features"])
+        if event["event_type"] == UNAVAILABLE and is_waiting:
+            return self._features.intersection(event["features"] or self._features)
+        return frozenset()
 
     def _pass_time(self, now: float) -> None:
         self._now = max(self._now, now)
@@ -133,10 +174,10 @@ class Partition:
             self.expire_oldest()
 
 
-def act(outcome: str, entity: Entity, wait: Wait) -> None:
+def act(outcome: str, entity: Entity, available: dict[str, str]) -> None:
     """Act on a complete or expired set of features: replace this with your own work."""
-    found = {"entity_type": entity[0], "entity_id": entity[1], "features": sorted(wait.found)}
-    print(json.dumps({outcome: found, "events": sorted(set(wait.found.values()))}, ensure_ascii=False), flush=True)
+    found = {"entity_type": entity[0], "entity_id": entity[1], "features": sorted(available)}
+    print(json.dumps({outcome: found, "events": sorted(set(available.values()))}, ensure_ascii=False), flush=True)
 
 
 def read_setting(name: str) -> str:
@@ -215,7 +256,9 @@ class Waiting:
         topic, number, offset = message.topic() or "", message.partition() or 0, message.offset() or 0
         partition = self._find((topic, number))
         if (error := message.error()) is None:
-            partition.add(read_event(self._deserialize, message), offset, message.timestamp()[1] / 1000)
+            headers = {name: text.decode() for name, text in message.headers() or ()}  # type: ignore[union-attr, str-unpack]  # pairs of str and bytes; the stub is wrong
+            position = Position.of(message.timestamp()[1], headers.get("ce_sequence"), offset)
+            partition.add(read_event(self._deserialize, message), headers.get("ce_source", ""), position)
             while sum(map(len, self._partitions.values())) > MOST_WAITING:
                 min(filter(len, self._partitions.values()), key=lambda each: each.oldest).expire_oldest()
         elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  # the documented name

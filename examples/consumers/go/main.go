@@ -1,4 +1,5 @@
-// Command consume prints each FeatureAvailabilityEvent of a topic as a line of JSON.
+// Command consume prints each FeatureAvailabilityEvent of a topic as a line of JSON. Event types that it does not know
+// are ignored, because later versions may add some.
 package main
 
 import (
@@ -9,6 +10,7 @@ import (
 	"log"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -17,6 +19,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sr"
 )
+
+var eventTypes = []string{"feature_available", "feature_unavailable"}
 
 // line is the printed form of a message.
 type line struct {
@@ -65,12 +69,26 @@ func (d *decoder) schema(ctx context.Context, id int) (*avro.Schema, error) {
 	return schema, nil
 }
 
-// print processes an event: replace it with your own work.
-func (d *decoder) print(ctx context.Context, record *kgo.Record) error {
-	event, err := d.decode(ctx, record.Value)
-	if err != nil {
-		return fmt.Errorf("%s [%d] offset %d cannot be read: %w", record.Topic, record.Partition, record.Offset, err)
+// read returns a message's event, or nil if the event's type is unknown.
+func (d *decoder) read(ctx context.Context, record *kgo.Record) (json.RawMessage, error) {
+	var fields struct {
+		EventType string `json:"event_type"`
 	}
+	event, err := d.decode(ctx, record.Value)
+	if err == nil {
+		err = json.Unmarshal(event, &fields)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s [%d] offset %d cannot be read: %w", record.Topic, record.Partition, record.Offset, err)
+	}
+	if !slices.Contains(eventTypes, fields.EventType) {
+		return nil, nil
+	}
+	return event, nil
+}
+
+// work processes an event: replace it with your own work. To keep the current state of items, see position.go.
+func work(record *kgo.Record, event json.RawMessage) error {
 	headers := make(map[string]string, len(record.Headers))
 	for _, each := range record.Headers {
 		headers[each.Key] = string(each.Value)
@@ -118,10 +136,14 @@ func run(ctx context.Context, brokers, registryURL, topic string) error {
 	}
 }
 
-// process commits the printed records, even if a later record fails. A restart resumes with the failed record.
+// process commits the processed records, even if a later record fails. A restart resumes with the failed record.
 func process(ctx context.Context, client *kgo.Client, records []*kgo.Record, events *decoder) error {
 	for number, record := range records {
-		if err := events.print(ctx, record); err != nil {
+		event, err := events.read(ctx, record)
+		if err == nil && event != nil {
+			err = work(record, event)
+		}
+		if err != nil {
 			return errors.Join(err, client.CommitRecords(ctx, records[:number]...))
 		}
 	}

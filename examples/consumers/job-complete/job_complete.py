@@ -1,9 +1,9 @@
 """Start a job once another job is complete, that is, if none of its events has arrived for some minutes.
 
-A job is identified by resource_name and compute_id. Its events are in all partitions, so one process must read the
-whole topic; it exits if it is assigned only some partitions. Time is that of the messages, and advances only as far as
-every partition has been read. If all messages have been read, and none arrives for the same number of minutes by the
-clock, every job is complete.
+A job is identified by resource_name and compute_id. Only events of the type feature_available count. They are in all
+partitions, so one process must read the whole topic; it exits if it is assigned only some partitions. Time is that of
+the messages, and advances only as far as every partition has been read. If all messages have been read, and none
+arrives for the same number of minutes by the clock, every job is complete.
 
 Kafka is the only storage. While a job is waiting, its first event and all later messages stay uncommitted. A restart
 therefore loses no job, but may start one again. A late event starts a new wait, and the job is started again.
@@ -40,6 +40,8 @@ UNKNOWN_SCHEMA: Final = 40403
 
 https://docs.confluent.io/platform/current/schema-registry/develop/api.html (Apicurio and Karapace use the same code)
 """
+AVAILABLE: Final = "feature_available"
+"""The event type that counts as an event of a job. All other types, also unknown ones, only advance the time."""
 BACKFILLED: Final = ("ce_backfill", b"true")
 """The header of a backfilled event, which announces an existing item."""
 
@@ -233,7 +235,8 @@ class Reader:
         number, offset = message.partition() or 0, message.offset() or 0
         if (error := message.error()) is None:
             event = read_event(self._deserialize, message)
-            counts = start_backfilled or BACKFILLED not in (message.headers() or ())
+            is_live = BACKFILLED not in (message.headers() or ())
+            counts = event["event_type"] == AVAILABLE and (is_live or start_backfilled)
             self._waiting.add(number, offset, message.timestamp()[1] / 1000, event if counts else None)
         elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  # the documented name
             self._waiting.end(number, offset)

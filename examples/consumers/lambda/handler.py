@@ -1,7 +1,8 @@
 """Process the FeatureAvailabilityEvents that a Lambda event source mapping reads from an MSK topic.
 
 The mapping retries the records that the response names, and commits the others. A record that fails too often is sent
-to the on-failure destination (https://docs.aws.amazon.com/lambda/latest/dg/kafka-retry-configurations.html).
+to the on-failure destination (https://docs.aws.amazon.com/lambda/latest/dg/kafka-retry-configurations.html). Event
+types that the handler does not know are ignored, because later versions may add some.
 """
 
 import json
@@ -20,6 +21,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 TIMEOUT: Final = (2.0, 5.0)
 """The timeouts in seconds for connecting to the registry, and for its response."""
+EVENT_TYPES: Final = ("feature_available", "feature_unavailable")
+"""The event types that the handler processes."""
 REMEMBERED: Final = 100_000
 PREFIX: Final = 5
 """The length of the prefix in Confluent's wire format: a zero byte and the schema id."""
@@ -77,13 +80,17 @@ def read_event(record: ConsumerRecordRecords) -> dict[str, Any]:
         event = record.value if by_registry else json.loads(value)
     except (KafkaConsumerDeserializationError, ValueError) as error:
         raise Unreadable(type(error).__name__) from None  # the error's text can contain the payload
-    if not isinstance(event, dict) or "event_id" not in event:
-        raise Unreadable("no event_id")
+    if not isinstance(event, dict) or not {"event_id", "event_type"} <= event.keys():
+        raise Unreadable("no event_id or event_type")
     return event
 
 
 def process(record: ConsumerRecordRecords, event: dict[str, Any]) -> None:
-    """Process an event: replace this with your own work."""
+    """Process an event: replace this with your own work.
+
+    To keep the current state of items, copy position.py of the Python example: `Position.of(record.timestamp,
+    headers.get("ce_sequence"), record.offset)`.
+    """
     headers = {name: text.decode() for name, text in record.headers.items()}
     line = {"key": record.key, "headers": headers, "event": event}
     # default: JSON has no type for times, which a later schema may contain
@@ -91,8 +98,8 @@ def process(record: ConsumerRecordRecords, event: dict[str, Any]) -> None:
 
 
 def process_once(record: ConsumerRecordRecords, event: dict[str, Any]) -> None:
-    """Process an event unless it is a duplicate."""
-    if event["event_id"] in seen:
+    """Process an event unless its type is unknown or it is a duplicate."""
+    if event["event_type"] not in EVENT_TYPES or event["event_id"] in seen:
         return
     process(record, event)
     seen[event["event_id"]] = None

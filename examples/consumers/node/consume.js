@@ -1,4 +1,5 @@
-// Print each FeatureAvailabilityEvent of a topic as a line of JSON.
+// Print each FeatureAvailabilityEvent of a topic as a line of JSON. Event types that this program does not know are
+// ignored, because later versions may add some.
 //
 // kafkajs is widely used, but has had no stable release since 2023. @confluentinc/kafka-javascript, which is based on
 // librdkafka, has nearly the same API.
@@ -7,6 +8,8 @@ import { decompress } from "fzstd";
 import kafkajs from "kafkajs";
 
 const { CompressionCodecs, CompressionTypes, Kafka, KafkaJSNonRetriableError, logLevel } = kafkajs;
+
+const EVENT_TYPES = ["feature_available", "feature_unavailable"];
 
 // The events are compressed with zstd, for which kafkajs needs a codec. Since Node 22.15, node:zlib also has one.
 CompressionCodecs[CompressionTypes.ZSTD] = () => ({
@@ -27,7 +30,8 @@ async function readMessage(registry, message) {
   return { key: message.key.toString(), headers: Object.fromEntries(headers), event };
 }
 
-// Process an event: replace this with your own work. If it throws, kafkajs retries until it succeeds.
+// Process an event: replace this with your own work. If it throws, kafkajs retries until it succeeds. To keep the
+// current state of items, see position.js.
 async function work(line) {
   console.log(JSON.stringify(line));
 }
@@ -65,7 +69,7 @@ async function consume() {
           // kafkajs would retry any other error forever, which would block the partition
           throw new KafkaJSNonRetriableError(`${place} cannot be read: ${error.message}`, { cause: error });
         }
-        await work(line);
+        if (EVENT_TYPES.includes(line.event.event_type)) await work(line);
       },
     });
     const error = await ended;

@@ -2,7 +2,8 @@
 
 A duplicate has the same event_id as its original, so this program remembers the latest ids and drops duplicates. The
 ids are in memory, so after a restart, events that were processed but not committed are printed again. No event is lost.
-With SCHEMA_REGISTRY=glue it reads AWS Glue's wire format, otherwise Confluent's.
+It ignores event types that it does not know, because later versions may add some. With SCHEMA_REGISTRY=glue it reads
+AWS Glue's wire format, otherwise Confluent's.
 """
 
 import json
@@ -29,6 +30,8 @@ from fastavro import parse_schema, schemaless_reader
 if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
 
+EVENT_TYPES: Final = ("feature_available", "feature_unavailable")
+"""The event types that this program processes."""
 REMEMBERED: Final = 100_000
 """The number of ids to remember. Duplicates arrive within the retries of a batch."""
 UNKNOWN_SCHEMA: Final = 40403
@@ -142,7 +145,7 @@ def read_event(deserialize: Deserialize, message: Message) -> dict[str, Any]:
 
 
 def process(message: Message, event: dict[str, Any]) -> None:
-    """Process an event: replace this with your own work."""
+    """Process an event: replace this with your own work. To keep the current state of items, see position.py."""
     headers = {name: text.decode() for name, text in message.headers() or ()}  # type: ignore[union-attr, str-unpack]  # pairs of str and bytes; the stub is wrong
     line = {"key": (message.key() or b"").decode(), "headers": headers, "event": event}
     # default: JSON has no type for times, which a later schema may contain
@@ -159,7 +162,7 @@ def consume(consumer: Consumer, deserialize: Deserialize, stopping: Flag) -> Non
         if (error := message.error()) is not None:
             raise KafkaException(error)
         event = read_event(deserialize, message)
-        if not seen.is_duplicate(event["event_id"]):
+        if event["event_type"] in EVENT_TYPES and not seen.is_duplicate(event["event_id"]):
             process(message, event)
         consumer.store_offsets(message)  # only processed messages are committed
 

@@ -5,8 +5,8 @@ commits the offset. If the process crashes before the commit, or loses its parti
 max.poll.interval.ms (five minutes), the event is reread. It finds its own claim and starts the job again with the
 same name. The system that runs the jobs must reject a second job with the same name, as Step Functions does.
 
-An event without a compute_id starts no job. Neither does a backfilled event, because a backfill would restart the jobs
-of all items in the table. START_BACKFILLED=true changes this.
+Only an event of the type feature_available starts a job, and only if it has a compute_id. A backfilled event starts
+none, because a backfill would restart the jobs of all items in the table. START_BACKFILLED=true changes this.
 """
 
 import json
@@ -35,6 +35,8 @@ UNKNOWN_SCHEMA: Final = 40403
 
 https://docs.confluent.io/platform/current/schema-registry/develop/api.html (Apicurio and Karapace use the same code)
 """
+AVAILABLE: Final = "feature_available"
+"""The event type that starts jobs. All other types, also unknown ones, are ignored."""
 BACKFILLED: Final = ("ce_backfill", b"true")
 """The header of a backfilled event, which announces an existing item."""
 # A claim belongs to the event that made it, which is not committed until its job is started
@@ -160,7 +162,8 @@ def consume(
         if (error := message.error()) is not None:
             raise KafkaException(error)
         event = read_event(deserialize, message)
-        if start_backfilled or BACKFILLED not in (message.headers() or ()):
+        is_live = BACKFILLED not in (message.headers() or ())
+        if event["event_type"] == AVAILABLE and (is_live or start_backfilled):
             jobs.start_once(event)
         consumer.store_offsets(message)  # only processed messages are committed
 

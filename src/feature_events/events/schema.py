@@ -73,6 +73,7 @@ _REMOVAL_SAMPLES: Mapping[str, Sequence[Any]] = {"change": ["REMOVE"], "features
 
 _TYPES: Mapping[str, str] = {
     **dict.fromkeys(EventDetails._fields, "string"),
+    "change": "string, or an enum of INSERT, MODIFY and, for Removals=events, REMOVE",
     "stream_time": "string, timestamp-millis or timestamp-micros",
     "changed_features": "array of string",
     "removed_features": "array of string",

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, TypedDict
+from typing import Literal, NamedTuple, TypedDict
 
 from feature_events.deadline import Deadline, run_within
 from feature_events.errors import FeatureEventsError
@@ -17,12 +17,18 @@ CHECK_SECONDS = 8.0
 _MAX_PARALLEL = 16
 
 
+class Warned(NamedTuple):
+    """The outcome of a check that passes with a warning. `detail` says what should be changed."""
+
+    detail: str
+
+
 class Check(NamedTuple):
     """A check of one step, and the checks that must pass before it is useful."""
 
     name: str
-    run: Callable[[], str]
-    """Return what was found, or raise a FeatureEventsError that says what to change."""
+    run: Callable[[], str | Warned]
+    """Return what was found, as Warned if it should be changed. Raise a FeatureEventsError if it must be changed."""
     needs: Sequence[str] = ()
     """The check is skipped if any of these failed."""
     needs_one: Sequence[str] = ()
@@ -34,10 +40,14 @@ type Stages = Sequence[Sequence[Check]]
 
 
 class CheckResult(TypedDict):
-    """The result of one check. `detail` says what was found, or what to change."""
+    """The result of one check. `detail` says what was found, or what to change.
+
+    `ok` is true if the status is `ok` or `warning`.
+    """
 
     name: str
     ok: bool
+    status: Literal["ok", "warning", "failed"]
     detail: str
 
 
@@ -60,22 +70,29 @@ class CheckRunner:
         try:
             yield
         except Exception as error:  # noqa: BLE001  # other checks must still run
-            self.results.append(CheckResult(name=name, ok=False, detail=_describe(error)))
+            self.results.append(_make_failure(name, _describe(error)))
 
     def _run(self, failed: set[str], check: Check) -> CheckResult:
         unmet = [name for name in check.needs if name in failed]
         if failed.issuperset(check.needs_one):
             unmet += check.needs_one
         if unmet:
-            return CheckResult(name=check.name, ok=False, detail=f"skipped: fix {', '.join(unmet)} first")
+            return _make_failure(check.name, f"skipped: fix {', '.join(unmet)} first")
         seconds = min(CHECK_SECONDS, self._deadline.remaining())
         try:
-            return CheckResult(name=check.name, ok=True, detail=run_within(seconds, check.run))
+            found = run_within(seconds, check.run)
         except TimeoutError:
-            detail = f"no answer within {seconds:.1f} s: check the network path, and the function's timeout"
+            late = f"no answer within {seconds:.1f} s: check the network path, and the function's timeout"
+            return _make_failure(check.name, late)
         except Exception as error:  # noqa: BLE001  # other checks must still run
-            detail = _describe(error)
-        return CheckResult(name=check.name, ok=False, detail=detail)
+            return _make_failure(check.name, _describe(error))
+        if isinstance(found, Warned):
+            return CheckResult(name=check.name, ok=True, status="warning", detail=found.detail)
+        return CheckResult(name=check.name, ok=True, status="ok", detail=found)
+
+
+def _make_failure(name: str, detail: str) -> CheckResult:
+    return CheckResult(name=name, ok=False, status="failed", detail=detail)
 
 
 def _describe(error: Exception) -> str:

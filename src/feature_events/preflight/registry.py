@@ -67,5 +67,5 @@ def _find_schema(settings: Settings) -> str:
         return f"not registered under {registry.subject}; the first batch will register it"
     else:
         schema = registry.look_up()
-    Codec(schema.text)
+    Codec(schema.text, with_removals=settings.removals == "events")
     return f"id {schema.id} under {registry.subject}"

@@ -2,7 +2,7 @@
 
 Most problems with Kafka in a VPC look the same from outside: no events arrive. If the function is invoked with
 `{"check": true}`, it checks each step separately and reports what to change. `"tables"` in the event names the tables
-to check. The checks publish no event and register no schema. They run in this order:
+to check. The checks publish no event and register no schema. A check can pass with a warning. They run in this order:
 
 | check | passes if |
 |---|---|
@@ -15,6 +15,7 @@ to check. The checks publish no event and register no schema. They run in this o
 | topic | the topic exists, and the function may describe it |
 | idempotent producer | Kafka assigns a producer id, which sending events requires |
 | write to the topic | Kafka reports that the function may write; nothing is written |
+| topic configuration | always; it warns about LogAppendTime, replication factor 1 and `min.insync.replicas` 1 |
 | token endpoint | it issues a token for the registry, if the registry accepts tokens |
 | schema | the schema has an id, and events can be written with it |
 | dead letters | the failure bucket accepts an object |
@@ -27,7 +28,14 @@ from feature_events.deadline import Deadline
 from feature_events.logs import logger
 from feature_events.preflight.aws import DEAD_LETTERS, make_bucket_check, make_secret_checks
 from feature_events.preflight.check import Check, CheckResult, CheckRunner
-from feature_events.preflight.kafka import AUTHENTICATION, PRODUCER_ID, TOPIC, WRITE, open_kafka_checks
+from feature_events.preflight.kafka import (
+    AUTHENTICATION,
+    CONFIGURATION,
+    PRODUCER_ID,
+    TOPIC,
+    WRITE,
+    open_kafka_checks,
+)
 from feature_events.preflight.registry import SCHEMA, make_registry_stages
 from feature_events.preflight.tables import TABLE_LAYOUTS, make_table_checks
 from feature_events.settings.settings import Settings, read_settings
@@ -36,7 +44,7 @@ _SETTINGS = "settings"
 
 
 class PreflightReport(TypedDict):
-    """The response to `{"check": true}`."""
+    """The response to `{"check": true}`. `ok` is false if a check failed; a warning does not change it."""
 
     ok: bool
     checks: list[CheckResult]
@@ -57,7 +65,7 @@ def run_checks(environ: Mapping[str, str], deadline: Deadline, tables: object = 
     if read:
         _run_each(runner, read[0], tables)
     else:
-        names = (TABLE_LAYOUTS, AUTHENTICATION, TOPIC, WRITE, PRODUCER_ID, SCHEMA, DEAD_LETTERS)
+        names = (TABLE_LAYOUTS, AUTHENTICATION, TOPIC, WRITE, CONFIGURATION, PRODUCER_ID, SCHEMA, DEAD_LETTERS)
         runner.run(*[Check(name, lambda: "", [_SETTINGS]) for name in names])
     report = PreflightReport(ok=all(each["ok"] for each in runner.results), checks=runner.results)
     logger.info("checked", extra=dict(report))

@@ -19,6 +19,11 @@ from feature_events.tables.table import describe_table
 TABLE_LAYOUTS = "table layouts"
 """Name of the check if no table is named. Otherwise there is one check per table."""
 
+_NO_OLD_IMAGES = (
+    "without old images, Removals=events also announces the removal of items that never had features (to avoid that, "
+    "use NEW_AND_OLD_IMAGES)"
+)
+
 _DESCRIBE_SECONDS = 5.0  # less than a check may take, so that its own error is reported
 
 
@@ -66,7 +71,10 @@ def _find_layout(settings: Settings, layouts: TableLayouts, name: str) -> str:
     if view is None:
         raise Misconfigured(f"the table {name} has no stream: enable it with view type NEW_AND_OLD_IMAGES")
     _check_view(view, settings.features_mode)
-    return f"uses {' and '.join(numbers)}; its keys are {' and '.join(keys)}, its stream's view type is {view}"
+    found = f"uses {' and '.join(numbers)}; its keys are {' and '.join(keys)}, its stream's view type is {view}"
+    if settings.removals == "events" and view == "NEW_IMAGE":
+        return f"{found}; {_NO_OLD_IMAGES}"
+    return found
 
 
 def _check_view(view: str, mode: FeaturesMode) -> None:

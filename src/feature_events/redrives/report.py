@@ -42,7 +42,7 @@ class RedriveReport(TypedDict):
     undelivered: int
     deliverable: int
     oldest: str | None
-    """The time of the oldest change with an event to send. Kafka's retention can be shorter than its age."""
+    """The time of the oldest change whose event was sent or is deliverable. Kafka's retention may be shorter."""
     moved: int
     """Objects that were moved to `redriven/`."""
     missing: int
@@ -78,18 +78,17 @@ class Tally:
                 self._unreadable += 1
                 logger.warning("object not redriven", object=failure.key, reason=failure.obstacle)
 
-    def count_time(self, timestamp_ms: int) -> None:
-        """Note the timestamp of an event to send, in milliseconds since the epoch."""
-        self._oldest_ms = min(timestamp_ms, self._oldest_ms or timestamp_ms)
-
     def count_outcomes(self, records: Sequence[RedrivenRecord]) -> None:
         """Count records by outcome, and log those that were not delivered."""
         for each in records:
             self._outcomes[each.outcome] += 1
-            if each.reason:
+            if each.encoded and each.outcome in (RecordOutcome.DELIVERED, RecordOutcome.DELIVERABLE):
+                timestamp_ms = each.encoded.message.timestamp_ms
+                self._oldest_ms = min(timestamp_ms, self._oldest_ms or timestamp_ms)
+            if each.obstacle is not None:
                 table, number, _ = each.identity
                 example = RedriveExample(
-                    object=each.failure.key, sequence_number=number, end=each.outcome, reason=each.reason
+                    object=each.failure.key, sequence_number=number, end=each.outcome, reason=str(each.obstacle)
                 )
                 logger.warning("record not redriven", extra={"table": table, **example})
                 if len(self._examples) < _EXAMPLES:

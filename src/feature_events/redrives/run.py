@@ -1,32 +1,41 @@
 """Resend records that are still current, and archive their objects under `redriven/`.
 
-A run can be repeated safely: it continues with the objects that are left.
+A run can be repeated safely: it continues with the objects that are left. A run that is killed may have sent records of
+objects that are not archived yet. The next run checks these records again, and sends those that are still current.
 """
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from itertools import groupby
+from itertools import batched, groupby
 
 from feature_events.aws.clients import PARALLEL
 from feature_events.deadline import Deadline
-from feature_events.errors import FeatureEventsError, Misconfigured, PoisonRecord
+from feature_events.encoder import Encoded
+from feature_events.errors import Misconfigured, PoisonRecord, Undelivered
 from feature_events.failures.dead_letter_limit import DeadLetterLimit
-from feature_events.failures.failure_store import Failure, FailureStore, StoredObject
+from feature_events.failures.failure_store import FailureStore, StoredObject
 from feature_events.logs import logger
 from feature_events.outcome import RecordOutcome
 from feature_events.pipeline import Pipeline
-from feature_events.records.change import Skipped
 from feature_events.redrives.chunks import MOST_OBJECTS, is_after, sort_objects, to_chunks
-from feature_events.redrives.record import RedrivenRecord, find_staleness, split_batches
+from feature_events.redrives.record import RedrivenObject, RedrivenRecord
 from feature_events.redrives.report import RedriveReport, Tally
 from feature_events.redrives.request import RedriveRequest
+from feature_events.redrives.split import split_off_poison, split_off_rest
+from feature_events.redrives.staleness import find_staleness
 from feature_events.tables.table import Tables
 
 # No chunk is started if less time than this is left. A chunk usually takes far less
 _CHUNK_SECONDS = 10.0
+
+# Records are checked and sent in groups, so that only seconds pass between the check of a record and its send. A table
+# must allow five reads per second
+_GROUP = 50
+_CHECK_SECONDS = 10.0
+_CURE = "if its table throttles reads, raise the table's read capacity"
 
 
 class Redrive:
@@ -57,20 +66,20 @@ class Redrive:
 
         Raises:
             Misconfigured: an operator must change something first.
-            Undelivered: S3 or DynamoDB did not respond.
+            Undelivered: S3 did not respond.
 
         """
-        objects = self._find_objects()
-        for number, chunk in enumerate(to_chunks(objects)):
+        found = self._find_objects()
+        for number, chunk in enumerate(to_chunks(found)):
             if number and deadline.remaining() < _CHUNK_SECONDS:
                 return
-            records = self._redrive_chunk(chunk, deadline, delivery_seconds)
-            undelivered = {each.failure.key for each in records if each.outcome is RecordOutcome.UNDELIVERED}
+            objects = self._redrive_chunk(chunk, deadline, delivery_seconds)
+            unfinished = {each.failure.key for each in objects if each.needs_retry}
             for stored in chunk:
-                if stored.key in undelivered:
+                if stored.key in unfinished:
                     return
                 self._tally.after = stored.key
-        self._tally.is_complete = len(objects) < MOST_OBJECTS
+        self._tally.is_complete = len(found) < MOST_OBJECTS
 
     def report(self) -> RedriveReport:
         """Return the report of the work so far."""
@@ -88,33 +97,24 @@ class Redrive:
 
     def _redrive_chunk(
         self, chunk: Sequence[StoredObject], deadline: Deadline, delivery_seconds: float
-    ) -> Sequence[RedrivenRecord]:
+    ) -> Sequence[RedrivenObject]:
         """Process one chunk, or in a dry run only find out what a run would do."""
-        failures = self._store.read(chunk)
-        self._tally.missing += len(chunk) - len(failures)
-        self._tally.count_objects(failures)
-        records = [RedrivenRecord(record, failure) for failure in failures for record in failure.records or ()]
-        seconds = max(_CHUNK_SECONDS, deadline.remaining())
-        self._classify(records, Deadline(seconds))
-        if self._request.dry_run:
-            self._tally.count_outcomes(records)
-            return records
-        split_batches(records, self._pipeline.dead_letters)
-        self._send(records, min(delivery_seconds, seconds))
+        objects = [RedrivenObject(failure) for failure in self._store.read(chunk)]
+        self._tally.missing += len(chunk) - len(objects)
+        self._tally.count_objects([each.failure for each in objects])
+        records = [record for each in objects for record in each.records]
+        for record in records:
+            self._encode(record)
+        is_dry_run = self._request.dry_run
+        if not is_dry_run:
+            split_off_poison(objects, self._pipeline.dead_letters)
+        self._process(records, Deadline(max(_CHUNK_SECONDS, deadline.remaining())), delivery_seconds)
+        if not is_dry_run:
+            split_off_rest(objects, self._pipeline.dead_letters)
         self._tally.count_outcomes(records)
-        self._archive(failures, records)
-        return records
-
-    def _classify(self, records: Sequence[RedrivenRecord], deadline: Deadline) -> None:
-        """Find the records that cannot or should not be sent."""
-        for each in records:
-            self._encode(each)
-        if not self._request.force:
-            with ThreadPoolExecutor(PARALLEL) as pool:
-                list(pool.map(partial(self._check_staleness, deadline=deadline), records))
-        for each in records:
-            if each.encoded and each.outcome is RecordOutcome.DELIVERABLE:
-                self._tally.count_time(each.encoded.message.timestamp_ms)
+        if not is_dry_run:
+            self._archive(objects)
+        return objects
 
     def _encode(self, record: RedrivenRecord) -> None:
         """Encode a record. The same message is checked and sent."""
@@ -122,64 +122,103 @@ class Redrive:
         try:
             encoded = self._pipeline.encoder.encode_record(record.record)
         except (PoisonRecord, Misconfigured) as error:
-            record.set_outcome(RecordOutcome.POISON, str(error))
+            record.leave(RecordOutcome.POISON, error)
             return
         record.encoding_seconds = time.perf_counter() - started
-        if isinstance(encoded, Skipped):
-            record.set_outcome(RecordOutcome.SKIPPED)
-        else:
+        if isinstance(encoded, Encoded):
             record.encoded = encoded
+        else:
+            record.outcome = RecordOutcome.SKIPPED
 
-    def _check_staleness(self, record: RedrivenRecord, deadline: Deadline) -> None:
+    def _process(self, records: Sequence[RedrivenRecord], deadline: Deadline, delivery_seconds: float) -> None:
+        """Check and send one group after the other, until a record is left undelivered or the deadline has passed."""
+        cause: object = None
+        for group in _to_groups(records):
+            if cause is None and not deadline.remaining():
+                cause = "no time left; raise `seconds`"
+            if cause is not None:
+                _leave(group, f"not sent: {cause}")
+                continue
+            if not self._request.force:
+                self._check(group, Deadline(_CHECK_SECONDS))
+            if not self._request.dry_run:
+                try:
+                    self._send([each for each in group if each.outcome is RecordOutcome.DELIVERABLE], delivery_seconds)
+                except Misconfigured as error:
+                    if not any(each.outcome is RecordOutcome.DELIVERED for each in records):
+                        raise
+                    # Earlier groups are sent, so their objects can be archived. The next run fails
+                    logger.error("records of a table not redriven", table=group[0].identity.table, reason=str(error))
+                    _leave(group, str(error))
+            cause = next((each.obstacle for each in group if each.outcome is RecordOutcome.UNDELIVERED), None)
+
+    def _check(self, group: Sequence[RedrivenRecord], deadline: Deadline) -> None:
+        """Find stale records, immediately before the others are sent.
+
+        If an item cannot be read now, none of its batch is sent, because the batch stays for the next run.
+        """
+        with ThreadPoolExecutor(PARALLEL) as pool:
+            list(pool.map(partial(self._check_record, deadline=deadline), group))
+        causes = {each.failure.key: each.obstacle for each in group if each.outcome is RecordOutcome.UNDELIVERED}
+        for each in group:
+            if each.failure.key in causes:
+                cause = causes[each.failure.key]
+                _leave([each], f"not sent with its batch: {cause}")
+
+    def _check_record(self, record: RedrivenRecord, deadline: Deadline) -> None:
         if record.encoded is None:
             return
-        if not deadline.remaining():
-            record.set_outcome(RecordOutcome.UNCHECKED, "no time left to read its item")
+        seconds = deadline.remaining()
+        if not seconds:
+            obstacle = f"its item was not read within {_CHECK_SECONDS:.0f} seconds; {_CURE}"
+            record.leave(RecordOutcome.UNDELIVERED, Undelivered(obstacle))
             return
         try:
-            reason = find_staleness(record.encoded, self._tables, self._pipeline.encoder)
-        except FeatureEventsError as error:
-            record.set_outcome(RecordOutcome.UNCHECKED, str(error))
-            return
-        if reason is not None:
-            record.set_outcome(RecordOutcome.STALE, reason)
+            reason = find_staleness(record.encoded, self._tables, self._pipeline.encoder, seconds)
+        except Undelivered as error:
+            record.leave(RecordOutcome.UNDELIVERED, Undelivered(f"{error}; {_CURE}"))
+        except Misconfigured as error:
+            record.leave(RecordOutcome.UNCHECKED, error)
+        else:
+            if reason is not None:
+                record.leave(RecordOutcome.STALE, PoisonRecord(reason))
 
     def _send(self, records: Sequence[RedrivenRecord], seconds: float) -> None:
-        """Send the deliverable records of each table as one batch."""
-        ready = sorted(
-            [each for each in records if each.outcome is RecordOutcome.DELIVERABLE], key=lambda record: record.order
-        )
-        deadline = Deadline(seconds)
-        for number, (_, of_table) in enumerate(groupby(ready, key=lambda record: record.identity.table)):
-            batch = list(of_table)
-            try:
-                self._send_batch(batch, deadline)
-            except Misconfigured as error:
-                if not number:
-                    raise
-                # The records of the tables before are sent, so their objects can be archived. The next run fails
-                logger.error("records of a table not redriven", table=batch[0].identity.table, reason=str(error))
-                for each in batch:
-                    each.set_outcome(RecordOutcome.UNDELIVERED, str(error))
-
-    def _send_batch(self, batch: Sequence[RedrivenRecord], deadline: Deadline) -> None:
         """Publish records of one table."""
-        messages = [each.encoded.message for each in batch if each.encoded]
-        seconds = sum(each.encoding_seconds for each in batch)
-        outcome = self._pipeline.publish([each.record for each in batch], messages, deadline, seconds)
-        for each, result in zip(batch, outcome.outcomes, strict=True):
+        messages = [each.encoded.message for each in records if each.encoded]
+        if not messages:
+            return
+        encoding_seconds = sum(each.encoding_seconds for each in records)
+        outcome = self._pipeline.publish(
+            [each.record for each in records], messages, Deadline(seconds), encoding_seconds
+        )
+        for each, result in zip(records, outcome.outcomes, strict=True):
             match result:
                 case RecordOutcome.DEAD_LETTERED:
                     reason = "Kafka rejected its event: see the reason in its dead letter"
-                    each.set_outcome(RecordOutcome.POISON, reason)
+                    each.leave(RecordOutcome.POISON, PoisonRecord(reason))
                 case RecordOutcome.UNDELIVERED:
-                    each.set_outcome(RecordOutcome.UNDELIVERED, "Kafka did not acknowledge its event: see the log")
+                    reason = "Kafka did not acknowledge its event: see the log"
+                    each.leave(RecordOutcome.UNDELIVERED, Undelivered(reason))
                 case _:
-                    each.set_outcome(RecordOutcome.DELIVERED)
+                    each.outcome = RecordOutcome.DELIVERED
 
-    def _archive(self, failures: Sequence[Failure], records: Sequence[RedrivenRecord]) -> None:
+    def _archive(self, objects: Sequence[RedrivenObject]) -> None:
         """Archive the objects whose records are all settled."""
-        blocked = {each.failure.key for each in records if each.blocks_object}
-        finished = [each for each in failures if each.records is not None and each.key not in blocked]
+        finished = [each.failure for each in objects if each.is_finished]
         self._store.move(finished)
         self._tally.moved += len(finished)
+
+
+def _to_groups(records: Sequence[RedrivenRecord]) -> Iterator[Sequence[RedrivenRecord]]:
+    """Divide the deliverable records into groups of one table each, in the order of its stream."""
+    ready = sorted([each for each in records if each.outcome is RecordOutcome.DELIVERABLE], key=lambda each: each.order)
+    for _, of_table in groupby(ready, key=lambda each: each.identity.table):
+        yield from batched(of_table, _GROUP, strict=False)
+
+
+def _leave(records: Sequence[RedrivenRecord], reason: str) -> None:
+    """Leave those of these records that could be sent undelivered."""
+    for each in records:
+        if each.outcome is RecordOutcome.DELIVERABLE:
+            each.leave(RecordOutcome.UNDELIVERED, Undelivered(reason))

@@ -100,11 +100,17 @@ class Tables:
         # With more attempts, boto3 could exceed the time limit of a call
         self._dynamodb = make_tables_client(attempts=2) if deadline else make_tables_client()
 
-    def get_item(self, change: Change) -> Item | None:
-        """Return the item that has this change's keys now, or None if there is no such item, table or key schema."""
+    def get_item(self, change: Change, seconds: float) -> Item | None:
+        """Return the item that has this change's keys now, or None if there is no such item, table or key schema.
+
+        Args:
+            change: the change.
+            seconds: the time limit.
+
+        """
         table = change.table_arn
         action = Action("dynamodb:GetItem", f"the table {table} cannot be read")
-        return call_or_none(partial(self._get_item, table, change.keys), action, (*_ABSENT, _KEYS_MISMATCH))
+        return call_or_none(partial(self._get_item, table, change.keys), action, (*_ABSENT, _KEYS_MISMATCH), seconds)
 
     def get_items(self, table: str, keys: Sequence[Item]) -> Sequence[Item]:
         """Return the items with these keys, without those that do not exist.

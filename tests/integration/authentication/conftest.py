@@ -1,5 +1,6 @@
 """Fixtures: a broker with a listener for each authentication method, registries, and secrets."""
 
+import gc
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from io import StringIO
@@ -19,6 +20,7 @@ from feature_events.kafka.producer import to_producer_properties
 from feature_events.kafka.publisher import Publisher
 from feature_events.logs import logger
 from feature_events.settings.settings import KafkaAuth, read_settings
+from feature_events.wiring import wire
 from local.servers.kafka import PLAIN, Kafka, Listener
 from local.servers.stack import RunningStack
 from local.servers.topic import create_topic
@@ -186,8 +188,13 @@ type MakeBench = Callable[[KafkaAuth], Bench]
 
 
 @pytest.fixture
-def bench(cluster: Cluster, topic: str, secrets: Secrets, provider: TokenProvider, idp: TokenEndpoint) -> MakeBench:
-    """Return a function that creates a valid bench."""
+def bench(
+    cluster: Cluster, topic: str, secrets: Secrets, provider: TokenProvider, idp: TokenEndpoint
+) -> Iterator[MakeBench]:
+    """Return a function that creates a valid bench. After the test, close its producers.
+
+    They would renew their tokens in the background, and log to the output of a test that has ended.
+    """
     assert provider.given == 0
 
     def make(auth: KafkaAuth) -> Bench:
@@ -220,7 +227,9 @@ def bench(cluster: Cluster, topic: str, secrets: Secrets, provider: TokenProvide
         }
         return Bench(environ, secrets, secret, ca)
 
-    return make
+    yield make
+    wire.cache_clear()
+    gc.collect()  # an exception that a test expected refers to the frames with the producer
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The preflight check passes for a working function, and each fault fails the check that is meant for it."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from io import StringIO
@@ -20,6 +21,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported, i
 )
 
 from feature_events.deadline import Deadline
+from feature_events.preflight.check import CheckResult
 from feature_events.preflight.run import PreflightReport, run_checks
 from feature_events.registries.schema import make_registry
 from feature_events.settings.settings import read_settings
@@ -31,6 +33,14 @@ from tests.support.secrets import Secrets
 from tests.support.topics import read_topic
 
 LONG = 60.0
+
+
+def find(report: PreflightReport, name: str) -> CheckResult:
+    """Return the result of this check."""
+    (found,) = [each for each in report["checks"] if each["name"] == name]
+    return found
+
+
 SECRETS = ("kafka-secret", LOGIN["password"], "-----BEGIN")
 
 
@@ -95,6 +105,7 @@ def test_run_checks__passes_for_a_working_function(right: Bench, log: StringIO) 
         "topic",
         "idempotent producer",
         "write to the topic",
+        "topic configuration",
         "DNS",
         "TCP",
         "TLS",
@@ -117,6 +128,7 @@ def test_run_checks__passes_with_every_authentication(bench: MakeBench, secrets:
     environ = {**bench(auth).environ, "FAILURE_BUCKET": "failures"}
     report = run_checks(environ, Deadline(LONG))
     assert [each for each in report["checks"] if not each["ok"]] == []
+    assert "min.insync.replicas is 1" in find(report, "topic configuration")["detail"]
 
 
 @pytest.mark.parametrize(
@@ -161,6 +173,22 @@ def apply_acls(right: Bench, *rules: Rule) -> Iterator[None]:
     finally:
         for ended in admin.delete_acls([AclBindingFilter(*part) for part in parts]).values():
             ended.result(LIMIT)
+
+
+def test_run_checks__passes_if_the_topic_configuration_cannot_be_read(right: Bench) -> None:
+    """The check says which right is missing. What it knows without the configuration, it still warns about."""
+    topic = right.environ["TOPIC_NAME"]
+    operations = AclOperation.DESCRIBE, AclOperation.WRITE
+    with apply_acls(right, *[(AclPermissionType.ALLOW, ResourceType.TOPIC, topic, each) for each in operations]):
+        report = right.run()
+    assert report["ok"]
+    found = find(report, "topic configuration")
+    assert found["status"] == "warning"
+    assert re.fullmatch(
+        r"the replication factor is 1: .*; the topic's configuration could not be read: .*, grant the function "
+        r"kafka-cluster:DescribeTopicDynamicConfiguration .* or the ACL operation DescribeConfigs on the topic",
+        found["detail"],
+    )
 
 
 type Fault = Callable[[Bench], AbstractContextManager[None] | None]

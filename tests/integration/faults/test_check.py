@@ -36,4 +36,13 @@ def test_run_checks__needs_one_reachable_broker(kafka: MockKafka, brokers: str, 
     found = {each["name"]: each for each in run_checks(environ, Deadline(LONG))["checks"]}
     assert not found["TCP 127.0.0.1:1"]["ok"]
     assert found["authentication"]["ok"] is is_reachable
+    assert found["topic configuration"]["ok"] is is_reachable
     assert is_reachable or found["authentication"]["detail"] == "skipped: fix TCP 127.0.0.1:1 first"
+
+
+def test_run_checks__does_not_fail_without_an_answer_about_the_configuration(kafka: MockKafka) -> None:
+    """The mock broker answers no administrative request. The check waits for five seconds, and reports the error."""
+    environ = {"KAFKA_BROKER_URL": kafka.bootstrap, "SCHEMA_ID": "7", "TOPIC_NAME": kafka.topic}
+    found = {each["name"]: each for each in run_checks(environ, Deadline(LONG))["checks"]}["topic configuration"]
+    assert found["status"] == "warning"
+    assert "the topic's configuration could not be read (_TIMED_OUT: " in found["detail"]

@@ -28,7 +28,7 @@ def test_redrive__sends_nothing_of_a_batch_that_cannot_be_split(
     account: FakeAccount, answers: Answers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The batch stays for the next run, which would send its records again."""
-    monkeypatch.setattr("feature_events.redrives.record.time.sleep", lambda _: None)
+    monkeypatch.setattr("feature_events.redrives.split.time.sleep", lambda _: None)
     batch = account.put_on_failure_batch(*write_records(account, 1), to_unreadable_record(2))
     answers["PutObject"] = "SlowDown"
     report = account.redrive(prefix="aws/lambda/")
@@ -46,7 +46,7 @@ def test_redrive__retries_writing_a_dead_letter(
         waits.append(seconds)
         answers.clear()
 
-    monkeypatch.setattr("feature_events.redrives.record.time.sleep", wait)
+    monkeypatch.setattr("feature_events.redrives.split.time.sleep", wait)
     account.put_on_failure_batch(to_unreadable_record(1), to_unreadable_record(2))
     answers[f"PutObject {number_of(to_record(2))}"] = "SlowDown"
     report = account.redrive(prefix="aws/lambda/")

@@ -195,7 +195,7 @@ def test_redrive__resumes_after_objects_that_stay(account: FakeAccount, monkeypa
 def test_redrive__does_not_wait_for_a_hanging_request(
     account: FakeAccount, monkeypatch: pytest.MonkeyPatch, operation: str
 ) -> None:
-    """A hanging request ends the run, or leaves its record unchecked. The next run does the rest."""
+    """A hanging request ends the run, or leaves its record undelivered. The next run does the rest."""
     account.put_dead_letters(*write_records(account, 1))
     call = BaseClient._make_api_call  # type: ignore[attr-defined]  # noqa: SLF001  # every request passes here
     released = threading.Event()
@@ -208,6 +208,7 @@ def test_redrive__does_not_wait_for_a_hanging_request(
     with monkeypatch.context() as patch:
         patch.setattr(BaseClient, "_make_api_call", hang)
         patch.setattr("feature_events.aws.clients.REQUEST_SECONDS", 2.0)
+        patch.setattr("feature_events.redrives.run._CHECK_SECONDS", 2.0)
         if operation == "GetItem":
             assert "no response within 2 s" in account.redrive(prefix=PREFIX)["examples"][0]["reason"]
         else:

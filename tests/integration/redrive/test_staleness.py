@@ -1,8 +1,8 @@
-"""Test which records are stale, and that unreadable tables do not stop a run."""
+"""Test which records are stale."""
 
 import pytest
 
-from tests.support.failures import PREFIX, Answers, FakeAccount, counts, sent, to_dead_letter_key, write_records
+from tests.support.failures import PREFIX, Answers, FakeAccount, counts, sent, write_records
 from tests.support.records import Json, number_of, to_item, to_record
 
 
@@ -75,21 +75,3 @@ def test_redrive__compares_whole_items_in_mode_all(account: FakeAccount) -> None
     account.put_dead_letters(to_record(1))
     account.write(to_record(2, item=to_item(updated_at="2026-01-01T00:00:00.000Z")))
     assert counts(account.redrive(prefix=PREFIX)) == {"stale": 1}
-
-
-@pytest.mark.parametrize("code", ["AccessDeniedException", "ProvisionedThroughputExceededException"])
-def test_redrive__continues_if_a_table_cannot_be_read(account: FakeAccount, answers: Answers, code: str) -> None:
-    """Its records are reported as unchecked. Those of a batch become dead letters, and the others are sent."""
-    other = to_record(1)
-    other["eventSourceARN"] = other["eventSourceARN"].replace("user_feature_store", "former_store")
-    batch = account.put_on_failure_batch(other, *write_records(account, 2, 3))
-    answers["GetItem former_store"] = code
-    report = account.redrive(prefix="aws/lambda/")
-    assert (report["complete"], counts(report)) == (True, {"unchecked": 1, "delivered": 2, "moved": 1})
-    table = "arn:aws:dynamodb:eu-west-1:123456789012:table/former_store"
-    assert f"the table {table} cannot be read ({code})" in report["examples"][0]["reason"]
-    letter = to_dead_letter_key(other)
-    assert account.keys == [letter, f"redriven/{batch}"]
-    assert counts(account.redrive(prefix=PREFIX)) == {"unchecked": 1}
-    answers.clear()
-    assert counts(account.redrive(prefix=PREFIX, force=True)) == {"delivered": 1, "moved": 1}

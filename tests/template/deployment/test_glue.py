@@ -85,7 +85,12 @@ def test_schema__is_looked_up_at_the_start_of_the_function(
         SchemaDefinition=SHIPPED_SCHEMA,
     )
     found = f"id {created['SchemaVersionId']} under {name}"
-    assert find(account.check("glue-looked-up"), "schema") == {"name": "schema", "ok": True, "detail": found}
+    assert find(account.check("glue-looked-up"), "schema") == {
+        "name": "schema",
+        "ok": True,
+        "status": "ok",
+        "detail": found,
+    }
     account.put(table, "device_id", "d-1")
     (event,) = wait_for_topic(account.stack.kafka, name, 1)
     assert event.value[:18] == make_prefix(created["SchemaVersionId"])

@@ -48,6 +48,23 @@ def test_check__fails_if_the_schema_would_break_a_reader() -> None:
             check.run()
 
 
+def test_check__fails_if_the_schema_cannot_express_a_removal() -> None:
+    """The function would refuse the schema when it starts. Without removals, the schema is accepted."""
+    schema = json.loads(SHIPPED_SCHEMA)
+    kind = {"type": "enum", "name": "Change", "symbols": ["INSERT", "MODIFY"]}
+    schema["fields"].append({"name": "change", "type": ["null", kind], "default": None})
+    [[check], [check_removals]] = [
+        make_registry_stages(to_settings(SCHEMA_VERSION="1", REMOVALS=removals))[0] for removals in ("none", "events")
+    ]
+    with in_memory():
+        boto3.client("glue").create_schema(
+            SchemaName=TOPIC, DataFormat="AVRO", Compatibility="NONE", SchemaDefinition=json.dumps(schema)
+        )
+        assert str(check.run()).startswith("id ")
+        with pytest.raises(Misconfigured, match=r"change \(string, or an enum .*, for Removals=events, REMOVE\)"):
+            check_removals.run()
+
+
 def test_check__does_not_use_the_registry_with_a_pinned_id() -> None:
     """A pinned id needs no access to Glue."""
     [[check]] = make_registry_stages(to_settings(SCHEMA_ID=VERSION))

@@ -67,7 +67,9 @@ def run(tables: object = None, **settings: str) -> dict[str, str]:
     found = {}
     for check in make_table_checks(read_settings({**environ, **settings}), tables):
         try:
-            found[check.name] = check.run()
+            outcome = check.run()
+            assert isinstance(outcome, str), "a table's check never warns"
+            found[check.name] = outcome
         except FeatureEventsError as error:
             found[check.name] = f"{type(error).__name__}: {error}"
     return found
@@ -147,6 +149,23 @@ def test_make_table_checks__require_the_images_that_events_need(
     (text,) = run(["app"], FEATURES_MODE=mode).values()
     assert expected in text
     assert text.startswith("Misconfigured: ") is not expected.startswith("uses")
+
+
+@pytest.mark.parametrize(
+    ("view", "removals", "is_noted"),
+    [("NEW_IMAGE", "events", True), ("NEW_AND_OLD_IMAGES", "events", False), ("NEW_IMAGE", "none", False)],
+)
+def test_make_table_checks__note_removals_without_old_images(
+    dynamodb: "DynamoDBClient",
+    view: "StreamViewTypeType",
+    removals: str,
+    is_noted: bool,  # noqa: FBT001  # a parameter
+) -> None:
+    """The check passes, and says that removals of items without features are announced too."""
+    make_table(dynamodb, "app", ("pk", "sk"), view)
+    (text,) = run(["app"], REMOVALS=removals).values()
+    assert text.startswith("uses layout 2")
+    assert ("Removals=events also announces the removal of items that never had features" in text) is is_noted
 
 
 def test_make_table_checks__fail_if_the_table_does_not_exist(dynamodb: "DynamoDBClient") -> None:

@@ -14,7 +14,8 @@ from feature_event_trigger import FeatureEventTrigger
 from new_asset_events import NOTHING, read_pages
 
 TOPIC = os.environ.get("TOPIC_NAME", "FEATURE_AVAILABILITY_EVENTS")
-# resources=["user_features"] selects the events of that resource
+# For one resource, add resources=["user_features"]. For removals too, add
+# event_types=["feature_available", "feature_unavailable"], and look at each event's event_type in the task.
 WATCHER = AssetWatcher(name="topic", trigger=FeatureEventTrigger(topics=[TOPIC]))
 FEATURES = Asset("features_available", watchers=[WATCHER])
 NOT_FROM_TOPIC = "asset event {} is not from the topic; it was created manually"

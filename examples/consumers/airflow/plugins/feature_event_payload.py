@@ -1,9 +1,13 @@
 """Convert a Kafka message to the payload of an asset event: its key, headers and decoded FeatureAvailabilityEvent.
 
+A payload also has what the state rule needs. To keep the current state of items, copy position.py of the Python
+example: `Position.of(payload["timestamp_ms"], payload["headers"].get("ce_sequence"), payload["offset"])`.
+
 This module does not import Airflow, so that it can be tested alone.
 """
 
 import json
+from collections.abc import Collection
 from functools import lru_cache
 from io import BytesIO
 from typing import Any
@@ -21,7 +25,10 @@ https://docs.confluent.io/platform/current/schema-registry/develop/api.html (Api
 """
 
 type Payload = dict[str, Any]
-"""`key`, `headers` and `event`. If the message cannot be decoded, `unreadable` replaces `event` and says why."""
+"""`key`, `headers`, `timestamp_ms`, `offset` and `event`.
+
+If the message cannot be decoded, `unreadable` replaces `event` and says why.
+"""
 
 
 class RegistryUnavailable(Exception):
@@ -38,6 +45,8 @@ def to_payload(message: Any, registry: SchemaRegistryClient) -> Payload:  # noqa
     found: Payload = {
         "key": (message.key() or b"").decode(errors="replace"),
         "headers": {name: (text or b"").decode(errors="replace") for name, text in message.headers() or ()},
+        "timestamp_ms": message.timestamp()[1],
+        "offset": message.offset(),
     }
     place = f"{message.topic()}, partition {message.partition()}, offset {message.offset()}"
     value = message.value()
@@ -57,6 +66,14 @@ def to_payload(message: Any, registry: SchemaRegistryClient) -> Payload:  # noqa
             "unreadable": f"{place}: the Avro does not match schema id {schema_id} ({type(error).__name__})",
         }
     return {**found, "event": json.loads(json.dumps(event, default=str))}  # JSON has no type for times
+
+
+def is_selected(payload: Payload, event_types: Collection[str], resources: Collection[str]) -> bool:
+    """Return whether a payload has one of these event types and resources. An unreadable one is always selected."""
+    event = payload.get("event")
+    if event is None:
+        return True
+    return event["event_type"] in event_types and (not resources or event["resource_name"] in resources)
 
 
 def _fetch_schema(registry: SchemaRegistryClient, schema_id: int) -> str | None:

@@ -20,7 +20,7 @@ from airflow.triggers.base import TriggerEvent
 from asgiref.sync import sync_to_async
 from confluent_kafka import KafkaException, Message
 from confluent_kafka.schema_registry import SchemaRegistryClient
-from feature_event_payload import Payload, RegistryUnavailable, to_payload
+from feature_event_payload import Payload, RegistryUnavailable, is_selected, to_payload
 
 RETRY_SECONDS = 5.0
 REGISTRY_TIMEOUT_SECONDS = 10
@@ -58,25 +58,39 @@ class FeatureEventReader(KafkaSharedStreamProducer):
 
 
 class FeatureEventTrigger(KafkaSharedStreamTrigger):
-    """Fires for the events of the given resources, or for all events if none is given."""
+    """Fires for events of the given types and resources, or of all resources if none is given.
 
-    def __init__(self, *, resources: Sequence[str] = (), **settings: Any) -> None:  # noqa: ANN401  # the signature of the base class
+    With the event type `feature_unavailable`, it also fires for removals.
+    """
+
+    def __init__(
+        self,
+        *,
+        event_types: Sequence[str] = ("feature_available",),
+        resources: Sequence[str] = (),
+        **settings: Any,  # noqa: ANN401  # the signature of the base class
+    ) -> None:
         super().__init__(**settings)
+        self.event_types = list(event_types)
         self.resources = list(resources)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the dotted path and the arguments, from which the triggerer creates this trigger."""
         _, settings = super().serialize()
-        return f"{__name__}.FeatureEventTrigger", {**settings, "resources": self.resources}
+        return f"{__name__}.FeatureEventTrigger", {
+            **settings,
+            "event_types": self.event_types,
+            "resources": self.resources,
+        }
 
     @classmethod
     def create_shared_stream_producer(cls, kwargs: dict[str, Any]) -> FeatureEventReader:
         """Create the reader from the arguments of a watcher."""
-        return FeatureEventReader(**{name: each for name, each in kwargs.items() if name != "resources"})
+        ours = ("event_types", "resources")
+        return FeatureEventReader(**{name: each for name, each in kwargs.items() if name not in ours})
 
     async def filter_shared_stream(self, shared_stream: AsyncIterator[Payload]) -> AsyncIterator[TriggerEvent]:
         """Yield the asset events. An undecodable message becomes one too, so that a DAG run can fail because of it."""
         async for payload in shared_stream:
-            event = payload.get("event")
-            if event is None or not self.resources or event["resource_name"] in self.resources:
+            if is_selected(payload, self.event_types, self.resources):
                 yield TriggerEvent(payload)

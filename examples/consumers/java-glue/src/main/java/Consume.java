@@ -8,6 +8,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.apache.avro.generic.GenericRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
@@ -18,11 +19,13 @@ import org.apache.kafka.common.serialization.StringDeserializer;
 
 /**
  * Prints each FeatureAvailabilityEvent of a topic as a line of JSON, with the schemas in AWS Glue Schema Registry.
+ * Event types that this program does not know are ignored, because later versions may add some.
  *
  * <p>The deserializer requests each schema version from Glue once, by the version's id in the message. It needs only the
  * permission glue:GetSchemaVersion, and no registry name.
  */
 public final class Consume {
+    private static final Set<String> EVENT_TYPES = Set.of("feature_available", "feature_unavailable");
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final PrintStream OUT = new PrintStream(System.out, true, StandardCharsets.UTF_8);
 
@@ -62,7 +65,9 @@ public final class Consume {
         try {
             while (true) {
                 for (ConsumerRecord<String, GenericRecord> message : consumer.poll(Duration.ofSeconds(1))) {
-                    print(message);
+                    if (EVENT_TYPES.contains(read(message).get("event_type").toString())) {
+                        print(message);
+                    }
                 }
                 consumer.commitSync(); // after printing, so that unprinted messages are read again after a restart
             }
@@ -71,12 +76,19 @@ public final class Consume {
         }
     }
 
-    /** Processes an event: replace this with your own work. */
-    private static void print(ConsumerRecord<String, GenericRecord> message) throws JsonProcessingException {
+    private static GenericRecord read(ConsumerRecord<String, GenericRecord> message) {
         if (message.value() == null) {
             throw new SerializationException(
                     unreadable(message.topic(), message.partition(), message.offset()) + "no value");
         }
+        return message.value();
+    }
+
+    /**
+     * Processes an event: replace this with your own work. To keep the current state of items, copy Position.java of the
+     * Java example.
+     */
+    private static void print(ConsumerRecord<String, GenericRecord> message) throws JsonProcessingException {
         var headers = JSON.createObjectNode();
         for (var header : message.headers()) {
             headers.put(header.key(), new String(header.value(), StandardCharsets.UTF_8));
