@@ -68,7 +68,7 @@ def test_find_staleness__compares_features_as_they_are_stored(
     assert is_stale(layout, then, now) is stale
 
 
-NAMES = {"features": ["r"]}
+NAMES = {"features": {"names": ["r"]}}
 REMOVED = {
     "removed": to_removal_record(),
     "expired": to_expired_record(),
