@@ -267,3 +267,28 @@ def test_read_entity_features__ignores_attributes_of_layouts_after_one_for_all_i
     assert isinstance(change, Change)
     found = read_entity_features(change, layouts, "changed", "events")
     assert entity_of(found) == ("bright_uid", "user-1", ("income",), None)
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "expected"),
+    [
+        (USER, None, None),
+        (USER | {"deletedAt": {"N": "1"}}, USER, "emptied"),
+        (USER | {"deletedAt": {"N": "1"}}, USER | {"deletedAt": {"N": "1"}}, Skipped.NO_FEATURES),
+        (None, USER | {"deletedAt": {"N": "1"}}, Skipped.NO_FEATURES),
+        (None, USER, "deleted"),
+        (USER, USER | {"deletedAt": {"N": "1"}}, None),
+    ],
+    ids=["new", "softly deleted", "changed while deleted", "purged", "deleted", "restored"],
+)
+def test_read_entity_features__excludes_items_with_an_attribute(
+    new: Json | None, old: Json | None, expected: str | None
+) -> None:
+    """A layout without features, before the others, is for the items that have it."""
+    layouts = [BASE | {"attributes": {"deletedAt": "{}"}, "features": "none"}, BY_ID]
+    found = read(to_change("INSERT" if old is None else "MODIFY", new, old), *layouts)
+    if isinstance(found, EntityFeatures):
+        assert found.entity_id == "U-Ä1"
+        assert found.removal == expected
+    else:
+        assert found is expected
