@@ -26,7 +26,7 @@ _EVENT = ""
 def check_items(name: str, table: Description, settings: Settings, layouts: TableLayouts) -> str | Warned:
     """Read a few items of a table and count what they would produce; warn if a layout is probably wrong.
 
-    By default, the publishing function's role may not read items. Then the report says how to find out otherwise.
+    By default, the role of the publishing function has no right to read items. Then the report names another way.
     """
     try:
         items = sample_items(name, MOST_ITEMS, _SCAN_SECONDS)
