@@ -4,6 +4,7 @@ Each record is printed with the event that the function would publish, the reaso
 what an item has and what each layout requires, and what in a layout is probably a mistake.
 """
 
+from argparse import ArgumentParser
 from functools import partial
 from pathlib import Path
 
@@ -54,6 +55,25 @@ def try_layouts(  # noqa: PLR0913  # the options of the command
 
 def main() -> None:
     """Parse the command line and try the layouts."""
+    parser = _make_parser()
+    arguments = parser.parse_args()
+    if arguments.table and arguments.records:
+        parser.error("use either RECORDS.jsonl or --table")
+    if not 1 <= arguments.items <= MOST_ITEMS:
+        parser.error(f"--items must be from 1 to {MOST_ITEMS}")
+    command.run(
+        partial(
+            try_layouts,
+            layouts=arguments.layouts,
+            features_mode=arguments.features_mode,
+            source=(arguments.table, arguments.items) if arguments.table else arguments.records or RECORDS,
+            removals=arguments.removals,
+            table_name=arguments.table_name,
+        )
+    )
+
+
+def _make_parser() -> ArgumentParser:
     parser = command.make_parser(__doc__)
     parser.prog = "python -m local.layout"
     parser.epilog = "exit status: 0 if at least one record produces an event, and none causes an error; else 1"
@@ -90,19 +110,4 @@ def main() -> None:
         metavar="NAME",
         help="the table of items and records in the file that do not contain its name (default: from the layouts)",
     )
-    arguments = parser.parse_args()
-    if arguments.table and arguments.records:
-        parser.error("use either RECORDS.jsonl or --table")
-    if not 1 <= arguments.items <= MOST_ITEMS:
-        parser.error(f"--items must be from 1 to {MOST_ITEMS}")
-    source = (arguments.table, arguments.items) if arguments.table else arguments.records or RECORDS
-    command.run(
-        partial(
-            try_layouts,
-            layouts=arguments.layouts,
-            features_mode=arguments.features_mode,
-            source=source,
-            removals=arguments.removals,
-            table_name=arguments.table_name,
-        )
-    )
+    return parser

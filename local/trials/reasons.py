@@ -129,7 +129,7 @@ def _find_larger_unit(created_ms: int, updated_at: str, layout: TableLayout) -> 
 
 
 def _is_near(time_ms: int, created_ms: int) -> bool:
-    return abs(timedelta(milliseconds=time_ms - created_ms)) < _LONG_BEFORE
+    return abs(time_ms - created_ms) < _LONG_BEFORE // timedelta(milliseconds=1)
 
 
 def _explain_unread(change: Change, place: TimePath) -> Remark:

@@ -33,7 +33,7 @@ class Loaded(NamedTuple):
 
     records: Sequence[Record]
     assumed: Mapping[str, Sequence[int]]
-    """What was assumed about records that lacked it, with their numbers, counted from 1."""
+    """The assumptions about incomplete records, each with the numbers of its records, counted from 1."""
 
 
 class _Item(NamedTuple):
@@ -102,7 +102,7 @@ def _unwrap_responses(responses: Json) -> Iterator[Json | _Item]:
     """Yield the items of `batch-get-item`, whose tables are known, or of `transact-get-items`."""
     if isinstance(responses, dict):
         for table, items in responses.items():
-            yield from [_Item(item, table) for item in items]
+            yield from [_Item(item, table) if isinstance(item, dict) else item for item in items]
     else:
         yield from _unwrap(responses)
 

@@ -168,6 +168,11 @@ US = {"path": "ts", "unit": "us"}
                 'it is probably in s: write {"path": "ts", "unit": "s"}'
             ),
         ),
+        (
+            ["ts", US],
+            {"S": "1999-01-01T00:00:00Z"},
+            "the time 1999-01-01T00:00:00.000Z is 26 years before the change; check updated_at and its unit",
+        ),
         ("ts", {"S": "today"}, "no readable time: ts is today, which is not ISO-8601 text"),
         ("ts", {"M": {}}, "no readable time: ts is neither text nor a number"),
         (["at", "meta.ts"], {"N": "1"}, "no readable time: no attribute at; no attribute meta.ts"),

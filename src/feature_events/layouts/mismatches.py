@@ -39,7 +39,7 @@ class Mismatch(NamedTuple):
 
 
 class NoFeatures(NamedTuple):
-    """Where an item's features should be, and what is there instead.
+    """The place of an item's features, and its content without features.
 
     The text of NoFeatures contains only the layout's names, so that it can be logged.
     """

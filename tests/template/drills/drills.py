@@ -125,7 +125,7 @@ DRILLS = (
     ),
     *(
         Drill(
-            f"a new table, of which no item has features; {words}",
+            f"no item of a new table has features; {words}",
             ("only skipped",),
             ("no features",),
             seconds_between_writes=seconds,
