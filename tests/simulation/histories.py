@@ -21,7 +21,7 @@ from tests.simulation.mutants import MUTANTS, Mutant
 from tests.support.modelled_kafka import Fate
 
 FILE = Path(__file__).with_name("histories.json")
-RUNS = 2000
+RUNS = 4000
 """Four times the runs that the longest-surviving mutant needs."""
 
 CASES: tuple[tuple[Mutant, type[RuleBasedStateMachine]], ...] = (
