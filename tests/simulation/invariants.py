@@ -20,6 +20,7 @@ INVARIANTS = {
     "I11": "if the instance left a batch's first event unanswered, it sends only that event until it is answered",
     "I12": "once a backfill is complete and the stream has drained, an item's last event describes its current state",
     "I13": "a backfilled message has the start time of its run",
+    "I14": "a consumer that applies the state rule has the current state of every item whose last change has arrived",
 }
 
 
