@@ -23,7 +23,7 @@ from tests.simulation.rule_mutants import CHANGED_MUTANTS, ONE_FEATURE_MUTANTS, 
 from tests.support.modelled_kafka import Fate
 
 FILE = Path(__file__).with_name("histories.json")
-RUNS = 2000
+RUNS = 4000
 """Four times the runs that the longest-surviving mutant needs."""
 
 CASES: tuple[tuple[Mutant, type[RuleBasedStateMachine]], ...] = (

@@ -1,4 +1,4 @@
-"""The failure bucket, the table and the backfills of a simulation of the state rule, in memory."""
+"""The failure bucket, DynamoDB and the backfills of a simulation of the state rule, in memory."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -8,13 +8,13 @@ from typing import Any, override
 from feature_events.deadline import Deadline
 from feature_events.errors import PoisonRecord
 from feature_events.failures.dead_letters import DeadLetters, to_dead_letter
-from feature_events.records.change import Change, Item
+from feature_events.records.change import Item
 from feature_events.records.stream_record import StreamRecord
-from feature_events.tables.table import Page
-from tests.simulation.backfill_ends import SEGMENTS, Seam, SeamCheckpoints, SeamTable
+from tests.simulation.backfill_ends import SEGMENTS, Seam, SeamCheckpoints, SeamDynamoDB
 from tests.simulation.rule_truth import Reading
-from tests.support.backfills import to_plan
+from tests.support.backfills import KEY_NAMES, to_plan
 from tests.support.lanes import Record
+from tests.support.records import Json
 
 LETTERS, BATCHES = "dead-letters/", "aws/lambda/"
 """The prefixes of the bucket's objects, without archived ones."""
@@ -75,35 +75,36 @@ class Letters(DeadLetters):
         return letter.key
 
 
-class ReadTable(SeamTable):
-    """A table that reports every item that a backfill reads, and that a redrive can read."""
+class ReadDynamoDB(SeamDynamoDB):
+    """A DynamoDB client that reports every item that a backfill reads. A redrive can read items too."""
 
-    def __init__(self, seam: Seam, key_names: tuple[str, ...], report: Callable[[Item], object]) -> None:
-        super().__init__(seam, key_names)
+    def __init__(self, seam: Seam, report: Callable[[Item], object]) -> None:
+        super().__init__(seam)
         self._report = report
 
     @override
     def place(self, item: Item) -> str:
-        return f"{super().place(item)}/{item[self._key_names[1]]['S']}"
+        return f"{super().place(item)}/{item[KEY_NAMES[1]]['S']}"
+
+    def get_item(self, **request: Any) -> Json:  # noqa: ANN401  # the request's fields
+        """Return one item."""
+        item = self.items.get(self.place(request["Key"]))
+        return {} if item is None else {"Item": item}
 
     @override
-    def get_item(self, change: Change, seconds: float) -> Item | None:
-        """Return the item that has this change's keys now."""
-        return self.items.get(self.place(change.keys))
-
-    @override
-    def scan(self, table: str, segment: int, segments: int, after: Item | None, limit: int) -> Page:
-        page = super().scan(table, segment, segments, after, limit)
-        for item in page.items:
+    def scan(self, **request: Any) -> Json:
+        page = super().scan(**request)
+        for item in page["Items"]:
             self._report(item)
         return page
 
     @override
-    def _read(self, source: dict[str, Item], keys: Any) -> Any:
-        items = super()._read(source, keys)
-        for item in items:
-            self._report(item)
-        return items
+    def batch_get_item(self, **request: Any) -> Json:
+        found = super().batch_get_item(**request)
+        for items in found["Responses"].values():
+            for item in items:
+                self._report(item)
+        return found
 
 
 class Run:

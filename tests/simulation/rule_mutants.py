@@ -68,48 +68,48 @@ def _find_all(state: State, unit: tuple[str, ...]) -> dict[str, Event]:
 
 
 RULE_MUTANTS = (
-    Mutant("a consumer compares sequence numbers as text", "I14", (put(state_reader, "to_position", _order_by_text),)),
+    Mutant("a consumer compares sequence numbers as text", "I19", (put(state_reader, "to_position", _order_by_text),)),
     Mutant(
         "a consumer compares sequence numbers before timestamps",
-        "I14",
+        "I19",
         (put(state_reader, "to_position", _order_by_sequence),),
     ),
     Mutant(
         "a consumer compares offsets before sequence numbers",
-        "I14",
+        "I19",
         (put(state_reader, "to_position", _order_by_offset),),
     ),
     Mutant(
         "a consumer prefers events without a sequence number",
-        "I14",
+        "I19",
         (put(state_reader, "to_position", _order_backfills_last),),
     ),
-    Mutant("a consumer compares the times of items", "I14", (put(state_reader, "to_position", _order_by_item),)),
-    Mutant("a live message has the time of its item", "I14", (put(encoder, "to_message", _use_time_of_item),)),
+    Mutant("a consumer compares the times of items", "I19", (put(state_reader, "to_position", _order_by_item),)),
+    Mutant("a live message has the time of its item", "I19", (put(encoder, "to_message", _use_time_of_item),)),
     Mutant(
         "a backfilled message has the exact start of its run",
-        "I14",
+        "I19",
         (put(announcement, "read_scanned_item", _read_without_rounding),),
     ),
-    Mutant("a backfilled message has no allowance for skew", "I14", (put(message, "_CLOCK_SKEW_MS", 0),)),
+    Mutant("a backfilled message has no allowance for skew", "I19", (put(message, "_CLOCK_SKEW_MS", 0),)),
     Mutant(
         "the id of a backfilled event is the same in each round",
-        "I14",
+        "I19",
         (edit(Announcer, "_encode", "/{rounds}", ""),),
     ),
     Mutant(
         "the id of a backfilled event is the same in each attempt",
-        "I14",
+        "I19",
         (edit(Announcer, "_encode", "/{self._attempt}", ""),),
     ),
     Mutant(
         "the id of a backfilled event is the same in each run",
-        "I14",
+        "I19",
         (edit(Announcer, "_encode", "{plan.started_ms}/", ""),),
     ),
     Mutant(
         "a redrive skips removals",
-        "I14",
+        "I19",
         (
             edit(
                 Redrive,
@@ -121,22 +121,22 @@ RULE_MUTANTS = (
     ),
     Mutant(
         "a removal is stale if its item does not exist",
-        "I14",
+        "I19",
         (put(redrive_run, "find_staleness", _find_staleness_of_removed),),
     ),
     Mutant(
         "a removal is stale unless its item has features",
-        "I14",
+        "I19",
         (put(redrive_run, "find_staleness", _find_opposite),),
     ),
     Mutant(
         "the removal of an unreadable item is skipped",
-        "I14",
+        "I19",
         (edit(entity_features, "_read_removal", "pass  #", "return Skipped.NO_FEATURES  #"),),
     ),
     Mutant(
         "an emptied item is skipped",
-        "I14",
+        "I19",
         (
             edit(
                 entity_features,
@@ -149,14 +149,14 @@ RULE_MUTANTS = (
 )
 
 ONE_FEATURE_MUTANTS = (
-    Mutant("a removal names no features", "I14", (put(entity_features, "read_fixed_names", lambda _: ()),)),
+    Mutant("a removal names no features", "I19", (put(entity_features, "read_fixed_names", lambda _: ()),)),
 )
 
 CHANGED_MUTANTS = (
-    Mutant("a removal applies only to the features that it names", "I14", (put(State, "find_features", _find_all),)),
+    Mutant("a removal applies only to the features that it names", "I19", (put(State, "find_features", _find_all),)),
     Mutant(
         "a record is stale if one of its features has changed",
-        "I14",
+        "I19",
         (
             edit(
                 staleness, "_has_same_feature", "not set(changes.changed).issuperset", "set(changes.changed).isdisjoint"
