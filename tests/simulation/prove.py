@@ -77,6 +77,14 @@ PROMISES = (
         ("backfill",),
     ),
     Promise(
+        "A consumer that applies the state rule has the table's current state",
+        "generated histories of writes, deletions, expired and emptied items, dead letters, on-failure batches, "
+        "redrives (also forced), duplicates, replaced tables, and up to two backfills with killed workers, with the "
+        "real functions; the consumer is compared with the table after every step, for several differences between the "
+        "clocks of streams and backfills; histories of plain events in any order",
+        ("rule", "model"),
+    ),
+    Promise(
         "Each test detects a violation",
         "mutants of the code, each of which breaks one invariant",
         ("mutants",),
@@ -87,6 +95,7 @@ PROMISES = (
 _COUNTED = {
     "mutants": "{number} mutants, each found by its own of {distinct} invariants",
     "sockets": "{number} histories with the real producer on sockets",
+    "model": "histories of plain events in any order, by the difference between the clocks: {names}",
     "wire": "0 requests after the return under {number} faults ({names})",
 }
 

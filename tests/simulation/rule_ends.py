@@ -1,20 +1,20 @@
-"""The failure bucket, the table and the backfills of a simulation of the state rule, in memory."""
+"""The failure bucket, DynamoDB and the backfills of a simulation of the state rule, in memory."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from typing import Any, override
 
 from feature_events.deadline import Deadline
 from feature_events.errors import PoisonRecord
 from feature_events.failures.dead_letters import DeadLetters, to_dead_letter
-from feature_events.records.change import Change, Item
+from feature_events.records.change import Item
 from feature_events.records.stream_record import StreamRecord
-from feature_events.tables.table import Page, Tables
-from tests.simulation.backfill_ends import SEGMENTS, Seam, SeamCheckpoints
+from tests.simulation.backfill_ends import SEGMENTS, Seam, SeamCheckpoints, SeamDynamoDB
 from tests.simulation.rule_truth import Reading
-from tests.support.backfills import to_plan
+from tests.support.backfills import KEY_NAMES, to_plan
 from tests.support.lanes import Record
+from tests.support.records import Json
 
 LETTERS, BATCHES = "dead-letters/", "aws/lambda/"
 """The prefixes of the bucket's objects, without archived ones."""
@@ -75,46 +75,36 @@ class Letters(DeadLetters):
         return letter.key
 
 
-class ReadTable(Tables):
-    """A table that reports every item that a backfill reads, and that a redrive can read."""
+class ReadDynamoDB(SeamDynamoDB):
+    """A DynamoDB client that reports every item that a backfill reads. A redrive can read items too."""
 
-    def __init__(self, seam: Seam, key_names: tuple[str, ...], report: Callable[[Item], object]) -> None:
-        self.items: dict[str, Item] = {}
-        """By place in the order of a scan. A place begins with the number of its segment."""
-        self._seam = seam
-        self._key_names = key_names
+    def __init__(self, seam: Seam, report: Callable[[Item], object]) -> None:
+        super().__init__(seam)
         self._report = report
 
+    @override
     def place(self, item: Item) -> str:
-        """Return an item's place in the order of a scan."""
-        entity, resource = (item[name]["S"] for name in self._key_names)
-        return f"{sum(entity.encode()) % SEGMENTS}-{entity}/{resource}"
+        return f"{super().place(item)}/{item[KEY_NAMES[1]]['S']}"
+
+    def get_item(self, **request: Any) -> Json:  # noqa: ANN401  # the request's fields
+        """Return one item."""
+        item = self.items.get(self.place(request["Key"]))
+        return {} if item is None else {"Item": item}
 
     @override
-    def get_item(self, change: Change, seconds: float) -> Item | None:
-        """Return the item that has this change's keys now."""
-        return self.items.get(self.place(change.keys))
-
-    @override
-    def scan(self, table: str, segment: int, segments: int, after: Item | None, limit: int) -> Page:
-        start = "" if after is None else self.place(after)
-        self._seam()
-        places = sorted(place for place in self.items if place.startswith(f"{segment}-") and place > start)
-        items = self._read(places[:limit])
-        # Like DynamoDB, which returns a key to resume after if the limit was reached, even at the end
-        return Page(items, {name: items[-1][name] for name in self._key_names} if len(items) == limit else None)
-
-    @override
-    def get_items(self, table: str, keys: Sequence[Item]) -> Sequence[Item]:
-        self._seam()
-        return self._read([place for place in map(self.place, keys) if place in self.items])
-
-    def _read(self, places: Sequence[str]) -> Sequence[Item]:
-        items = [self.items[place] for place in places]
-        self._seam()
-        for item in items:
+    def scan(self, **request: Any) -> Json:
+        page = super().scan(**request)
+        for item in page["Items"]:
             self._report(item)
-        return items
+        return page
+
+    @override
+    def batch_get_item(self, **request: Any) -> Json:
+        found = super().batch_get_item(**request)
+        for items in found["Responses"].values():
+            for item in items:
+                self._report(item)
+        return found
 
 
 class Run:

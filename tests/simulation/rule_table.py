@@ -7,7 +7,7 @@ from feature_events.epoch import to_iso
 from feature_events.layouts.table_layout import FixedNames
 from feature_events.records.change import Item
 from feature_events.settings.settings import Settings
-from tests.simulation.rule_ends import ReadTable
+from tests.simulation.rule_ends import ReadDynamoDB
 from tests.simulation.rule_truth import UNREADABLE, Announced, Current, ItemTruth, find_names
 from tests.support.backfills import KEY_NAMES, TABLE_ARN
 from tests.support.doubles import FakeClock
@@ -55,11 +55,13 @@ class Move(NamedTuple):
 class WrittenTable:
     """A table, and the streams of all tables that had its name."""
 
-    def __init__(self, settings: Settings, mapping: EventSourceMapping, clock: FakeClock, table: ReadTable) -> None:
+    def __init__(
+        self, settings: Settings, mapping: EventSourceMapping, clock: FakeClock, dynamodb: ReadDynamoDB
+    ) -> None:
         self._settings = settings
         self._mapping = mapping
         self._clock = clock
-        self._table = table
+        self._dynamodb = dynamodb
         self._tables = 0
         self._number = 0
         self._shards = 0
@@ -78,7 +80,7 @@ class WrittenTable:
         self._tables += 1
         self._number = first_number
         self._stream = []
-        self._table.items.clear()
+        self._dynamodb.items.clear()
         for truth in self.truths.values():
             truth.restart()
         self._add_shard()
@@ -97,7 +99,7 @@ class WrittenTable:
         """Change an item, and append the record to the stream."""
         item = ITEMS[move.number % len(ITEMS)]
         keys = {name: {"S": text} for name, text in zip(KEY_NAMES, item, strict=True)}
-        place, truth = self._table.place(keys), self.truths[self.to_unit(item)]
+        place, truth = self._dynamodb.place(keys), self.truths[self.to_unit(item)]
         is_removed = move.kind in (DELETE, EXPIRE)
         if is_removed and truth.current is None:
             return
@@ -105,12 +107,12 @@ class WrittenTable:
         new = None if is_removed else _to_current(move, truth, number)
         if self.has_one_feature and new is not None and new.features != UNREADABLE:
             new = new._replace(features={_split(item)[1]: number})
-        record = self._to_record(move.kind, number, keys, self._table.items.get(place), new)
+        record = self._to_record(move.kind, number, keys, self._dynamodb.items.get(place), new)
         if new is None:
             self.removals += 1
-            del self._table.items[place]
+            del self._dynamodb.items[place]
         else:
-            self._table.items[place] = record["dynamodb"]["NewImage"]
+            self._dynamodb.items[place] = record["dynamodb"]["NewImage"]
         self._announce(truth, new, record["eventID"], number)
         if not self._is_lost:
             truth.seconds.append(self._clock())

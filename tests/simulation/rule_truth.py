@@ -111,10 +111,11 @@ class ItemTruth:
 
     def _find_wrong_item(self, event: Event | None) -> str:
         """Return how an item's event differs from the item."""
-        found = None if event is None else (event.features, event.compute_id, event.timestamp)
+        # DynamoDB returns the members of a map in any order
+        found = None if event is None else (sorted(event.features), event.compute_id, event.timestamp)
         expected = None
         if self.current is not None and self.current.features:
-            expected = tuple(self.current.features), self.current.compute_id, self.current.timestamp
+            expected = sorted(self.current.features), self.current.compute_id, self.current.timestamp
         return "" if found == expected else f"{found} instead of {expected}"
 
     def _explain(self, newest: Announced, wrong: str, where: "Whereabouts") -> str:

@@ -21,11 +21,13 @@ from feature_events.pipeline import Pipeline
 from feature_events.redrives import run as redrive_module
 from feature_events.redrives.request import RedriveRequest
 from feature_events.settings.settings import Settings
+from feature_events.tables import table as table_module
+from feature_events.tables.table import Tables
 from tests.simulation.backfill_ends import SEGMENTS, SeamPublisher
 from tests.simulation.cluster import connect
 from tests.simulation.instances import Instance
 from tests.simulation.invariants import INVARIANTS, Broken
-from tests.simulation.rule_ends import BATCHES, LETTERS, Letters, MemoryBucket, ReadTable, Run
+from tests.simulation.rule_ends import BATCHES, LETTERS, Letters, MemoryBucket, ReadDynamoDB, Run
 from tests.simulation.rule_table import (
     ACCEPT,
     CHANGES,
@@ -43,7 +45,6 @@ from tests.simulation.rule_table import (
 from tests.simulation.rule_truth import Reading, Whereabouts
 from tests.simulation.state_reader import Event, Reader, read_event
 from tests.simulation.world import MAPPING
-from tests.support.backfills import KEY_NAMES
 from tests.support.doubles import FakeClock
 from tests.support.mapping import EventSourceMapping
 from tests.support.modelled_kafka import Fate, Killed, ModelledKafka, Written
@@ -65,8 +66,8 @@ class RuleWorld:
         self._refusals = 0
         self.bucket = MemoryBucket()
         self.mapping = EventSourceMapping(self._invoke, MAPPING, self.clock, self.bucket)
-        self._reads = ReadTable(self._seam, KEY_NAMES, self._note_reading)
-        self.table = WrittenTable(settings, self.mapping, self.clock, self._reads)
+        self._dynamodb = ReadDynamoDB(self._seam, self._note_reading)
+        self.table = WrittenTable(settings, self.mapping, self.clock, self._dynamodb)
         self.runs: list[Run] = []
         self.redrives = self.redriven = self.kills = self.checks = 0
         self._readers = [Reader(self._to_unit, drops_duplicates=drops) for drops in (False, True)]
@@ -87,6 +88,7 @@ class RuleWorld:
                 self.kafka,
                 (producer_module, "run_within", _run_now),
                 (clients_module, "run_within", _run_now),
+                (table_module, "make_tables_client", lambda *_, **__: self._dynamodb),
                 (redrive_module, "Deadline", partial(Deadline, clock=self.clock)),
             ),
             patch("boto3.client", return_value=self.bucket),
@@ -137,8 +139,8 @@ class RuleWorld:
         run = self._run = self.runs[number]
         run.is_exact = run.is_exact and Fate.LATE not in fates
         pace = Pace(1000.0, self.clock, self._sleep)
-        pipeline = self._to_late()
-        worker = Worker(run.plan, pipeline, self._reads, run.checkpoints, pace, self.clock, _PAGE_DELIVERY_SECONDS)
+        pipeline, tables = self._to_late(), Tables(self._sleep)
+        worker = Worker(run.plan, pipeline, tables, run.checkpoints, pace, self.clock, _PAGE_DELIVERY_SECONDS)
         with self._between(moves, fates):
             worker.work(segment, Deadline(600, self.clock), Deadline(660, self.clock))
 
@@ -150,7 +152,7 @@ class RuleWorld:
             reports = []
             for prefix in (BATCHES, LETTERS):
                 request = RedriveRequest(prefix, force=force)
-                run = redrive_module.Redrive(request, self._to_late(), FailureStore("failures", LETTERS), self._reads)
+                run = redrive_module.Redrive(request, self._to_late(), FailureStore("failures", LETTERS), Tables())
                 run.run(Deadline(600, self.clock), _DELIVERY_SECONDS)
                 reports.append(run.report())
                 self.redriven += reports[-1]["delivered"]
