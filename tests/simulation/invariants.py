@@ -25,6 +25,7 @@ INVARIANTS = {
     "I16": "throttled reads and items that keep changing stop no worker, and the latter are counted",
     "I17": "a run announces every item that exists from its start to its end",
     "I18": "no backfilled event has the id of an earlier one",
+    "I19": "a consumer that applies the state rule has the current state of every item whose last change has arrived",
 }
 
 
