@@ -68,8 +68,8 @@ check: setup ## run style checks, type checks and unit tests (after every change
 test: setup ## run the tests in about 7 minutes (TESTS=... runs a part; ALL=1 adds those that need Java, Node, Go or Airflow)
 	@python -m pytest $(if $(call is-on,$(ALL)),--toolchains) $(or $(TESTS),$(EVERY_TEST))
 
-prove: setup ## run the simulation at full size in about an hour, and write docs/promises.md (PROVE_SEED=... repeats a run)
-	@python -m tests.simulation.prove
+prove: setup ## run the simulation at full size in about 80 minutes, and write docs/promises.md (TESTS=FILES runs a part; PROVE_SEED=... repeats a run)
+	@python -m tests.simulation.prove $(TESTS)
 
 soak: setup ## run the function at a steady rate for 15 minutes, and write docs/soak.svg (MINUTES=...)
 	@python -m tests.simulation.soak --minutes $(or $(MINUTES),15)
