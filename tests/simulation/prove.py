@@ -106,8 +106,8 @@ def to_section(parts: Mapping[str, Part]) -> str:
     rows = [f"| {each.promise} | {each.test} | {_to_cell(each.parts, parts)} |" for each in PROMISES]
     head = (
         "`make prove` runs these tests at full size in about 80 minutes and writes this table, or with `TESTS=FILES` "
-        "only the figures of these tests; `make test` runs smaller versions. The seed of each run, with which `make prove "
-        f"PROVE_SEED=...` repeats it, is in [{LAST_RUNS.name}]({LAST_RUNS.name}).\n\n"
+        "only the figures of these tests; `make test` runs smaller versions. The seed of each run, with which `make "
+        f"prove PROVE_SEED=...` repeats it, is in [{LAST_RUNS.name}]({LAST_RUNS.name}).\n\n"
         "| promise | how it is tested | last figures |\n|---|---|---|\n"
     )
     return head + "\n".join(rows) + "\n"
