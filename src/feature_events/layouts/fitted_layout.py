@@ -86,7 +86,7 @@ class FittedLayout(NamedTuple):
     metadata: tuple[MetadataPath, ...]
     """In the order in which they are tried."""
     not_features: frozenset[str]
-    """The attributes that are not features or compared: those that the layout uses otherwise, and excluded ones."""
+    """Attributes that are neither features nor compared: those that the layout uses otherwise, and excluded ones."""
     is_excluded: Callable[[str], object] | None
     """Matches the names of other attributes that are not features, if the layout excludes any by a wildcard."""
     not_members: frozenset[str]
@@ -248,7 +248,7 @@ def _find_not_features(layout: TableLayout, key_names: Collection[str]) -> froze
 
 
 def _is_compared(value: Pattern, features: FeatureNames) -> bool:
-    """Return whether an attribute only has to exist: written names then describe its value, as that of any other."""
+    """Return whether an attribute that the layout matches is compared: for written names, if it captures nothing."""
     return isinstance(features, FixedNames) and not value.is_constant and not value.placeholders
 
 
