@@ -54,7 +54,7 @@ events: setup ## write the table of sample events to docs/events.md
 invoke: setup ## run the function on one event in this process, without Docker (EVENT=events/insert.json, FEATURES_MODE=changed)
 	@python -S local invoke '$(or $(EVENT),events/insert.json)'
 
-layout: setup ## try table layouts on records, or on a few items of a real table (LAYOUTS=FILE; RECORDS=FILE or TABLE=NAME; REMOVALS=events)
+layout: setup ## try table layouts on records, or on a few items of a real table (LAYOUTS=FILE; RECORDS=FILE or TABLE=NAME; TABLE_NAME=NAME, FEATURES_MODE=changed, REMOVALS=events)
 	@python -S local layout '$(LAYOUTS)' $(if $(RECORDS),'$(RECORDS)') \
 	  $(if $(TABLE),--table '$(TABLE)') $(if $(TABLE_NAME),--table-name '$(TABLE_NAME)') \
 	  $(if $(FEATURES_MODE),--features-mode '$(FEATURES_MODE)') $(if $(REMOVALS),--removals '$(REMOVALS)')

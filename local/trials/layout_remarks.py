@@ -80,9 +80,10 @@ def find_constants(layout: TableLayout, number: int, names: Mapping[str, bool]) 
 
 def _suggest(text: str, member: str, names: Mapping[str, bool]) -> str:
     """Return how to write that a member is the value of an attribute."""
-    place = "keys" if names.get(text) else "attributes"
-    name = text if text in names else "NAME"
-    return f'if it is an attribute, write {{"{name}": "{{{member}}}"}} in {place}'
+    if text not in names:
+        return f'if it is an attribute, write {{"NAME": "{{{member}}}"}} in keys or attributes'
+    place = "keys" if names[text] else "attributes"
+    return f'if it is an attribute, write {{"{text}": "{{{member}}}"}} in {place}'
 
 
 def _find_placeholders(layout: TableLayout) -> set[str]:

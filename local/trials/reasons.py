@@ -11,12 +11,14 @@ from typing import Any, NamedTuple
 from feature_events.epoch import Unit, read_number, to_epoch_ms
 from feature_events.layouts.features import find_map
 from feature_events.layouts.mismatches import Mismatch, NoFeatures, find_mismatches, find_no_features
-from feature_events.layouts.table_layout import TableLayout, TimePath
+from feature_events.layouts.table_layout import MapNames, TableLayout, TimePath
 from feature_events.layouts.table_layouts import ChosenLayout, TableLayouts
 from feature_events.records.change import Change, Item, Skipped
 
 _MOST_NAMES = 20
 _MOST_MISMATCHES = 5
+
+_EXAMPLE = "2025-10-10T12:01:00.123+00:00"
 
 _LONG_BEFORE = timedelta(days=3653)
 _SOON_AFTER = timedelta(hours=1)
@@ -45,7 +47,10 @@ def explain_skip(change: Change, skipped: Skipped, layouts: TableLayouts) -> Rem
     chosen = layouts.choose(change)
     if skipped is Skipped.NO_FEATURES and chosen is not None:
         found = find_no_features(item, chosen)
-        return Remark(str(found), f"no_features: {_describe_no_features(found, change.keys)} (layout {found.layout})")
+        text = _describe_no_features(found, change.keys)
+        if found.problem == "is missing" and isinstance(chosen[0].layout.features, MapNames):
+            text += _explain_path(found.place)
+        return Remark(str(found), f"no_features: {text} (layout {found.layout})")
     return None
 
 
@@ -76,6 +81,12 @@ def _describe_no_features(found: NoFeatures, keys: Item) -> str:
             return f"no attribute of {found.place or 'the item'} is a feature; it has {', '.join(found.has)}"
 
 
+def _explain_path(path: str) -> str:
+    """Return the remedy for a path that is probably a list of features; empty for any other path."""
+    is_list = "," in path or " " in path
+    return '; a path names one map; for all attributes write {"except": []}' if is_list else ""
+
+
 def _list_names(names: Sequence[str], keys: Item) -> str:
     """Return the names of attributes, without those of keys."""
     others = [name for name in names if name not in keys]
@@ -98,7 +109,9 @@ def check_time(change: Change, chosen: ChosenLayout, updated_at: str) -> Remark 
         if not places:
             return None
         unread = [_explain_unread(change, each) for each in places]
-        text = f"no readable time: {'; '.join(each.text for each in unread)} (layout {fitted.number})"
+        texts = "; ".join([each.text for each in unread])
+        remedy = "" if any(each.kind.startswith("unit") for each in unread) else _explain_list(fitted.layout)
+        text = f"no readable time: {texts}{remedy} (layout {fitted.number})"
         return Remark(f"layout {fitted.number}: {[each.kind for each in unread]}", text)
     if change.created_ms is None:
         return None
@@ -143,9 +156,23 @@ def _explain_unread(change: Change, place: TimePath) -> Remark:
     if kind not in ("S", "N"):
         return Remark("type", f"{path} is neither text nor a number")
     unit = _find_unit(str(inner), change.created_ms)
-    expected = f"a time in {place.unit}" if place.unit else "ISO-8601 text"
-    remedy = f'; it is probably in {unit}: write {{"path": "{path}", "unit": "{unit}"}}' if unit else ""
-    return Remark(f"unit {unit}", f"{path} is {inner}, which is not {expected}{remedy}")
+    expected = f"times in {place.unit}" if place.unit else "ISO-8601 text"
+    remedy = f"write times as {_EXAMPLE}"
+    if unit:
+        remedy = f'it is probably in {unit}: write {{"path": "{path}", "unit": "{unit}"}}'
+    return Remark(f"unit {unit}", f"{path} has values such as {inner}, which are not {expected}; {remedy}")
+
+
+def _explain_list(layout: TableLayout) -> str:
+    """Return the remedy for a list of names that was probably meant as one path; empty for any other `updated_at`."""
+    names = [
+        ".".join(each.path)
+        for each in layout.updated_at
+        if isinstance(each, TimePath) and len(each.path) == 1 and each.unit is None
+    ]
+    path = ".".join(names)
+    is_list = len(names) == len(layout.updated_at) > 1 and path.split(".") == names
+    return f'; if this is one path, write "{path}"' if is_list else ""
 
 
 def _find_unit(text: str, created_ms: int | None) -> Unit | None:

@@ -27,6 +27,8 @@ _OF_SCANS = {"Items", "Count", "ScannedCount", "ConsumedCapacity", "LastEvaluate
 _OF_GETS = {"Item", "ConsumedCapacity", "ResponseMetadata"}
 _OF_BATCHES = {"Responses", "UnprocessedKeys", "ConsumedCapacity", "ResponseMetadata"}
 
+_OTHER_NAME = "; set TABLE_NAME to the real name"
+
 
 class Loaded(NamedTuple):
     """The records of a file."""
@@ -129,6 +131,7 @@ def _complete(
             raise LocalError(_explain_keys(image, layouts, found.table or table))
         note = (
             f"items are tried as inserts into the table {assumed.name} with the keys {' and '.join(assumed.key_names)}"
+            f"{'' if found.table or table else _OTHER_NAME}"
         )
         return to_record(image, assumed.key_names, to_stream_arn(assumed.name), number, now), note
     if not isinstance(found, dict):
@@ -139,7 +142,7 @@ def _complete(
         return record, ""
     assumed = find_table(body["Keys"], layouts, table)
     name = table or (assumed.name if assumed else "unknown")
-    note = f"records without a table's name are tried as those of the table {name}"
+    note = f"records without a table's name are tried as those of the table {name}{'' if table else _OTHER_NAME}"
     return {**record, "eventSourceARN": to_stream_arn(name)}, note
 
 

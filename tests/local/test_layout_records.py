@@ -27,6 +27,7 @@ BODY = {"Keys": KEYS, "NewImage": TYPED, "SequenceNumber": "100", "StreamViewTyp
 RECORD = {"eventName": "INSERT", "dynamodb": {**BODY, "ApproximateCreationDateTime": 1_760_097_697}}
 ARN = "arn:aws:dynamodb:eu-west-1:123456789012:table/app/stream/2025-10-10T00:00:00.000"
 SENT = {**RECORD, "eventSourceARN": ARN}
+REAL = "set TABLE_NAME to the real name"
 BY_CLI = {**RECORD, "dynamodb": {**BODY, "ApproximateCreationDateTime": "2025-10-10T14:01:37+02:00"}}
 
 FORMS: Mapping[str, Json] = {
@@ -94,8 +95,8 @@ def test_read_records__keeps_what_a_record_contains(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("value", "note"),
     [
-        (PLAIN, "items are tried as inserts into the table app with the keys pk and sk"),
-        (RECORD, "records without a table's name are tried as those of the table app"),
+        (PLAIN, f"items are tried as inserts into the table app with the keys pk and sk; {REAL}"),
+        (RECORD, f"records without a table's name are tried as those of the table app; {REAL}"),
     ],
 )
 def test_read_records__says_what_it_assumes(value: Json, note: str, tmp_path: Path, console: Console) -> None:
@@ -117,7 +118,9 @@ def test_table_name__replaces_the_assumption(tmp_path: Path, console: Console) -
     layout_file.write_text(json.dumps(layouts))
     file.write_text(json.dumps([PLAIN, RECORD]))
     assert try_layouts(console, str(layout_file), "all", file, table_name="prod_users") == 0
-    assert [line.split()[1:3] for line in read(console)[1:3]] == [["2", "user"]] * 2
+    lines = read(console)
+    assert [line.split()[1:3] for line in lines[1:3]] == [["2", "user"]] * 2
+    assert not any(REAL in line for line in lines)
     with pytest.raises(LocalError, match=r"record 1 is a plain item.*; no layout is for the table orders$"):
         try_layouts(console, str(layout_file), "all", file, table_name="orders")
 

@@ -82,6 +82,19 @@ BY_KIND = LAYOUT | {"attributes": {"cls": "Features"}}
             "no_features: no attribute value.data; value has age (layout 1)",
         ),
         (
+            [LAYOUT | {"features": "age, city"}],
+            VALUE,
+            (
+                "no_features: no attribute age, city; the item has value; "
+                'a path names one map; for all attributes write {"except": []} (layout 1)'
+            ),
+        ),
+        (
+            [LAYOUT | {"features": {"json": "my text"}}],
+            VALUE,
+            "no_features: no attribute my text; the item has value (layout 1)",
+        ),
+        (
             [FLAT],
             {"ttl": {"N": "1"}, "GSI1PK": {"S": "x"}},
             "no_features: no attribute of the item is a feature; it has pk, sk, ttl, GSI1PK (layout 1)",
@@ -106,6 +119,7 @@ def test_remarks__are_shown_once_for_records_alike(run: Any) -> None:  # noqa: A
 
 MS = {"path": "ts", "unit": "ms"}
 US = {"path": "ts", "unit": "us"}
+FORM = "write times as 2025-10-10T12:01:00.123+00:00"
 
 
 @pytest.mark.parametrize(
@@ -156,7 +170,7 @@ US = {"path": "ts", "unit": "us"}
             {"path": "ts", "unit": "s"},
             {"N": f"{CREATED}000"},
             (
-                f"no readable time: ts is {CREATED}000, which is not a time in s; "
+                f"no readable time: ts has values such as {CREATED}000, which are not times in s; "
                 'it is probably in ms: write {"path": "ts", "unit": "ms"}'
             ),
         ),
@@ -164,7 +178,7 @@ US = {"path": "ts", "unit": "us"}
             "ts",
             {"N": f"{CREATED}"},
             (
-                f"no readable time: ts is {CREATED}, which is not ISO-8601 text; "
+                f"no readable time: ts has values such as {CREATED}, which are not ISO-8601 text; "
                 'it is probably in s: write {"path": "ts", "unit": "s"}'
             ),
         ),
@@ -173,9 +187,21 @@ US = {"path": "ts", "unit": "us"}
             {"S": "1999-01-01T00:00:00Z"},
             "the time 1999-01-01T00:00:00.000Z is 26 years before the change; check updated_at and its unit",
         ),
-        ("ts", {"S": "today"}, "no readable time: ts is today, which is not ISO-8601 text"),
+        ("ts", {"S": "today"}, f"no readable time: ts has values such as today, which are not ISO-8601 text; {FORM}"),
+        (MS, {"S": "today"}, f"no readable time: ts has values such as today, which are not times in ms; {FORM}"),
         ("ts", {"M": {}}, "no readable time: ts is neither text nor a number"),
         (["at", "meta.ts"], {"N": "1"}, "no readable time: no attribute at; no attribute meta.ts"),
+        (["at", MS], {"M": {}}, "no readable time: no attribute at; ts is neither text nor a number"),
+        (
+            ["ts", "at"],
+            {"M": {"at": {"S": "2025-10-10"}}},
+            'no readable time: ts is neither text nor a number; no attribute at; if this is one path, write "ts.at"',
+        ),
+        (
+            ["ts", "at"],
+            {"S": "today"},
+            f"no readable time: ts has values such as today, which are not ISO-8601 text; {FORM}; no attribute at",
+        ),
     ],
 )
 def test_remarks__mark_implausible_times(run: Any, updated_at: Json, ts: Json, remark: str | None) -> None:  # noqa: ANN401  # the fixture
@@ -204,6 +230,13 @@ SUGGESTION = 'if it is an attribute, write {"user_id": "{entity_id}"} in attribu
     ("layout", "remark"),
     [
         ({"entity_id": "user_id"}, f"entity_id is the text user_id for every item; {SUGGESTION}"),
+        (
+            {"entity_id": "uid"},
+            (
+                "entity_id is the text uid for every item; "
+                'if it is an attribute, write {"NAME": "{entity_id}"} in keys or attributes'
+            ),
+        ),
         (
             {"entity_id": "pk"},
             'entity_id is the text pk for every item; if it is an attribute, write {"pk": "{entity_id}"} in keys',

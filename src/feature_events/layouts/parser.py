@@ -98,7 +98,8 @@ def _parse_list(text: str, place: str = "") -> list[Json]:
     except InvalidJson as invalid:
         raise InvalidValue(f"{place}must be a JSON list of layouts: {invalid}") from None
     if type(values) is not list or not values:
-        raise InvalidValue(f"{place}must be a JSON list of one or more layouts")
+        remedy = "; put [ ] around it" if type(values) is dict else ""
+        raise InvalidValue(f"{place}must be a JSON list of one or more layouts{remedy}")
     return values
 
 
