@@ -86,4 +86,4 @@ def make_worker(table: Tables, checkpoint: LastCheckpoint) -> Worker:
     """Make a worker with the settings of the environment and without a rate limit."""
     plan = Plan(_REQUEST, TABLE_ARN, KEY_NAMES, _STARTED_MS, layouts="", schema="")
     pace = Pace(_REQUEST.events_per_second, sleep=lambda _: None)
-    return Worker(plan, wire("-backfill")[1], table, checkpoint, pace, time.monotonic, _SECONDS)
+    return Worker(plan, wire("-backfill")[1], table, checkpoint, pace, time.monotonic, _SECONDS, "request")

@@ -67,7 +67,8 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> Any:  # noqa: AN
     pace = Pace(plan.request.items_per_second)
     delivery_seconds = settings.delivery_timeout_ms / 1000
     end = Deadline(left)
-    worker = Worker(plan, pipeline, Tables(deadline=end), checkpoints, pace, time.monotonic, delivery_seconds)
+    tables, invocation = Tables(deadline=end), context.aws_request_id
+    worker = Worker(plan, pipeline, tables, checkpoints, pace, time.monotonic, delivery_seconds, invocation)
     is_complete = worker.work(event["segment"], Deadline(min(WORK_SECONDS, left - _LAST_PAGE_SECONDS)), end)
     return {"step": "work", "run": run, "segment": event["segment"], "complete": is_complete}
 

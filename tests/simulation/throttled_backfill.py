@@ -111,5 +111,5 @@ class _StateMachine:
         clock.sleep(_LATENCY_SECONDS)
         end = Deadline(_INVOCATION_SECONDS, clock)
         tables, pace = Tables(clock.sleep, end), Pace(rate, clock, clock.sleep)
-        worker = Worker(self.plan, self._pipeline, tables, self._checkpoints, pace, clock, _DELIVERY_SECONDS)
+        worker = Worker(self.plan, self._pipeline, tables, self._checkpoints, pace, clock, _DELIVERY_SECONDS, "request")
         return worker.work(segment, Deadline(WORK_SECONDS, clock), end)

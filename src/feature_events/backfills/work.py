@@ -63,6 +63,8 @@ class Worker(NamedTuple):
     clock: Clock
     delivery_seconds: float
     """The maximum time to wait for Kafka."""
+    invocation: str
+    """The id of the invocation."""
 
     def work(self, segment: int, deadline: Deadline, end: Deadline) -> bool:
         """Announce a segment's items from its last checkpoint on; return True if the segment is complete.
@@ -81,7 +83,9 @@ class Worker(NamedTuple):
         if not progress.is_complete:
             progress = _begin(progress)
             self.checkpoints.write(segment, progress)
-        announcer = Announcer(self.plan, self.pipeline, self.tables, self.delivery_seconds, progress.attempt)
+        # Two invocations that begin at the same time may have the same number, but not the same id
+        worker = f"{progress.attempt}/{self.invocation}"
+        announcer = Announcer(self.plan, self.pipeline, self.tables, self.delivery_seconds, worker)
         while not progress.is_complete and deadline.remaining():
             try:
                 progress = self._announce_page(segment, progress, announcer, end)
@@ -101,7 +105,8 @@ class Worker(NamedTuple):
         limit = max(1, min(progress.page_items, int(request.items_per_second * _PAGE_SECONDS)))
         page = self.tables.scan(self.plan.table_arn, segment, request.segments, progress.after, limit)
         announced = announcer.announce(page.items, end)
-        page_items = _adapt(limit, self.clock() - started)
+        # A throttled scan has read less than its limit
+        page_items = _adapt(limit if page.after is None else max(1, len(page.items)), self.clock() - started)
         self.pace.wait(len(page.items) + announced.again)
         if self.checkpoints.read(segment) != progress:
             # The run was resumed while an invocation of the stopped execution was still working

@@ -161,7 +161,7 @@ def _make_producer(properties: Mapping[str, Any], errors: ClientErrors) -> Produ
         found = [name for name in properties if f'"{name}"' in text or f"`{name}`" in text]
         names = ", ".join(sorted(found)) or "one of the properties"
         raise Misconfigured(
-            f"KafkaProperties (KAFKA_PROPERTIES): librdkafka rejects {names}: correct or remove these properties"
+            f"KafkaProperties (KAFKA_PROPERTIES): librdkafka rejected {names}; correct or remove what it rejected"
         ) from None
 
 

@@ -28,11 +28,11 @@ class Segment:
         self.checkpoints = MemoryCheckpoints()
         self.clock = FakeClock()
 
-    def work(self, plan: Plan = PAGES_OF_TWO, seconds: float = 600.0) -> bool:
+    def work(self, plan: Plan = PAGES_OF_TWO, seconds: float = 600.0, invocation: str = "request") -> bool:
         """Continue with a new worker; return True if the segment is complete."""
         pipeline = to_pipeline(self.publisher, FakeDeadLetters())
         pace = Pace(plan.request.items_per_second, self.clock, self.sleep)
-        worker = Worker(plan, pipeline, self.table, self.checkpoints, pace, self.clock, 12.0)
+        worker = Worker(plan, pipeline, self.table, self.checkpoints, pace, self.clock, 12.0, invocation)
         return worker.work(0, Deadline(seconds, self.clock), Deadline(seconds + 60, self.clock))
 
     @property
@@ -53,6 +53,16 @@ class Segment:
 def users(*numbers: int) -> list[Any]:
     """Return an item for each of these users."""
     return [to_scanned(f"user-{number}") for number in numbers]
+
+
+def test_work__does_not_share_ids_with_an_invocation_that_began_at_the_same_time() -> None:
+    """Both have read the same checkpoint, so both have the same number."""
+    segment = Segment(*users(1))
+    segment.work(invocation="request-1")
+    segment.checkpoints = MemoryCheckpoints()
+    segment.work(invocation="request-2")
+    first, second = [dict(message.headers)["ce_id"] for message in segment.publisher.log]
+    assert first != second
 
 
 def test_work__announces_page_by_page_to_the_end() -> None:
