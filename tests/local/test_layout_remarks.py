@@ -266,6 +266,15 @@ def test_remarks__mark_texts_without_placeholders(run: Any, layout: Json, remark
     assert run([LAYOUT | layout], item)[0] == ([f"layout 1: {remark}"] if remark else [])
 
 
+def test_remarks__name_layouts_that_are_never_used(run: Any) -> None:  # noqa: ANN401  # the fixture
+    """The earlier layout applies to all items of the later one."""
+    broad = LAYOUT | {"keys": {"pk": "user#{entity_id}", "sk": "{}"}, "resource_name": "r"}
+    narrow = LAYOUT | {"keys": {"pk": "user#{entity_id}", "sk": "LATEST"}, "resource_name": "r"}
+    assert run([broad, narrow], VALUE)[0] == [
+        "layout 2 is never used, because layout 1 applies to all of its items: write layout 2 first"
+    ]
+
+
 @pytest.mark.parametrize(
     ("numbers", "text"),
     [([3], "record 3"), ([1, 2], "records 1-2"), ([1, 3, 4, 5, 9], "records 1, 3-5, 9")],

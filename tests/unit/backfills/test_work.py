@@ -129,13 +129,15 @@ def test_work__does_not_overwrite_the_checkpoint_of_another_worker() -> None:
     """A worker of a stopped execution may still be working when the run is resumed."""
     segment = Segment(*users(1, 2, 3, 4, 5))
 
+    other = Progress(after=KEY_2, items=2, delivered=2, attempt=1)  # both began at the same time
+
     def resume() -> None:
-        segment.checkpoints.write(0, Progress(after=KEY_2, items=2, delivered=2))
+        segment.checkpoints.write(0, other)
 
     segment.table.meanwhile = [resume]
     with pytest.raises(Undelivered, match="segment 0 is being processed by another worker"):
         segment.work()
-    assert segment.progress == Progress(after=KEY_2, items=2, delivered=2)
+    assert segment.progress == other
     assert segment.work()
     assert segment.progress.items == 5
 
@@ -210,12 +212,15 @@ def test_work__begins_with_smaller_pages_after_each_attempt_without_progress() -
 
 def test_work__counts_items_that_keep_changing() -> None:
     """One such item does not stop the run."""
-    segment = Segment(*users(1, 2))
-    segment.table.before_read = lambda _: segment.table.put(
-        to_scanned("user-1", compute_id=str(len(segment.publisher.log)))
-    )
-    assert segment.work(to_plan())
-    assert (segment.progress.items, segment.progress.still_changing) == (2, 1)
+    segment = Segment(*users(1, 2, 3))
+
+    def write(_: object) -> None:
+        for hot in ("user-1", "user-3"):  # on two pages
+            segment.table.put(to_scanned(hot, compute_id=str(len(segment.publisher.log))))
+
+    segment.table.before_read = write
+    assert segment.work()
+    assert (segment.progress.items, segment.progress.still_changing) == (3, 2)
 
 
 LARGE = tuple(f"feature_{number}" for number in range(200))
