@@ -133,7 +133,7 @@ def _check_permissions(consumer: Consumer, topic: str, deadline: Deadline) -> No
 
 
 def _has_coordinator(consumer: Consumer, topic: str, partition: int) -> bool:
-    """Return whether the group's coordinator has answered. If the group may not be described, it never does.
+    """Return whether the group's coordinator has answered. Without the permission to describe the group, it never does.
 
     The reason is reported to a thread that polls.
     """

@@ -111,7 +111,7 @@ def audited(account: Account) -> Iterator[Audited]:
 
 
 def test_audit__finds_and_repairs_exactly_what_was_lost(audited: Audited) -> None:
-    """A dry run counts, also beside live writes. The repair sends only these events. A second audit finds nothing."""
+    """A dry run counts, also during live writes. The repair sends only these events. A second audit finds nothing."""
     same = ITEMS - MISSING - OUTDATED
     with ThreadPoolExecutor() as pool:
         report = pool.submit(audited.run, dry_run=True)
