@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from feature_events.aws.objects import read_all
 from feature_events.backfills.audit import Comparison, FirstLook, SecondLook
 from feature_events.backfills.checkpoints import Checkpoints, find_runs
 from feature_events.backfills.looks import Looks, NextStep, to_next_step
@@ -83,11 +84,15 @@ class _Step(NamedTuple):
     run: str
     plan: Plan
     checkpoints: Checkpoints
-    store: IndexStore
     settings: Settings
     pipeline: Pipeline
     left: float
     """The seconds that are left."""
+
+    @property
+    def store(self) -> IndexStore:
+        """The index of the run."""
+        return IndexStore(self.checkpoints.folder)
 
     @property
     def looks(self) -> Looks:
@@ -109,7 +114,7 @@ def _open_step(run: str, settings: Settings, pipeline: Pipeline, bucket: str, le
     plan = checkpoints.read_plan()
     if plan is None:
         raise Misconfigured(f"run {run} has no plan: its objects in the failure bucket were deleted; start a new run")
-    return _Step(run, plan, checkpoints, IndexStore(checkpoints.folder), settings, pipeline, left)
+    return _Step(run, plan, checkpoints, settings, pipeline, left)
 
 
 def _plan(event: dict[str, Any], settings: Settings, pipeline: Pipeline, bucket: str) -> NextStep:
@@ -183,7 +188,8 @@ def _look(step: _Step, event: dict[str, Any]) -> NextStep:
 
 
 def _report(step: _Step, _: dict[str, Any]) -> BackfillReport:
-    first, later = step.looks.read_progresses()
+    first = read_all(step.checkpoints.read, range(step.plan.request.segments))
+    later = step.looks.read_later_progresses() if step.plan.request.missing_only else []
     report = to_report(step.run, step.plan, first, later)
     logger.info("backfill reported", extra={"report": report})
     check_delivered(report, [*first, *later])

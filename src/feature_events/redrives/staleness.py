@@ -41,7 +41,7 @@ def find_staleness(encoded: Encoded, tables: Tables, encoder: Encoder, seconds: 
     if encoder.features_mode == "all":
         is_current = are_equal(item, encoded.change.new_image)
     else:
-        is_current = _has_same_features(item, encoded, encoder.layouts)
+        is_current = _has_same_feature(item, encoded, encoder.layouts)
     return None if is_current else "its item has changed since"
 
 
@@ -59,12 +59,13 @@ def _has_any_features(item: Item, encoded: Encoded, layouts: TableLayouts) -> bo
     return isinstance(found, EntityFeatures) and found[:_ENTITY] == encoded.entity[:_ENTITY]
 
 
-def _has_same_features(item: Item, encoded: Encoded, layouts: TableLayouts) -> bool:
-    """Return whether the item still has the features that the event names, with the same values.
+def _has_same_feature(item: Item, encoded: Encoded, layouts: TableLayouts) -> bool:
+    """Return whether the item still has one of the features that the event names, with the same value.
 
-    A later write that did not change any of them has no event that names them.
+    No later event names that feature, since no later write changed it. Later events about the other features win by
+    their stream times.
     """
     features = encoded.entity.features
     compared = encoded.change._replace(kind="MODIFY", old_image=item)  # the order of the two items does not matter
     changes = read_feature_changes(compared, features, layouts)
-    return changes is not None and set(changes.changed).isdisjoint(features)
+    return changes is not None and not set(changes.changed).issuperset(features)

@@ -4,13 +4,20 @@ The consumer joins no group and commits nothing. librdkafka requires a group's n
 group's coordinator, which needs the permission to describe the group.
 """
 
+import time
 from typing import TYPE_CHECKING
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from feature_events.deadline import Deadline
 from feature_events.errors import FeatureEventsError, Misconfigured, Undelivered
-from feature_events.kafka.errors import ClientErrors, make_authentication_error, raise_if_misconfigured
+from feature_events.kafka.errors import (
+    Action,
+    ClientErrors,
+    find_rule,
+    make_authentication_error,
+    raise_if_misconfigured,
+)
 from feature_events.kafka.producer import DEFAULTS, close_in_background, connect_client
 from feature_events.settings.kafka_properties import Properties
 from feature_events.settings.settings import Settings
@@ -43,7 +50,7 @@ _LIMITS: Properties = {"queued.max.messages.kbytes": 16_384, "queued.min.message
 
 _EOF, _TIMED_OUT = KafkaError._PARTITION_EOF, KafkaError._TIMED_OUT  # noqa: SLF001  # librdkafka's own codes
 _REFUSALS = (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED)
-_POLL_SECONDS = 0.5
+_POLL_SECONDS, _RETRY_SECONDS = 0.5, 0.1
 
 
 def to_consumer_properties(settings: Settings) -> Properties:
@@ -135,17 +142,20 @@ def _check_permissions(consumer: Consumer, topic: str, deadline: Deadline) -> No
 def _has_coordinator(consumer: Consumer, topic: str, partition: int) -> bool:
     """Return whether the group's coordinator has answered. Without the permission to describe the group, it never does.
 
-    The reason is reported to a thread that polls.
+    The reason is reported to a thread that polls. If no group has ever used the cluster, the first requests fail.
     """
     try:
         [committed] = consumer.committed([TopicPartition(topic, partition)], timeout=_POLL_SECONDS)
     except KafkaException as exception:
-        if exception.args[0].code() != _TIMED_OUT:
-            raise
-        return False
-    if committed.error is not None:
-        raise KafkaException(committed.error)
-    return True
+        error = exception.args[0]
+    else:
+        error = committed.error
+    if error is None:
+        return True
+    if error.code() in _REFUSALS or find_rule(error).action is not Action.RETRY:
+        raise KafkaException(error)
+    time.sleep(_RETRY_SECONDS)
+    return False
 
 
 def _raise_if_refused(message: Message | None) -> bool:

@@ -1,7 +1,7 @@
 """Fixtures: a broker with a listener for each authentication method, registries, and secrets."""
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from io import StringIO
 from typing import NamedTuple
@@ -187,6 +187,27 @@ class Bench(NamedTuple):
 type MakeBench = Callable[[KafkaAuth], Bench]
 
 
+def make_credentials(auth: KafkaAuth, cluster: Cluster, idp: TokenEndpoint) -> Mapping[str, str] | None:
+    """Make the secret of an authentication method, or None if it needs no secret."""
+    match auth:
+        case "plain" | "scram" | "scram-256":
+            return {"username": USER, "password": PASSWORD}
+        case "oauth":
+            return {
+                "client_id": idp.client[0],
+                "client_secret": idp.client[1],
+                "token_url": idp.url,
+                "scope": "kafka",
+                "logical_cluster": "lkc-1",
+                "identity_pool": "pool-1",
+            }
+        case "mtls":
+            client = cluster.authority.issue("client")
+            return {"certificate": client.certificate, "privateKey": client.private_key}
+        case _:
+            return None
+
+
 @pytest.fixture
 def bench(
     cluster: Cluster, topic: str, secrets: Secrets, provider: TokenProvider, idp: TokenEndpoint
@@ -198,21 +219,7 @@ def bench(
     assert provider.given == 0
 
     def make(auth: KafkaAuth) -> Bench:
-        client, login = cluster.authority.issue("client"), {"username": USER, "password": PASSWORD}
-        value = {
-            "plain": login,
-            "scram": login,
-            "scram-256": login,
-            "oauth": {
-                "client_id": idp.client[0],
-                "client_secret": idp.client[1],
-                "token_url": idp.url,
-                "scope": "kafka",
-                "logical_cluster": "lkc-1",
-                "identity_pool": "pool-1",
-            },
-            "mtls": {"certificate": client.certificate, "privateKey": client.private_key},
-        }.get(auth)
+        value = make_credentials(auth, cluster, idp)
         secret = secrets.put(value) if value else ""
         commented = f"# Főtanúsítvány\n{cluster.authority.certificate}"  # a comment that is not ASCII
         ca = secrets.put({"certificate": commented}) if auth != "none" else ""

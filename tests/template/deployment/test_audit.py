@@ -13,7 +13,7 @@ import pytest
 from local.servers.topic import create_topic
 from tests.support.topics import read_topic
 from tests.template.deployment.account import NO_REGISTRY, Account, to_table_arn
-from tests.template.deployment.test_backfill import PERSON
+from tests.template.deployment.backfill_runs import PERSON
 
 NAME = "audited"
 ITEMS, MISSING, OUTDATED, WRITES = 1_000, 100, 20, 50

@@ -68,6 +68,21 @@ def test_find_staleness__compares_features_as_they_are_stored(
     assert is_stale(layout, then, now) is stale
 
 
+@pytest.mark.parametrize(
+    ("now", "stale"),
+    [
+        ({"a": {"S": "x"}, "b": {"S": "changed"}}, False),
+        ({"a": {"S": "x"}}, False),
+        ({"a": {"S": "changed"}}, True),
+        ({"c": {"S": "x"}}, True),
+    ],
+    ids=["another feature changed", "another feature removed", "all changed or removed", "all removed"],
+)
+def test_find_staleness__sends_a_change_while_one_of_its_features_is_current(now: Json, *, stale: bool) -> None:
+    """With mode `changed`, no other event names that feature."""
+    assert is_stale(FLAT, {"a": {"S": "x"}, "b": {"S": "x"}}, now) is stale
+
+
 NAMES = {"features": {"names": ["r"]}}
 REMOVED = {
     "removed": to_removal_record(),
