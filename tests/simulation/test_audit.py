@@ -5,7 +5,7 @@ from tests.simulation.machine import run_machine
 from tests.simulation.scale import SEED, report, scaled
 
 CHUNK = scaled(150, 1000)
-RUNS = scaled(150, 10_000)
+RUNS = scaled(150, 5_000)
 
 
 def test_audit__announces_exactly_what_was_lost() -> None:
