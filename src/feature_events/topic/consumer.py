@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 GROUP = "feature-events-backfill"
 """The consumer group that the function must be allowed to describe. It never has members or offsets."""
 
-_CLIENT = "-reader"
-"""The end of Kafka's client id, so that a quota can limit reading the topic."""
+_CLIENT = "-backfill"
+"""The end of Kafka's client id, as for the backfill's producer, so that a quota can limit both."""
 
 _PRODUCER_PROPERTIES = ("queue.buffering.max.kbytes",)
 """The defaults that only a producer has."""

@@ -43,7 +43,7 @@ def merge_bucket(store: IndexStore, look: Look, bucket: int) -> int:
 
 
 class TopicIndex(NamedTuple):
-    """What the topic says about each item of a table, in 16 bytes per item.
+    """The current event of each item of a table, in 16 bytes per item.
 
     Hashes of eight bytes suffice: among a hundred million items, the probability that any two have the same hash is
     1 in 3,700.
