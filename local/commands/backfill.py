@@ -35,7 +35,7 @@ COUNTS: Mapping[str, str] = {
     "delivered": "events sent to Kafka",
     "deliverable": "events that would be sent without DRY_RUN=1",
     "again": "of these events were sent a second time, because their items had changed",
-    "still_changing": "items changed all the time; their live events follow",
+    "still_changing": "items kept changing; their live events are the current ones",
     "poison": "items that cannot become events",
 }
 """The counts of a report that are printed if they are not zero, each with its meaning."""

@@ -59,6 +59,8 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.table and arguments.records:
         parser.error("use either RECORDS.jsonl or --table")
+    if arguments.table and arguments.table_name:
+        parser.error("use --table-name with RECORDS.jsonl only: --table names a table already")
     if not 1 <= arguments.items <= MOST_ITEMS:
         parser.error(f"--items must be from 1 to {MOST_ITEMS}")
     command.run(

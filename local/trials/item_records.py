@@ -6,12 +6,13 @@ layout that can apply to the item.
 
 import base64
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import permutations
 from typing import Any, NamedTuple
 
 from feature_events.layouts.table_layout import Key, TableLayout
+from local.errors import LocalError
 
 type Record = Any
 """A stream record as Lambda passes it to the function, or any other JSON in its place."""
@@ -101,18 +102,27 @@ def find_table(image: Mapping[str, Any], layouts: Sequence[TableLayout], name: s
         layouts: the layouts.
         name: the table's name; empty if it is unknown.
 
+    Raises:
+        LocalError: several attributes can be a key whose name the layout does not fix.
+
     """
     candidates = [each for each in layouts if not name or each.table.match(name) is not None]
     for needs_values in (True, False):
         for layout in candidates:
-            key_names = _find_key_names(image, layout.keys, needs_values=needs_values)
-            if key_names:
-                return Table(name or re.sub(r"\{(\w*)\}", r"\1", layout.table.text) or "table", key_names)
+            found = list(_find_key_names(image, layout.keys, needs_values=needs_values))
+            if len(found) > 1:
+                names = sorted({key_name for key_names in found for key_name in key_names})
+                raise LocalError(
+                    f"is a plain item, and several attributes can be its keys: {', '.join(names)}; use stream records, "
+                    "or TABLE=NAME for a table that you can read"
+                )
+            if found:
+                return Table(name or re.sub(r"\{(\w*)\}", r"\1", layout.table.text) or "table", found[0])
     return None
 
 
-def _find_key_names(image: Mapping[str, Any], keys: Sequence[Key], *, needs_values: bool) -> tuple[str, ...]:
-    """Return the attributes that can be the keys of a layout; empty if there are none."""
+def _find_key_names(image: Mapping[str, Any], keys: Sequence[Key], *, needs_values: bool) -> Iterator[tuple[str, ...]]:
+    """Yield each choice of attributes that can be the keys of a layout."""
     texts = {name: text for name, value in image.items() if (text := _read_key(value))}
     constant = [key.name.text for key in keys if key.name.is_constant]
     others = [name for name in texts if name not in constant]
@@ -122,8 +132,7 @@ def _find_key_names(image: Mapping[str, Any], keys: Sequence[Key], *, needs_valu
             name in texts and key.name.match(name) is not None and (not needs_values or key.value.match(texts[name]))
             for key, name in zip(keys, names, strict=True)
         ):
-            return names
-    return ()
+            yield names
 
 
 def _assign(keys: Sequence[Key], added: Sequence[str]) -> tuple[str, ...]:

@@ -9,11 +9,13 @@
 | a dead letter, an on-failure batch | stream records |
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from feature_events.failures import on_failure_batch
 from feature_events.layouts.table_layout import TableLayout
 from feature_events.records.stream_record import read_identity
 from local.errors import LocalError
@@ -54,7 +56,7 @@ def read_records(path: Path, layouts: Sequence[TableLayout], table: str = "") ->
         table: the name of the table of items and of records that do not contain it.
 
     Raises:
-        LocalError: the file contains invalid JSON or no records, or an item has the keys of no layout.
+        LocalError: the file contains invalid JSON or no records, or the keys of an item cannot be found.
         OSError: the file cannot be read.
 
     """
@@ -86,8 +88,8 @@ def _unwrap(value: Json) -> Iterator[Json | _Item]:
         yield value
     elif isinstance(value.get("Records"), list):
         yield from value["Records"]
-    elif isinstance(value.get("payload"), dict) and isinstance(value["payload"].get("Records"), list):
-        yield from value["payload"]["Records"]
+    elif (batch := _read_on_failure_batch(value)) is not None:
+        yield from batch
     elif isinstance(value.get("record"), dict) and not _OF_RECORDS.isdisjoint(value["record"]):
         yield value["record"]
     elif isinstance(value.get("Items"), list) and value.keys() <= _OF_SCANS:
@@ -98,6 +100,14 @@ def _unwrap(value: Json) -> Iterator[Json | _Item]:
         yield from _unwrap_responses(value["Responses"])
     else:
         yield _to_item(value)
+
+
+def _read_on_failure_batch(value: Json) -> Sequence[Record] | None:
+    """Return the records of an on-failure batch, or None if this is something else, such as an item with a payload."""
+    try:
+        return on_failure_batch.read_records(json.dumps(value).encode())
+    except ValueError:
+        return None
 
 
 def _unwrap_responses(responses: Json) -> Iterator[Json | _Item]:
@@ -142,7 +152,7 @@ def _complete(
         return record, ""
     assumed = find_table(body["Keys"], layouts, table)
     name = table or (assumed.name if assumed else "unknown")
-    note = f"records without a table's name are tried as those of the table {name}{'' if table else _OTHER_NAME}"
+    note = f"records without a table's name are tried with the table's name {name}{'' if table else _OTHER_NAME}"
     return {**record, "eventSourceARN": to_stream_arn(name)}, note
 
 

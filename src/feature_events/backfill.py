@@ -73,8 +73,7 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> Any:  # noqa: AN
         raise Misconfigured("no bucket for checkpoints: set FAILURE_BUCKET")
     if name == "plan":
         return _plan(event, settings, pipeline, settings.failure_bucket)
-    left = context.get_remaining_time_in_millis() / 1000 - ANSWER_SECONDS
-    step = _open_step(event["run"], settings, pipeline, settings.failure_bucket, left)
+    step = _open_step(event["run"], settings, pipeline, settings.failure_bucket, context)
     return _STEPS[name](step, event)
 
 
@@ -88,6 +87,8 @@ class _Step(NamedTuple):
     pipeline: Pipeline
     left: float
     """The seconds that are left."""
+    invocation: str
+    """The id of the invocation."""
 
     @property
     def store(self) -> IndexStore:
@@ -109,12 +110,13 @@ class _Step(NamedTuple):
         return Deadline(min(WORK_SECONDS, self.left - _LAST_PAGE_SECONDS)), Deadline(self.left)
 
 
-def _open_step(run: str, settings: Settings, pipeline: Pipeline, bucket: str, left: float) -> _Step:
+def _open_step(run: str, settings: Settings, pipeline: Pipeline, bucket: str, context: "LambdaContext") -> _Step:
     checkpoints = Checkpoints(bucket, run)
     plan = checkpoints.read_plan()
     if plan is None:
         raise Misconfigured(f"run {run} has no plan: its objects in the failure bucket were deleted; start a new run")
-    return _Step(run, plan, checkpoints, settings, pipeline, left)
+    left = context.get_remaining_time_in_millis() / 1000 - ANSWER_SECONDS
+    return _Step(run, plan, checkpoints, settings, pipeline, left, context.aws_request_id)
 
 
 def _plan(event: dict[str, Any], settings: Settings, pipeline: Pipeline, bucket: str) -> NextStep:
@@ -159,9 +161,8 @@ def _work(step: _Step, event: dict[str, Any]) -> dict[str, Any]:
     deadline, end = step.make_deadlines()
     number = event.get("look", 0)  # an execution that an earlier version started has no looks
     pace = Pace(step.plan.request.items_per_second)
-    announcement = Announcement(
-        step.plan, step.pipeline, Tables(deadline=end), step.settings.delivery_timeout_ms / 1000
-    )
+    delivery_seconds, tables = step.settings.delivery_timeout_ms / 1000, Tables(deadline=end)
+    announcement = Announcement(step.plan, step.pipeline, tables, delivery_seconds, step.invocation)
     pages = _compare(step, announcement, number) if step.plan.request.missing_only else announcement
     checkpoints = step.checkpoints.of_look(number)
     worker = Worker(step.plan, pages, checkpoints, pace, time.monotonic)

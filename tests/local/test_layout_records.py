@@ -38,6 +38,8 @@ FORMS: Mapping[str, Json] = {
     "get-records": {"Records": [BY_CLI], "NextShardIterator": "x"},
     "a sample with another ARN": {"Records": [{**RECORD, "eventSourceARN": "eventsource_arn"}]},
     "an on-failure batch": {"version": "1.0", "payload": {"Records": [SENT]}},
+    "an on-failure batch with its payload as text": {"version": "1.0", "payload": json.dumps({"Records": [SENT]})},
+    "an item with the attribute payload": {**TYPED, "payload": {"S": '{"age": 1}'}},
     "a dead letter": {"reason": "bad", "record": SENT},
     "an item": TYPED,
     "an item in ordinary JSON": PLAIN,
@@ -96,7 +98,7 @@ def test_read_records__keeps_what_a_record_contains(tmp_path: Path) -> None:
     ("value", "note"),
     [
         (PLAIN, f"items are tried as inserts into the table app with the keys pk and sk; {REAL}"),
-        (RECORD, f"records without a table's name are tried as those of the table app; {REAL}"),
+        (RECORD, f"records without a table's name are tried with the table's name app; {REAL}"),
     ],
 )
 def test_read_records__says_what_it_assumes(value: Json, note: str, tmp_path: Path, console: Console) -> None:
@@ -130,7 +132,7 @@ def test_table_name__replaces_the_assumption(tmp_path: Path, console: Console) -
     [
         ({"pk": "{entity_id}"}, {"pk": "a", "sk": "b"}, ("pk",)),
         ({"{kind}": "{entity_id}", "category": "{resource_name}"}, {"category": "a", "uid": 7}, ("uid", "category")),
-        ({"{kind}_id": "{entity_id}"}, {"name": "x", "user_id": "u", "shop_id": "s"}, ("user_id",)),
+        ({"{kind}_id": "{entity_id}"}, {"name": "x", "user_id": "u"}, ("user_id",)),
         ({"{kind}": "u#{entity_id}"}, {"name": "x", "id": "u#1"}, ("id",)),
         ({"{kind}": "u#{entity_id}"}, {"name": "x"}, ("name",)),
         ({"pk": "{entity_id}"}, {"pk": {"a": 1}}, None),
@@ -145,6 +147,14 @@ def test_find_table__finds_the_keys_of_an_item(
     layout = {"keys": keys, "entity_type": "e", "entity_id": "{entity_id}", "resource_name": "r", "features": "f"}
     found = find_table(to_image(item), parse_table_layouts(json.dumps([layout])), "")
     assert (found and found.key_names) == expected
+
+
+@pytest.mark.parametrize("names", [("user_id", "shop_id"), ("shop_id", "user_id")])
+def test_find_table__does_not_guess_between_attributes(names: tuple[str, str]) -> None:
+    """The order of attributes means nothing, because DynamoDB returns them in any order."""
+    layout = {"keys": {"{kind}_id": "{entity_id}"}, "entity_type": "e", "resource_name": "r", "features": "f"}
+    with pytest.raises(LocalError, match=r"several attributes can be its keys: shop_id, user_id; use stream records"):
+        find_table(to_image(dict.fromkeys(names, "x")), parse_table_layouts(json.dumps([layout])), "")
 
 
 def test_find_table__prefers_the_layout_with_matching_values() -> None:

@@ -8,9 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from feature_events.layouts.parser import parse_table_layouts
 from local.commands.layout import try_layouts
-from local.trials.layout_remarks import find_hidden
 from local.trials.trial import format_records
 
 type Json = Any
@@ -268,40 +266,13 @@ def test_remarks__mark_texts_without_placeholders(run: Any, layout: Json, remark
     assert run([LAYOUT | layout], item)[0] == ([f"layout 1: {remark}"] if remark else [])
 
 
-FEATURES = {"attributes": {"cls": "Features"}}
-
-
-@pytest.mark.parametrize(
-    ("earlier", "later", "is_hidden"),
-    [
-        ({}, {}, True),
-        ({"keys": {"sk": "{}", "pk": "{entity_id}"}}, {}, True),
-        ({"keys": {"{}": "{entity_id}", "sk": "{}"}}, {}, True),
-        ({"keys": {"pk": "user#{entity_id}", "sk": "{}EST"}}, {}, True),
-        ({"keys": {"pk": "user#{entity_id}#{}", "sk": "{}"}}, {}, False),
-        ({"keys": {"pk": "{entity_id}"}}, {}, False),
-        ({"table": "{}"}, {}, True),
-        ({"table": "a{}"}, {}, True),
-        ({"table": "b{}"}, {}, False),
-        ({"table": "app"}, {"table": "{}"}, False),
-        (FEATURES, {}, False),
-        ({}, FEATURES, True),
-        ({"attributes": {"cls": "F{}"}}, FEATURES, True),
-        ({"attributes": {"cls": "G{}"}}, FEATURES, False),
-        ({"attributes": {"type": "{}"}}, FEATURES, False),
-    ],
-)
-def test_find_hidden__finds_layouts_behind_broader_ones(
-    earlier: Json,
-    later: Json,
-    is_hidden: bool,  # noqa: FBT001  # a parameter
-) -> None:
-    """A layout is never used if an earlier one applies to all of its items."""
-    broad = LAYOUT | {"resource_name": "r", "keys": {"pk": "user#{entity_id}", "sk": "{}"}}
-    narrow = LAYOUT | {"resource_name": "r", "keys": {"pk": "user#{entity_id}", "sk": "LATEST"}}
-    layouts = parse_table_layouts(json.dumps([broad | earlier, narrow | later]))
-    text = "layout 2 is never used, because layout 1 applies to all of its items: write layout 2 first"
-    assert list(find_hidden(layouts)) == ([text] if is_hidden else [])
+def test_remarks__name_layouts_that_are_never_used(run: Any) -> None:  # noqa: ANN401  # the fixture
+    """The earlier layout applies to all items of the later one."""
+    broad = LAYOUT | {"keys": {"pk": "user#{entity_id}", "sk": "{}"}, "resource_name": "r"}
+    narrow = LAYOUT | {"keys": {"pk": "user#{entity_id}", "sk": "LATEST"}, "resource_name": "r"}
+    assert run([broad, narrow], VALUE)[0] == [
+        "layout 2 is never used, because layout 1 applies to all of its items: write layout 2 first"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -296,7 +296,7 @@ class Run:
         publisher = TopicPublisher(world.topic, world.seam)
         publisher.sent = world.note_sent
         pipeline = to_pipeline(publisher, FakeDeadLetters())
-        self._announcement = Announcement(plan, pipeline, world.table, 12.0)
+        self._announcement = Announcement(plan, pipeline, world.table, 12.0, "request-1")
         self._reader = MemoryReader(world.topic, world.seam)
 
     def begin(self) -> NextStep:

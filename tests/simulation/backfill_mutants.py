@@ -10,7 +10,7 @@ from tests.simulation.mutants import Edit, Mutant, edit, put
 
 def _edit_announcement(text: str) -> Edit:
     """Change what an event's id contains of its announcement."""
-    return edit(Announcer, "_encode", "{plan.started_ms}/{self._attempt}/{rounds}", text)
+    return edit(Announcer, "_encode", "{plan.started_ms}/{self._worker}/{rounds}", text)
 
 
 BACKFILL_MUTANTS = (
@@ -64,14 +64,14 @@ BACKFILL_MUTANTS = (
             ),
         ),
     ),
-    Mutant("the id of a backfilled event lacks the round", "I14", (_edit_announcement("{self._attempt}"),)),
+    Mutant("the id of a backfilled event lacks the round", "I14", (_edit_announcement("{self._worker}"),)),
     Mutant(
         "the id of a backfilled event lacks the attempt", "I14", (_edit_announcement("{plan.started_ms}/{rounds}"),)
     ),
     Mutant(
         "the id of a backfilled event lacks the run",
         "I18",
-        (_edit_announcement("{self._attempt}/{rounds}"),),
+        (_edit_announcement("{self._worker}/{rounds}"),),
     ),
     Mutant(
         "an item whose features are listed in another order is sent again",

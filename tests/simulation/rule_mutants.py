@@ -100,7 +100,7 @@ RULE_MUTANTS = (
     Mutant(
         "the id of a backfilled event is the same in each attempt",
         "I19",
-        (edit(Announcer, "_encode", "/{self._attempt}", ""),),
+        (edit(Announcer, "_encode", "/{self._worker}", ""),),
     ),
     Mutant(
         "the id of a backfilled event is the same in each run",

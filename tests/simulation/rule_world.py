@@ -140,7 +140,7 @@ class RuleWorld:
         run.is_exact = run.is_exact and Fate.LATE not in fates
         pace = Pace(1000.0, self.clock, self._sleep)
         pipeline, tables = self._to_late(), Tables(self._sleep)
-        announcement = Announcement(run.plan, pipeline, tables, _PAGE_DELIVERY_SECONDS)
+        announcement = Announcement(run.plan, pipeline, tables, _PAGE_DELIVERY_SECONDS, "request")
         worker = Worker(run.plan, announcement, run.checkpoints, pace, self.clock)
         with self._between(moves, fates):
             worker.work(segment, Deadline(600, self.clock), Deadline(660, self.clock))

@@ -111,11 +111,6 @@ class _StateMachine:
         clock.sleep(_LATENCY_SECONDS)
         end = Deadline(_INVOCATION_SECONDS, clock)
         tables, pace = Tables(clock.sleep, end), Pace(rate, clock, clock.sleep)
-        worker = Worker(
-            self.plan,
-            Announcement(self.plan, self._pipeline, tables, _DELIVERY_SECONDS),
-            self._checkpoints,
-            pace,
-            clock,
-        )
+        announcement = Announcement(self.plan, self._pipeline, tables, _DELIVERY_SECONDS, "request")
+        worker = Worker(self.plan, announcement, self._checkpoints, pace, clock)
         return worker.work(segment, Deadline(WORK_SECONDS, clock), end)

@@ -33,7 +33,7 @@ class Announcement:
         self.letters = FakeDeadLetters()
         self.clock = FakeClock()
         pipeline = with_encoder(to_pipeline(self.publisher, self.letters), codec=codec)
-        self.announcer = Announcer(plan or to_plan(), pipeline, self.table, 20.0, attempt)
+        self.announcer = Announcer(plan or to_plan(), pipeline, self.table, 20.0, f"{attempt}/request")
 
     def announce(self) -> PageCounts:
         """Announce all current items."""

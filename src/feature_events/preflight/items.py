@@ -12,7 +12,6 @@ from feature_events.layouts.mismatches import find_mismatches, find_no_features
 from feature_events.layouts.table_layouts import TableLayouts
 from feature_events.preflight.check import Warned
 from feature_events.records.change import Change, Item, Skipped, read_scanned_item
-from feature_events.settings.settings import Settings
 from feature_events.tables.table import Description, sample_items
 
 MOST_ITEMS = 10
@@ -23,10 +22,10 @@ _EVENT = ""
 """The reason of an item that would produce an event."""
 
 
-def check_items(name: str, table: Description, settings: Settings, layouts: TableLayouts) -> str | Warned:
+def check_items(name: str, table: Description, layouts: TableLayouts) -> str | Warned:
     """Read a few items of a table and count what they would produce; warn if a layout is probably wrong.
 
-    By default, the role of the publishing function has no right to read items. Then the report names another way.
+    By default, the publishing function has no right to read items. The report then names `make layout` instead.
     """
     try:
         items = sample_items(name, MOST_ITEMS, _SCAN_SECONDS)
@@ -39,7 +38,7 @@ def check_items(name: str, table: Description, settings: Settings, layouts: Tabl
         )
     if not items:
         return "it contains no items"
-    return _report([_find_reason(item, table, settings, layouts) for item in items])
+    return _report([_find_reason(item, table, layouts) for item in items])
 
 
 def _report(reasons: Sequence[str]) -> str | Warned:
@@ -52,11 +51,11 @@ def _report(reasons: Sequence[str]) -> str | Warned:
     return Warned(report) if any(reason.startswith("dead-lettered") for reason in counts) else report
 
 
-def _find_reason(item: Item, table: Description, settings: Settings, layouts: TableLayouts) -> str:
+def _find_reason(item: Item, table: Description, layouts: TableLayouts) -> str:
     """Return why an item would produce no event, or _EVENT."""
     change = read_scanned_item(item, table.arn, table.key_names, 1, "")
     try:
-        found = read_entity_features(change, layouts, settings.features_mode, settings.removals)
+        found = read_entity_features(change, layouts, "all")
     except PoisonRecord as error:
         return f"dead-lettered: {error}"
     return _EVENT if isinstance(found, EntityFeatures) else f"skipped: {found} ({_explain(change, found, layouts)})"

@@ -79,7 +79,7 @@ def _find_layout(settings: Settings, layouts: TableLayouts, name: str) -> str | 
         if with_attributes:
             raise removals_error(with_attributes[0])
         found.append(_NO_OLD_IMAGES)
-    items = check_items(name, table, settings, layouts)
+    items = check_items(name, table, layouts)
     if isinstance(items, Warned):
         return Warned("; ".join([*found, items.detail]))
     return "; ".join([*found, items])

@@ -4,6 +4,8 @@ A stale record's event after a newer one would announce features that no longer 
 exist again.
 """
 
+from operator import attrgetter
+
 from feature_events.encoder import Encoded, Encoder
 from feature_events.errors import PoisonRecord
 from feature_events.layouts.entity_features import EntityFeatures, read_entity_features
@@ -13,8 +15,7 @@ from feature_events.records.change import Item
 from feature_events.tables.comparison import are_equal
 from feature_events.tables.table import Tables
 
-_ENTITY = len(("entity_type", "entity_id", "resource_name"))
-"""The first fields of EntityFeatures, which identify the entity and its resource."""
+_find_entity = attrgetter("entity_type", "entity_id", "resource_name")
 
 
 def find_staleness(encoded: Encoded, tables: Tables, encoder: Encoder, seconds: float) -> str | None:
@@ -56,7 +57,7 @@ def _has_any_features(item: Item, encoded: Encoded, layouts: TableLayouts) -> bo
         found = read_entity_features(current, layouts, "all")
     except PoisonRecord:
         return False
-    return isinstance(found, EntityFeatures) and found[:_ENTITY] == encoded.entity[:_ENTITY]
+    return isinstance(found, EntityFeatures) and _find_entity(found) == _find_entity(encoded.entity)
 
 
 def _has_same_feature(item: Item, encoded: Encoded, layouts: TableLayouts) -> bool:

@@ -112,7 +112,8 @@ class Tables:
 
     Args:
         sleep: waits between attempts to read a throttled table.
-        deadline: when to stop attempts to read a throttled table; by default after the time limit of a call.
+        deadline: when to stop attempts to read a throttled table. With it, boto3 attempts a request twice at most. By
+            default, the time limit of a call, counted from now. `get_item` has its own time limit.
 
     """
 

@@ -7,13 +7,6 @@ from io import StringIO
 from typing import NamedTuple
 
 import pytest
-from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported, if not by name
-    AdminClient,
-    ScramCredentialInfo,
-    ScramMechanism,
-    UserScramCredentialDeletion,
-    UserScramCredentialUpsertion,
-)
 
 from feature_events.kafka.authentication import Authentication
 from feature_events.kafka.producer import to_producer_properties
@@ -21,11 +14,11 @@ from feature_events.kafka.publisher import Publisher
 from feature_events.logs import logger
 from feature_events.settings.settings import KafkaAuth, read_settings
 from feature_events.wiring import wire
-from local.servers.kafka import PLAIN, Kafka, Listener
+from local.servers.kafka import PLAIN, Kafka
 from local.servers.stack import RunningStack
 from local.servers.topic import create_topic
+from tests.integration.authentication.cluster import Cluster
 from tests.support.certificates import CertificateAuthority
-from tests.support.connections import cut_connections
 from tests.support.iam import TokenProvider, replace_token_provider
 from tests.support.kafka_listeners import (
     to_jwks_options,
@@ -42,36 +35,6 @@ from tests.support.web_server import Answer, ScriptedServer, run_scripted_server
 
 LOGIN = {"username": "félix", "password": "registry-secret"}
 USER, PASSWORD = "alice", "alice-secret"
-LIMIT = 30.0
-SHA_512, SHA_256 = ScramMechanism.SCRAM_SHA_512, ScramMechanism.SCRAM_SHA_256
-
-
-class Cluster(NamedTuple):
-    """The broker, its listeners, and the CA of its certificates."""
-
-    kafka: Kafka
-    authority: CertificateAuthority
-    listeners: dict[str, Listener]
-
-    def address(self, name: str) -> str:
-        """Return the address of this listener."""
-        return self.kafka.address(self.listeners[name])
-
-    def cut(self, name: str) -> None:
-        """Close every connection to this listener."""
-        assert cut_connections(int(self.address(name).rpartition(":")[2]))
-
-    def change_password(self, user: str, password: str, mechanism: ScramMechanism = SHA_512) -> None:
-        """Set a user's password, and create the user if necessary."""
-        self._alter(UserScramCredentialUpsertion(user, ScramCredentialInfo(mechanism, 4096), password.encode()))
-
-    def delete_user(self, user: str, mechanism: ScramMechanism) -> None:
-        """Delete the user's password."""
-        self._alter(UserScramCredentialDeletion(user, mechanism))
-
-    def _alter(self, change: UserScramCredentialUpsertion | UserScramCredentialDeletion) -> None:
-        admin = AdminClient({"bootstrap.servers": self.kafka.bootstrap})
-        admin.alter_user_scram_credentials([change])[change.user].result(LIMIT)
 
 
 @pytest.fixture(scope="session")

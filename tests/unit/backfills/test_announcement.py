@@ -13,7 +13,7 @@ from feature_events.events.message import Message
 from feature_events.events.schema import read_shipped_schema
 from tests.support.announcements import Announcement, announced
 from tests.support.avro import read_avro
-from tests.support.backfills import MESSAGE_MS, to_plan, to_scanned
+from tests.support.backfills import MESSAGE_MS, STARTED_MS, to_plan, to_scanned
 from tests.support.pipelines import PREFIX
 from tests.support.records import WRITTEN, to_item
 
@@ -52,6 +52,15 @@ def test_announce__gives_the_same_state_another_id_in_another_attempt() -> None:
     first, second = [run.events[0] for run in runs]
     assert first["event_id"] != second["event_id"]
     assert {**first, "event_id": None} == {**second, "event_id": None}
+
+
+def test_announce__gives_the_same_state_another_id_in_another_run() -> None:
+    """A consumer that drops duplicates must not drop the events of a later run."""
+    runs = [Announcement(to_scanned(), plan=to_plan()._replace(started_ms=STARTED_MS + later)) for later in (0, 1)]
+    for run in runs:
+        run.announce()
+    first, second = [run.events[0] for run in runs]
+    assert first["event_id"] != second["event_id"]
 
 
 def test_announce__counts_events_that_kafka_rejects() -> None:

@@ -43,7 +43,9 @@ class Audit:
     def look(self, number: int, *, is_behind: bool = False) -> dict[str, int]:
         """Perform a look, and return its verdicts."""
         comparison = Comparison(number, self.judge, self.store, is_behind)
-        announcement = Announcement(self.plan, to_pipeline(self.publisher, FakeDeadLetters()), self.table, 12.0)
+        announcement = Announcement(
+            self.plan, to_pipeline(self.publisher, FakeDeadLetters()), self.table, 12.0, "request-1"
+        )
         first = FirstLook(announcement, comparison)
         pages: Pages = SecondLook(announcement, comparison, self.looks[number - 1]) if number else first
         clock = FakeClock()

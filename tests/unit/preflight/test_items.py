@@ -1,6 +1,5 @@
 """The preflight check reports what a few items of a table would produce, and nothing that is in them."""
 
-import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -8,11 +7,10 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from feature_events.layouts.table_layouts import TableLayouts
 from feature_events.preflight.check import Warned
 from feature_events.preflight.items import MOST_ITEMS, check_items
-from feature_events.settings.settings import read_settings
 from feature_events.tables.table import Description
+from tests.support.layouts import to_layouts
 from tests.support.web_server import Answer, run_scripted_server
 
 if TYPE_CHECKING:
@@ -31,10 +29,8 @@ FEATURES = {"cls": {"S": "Features"}, "data": {"M": {PERSON: {"S": PERSON}}}}
 
 
 @pytest.fixture(autouse=True)
-def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+def _region(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
 
 
 @pytest.fixture
@@ -59,9 +55,7 @@ def put(dynamodb: "DynamoDBClient", *items: dict[str, Any], pk: str = f"USER#{PE
 
 def run(*layouts: dict[str, Any]) -> str | Warned:
     """Return what the check of the table's items reports."""
-    environ = {"KAFKA_BROKER_URL": "b-1:9092", "SCHEMA_ID": "7", "TABLE_LAYOUTS": json.dumps(layouts or [LAYOUT])}
-    settings = read_settings(environ)
-    return check_items("app", TABLE, settings, TableLayouts(settings.table_layouts))
+    return check_items("app", TABLE, to_layouts(*(layouts or [LAYOUT])))
 
 
 REMEDY = "; correct TableLayouts (TABLE_LAYOUTS), unless few items of this table have features"
