@@ -29,6 +29,8 @@ ORDER = (
     "settings",
     "registries",
     "kafka",
+    "topic",
+    "topic_index",
     "failures",
     "outcome",
     "pipeline",
