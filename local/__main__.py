@@ -16,6 +16,7 @@ COMMANDS = {
     "down": "local.commands.background:main_down",
     "tail": "local.commands.put_and_tail:main_tail",
     "put": "local.commands.put_and_tail:main_put",
+    "pause": "local.commands.pause:main",
     "consume": "local.commands.consume:main",
     "redrive": "local.commands.redrive:main",
     "backfill": "local.commands.backfill:main",
