@@ -11,10 +11,10 @@ import pytest
 from feature_events.epoch import Unit, to_iso
 from feature_events.errors import Misconfigured
 from feature_events.events.schema import SHIPPED_SCHEMA
-from feature_events.layouts.members import parse_features
+from feature_events.layouts.members import parse_features, parse_times
 from feature_events.layouts.parser import DEFAULT, parse_table_layouts
 from feature_events.layouts.pattern import parse_pattern
-from feature_events.layouts.table_layout import FeatureNames, TableLayout
+from feature_events.layouts.table_layout import FeatureNames, TableLayout, TimePath, TimeText
 from feature_events.records.change import Skipped
 from feature_events.settings.settings import read_settings
 from local.paths import ROOT
@@ -43,8 +43,9 @@ class Recipe(NamedTuple):
     text: str
     stores: list[str]
     """The captures that the recipe names."""
-    item: Json
     layouts: list[Json]
+    item: Json
+    """None if the recipe has only layouts, for several stores."""
     event: Json
 
 
@@ -66,16 +67,18 @@ def find_code(text: str) -> list[str]:
 
 
 def to_recipe(section: str) -> Recipe:
-    """Parse a section, which has an item, its layouts and its event in this order."""
+    """Parse a section, which has an item, its layouts and its event in this order, or only layouts."""
     heading, text = section.split("\n", 1)
-    item, layouts, event = [json.loads(block) for block in find_blocks(text, "json")]
-    return Recipe(heading, text, CAPTURE.findall(text), item, layouts, event)
+    blocks = [json.loads(block) for block in find_blocks(text, "json")]
+    item, layouts, event = blocks if blocks[1:] else (None, *blocks, None)
+    return Recipe(heading, text, CAPTURE.findall(text), layouts, item, event)
 
 
 SECTIONS = re.split(r"^### ", RECIPES, flags=re.MULTILINE)[1:]
 STORE_RECIPES = [to_recipe(section) for section in SECTIONS if find_blocks(section, "json")]
 BY_STORE = {store: recipe for recipe in STORE_RECIPES for store in recipe.stores}
-each_recipe = pytest.mark.parametrize("recipe", STORE_RECIPES, ids=[recipe.heading for recipe in STORE_RECIPES])
+WITH_ITEM = [recipe for recipe in STORE_RECIPES if recipe.item]
+each_recipe = pytest.mark.parametrize("recipe", WITH_ITEM, ids=[recipe.heading for recipe in WITH_ITEM])
 each_store = pytest.mark.parametrize("store", sorted(BY_STORE))
 
 
@@ -140,7 +143,7 @@ def test_recipes__show_an_item_and_its_event(recipe: Recipe) -> None:
     assert recipe.event == event
 
 
-@pytest.mark.parametrize("store", [name for name, store in STORES.items() if store.python])
+@pytest.mark.parametrize("store", [name for name, store in STORES.items() if store.python or store.uses_node])
 def test_recipes__name_the_tested_versions(store: str) -> None:
     """The version on the page is that of the capture."""
     package, version = read_capture(store).writer.replace(",", "").split()[:2]
@@ -159,9 +162,10 @@ def test_recipes__show_real_hashes(store: str) -> None:
     assert compile(code, store, "exec")
 
 
-def test_recipe_of_mlforge__prints_the_hash() -> None:
-    """The code needs only Python, so it is run."""
-    [code] = find_blocks(BY_STORE["mlforge"].text, "python")
+@pytest.mark.parametrize("store", ["mlforge", "chronon"])
+def test_recipes__print_what_they_show(store: str) -> None:
+    """Code that needs only Python is run."""
+    [code] = find_blocks(BY_STORE[store].text, "python")
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603  # ours
     assert f"# {run.stdout}" in code
 
@@ -173,9 +177,14 @@ def test_recipe_of_own_tables__is_the_default_layout() -> None:
 
 
 def find_ignored(layout: Json) -> set[str]:
-    """Return the placeholders of the keys that are in neither the entity nor the resource."""
+    """Return the placeholders of the keys that are in neither the entity nor the resource.
+
+    If these come from attributes, the attributes identify the item instead of the keys.
+    """
     [parsed] = parse_table_layouts(json.dumps([layout]))
     used = {name for part in (parsed.entity_type, parsed.entity_id, parsed.resource_name) for name in part.placeholders}
+    if any(name in used for attribute in parsed.attributes for name in attribute.value.placeholders):
+        return set()
     keys = [part for key in parsed.keys for part in key]
     unnamed = {"" for part in keys if "{}" in part.text}
     return ({name for part in keys for name in part.placeholders} | unnamed) - used
@@ -187,7 +196,7 @@ def test_units__are_those_of_the_layouts() -> None:
     found = {
         recipe.heading: find_ignored(each) for recipe in STORE_RECIPES for each in recipe.layouts if find_ignored(each)
     }
-    assert found == {"One feature per item": {"feature"}, "Databricks": {""}}
+    assert found == {"One feature per item": {"feature"}, "Databricks": {""}, "Chronon": {""}}
     named = {anchor.replace("-", " ") for anchor in re.findall(r"\]\(#([^)]+)\)", section)}
     assert named == {heading.lower() for heading in found}
 
@@ -201,6 +210,12 @@ def test_forms_of_features__are_complete() -> None:
     """The table contains all forms, and each is parsed."""
     forms = {type(parse_features(json.loads(form.strip("`")))) for form, *_ in read_table("form")}
     assert forms == set(get_args(FeatureNames.__value__))
+
+
+def test_places_of_times__are_complete() -> None:
+    """The table contains all places of a time, and each is parsed."""
+    places = [time for place, *_ in read_table("place") for time in parse_times(json.loads(place.strip("`")))]
+    assert {type(place) for place in places} == {TimePath, TimeText}
 
 
 def test_patterns__capture_what_the_page_says() -> None:

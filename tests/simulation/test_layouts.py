@@ -62,7 +62,8 @@ def test_prepare__classifies_every_record(store: str) -> None:
     pipelines = [to_pipeline(FakePublisher(), FakeDeadLetters(), features_mode=mode) for mode in modes]
     for _ in range(RECORDS):
         record = corrupt(random, random.choice(capture.records))
-        pipeline = with_encoder(random.choice(pipelines), layouts=to_layouts(*capture.layouts), removals="events")
+        removals = random.choice(("none", "events"))
+        pipeline = with_encoder(random.choice(pipelines), layouts=to_layouts(*capture.layouts), removals=removals)
         try:
             prepared = pipeline.prepare([record], range(1))
         except Misconfigured as error:

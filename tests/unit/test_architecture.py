@@ -29,6 +29,7 @@ ORDER = (
     "settings",
     "registries",
     "kafka",
+    "topic",
     "failures",
     "outcome",
     "pipeline",

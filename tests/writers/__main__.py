@@ -17,7 +17,7 @@ from local.paths import ROOT
 from local.servers.aws import Aws
 from local.servers.processes import Processes
 from tests.support.captures import to_account_file, to_records_file
-from tests.writers.environments import lock, make_environment
+from tests.writers.environments import lock, make_environment, make_node_environment
 from tests.writers.stores import STORES
 
 RUN = 600.0
@@ -34,6 +34,8 @@ def capture(name: str) -> str:
         processes = Processes(home)
         with Aws(home, processes) as aws:
             settings = {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "TZ": "UTC"}
+            if store.uses_node:
+                settings["NODE_PATH"] = str(make_node_environment())
             environment = make_tool_environment({**settings, **make_aws_environment(aws.url)})
 
             def run(module: str, python: Path, output: Path) -> None:

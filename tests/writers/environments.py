@@ -1,4 +1,4 @@
-"""Create the locked Python environments of stores in `.local/writers`, separate from the project's tools."""
+"""Create the locked environments of stores in `.local/writers`, separate from the project's tools."""
 
 import os
 import shutil
@@ -30,6 +30,24 @@ def make_environment(name: str, version: str) -> Path:
     _run(uv, "pip", "sync", "--quiet", "--require-hashes", "--python", python, locked)
     mark(home, locked)
     return python
+
+
+def make_node_environment() -> Path:
+    """Install the packages that `requirements/node` locks, unless they exist, and return their directory.
+
+    Raises:
+        LocalError: the packages could not be installed.
+
+    """
+    home, locked = HOME / "writers" / "node", REQUIREMENTS / "node" / "package-lock.json"
+    made = home / "made-from"
+    if not made.exists() or made.read_bytes() != locked.read_bytes():
+        shutil.rmtree(home, ignore_errors=True)
+        shutil.copytree(locked.parent, home)
+        # npm takes the target of a symbolic link for a package, so the path must not contain one
+        _run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", "--prefix", home.resolve())
+        shutil.copy(locked, made)
+    return home / "node_modules"
 
 
 def lock(name: str, version: str) -> None:

@@ -1,5 +1,6 @@
 """Each capture has a script that can update it, and comes from the locked version of its package."""
 
+import json
 import re
 
 import pytest
@@ -20,3 +21,11 @@ def test_accounts__name_the_locked_version(store: str) -> None:
     package, version = read_capture(store).writer.replace(",", "").split()[:2]
     lock = (REQUIREMENTS / f"{store}.txt").read_text()
     assert re.search(rf"^{re.escape(package)}(\[[\w,]+\])?=={re.escape(version)} ", lock, re.MULTILINE)
+
+
+@pytest.mark.parametrize("store", [name for name, store in STORES.items() if store.uses_node])
+def test_accounts__name_the_locked_version_of_a_node_package(store: str) -> None:
+    """The Node.js programs share a lock."""
+    package, version = read_capture(store).writer.split()
+    lock = json.loads((REQUIREMENTS / "node" / "package-lock.json").read_text())
+    assert lock["packages"][f"node_modules/{package}"]["version"] == version

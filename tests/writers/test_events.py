@@ -75,3 +75,34 @@ def test_events__name_only_changed_features(store: str) -> None:
         assert read(again, layouts, "changed") == {"skipped": "unchanged"}
         keys = {**record, "eventName": "MODIFY", "dynamodb": {**body, "OldImage": body["Keys"]}}
         assert read(keys, layouts, "changed") == make_expected(record, event)
+
+
+def read_removal(record: Json, layouts: TableLayouts) -> tuple[str, str, str, str | None] | str:
+    """Return the entity, resource and kind of a removal, or the reason to skip it."""
+    encoded = Encoder(layouts, "all", PREFIX, CODEC, "events").encode_record(record)
+    return str(encoded) if isinstance(encoded, Skipped) else (*encoded.entity[:3], encoded.entity.removal)
+
+
+@pytest.mark.parametrize("store", list_stores())
+def test_events__include_removals(store: str) -> None:
+    """With REMOVALS=events, a deletion and a soft delete remove the features of an entity that had an event before."""
+    capture = read_capture(store)
+    layouts = to_layouts(*capture.layouts)
+    announced = set[tuple[str, str, str]]()
+    for record, event in zip(capture.records, capture.events, strict=True):
+        found = read_removal(record, layouts)
+        if "skipped" not in event:
+            announced.add((event["entity_type"], event["entity_id"], event["resource_name"]))
+            assert found[-1] is None
+        elif isinstance(found, tuple):
+            assert found[:3] in announced
+            assert found[-1] == ("deleted" if record["eventName"] == "REMOVE" else "emptied")
+        else:
+            assert found in {"other_item", "no_features"}
+
+
+def test_events__include_the_soft_delete_of_toolbox() -> None:
+    """The item still exists, and has its features."""
+    capture = read_capture("toolbox")
+    found = [read_removal(record, to_layouts(*capture.layouts)) for record in capture.records]
+    assert found[3] == ("user", "u-1", "activity", "emptied")

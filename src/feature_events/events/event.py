@@ -10,7 +10,7 @@ from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from feature_events.aws.arn import to_table_name
-from feature_events.epoch import read_iso, to_iso
+from feature_events.epoch import to_iso
 from feature_events.errors import PoisonRecord
 from feature_events.layouts.entity_features import EntityFeatures
 from feature_events.layouts.features import read_feature_changes
@@ -52,7 +52,7 @@ def to_event(entity: EntityFeatures, change: Change) -> FeatureAvailabilityEvent
         # DynamoDB's own ids are 32 hexadecimal digits
         f"{own[:8]}-{own[8:12]}-{own[12:16]}-{own[16:20]}-{own[20:]}" if _is_hex(own) else _to_event_id(change),
         UNAVAILABLE if removal else AVAILABLE,
-        read_iso(updated_at) or _to_stream_time(change.created_ms),
+        updated_at or _to_stream_time(change.created_ms),
         entity_type,
         entity_id,
         RESOURCE_TYPE,

@@ -1,12 +1,13 @@
 """Read an item's features: their names, each with its stored value for comparison."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 from feature_events.errors import PoisonRecord
+from feature_events.layouts.fitted_layout import FittedLayout
 from feature_events.layouts.table_layout import FixedNames, JsonNames, MapNames, Path
-from feature_events.layouts.table_layouts import ChosenLayout, TableLayouts
+from feature_events.layouts.table_layouts import ChosenLayout, TableLayouts, choose_layout, format_entity
 from feature_events.records.change import Change, Item
 from feature_events.tables.comparison import are_equal
 
@@ -15,12 +16,23 @@ _SERIALIZED_AS = {
 }  # fmt: skip
 """The type that the value of each type has if it is serialized a second time."""
 
+_REPLICATION = "aws:rep:"
+"""The prefix of attributes that global tables of version 2017.11.29 add to each item.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/globaltables.V1.html
+"""
+
 type Features = Mapping[str, Any]
 """Features by name, each with something that can be compared."""
 
 
-def find_map(item: Item, path: Path) -> Item | None:
+def find_map(item: Item, path: Path, *, repairs: bool = False) -> Item | None:
     """Return the map at this path, or None if a step of the path is absent or NULL.
+
+    Args:
+        item: the item.
+        path: the path of the map.
+        repairs: whether to return the original map if it was serialized twice.
 
     Raises:
         PoisonRecord: a step of the path is not a map.
@@ -38,7 +50,7 @@ def find_map(item: Item, path: Path) -> Item | None:
             kind = "a map" if type(value) is dict else "an attribute value"
             raise PoisonRecord(f"{'.'.join(path)}: {name} is not {kind}")
         here = inner
-    return here if "M" not in here else _undo_second_serialization(here)
+    return _undo_second_serialization(here) if repairs and "M" in here else here
 
 
 def is_absent(value: Any) -> bool:  # noqa: ANN401  # a record can contain any JSON
@@ -78,14 +90,27 @@ def read_features(item: Item, chosen: ChosenLayout) -> Features | None:
     fitted, _ = chosen
     source = fitted.layout.features
     if isinstance(source, MapNames):
-        return find_map(item, source.path)
+        members, not_members = find_map(item, source.path, repairs=fitted.repairs), fitted.not_members
+        if members is None or not not_members:
+            return members
+        return {name: value for name, value in members.items() if name not in not_members}
     if isinstance(source, JsonNames):
         return _read_json(item, source.path)
-    not_features = fitted.not_features
-    attributes = {name: value for name, value in item.items() if name not in not_features}
+    attributes = _read_attributes(item, fitted)
     if isinstance(source, FixedNames):
         return dict.fromkeys(read_fixed_names(chosen), attributes)
     return attributes
+
+
+def _read_attributes(item: Item, fitted: FittedLayout) -> Features:
+    """Return the attributes of an item that can be features."""
+    not_features, is_excluded = fitted.not_features, fitted.is_excluded
+    attributes = {
+        name: value for name, value in item.items() if name not in not_features and not name.startswith(_REPLICATION)
+    }
+    if is_excluded is None:
+        return attributes
+    return {name: value for name, value in attributes.items() if not is_excluded(name)}
 
 
 def read_fixed_names(chosen: ChosenLayout) -> tuple[str, ...]:
@@ -146,15 +171,37 @@ def read_feature_changes(change: Change, features: tuple[str, ...], layouts: Tab
         return FeatureChanges(features, ())
     if change.old_image is None:
         return None
-    chosen = cast("ChosenLayout", layouts.choose(change))  # it produces an event
-    new = {} if change.kind == "REMOVE" else read_features(change.new_image, chosen) or {}
+    fits = layouts.fit(change.source_arn, tuple(change.keys)).layouts
+    chosen = None if change.kind == "REMOVE" else choose_layout(fits, change.keys, change.new_image)
+    new = (chosen and read_features(change.new_image, chosen)) or {}
     try:
-        old = read_features(change.old_image, chosen) or {}
+        old = read_former_features(change, fits, chosen if new else None)
     except PoisonRecord:
         if not new:
             return None  # an earlier event may have announced any features
         old = {}  # the old item did not have this layout
     return FeatureChanges(find_changed(new, old), tuple([name for name in old if name not in new]))
+
+
+def read_former_features(change: Change, fits: Sequence[FittedLayout], chosen: ChosenLayout | None) -> Features:
+    """Return the features in the old image; empty if they were those of another entity or resource.
+
+    Args:
+        change: a change with an old image.
+        fits: the layouts of its table.
+        chosen: the layout of the new image; None if it has no features, so that the entity is that of the old image.
+
+    Raises:
+        PoisonRecord: the old image does not have the types that its layout requires.
+
+    """
+    old = cast("Item", change.old_image)
+    former = chosen
+    if chosen is None or any(each.attributes for each in fits):  # otherwise, the keys alone decide
+        former = choose_layout(fits, change.keys, old)
+        if former is None or (chosen is not None and format_entity(former) != format_entity(chosen)):
+            return {}
+    return read_features(old, cast("ChosenLayout", former)) or {}
 
 
 def find_changed(new: Features, old: Features) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Fit layouts to a table: whatever its name and its key attributes decide is computed once, not for each record."""
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import zip_longest
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -9,7 +9,15 @@ from typing import Any, NamedTuple
 from feature_events.epoch import Unit
 from feature_events.errors import PoisonRecord
 from feature_events.layouts.pattern import Captures, Pattern
-from feature_events.layouts.table_layout import AttributeNames, JsonNames, MapNames, Path, TableLayout, TimePath
+from feature_events.layouts.table_layout import (
+    AttributeNames,
+    FixedNames,
+    JsonNames,
+    MapNames,
+    Path,
+    TableLayout,
+    TimePath,
+)
 from feature_events.records.change import Item
 
 _SIMPLE = [2, 3, 3]
@@ -34,10 +42,11 @@ class SimpleLayout(NamedTuple):
     compute_id: str
 
 
-class FittedKey(NamedTuple):
-    """A key attribute of the table."""
+class FittedText(NamedTuple):
+    """The text in an attribute, with placeholders."""
 
     name: str
+    """The name of the attribute."""
     prefix: str
     """The text before the placeholder."""
     placeholder: str
@@ -47,22 +56,27 @@ class FittedKey(NamedTuple):
 
 
 class MetadataPath(NamedTuple):
-    """A map with the time of the features, the compute id, or both."""
+    """A place of the time, the compute id, or both: a map, or captured text."""
 
     path: Path
-    """Empty for the item itself."""
+    """The path of the map. Empty for the item itself."""
     updated_at: str
-    """The name of the time, or empty."""
+    """The name of the time in the map, or empty."""
     unit: Unit | None
     compute_id: str
-    """The name of the compute id, or empty."""
+    """The name of the compute id in the map, or empty."""
+    format_time: Callable[[Captures], str] | None = None
+    """Formats the time from captures, if it is not in a map."""
 
 
 class FittedLayout(NamedTuple):
     """A layout for one table."""
 
     layout: TableLayout
-    keys: tuple[FittedKey, ...]
+    number: int
+    """The position among the function's layouts, counted from 1."""
+    keys: tuple[FittedText, ...]
+    attributes: tuple[FittedText, ...]
     captures: Captures
     """Captured from the names of the table and of its key attributes."""
     format_entity_type: Callable[[Captures], str]
@@ -71,34 +85,64 @@ class FittedLayout(NamedTuple):
     metadata: tuple[MetadataPath, ...]
     """In the order in which they are tried."""
     not_features: frozenset[str]
-    """The attributes that are not features: keys, attributes that the layout excludes, and the first steps of paths."""
+    """The attributes that are not features: those that the layout uses otherwise, and excluded ones."""
+    is_excluded: Callable[[str], object] | None
+    """Matches the names of other attributes that are not features, if the layout excludes any by a wildcard."""
+    not_members: frozenset[str]
+    """The members of the features' map that are not features."""
+    repairs: bool
+    """True for the layout of this project's own tables, of which some maps were serialized twice."""
 
-    def match(self, keys: Item) -> Captures | None:
-        """Return the captures of all placeholders for an item, or None if its keys do not match.
+    def match_keys(self, keys: Item) -> dict[str, str] | None:
+        """Return what the placeholders in table and keys capture, or None if the keys do not match.
 
         Raises:
             PoisonRecord: a key's value has a type that keys cannot have.
 
         """
         captures = dict(self.captures)
-        for name, prefix, placeholder, match in self.keys:
-            value = keys[name]
+        for key in self.keys:
+            value = keys[key.name]
             text = value.get("S") if type(value) is dict else None
             if type(text) is not str or not text:
-                text = _read_other_key(name, value)
-            if match is not None:
-                found = match(text)
-                if found is None:
-                    return None
-                captures |= found.groupdict()
-            elif not text.startswith(prefix) or text == prefix:
+                text = _read_other_key(key.name, value)
+            if not _capture(key, text, captures):
                 return None
-            else:
-                captures[placeholder] = text.removeprefix(prefix)
         return captures
 
+    def match_attributes(self, item: Item, captures: dict[str, str]) -> bool:
+        """Return whether the item has the layout's attributes, and add what their placeholders capture."""
+        for attribute in self.attributes:
+            text = _read_attribute(item.get(attribute.name))
+            if not text or not _capture(attribute, text, captures):
+                return False
+        return True
 
-def fit_layout(layout: TableLayout, table: str, key_names: Collection[str]) -> FittedLayout | None:
+
+def _capture(fitted: FittedText, text: str, captures: dict[str, str]) -> bool:
+    """Return whether a text matches, and add what its placeholders capture."""
+    if fitted.match is not None:
+        found = fitted.match(text)
+        if found is not None:
+            captures |= found.groupdict()
+        return found is not None
+    if not text.startswith(fitted.prefix) or text == fitted.prefix:
+        return False
+    captures[fitted.placeholder] = text.removeprefix(fitted.prefix)
+    return True
+
+
+def _read_attribute(value: Any) -> str:  # noqa: ANN401  # a record can contain any JSON
+    """Return a string, a number as it is written, or a Boolean as JSON; empty for anything else."""
+    if type(value) is not dict or len(value) != 1:
+        return ""
+    [(kind, inner)] = value.items()
+    if kind == "BOOL" and type(inner) is bool:
+        return "true" if inner else "false"
+    return inner if kind in ("S", "N") and type(inner) is str else ""
+
+
+def fit_layout(layout: TableLayout, number: int, table: str, key_names: Collection[str]) -> FittedLayout | None:
     """Fit a layout to a table with this name and these key attributes; return None if it is for other tables."""
     captured = layout.table.match(table)
     if captured is None or len(layout.keys) != len(key_names):
@@ -110,33 +154,41 @@ def fit_layout(layout: TableLayout, table: str, key_names: Collection[str]) -> F
         if name not in unmatched or found is None:
             return None
         unmatched.remove(name)
-        keys.append(_fit_key(name, key.value))
+        keys.append(_fit_text(name, key.value))
         captures.update(found)
     return FittedLayout(
         layout,
+        number,
         tuple(keys),
+        tuple([_fit_text(attribute.name, attribute.value) for attribute in layout.attributes]),
         captures,
         _make_formatter(layout.entity_type, captures),
         _make_formatter(layout.entity_id, captures),
         _make_formatter(layout.resource_name, captures),
-        tuple(_find_metadata(layout)),
+        tuple(_find_metadata(layout, captures)),
         _find_not_features(layout, key_names),
+        _match_wildcards(layout),
+        _find_not_members(layout),
+        layout.is_for_own_tables,
     )
 
 
 def simplify_layout(fitted: FittedLayout) -> SimpleLayout | None:
     """Return the simple form of a layout, or None if it has none."""
-    layout, fitted_keys, captures = fitted[:3]
+    layout, fitted_keys, captures = fitted.layout, fitted.keys, fitted.captures
     keys = {f"{{{key.placeholder}}}": key.name for key in fitted_keys if key.match is None and not key.prefix}
     entity_key, resource_key = keys.get(layout.entity_id.text), keys.get(layout.resource_name.text)
     features = layout.features.path if isinstance(layout.features, MapNames) else ()
-    updated_at = layout.updated_at[0] if layout.updated_at else TimePath((), None)
+    updated_at = layout.updated_at[0] if layout.updated_at else None
     compute_id = layout.compute_id[0] if layout.compute_id else ()
     if (
         entity_key is None
         or resource_key is None
         or len(keys) < len(fitted_keys)
         or not captures.keys() >= set(layout.entity_type.placeholders)
+        or layout.attributes
+        or fitted.not_members
+        or not isinstance(updated_at, TimePath)
         or updated_at.unit is not None
         or [len(features), len(updated_at.path), len(compute_id)] != _SIMPLE
         or updated_at.path[:2] != compute_id[:2]
@@ -147,11 +199,11 @@ def simplify_layout(fitted: FittedLayout) -> SimpleLayout | None:
     return SimpleLayout(entity_type, entity_key, resource_key, outer, name, other, metadata, time_name, compute_id[-1])
 
 
-def _fit_key(name: str, value: Pattern) -> FittedKey:
+def _fit_text(name: str, value: Pattern) -> FittedText:
     prefix, _, rest = value.text.partition("{")
     placeholder, _, suffix = rest.partition("}")
     is_simple = "{" in value.text and not suffix
-    return FittedKey(name, prefix, placeholder, None if is_simple else value.regex.fullmatch)
+    return FittedText(name, prefix, placeholder, None if is_simple else value.regex.fullmatch)
 
 
 def _make_formatter(text: Pattern, captures: Captures) -> Callable[[Captures], str]:
@@ -162,25 +214,51 @@ def _make_formatter(text: Pattern, captures: Captures) -> Callable[[Captures], s
     return itemgetter(*text.placeholders) if text.matches_all else text.format
 
 
-def _find_metadata(layout: TableLayout) -> Iterator[MetadataPath]:
-    """Yield the first path of each member, then the second, and so on; one entry if both lead to the same map."""
+def _find_metadata(layout: TableLayout, captures: Captures) -> Iterator[MetadataPath]:
+    """Yield the first place of each member, then the second, and so on; one entry if both lead to the same map."""
     for time, compute_id in zip_longest(layout.updated_at, layout.compute_id):
-        if time and compute_id and time.path[:-1] == compute_id[:-1]:
-            yield MetadataPath(time.path[:-1], time.path[-1], time.unit, compute_id[-1])
-            continue
-        if time:
-            yield MetadataPath(time.path[:-1], time.path[-1], time.unit, "")
+        if isinstance(time, TimePath):
+            *path, name = time.path
+            is_same_map = compute_id and time.path[:-1] == compute_id[:-1]
+            yield MetadataPath(tuple(path), name, time.unit, compute_id[-1] if is_same_map else "")
+            if is_same_map:
+                continue
+        elif time:
+            yield MetadataPath((), "", time.unit, "", _make_formatter(time.text, captures))
         if compute_id:
             yield MetadataPath(compute_id[:-1], "", None, compute_id[-1])
+    values = [*[key.value for key in layout.keys], *[attribute.value for attribute in layout.attributes]]
+    if "updated_at" in captures or any("updated_at" in value.placeholders for value in values):
+        yield MetadataPath((), "", None, "", itemgetter("updated_at"))
+
+
+def _find_paths(layout: TableLayout) -> list[Path]:
+    """Return the paths of time and compute id."""
+    return [*[each.path for each in layout.updated_at if isinstance(each, TimePath)], *layout.compute_id]
 
 
 def _find_not_features(layout: TableLayout, key_names: Collection[str]) -> frozenset[str]:
-    features = layout.features
-    paths = [*[each.path for each in layout.updated_at], *layout.compute_id]
+    features, paths = layout.features, _find_paths(layout)
     if isinstance(features, MapNames | JsonNames):
         paths.append(features.path)
-    excluded = features.excluded if isinstance(features, AttributeNames) else frozenset[str]()
-    return excluded.union(key_names, [path[0] for path in paths])
+    excluded = [each.text for each in _find_excluded(layout) if each.is_constant]
+    attributes = [each.name for each in layout.attributes]
+    return frozenset([*excluded, *attributes, *key_names, *[path[0] for path in paths]])
+
+
+def _find_excluded(layout: TableLayout) -> Sequence[Pattern]:
+    return layout.features.excluded if isinstance(layout.features, AttributeNames | FixedNames) else ()
+
+
+def _match_wildcards(layout: TableLayout) -> Callable[[str], object] | None:
+    regexes = [each.regex.pattern for each in _find_excluded(layout) if not each.is_constant]
+    return re.compile("|".join(regexes), re.DOTALL).fullmatch if regexes else None
+
+
+def _find_not_members(layout: TableLayout) -> frozenset[str]:
+    if not isinstance(layout.features, MapNames):
+        return frozenset()
+    return frozenset([path[-1] for path in _find_paths(layout) if path[:-1] == layout.features.path])
 
 
 def _read_other_key(name: str, value: Any) -> str:  # noqa: ANN401  # a record can contain any JSON

@@ -9,15 +9,17 @@ from typing import cast
 
 from feature_events.layouts.members import (
     Json,
+    parse_attributes,
     parse_features,
     parse_id_paths,
     parse_keys,
     parse_template,
     parse_text,
-    parse_time_paths,
+    parse_times,
 )
 from feature_events.layouts.pattern import Pattern, parse_pattern
 from feature_events.layouts.table_layout import (
+    Attribute,
     FeatureNames,
     FixedNames,
     Key,
@@ -25,6 +27,7 @@ from feature_events.layouts.table_layout import (
     Path,
     TableLayout,
     TimePath,
+    TimeText,
 )
 from feature_events.syntax import InvalidJson, InvalidValue, parse_json
 
@@ -34,7 +37,7 @@ SHIPPED = File(__file__).parent / "table_layouts"
 DEFAULT = "default"
 """The name of the file that is used if TABLE_LAYOUTS is empty."""
 
-_MEMBERS = ("table", "keys", "entity_type", "entity_id", "resource_name", "features", "updated_at", "compute_id")
+_MEMBERS = TableLayout._fields
 _TEXTS = ("entity_type", "entity_id", "resource_name")
 
 
@@ -51,13 +54,20 @@ def parse_table_layouts(text: str) -> tuple[TableLayout, ...]:
         layout, found = _parse_layout(place, value)
         mistakes += found
         if not found:
-            earlier = next((other for other, each in layouts.items() if each.shape == layout.shape), None)
+            earlier = next((other for other, each in layouts.items() if each.hides(layout)), None)
             if earlier is not None:
-                mistakes.append(f"{place}: same table and keys as {earlier}, so it would never be used; remove one")
+                mistakes.append(f"{place}: {_explain_hidden(layout, earlier)}")
             layouts[place] = layout
     if mistakes:
         raise InvalidValue(*mistakes)
     return tuple(layouts.values())
+
+
+def _explain_hidden(layout: TableLayout, earlier: str) -> str:
+    same, remedy = f"same table and keys as {earlier}", "so it would never be used; remove one"
+    if not layout.attributes:
+        return f"{same}, {remedy}"
+    return f"{same}, which applies to all items with these attributes, {remedy}, or write the specific layout first"
 
 
 def _find_layouts(text: str) -> Iterator[tuple[str, Json]]:
@@ -110,17 +120,23 @@ class _LayoutParser:
                 self._report(name, f"unknown member; a layout has {', '.join(_MEMBERS)}")
         table = self._parse("table", parse_text, parse_pattern("{}"))
         keys: tuple[Key, ...] = self._parse("keys", parse_keys, (), is_required=True)
+        attributes: tuple[Attribute, ...] = self._parse("attributes", parse_attributes, ())
         features = self._parse("features", parse_features, cast("FeatureNames", MapNames(())), is_required=True)
+        updated_at: tuple[TimePath | TimeText, ...] = self._parse("updated_at", parse_times, ())
+        compute_id: tuple[Path, ...] = self._parse("compute_id", parse_id_paths, ())
         texts = {name: self._parse_event_text(name) for name in _TEXTS}
-        if keys:  # without valid keys, the captures are unknown
-            captured = self._find_captured(table, keys)
+        if keys and (attributes or "attributes" not in self._members):  # otherwise, the captures are unknown
+            self._check_attributes(attributes, keys)
+            captured = self._find_captured(table, keys, attributes)
             for name, text in texts.items():
                 self._check_event_text(name, text, captured)
-            self._check_features(features, captured, keys)
+            for member, text in _find_texts(features, updated_at):
+                self._check_placeholders(member, text.placeholders, captured)
+            self._check_path_of_features(features, keys, attributes)
         entity_type, entity_id, resource_name = [text or parse_pattern("{}") for text in texts.values()]
-        updated_at: tuple[TimePath, ...] = self._parse("updated_at", parse_time_paths, ())
-        compute_id: tuple[Path, ...] = self._parse("compute_id", parse_id_paths, ())
-        return TableLayout(table, keys, entity_type, entity_id, resource_name, features, updated_at, compute_id)
+        return TableLayout(
+            table, keys, attributes, entity_type, entity_id, resource_name, features, updated_at, compute_id
+        )
 
     def _parse[T](self, name: str, parse: Callable[[Json], T], default: T, *, is_required: bool = False) -> T:
         if name in self._members:
@@ -137,33 +153,51 @@ class _LayoutParser:
         default = None if name in self._members else parse_pattern(f"{{{name}}}")
         return self._parse(name, parse_template, default)
 
-    def _find_captured(self, table: Pattern, keys: Sequence[Key]) -> Collection[str]:
-        """Return the names of the placeholders in the table's name and the keys."""
-        captured = [*table.placeholders]
-        for key in keys:
-            captured += [*key.name.placeholders, *key.value.placeholders]
+    def _check_attributes(self, attributes: Sequence[Attribute], keys: Sequence[Key]) -> None:
+        for name, value in attributes:
+            if name in [key.name.text for key in keys]:
+                self._report("attributes", f'{name} is a key attribute; write "{value.text}" in keys')
+
+    def _find_captured(self, table: Pattern, keys: Sequence[Key], attributes: Sequence[Attribute]) -> Collection[str]:
+        """Return the names of the placeholders in the table's name, the keys and the attributes."""
+        of_attributes = [name for attribute in attributes for name in attribute.value.placeholders]
+        of_keys = [name for key in keys for name in (*key.name.placeholders, *key.value.placeholders)]
+        captured = [*table.placeholders, *of_keys, *of_attributes]
         for name in sorted({name for name in captured if captured.count(name) > 1}):
-            self._report("keys", f"{{{name}}} is captured twice; rename one, or write {{}} to ignore its text")
+            member = "attributes" if name in of_attributes else "keys"
+            self._report(member, f"{{{name}}} is captured twice; rename one, or write {{}} to ignore its text")
         return dict.fromkeys(captured)
 
     def _check_event_text(self, name: str, text: Pattern | None, captured: Collection[str]) -> None:
         if name in self._members:
             self._check_placeholders(name, text.placeholders if text else (), captured)
         elif name not in captured:
-            self._report(name, f"missing; add it, or capture {{{name}}} in table or keys")
+            self._report(name, f"missing; add it, or capture {{{name}}} in table, keys or attributes")
 
     def _check_placeholders(self, member: str, names: Sequence[str], captured: Collection[str]) -> None:
+        places = "table, keys and attributes" if "attributes" in self._members else "table and keys"
         for name in names:
             if name not in captured:
                 others = ", ".join(f"{{{each}}}" for each in captured) or "nothing"
-                self._report(member, f"{{{name}}} is not captured; table and keys capture {others}")
+                self._report(member, f"{{{name}}} is not captured; {places} capture {others}")
 
-    def _check_features(self, features: FeatureNames, captured: Collection[str], keys: Sequence[Key]) -> None:
-        if isinstance(features, FixedNames):
-            for text in features.names:
-                self._check_placeholders("features", text.placeholders, captured)
-        if isinstance(features, MapNames) and features.path[:1] in [(key.name.text,) for key in keys]:
-            self._report("features", f"{features.path[0]} is a key attribute, which cannot be a map")
+    def _check_path_of_features(
+        self, features: FeatureNames, keys: Sequence[Key], attributes: Sequence[Attribute]
+    ) -> None:
+        first = features.path[0] if isinstance(features, MapNames) and features.path else None
+        if first in [key.name.text for key in keys]:
+            self._report(
+                "features", f"{first} is a key attribute, which cannot be a map; name the attribute with the map"
+            )
+        elif first in [name for name, _ in attributes]:
+            self._report("features", f"{first} is text in attributes, not a map; name the attribute with the map")
 
     def _report(self, member: str, mistake: str) -> None:
         self.mistakes.append(f"{self._place}, {member}: {mistake}")
+
+
+def _find_texts(features: FeatureNames, times: Sequence[TimePath | TimeText]) -> Iterator[tuple[str, Pattern]]:
+    """Yield the texts with placeholders in `features` and `updated_at`, each with its member."""
+    if isinstance(features, FixedNames):
+        yield from [("features", text) for text in features.names]
+    yield from [("updated_at", time.text) for time in times if isinstance(time, TimeText)]

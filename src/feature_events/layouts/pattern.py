@@ -39,6 +39,10 @@ class Pattern(NamedTuple):
         """True if the pattern has no placeholder."""
         return "{" not in self.text
 
+    def covers(self, other: "Pattern") -> bool:
+        """Return whether this pattern certainly matches all texts that another one matches."""
+        return self.matches_all or self.shape == other.shape
+
     def format(self, captures: Captures) -> str:
         """Return the text with captures in place of placeholders."""
         return self.text.format_map(captures)  # every brace belongs to a placeholder, so nothing else is looked up

@@ -1,6 +1,7 @@
 """Choose the layout of an item.
 
-The table's name and key attributes select layouts once per stream. The values of the keys then select one per item.
+The table's name and key attributes select layouts once per stream. The values of the keys and of other attributes then
+select one per item.
 """
 
 from collections.abc import Sequence
@@ -42,14 +43,15 @@ class TableLayouts:
         """Cached `_fit`. Errors are not cached."""
 
     def choose(self, change: Change) -> ChosenLayout | None:
-        """Return the layout of an item, or None if it has none.
+        """Return the layout of an item after a change, or of a deleted item; None if it has none.
 
         Raises:
             PoisonRecord: the record's keys are not those of a table, or the stream is not a table's.
-            Misconfigured: no layout fits the table.
+            Misconfigured: no layout fits the table, or the old image is needed but the stream does not contain it.
 
         """
-        return choose_layout(self.fit(change.source_arn, tuple(change.keys)).layouts, change.keys)
+        fits = self.fit(change.source_arn, tuple(change.keys)).layouts
+        return choose_layout(fits, change.keys, change.old_image if change.kind == "REMOVE" else change.new_image)
 
     def fit_table(self, table: str, key_names: Sequence[str]) -> tuple[FittedLayout, ...]:
         """Return the layouts that fit a table with this name and these key attributes.
@@ -58,7 +60,7 @@ class TableLayouts:
             Misconfigured: no layout fits.
 
         """
-        fitted = [fit_layout(layout, table, key_names) for layout in self._layouts]
+        fitted = [fit_layout(layout, number, table, key_names) for number, layout in enumerate(self._layouts, 1)]
         fits = tuple([each for each in fitted if each is not None])
         if not fits:
             raise Misconfigured(
@@ -91,15 +93,41 @@ class TableLayouts:
         return Fit(simplify_layout(layouts[0]), layouts)
 
 
-def choose_layout(fits: Sequence[FittedLayout], keys: Item) -> ChosenLayout | None:
-    """Return the first of a table's layouts that matches an item's keys, or None if no layout does.
+def choose_layout(fits: Sequence[FittedLayout], keys: Item, item: Item | None) -> ChosenLayout | None:
+    """Return the first of a table's layouts that matches an item, or None if no layout does.
+
+    Args:
+        fits: the layouts of the table.
+        keys: the item's keys.
+        item: the item, or None if the stream does not contain it.
 
     Raises:
         PoisonRecord: a key's value has a type that keys cannot have.
+        Misconfigured: a layout depends on attributes that the stream does not contain.
 
     """
     for fitted in fits:
-        captures = fitted.match(keys)
-        if captures is not None:
-            return fitted, captures
+        captures = fitted.match_keys(keys)
+        if captures is None:
+            continue
+        if fitted.attributes:
+            if item is None:
+                raise removals_error(fitted)
+            if not fitted.match_attributes(item, captures):
+                continue
+        return fitted, captures
     return None
+
+
+def format_entity(chosen: ChosenLayout) -> tuple[str, str, str]:
+    """Return an item's entity type, entity id and resource name."""
+    fitted, captures = chosen
+    return fitted.format_entity_type(captures), fitted.format_entity_id(captures), fitted.format_resource_name(captures)
+
+
+def removals_error(fitted: FittedLayout) -> Misconfigured:
+    """Return the error of a stream without old images if removals are announced under a layout with attributes."""
+    return Misconfigured(
+        "Removals (REMOVALS) is events, which needs StreamViewType NEW_AND_OLD_IMAGES for layout "
+        f"{fitted.number}, because it has attributes: set StreamViewType, or Removals to none"
+    )

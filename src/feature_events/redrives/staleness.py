@@ -13,6 +13,9 @@ from feature_events.records.change import Item
 from feature_events.tables.comparison import are_equal
 from feature_events.tables.table import Tables
 
+_ENTITY = len(("entity_type", "entity_id", "resource_name"))
+"""The first fields of EntityFeatures, which identify the entity and its resource."""
+
 
 def find_staleness(encoded: Encoded, tables: Tables, encoder: Encoder, seconds: float) -> str | None:
     """Return why a change is stale, or None if its item is still current.
@@ -43,12 +46,17 @@ def find_staleness(encoded: Encoded, tables: Tables, encoder: Encoder, seconds: 
 
 
 def _has_any_features(item: Item, encoded: Encoded, layouts: TableLayouts) -> bool:
-    """Return whether the item has features now. An unreadable item has none, since it produces no event."""
+    """Return whether the item has features of the same entity now.
+
+    An unreadable item has none, since it produces no event. With a layout that reads the entity from an attribute, the
+    item may belong to another entity now.
+    """
     current = encoded.change._replace(kind=None, new_image=item, old_image=None)  # as if a backfill had scanned it
     try:
-        return isinstance(read_entity_features(current, layouts, "all"), EntityFeatures)
+        found = read_entity_features(current, layouts, "all")
     except PoisonRecord:
         return False
+    return isinstance(found, EntityFeatures) and found[:_ENTITY] == encoded.entity[:_ENTITY]
 
 
 def _has_same_features(item: Item, encoded: Encoded, layouts: TableLayouts) -> bool:

@@ -212,16 +212,34 @@ KEYS = {"pk": {"S": "u"}, "sk": {"S": "run-0@2020-01-01"}}
 @pytest.mark.parametrize(
     ("item", "updated_at", "compute_id"),
     [
-        ({}, "2020-01-01", "run-0"),
-        ({"at": {"S": "2021-01-01"}, "job": {"S": "run-1"}}, "2021-01-01", "run-1"),
-        ({"a": {"M": {"at": {"S": "2022"}, "job": {"N": "2"}}}, "at": {"S": "x"}, "job": {"S": "x"}}, "2022", "2"),
-        ({"a": {"M": {"at": {"NULL": True}, "job": {"NULL": True}}}, "at": {"S": "x"}, "job": {"S": "y"}}, "x", "y"),
+        ({}, "2020-01-01T00:00:00.000Z", "run-0"),
+        ({"at": {"S": "2021-01-01"}, "job": {"S": "run-1"}}, "2021-01-01T00:00:00.000Z", "run-1"),
+        (
+            {"a": {"M": {"at": {"S": "2022-01-01"}, "job": {"N": "2"}}}, "at": {"S": "x"}, "job": {"S": "x"}},
+            "2022-01-01T00:00:00.000Z",
+            "2",
+        ),
+        (
+            {"a": {"M": {"at": {"NULL": True}, "job": {"NULL": True}}}, "at": {"S": "2022-01-01"}, "job": {"S": "y"}},
+            "2022-01-01T00:00:00.000Z",
+            "y",
+        ),
         ({"a": {"NULL": True}, "b": {"M": {"ms": {"N": "1000"}}}}, "1970-01-01T00:00:01.000Z", "run-0"),
         ({"b": {"M": {"ms": {"S": "1000"}}}, "at": {"S": "x"}}, "1970-01-01T00:00:01.000Z", "run-0"),
-        ({"b": {"M": {"ms": {"S": "soon"}}}, "at": {"S": "x"}}, "", "run-0"),
-        ({"a": {"M": {"at": {"N": "5"}}}, "at": {"S": "x"}}, "", "run-0"),
-        ({"a": {"M": {"at": {"S": ""}, "job": {"S": "None"}}}, "at": {"S": "x"}, "job": {"S": "y"}}, "", ""),
-        ({"a": {"M": {"at": {"S": "2022"}}}, "b": {"S": "not a map"}, "job": {"S": "y"}}, "2022", "y"),
+        ({"b": {"M": {"ms": {"S": "2022-01-01"}}}}, "2022-01-01T00:00:00.000Z", "run-0"),
+        ({"b": {"M": {"ms": {"S": "soon"}}}, "at": {"S": "2022-01-01"}}, "2022-01-01T00:00:00.000Z", "run-0"),
+        ({"a": {"M": {"at": {"N": "5"}}}, "at": {"S": "2022-01-01"}}, "2022-01-01T00:00:00.000Z", "run-0"),
+        ({"at": {"S": "soon"}}, "2020-01-01T00:00:00.000Z", "run-0"),
+        (
+            {"a": {"M": {"at": {"S": ""}, "job": {"S": "None"}}}, "at": {"S": "x"}, "job": {"S": "y"}},
+            "2020-01-01T00:00:00.000Z",
+            "",
+        ),
+        (
+            {"a": {"M": {"at": {"S": "2022-01-01"}}}, "b": {"S": "not a map"}, "job": {"S": "y"}},
+            "2022-01-01T00:00:00.000Z",
+            "y",
+        ),
     ],
     ids=[
         "no path leads to a value",
@@ -229,15 +247,20 @@ KEYS = {"pk": {"S": "u"}, "sk": {"S": "run-0@2020-01-01"}}
         "first path",
         "NULL",
         "number",
-        "text with a unit",
-        "not a number",
+        "number as text with a unit",
+        "ISO-8601 with a unit",
+        "not a time with a unit",
         "number without a unit",
+        "not a time",
         "empty",
         "wrong type after the last value was found",
     ],
 )
 def test_read_entity_features__reads_the_first_value_that_exists(item: Json, updated_at: str, compute_id: str) -> None:
-    """The paths to time and compute id are tried in order, then the placeholders of these names."""
+    """The paths to time and compute id are tried in order, then the placeholders of these names.
+
+    A time that is present but unreadable does not end the search.
+    """
     record = to_record()
     record["dynamodb"] |= {"Keys": KEYS, "NewImage": KEYS | to_item(("age",), metadata_name="x") | item}
     change = read_change(record)

@@ -17,7 +17,7 @@ UNREADABLE: Json = {"features": {"S": "age,income"}}
 WRITTEN_NAMES = {
     "keys": {"bright_uid": "{entity_id}", "category": "{resource_name}"},
     "entity_type": "user",
-    "features": ["{resource_name}", "score"],
+    "features": {"names": ["{resource_name}", "score"]},
 }
 FLAT = {
     "keys": {"bright_uid": "{entity_id}", "category": "{resource_name}"},

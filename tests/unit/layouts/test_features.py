@@ -39,7 +39,10 @@ def name(layout: Json, item: Json, old: Json | None = None) -> tuple[str, ...]:
 
 FLAT = {"features": {"except": ["ttl"]}, "updated_at": "meta.at", "compute_id": "job"}
 JSON = {"features": {"json": "data.text"}}
-FIXED = {"features": ["score of {entity_id}", "rank"], "updated_at": "at"}
+WILDCARDS = {"features": {"except": ["GSI{}", "__edb_{}__", "ttl"]}}
+WITH_TIME = {"features": "features", "updated_at": "features._ts", "compute_id": ["features.job", "run"]}
+FIXED_EXCEPT = {"features": {"names": ["{entity_id}"], "except": ["ttl", "GSI{}"]}, "updated_at": "at"}
+FIXED = {"features": {"names": ["score of {entity_id}", "rank"]}, "updated_at": "at"}
 
 
 def to_json(text: str) -> Json:
@@ -56,11 +59,19 @@ def to_json(text: str) -> Json:
             {"z": {"N": "1"}, "a": {"NULL": True}, "ttl": {"N": "1"}, "meta": {"M": {}}, "job": {"S": "j"}},
             ("z", "a"),
         ),
+        (
+            WILDCARDS,
+            {name: {"N": "1"} for name in ("GSI1PK", "GSI", "__edb_e__", "__edb__", "a", "xGSI1PK", "ttl", "ttls")},
+            ("GSI", "__edb__", "a", "xGSI1PK", "ttls"),
+        ),
+        (FLAT, {"aws:rep:deleting": {"BOOL": False}, "a": {"N": "1"}, "aws:rep": {"N": "1"}}, ("a", "aws:rep")),
+        (WITH_TIME, {"features": {"M": {"age": {"N": "3"}, "_ts": {"S": "x"}, "job": {"S": "j"}}}}, ("age",)),
+        (WITH_TIME, {"features": {"M": {"age": {"N": "3"}, "run": {"S": "x"}}}}, ("age", "run")),
         (JSON, to_json('{"b": 1, "a": null, "é": [1.5], "": {"x": 1}}'), ("b", "a", "é", "")),
         (JSON, to_json('{"big": ' + "9" * 5000 + "}"), ("big",)),
         (FIXED, {"value": {"N": "1"}}, ("score of u-1", "rank")),
         (FIXED, {}, ("score of u-1", "rank")),
-        ({"features": ["{entity_id}", "u-1"]}, {}, ("u-1",)),
+        ({"features": {"names": ["{entity_id}", "u-1"]}}, {}, ("u-1",)),
     ],
 )
 def test_read_features__names_each_once(layout: Json, item: Json, expected: tuple[str, ...]) -> None:
@@ -72,6 +83,7 @@ def test_read_features__names_each_once(layout: Json, item: Json, expected: tupl
     ("layout", "item"),
     [
         (FLAT, {"ttl": {"N": "1"}, "meta": {"M": {}}}),
+        (WITH_TIME, {"features": {"M": {"_ts": {"S": "2025-10-10"}}}}),
         (JSON, {}),
         (JSON, {"data": {"NULL": True}}),
         (JSON, {"data": {"M": {"text": {"NULL": True}}}}),
@@ -117,6 +129,7 @@ def test_read_features__refuses_invalid_json(item: Json, reason: str) -> None:
             ("a", "SS"),
         ),
         (FIXED, {"v": {"N": "2"}}, {"v": {"N": "1"}}, ("score of u-1", "rank")),
+        (FIXED_EXCEPT, {"v": {"N": "2"}, "ttl": {"N": "2"}}, {"v": {"N": "1"}, "ttl": {"N": "2"}}, ("u-1",)),
         (FIXED, {"v": {"N": "2"}}, {}, ("score of u-1", "rank")),
     ],
 )
@@ -131,6 +144,18 @@ def test_read_features__compares_stored_values(layout: Json, item: Json, old: Js
         (FLAT, {"a": {"N": "1"}, "ttl": {"N": "2"}, "job": {"S": "2"}}, {"a": {"N": "1"}, "ttl": {"N": "1"}}),
         (JSON, to_json('{"b": 2.50, "a": [1]}'), to_json('{ "a":[1],"b":2.50, "c":0}')),
         (FIXED, {"v": {"N": "1"}, "at": {"S": "2026"}}, {"v": {"N": "1"}, "at": {"S": "2025"}}),
+        (
+            FLAT,
+            {"a": {"N": "1"}, "aws:rep:updatetime": {"N": "2"}},
+            {"a": {"N": "1"}, "aws:rep:updatetime": {"N": "1"}},
+        ),
+        (FIXED_EXCEPT, {"v": {"N": "1"}, "ttl": {"N": "2"}, "at": {"S": "2"}}, {"v": {"N": "1"}, "ttl": {"N": "1"}}),
+        (FIXED_EXCEPT, {"v": {"N": "1"}, "GSI1PK": {"S": "2"}}, {"v": {"N": "1"}, "aws:rep:deleting": {"BOOL": False}}),
+        (
+            WITH_TIME,
+            {"features": {"M": {"age": {"N": "3"}, "_ts": {"S": "2025-10-11"}}}},
+            {"features": {"M": {"age": {"N": "3"}, "_ts": {"S": "2025-10-10"}, "job": {"S": "j"}}}},
+        ),
         (FLAT, {"a": {"SS": ["x", "y"]}}, {"a": {"SS": ["y", "x"]}}),
         (FIXED, {"v": {"L": [{"NS": ["1", "2"]}]}}, {"v": {"L": [{"NS": ["2", "1"]}]}}),
     ],
@@ -138,3 +163,26 @@ def test_read_features__compares_stored_values(layout: Json, item: Json, old: Js
 def test_read_features__ignores_other_changes(layout: Json, item: Json, old: Json) -> None:
     """Time, compute id, the formatting of JSON and the order of a set are not features."""
     assert read(layout, item, old, "changed") is Skipped.UNCHANGED
+
+
+@pytest.mark.parametrize(
+    ("keys", "features", "expected"),
+    [
+        ({"{entity_type}": "{entity_id}", "category": "{resource_name}"}, "features.data", ("age",)),
+        ({"bright_uid": "{entity_id}", "category": "{resource_name}"}, "features.data", ("M",)),
+        ({"{entity_type}": "{entity_id}", "category": "{resource_name}"}, "other.data", ("M",)),
+    ],
+)
+@pytest.mark.parametrize("table", ["{}", "user_{}"])
+def test_read_features__undoes_a_second_serialization_only_in_this_projects_own_tables(
+    table: str, keys: Json, features: str, expected: tuple[str, ...]
+) -> None:
+    """In another table, a feature can have the name `M`."""
+    twice = {"M": {"data": {"M": {"M": {"M": {"age": {"M": {"N": {"S": "34"}}}}}}}}}
+    record = to_record(item={"features": twice, "other": twice})
+    change = read_change(record)
+    assert isinstance(change, Change)
+    layout = {"table": table, "keys": keys, "entity_type": "user", "features": features}
+    found = read_entity_features(change, to_layouts(layout), "all")
+    assert isinstance(found, EntityFeatures)
+    assert found.features == expected

@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 
 from feature_events.errors import Misconfigured
 from feature_events.layouts.parser import parse_table_layouts
-from feature_events.layouts.table_layout import AttributeNames, FixedNames, JsonNames, MapNames, TimePath
+from feature_events.layouts.pattern import Pattern, parse_pattern
+from feature_events.layouts.table_layout import (
+    Attribute,
+    AttributeNames,
+    FixedNames,
+    JsonNames,
+    MapNames,
+    TimePath,
+    TimeText,
+)
 from feature_events.settings.settings import read_settings
 from feature_events.syntax import InvalidValue
 
@@ -36,6 +45,11 @@ def test_read_settings__refuses_a_bad_layout(case: dict[str, Any]) -> None:
     assert len(mistakes) == max(1, len(places))
 
 
+def to_patterns(*texts: str) -> tuple[Pattern, ...]:
+    """Return parsed texts with placeholders."""
+    return tuple([parse_pattern(text) for text in texts])
+
+
 @pytest.mark.parametrize(
     ("features", "expected"),
     [
@@ -44,8 +58,11 @@ def test_read_settings__refuses_a_bad_layout(case: dict[str, Any]) -> None:
         ({"path": ["a.b", "c"]}, MapNames(("a.b", "c"))),
         ({"json": "feature_values"}, JsonNames(("feature_values",))),
         ({"json": ["a.b"]}, JsonNames(("a.b",))),
-        ({"except": []}, AttributeNames(frozenset())),
-        ({"except": ["ttl", "a.b"]}, AttributeNames(frozenset(["ttl", "a.b"]))),
+        ({"except": []}, AttributeNames(())),
+        ({"except": ["ttl", "a.b", "GSI{}"]}, AttributeNames(to_patterns("ttl", "a.b", "GSI{}"))),
+        ({"names": ["{entity_id}", "a.b"]}, FixedNames(to_patterns("{entity_id}", "a.b"))),
+        ({"names": ["a"], "except": ["ttl"]}, FixedNames(to_patterns("a"), to_patterns("ttl"))),
+        ({"except": ["__edb_{}__"], "names": ["a"]}, FixedNames(to_patterns("a"), to_patterns("__edb_{}__"))),
     ],
 )
 def test_parse_table_layouts__parses_each_form_of_features(features: object, expected: object) -> None:
@@ -54,27 +71,36 @@ def test_parse_table_layouts__parses_each_form_of_features(features: object, exp
     assert layout.features == expected
 
 
-def test_parse_table_layouts__parses_fixed_feature_names() -> None:
-    """A list contains the names of the features, with placeholders."""
-    [layout] = parse_table_layouts(json.dumps([GOOD | {"features": ["{entity_id}", "a.b"]}]))
-    assert isinstance(layout.features, FixedNames)
-    assert [name.text for name in layout.features.names] == ["{entity_id}", "a.b"]
-
-
 @pytest.mark.parametrize(
     ("updated_at", "expected"),
     [
         ("at", [TimePath(("at",), None)]),
         (["a.at", "b"], [TimePath(("a", "at"), None), TimePath(("b",), None)]),
         ([["a.at"]], [TimePath(("a.at",), None)]),
+        ([["{odd}"]], [TimePath(("{odd}",), None)]),
+        ({"path": "at"}, [TimePath(("at",), None)]),
         ({"path": "at", "unit": "us"}, [TimePath(("at",), "us")]),
         ([{"path": ["a.at"], "unit": "s"}, "b"], [TimePath(("a.at",), "s"), TimePath(("b",), None)]),
+        ({"text": "{entity_id}"}, [TimeText(parse_pattern("{entity_id}"), None)]),
+        (
+            ["b", {"text": "{entity_id}", "unit": "s"}],
+            [TimePath(("b",), None), TimeText(parse_pattern("{entity_id}"), "s")],
+        ),
     ],
 )
-def test_parse_table_layouts__parses_each_form_of_a_time(updated_at: object, expected: list[TimePath]) -> None:
-    """One path, several in order, and numbers with a unit."""
+def test_parse_table_layouts__parses_each_form_of_a_time(updated_at: object, expected: list[object]) -> None:
+    """One path, several in order, numbers with a unit, and captured text."""
     [layout] = parse_table_layouts(json.dumps([GOOD | {"updated_at": updated_at}]))
     assert list(layout.updated_at) == expected
+
+
+def test_parse_table_layouts__parses_attributes() -> None:
+    """Their values have placeholders, as those of keys."""
+    [layout] = parse_table_layouts(json.dumps([GOOD | {"attributes": {"a.b": "User", "id": "u-{id}"}}]))
+    assert layout.attributes == (
+        Attribute("a.b", parse_pattern("User")),
+        Attribute("id", parse_pattern("u-{id}")),
+    )
 
 
 @pytest.mark.parametrize("name", ["default", "default.json", " default "])
@@ -97,14 +123,18 @@ VALUES = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            WORDS | st.sampled_from(["path", "unit", "except", "json", "pk", "sk"]) | st.text(max_size=4),
+            WORDS
+            | st.sampled_from(["path", "text", "unit", "except", "names", "json", "pk", "sk"])
+            | st.text(max_size=4),
             inner,
             max_size=3,
         )
     ),
     max_leaves=6,
 )
-MEMBERS = st.sampled_from([*"abc", "table", "entity_type", "entity_id", "resource_name", "updated_at", "compute_id"])
+MEMBERS = st.sampled_from(
+    [*"abc", "table", "attributes", "entity_type", "entity_id", "resource_name", "updated_at", "compute_id"]
+)
 LAYOUTS = st.lists(
     st.builds(
         lambda some, keys, features: GOOD | some | keys | features,

@@ -33,7 +33,7 @@ NAMED = {
     "table": "ff_{}",
     "keys": {"{resource_name}": "{entity_id}"},
     "entity_type": "x",
-    "features": ["{resource_name}"],
+    "features": {"names": ["{resource_name}"]},
 }
 
 

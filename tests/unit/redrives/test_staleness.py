@@ -68,7 +68,7 @@ def test_find_staleness__compares_features_as_they_are_stored(
     assert is_stale(layout, then, now) is stale
 
 
-NAMES = {"features": ["r"]}
+NAMES = {"features": {"names": ["r"]}}
 REMOVED = {
     "removed": to_removal_record(),
     "expired": to_expired_record(),
@@ -129,3 +129,16 @@ def test_find_staleness__of_a_removal_depends_on_features(
 def test_find_staleness__counts_an_item_as_its_features(now: Json | None, *, stale: bool) -> None:
     """If the layout writes the features' names, an item has them as long as it exists."""
     assert find_staleness_of_removal("removed", NAMES, now, "all") == (AGAIN["removed"] if stale else None)
+
+
+@pytest.mark.parametrize(("owner", "stale"), [("m-1", True), ("m-2", False)])
+def test_find_staleness__of_a_removal_is_about_its_entity(owner: str, *, stale: bool) -> None:
+    """An item that belongs to another entity now does not make features of the former one available."""
+    layout = {"keys": {"pk": "{resource_name}"}, "attributes": {"owner": "{entity_id}"}, "entity_type": "merchant"}
+    layouts = to_layouts(layout | {"features": {"except": []}})
+    record = to_removal_record()
+    record["dynamodb"] |= {"Keys": KEYS, "OldImage": KEYS | {"owner": {"S": "m-1"}, "age": {"N": "1"}}}
+    encoded = encode(record, layouts=layouts, removals="events")
+    table = OneItem(KEYS | {"owner": {"S": owner}, "age": {"N": "2"}})
+    found = find_staleness(encoded, table, Encoder(layouts, "all", PREFIX, CODEC, "events"), 1.0)
+    assert (found is not None) is stale

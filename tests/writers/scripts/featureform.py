@@ -15,7 +15,7 @@ LAYOUT = {
     "table": "Featureform_table____{}",
     "keys": {"{resource_name}": "{entity_id}"},
     "entity_type": "customer",
-    "features": ["{resource_name}"],
+    "features": {"names": ["{resource_name}"]},
 }
 
 

@@ -16,7 +16,7 @@ LAYOUT = {
     "table": TABLE,
     "keys": {"entity": "{entity_type}:{entity_id}", "feature": "{feature}"},
     "resource_name": TABLE,
-    "features": ["{feature}"],
+    "features": {"names": ["{feature}"], "except": ["ttl"]},
     "updated_at": {"path": "computed_ms", "unit": "ms"},
 }
 
