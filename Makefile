@@ -14,7 +14,7 @@ ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 # True if an option is set to anything but a negative value: KEEP=1, but not KEEP=0
 is-on = $(filter-out 0 no off false,$(1))
 
-.PHONY: help setup demo up down tail put pause consume redrive backfill invoke events layout check test prove soak drills bench versions parameters capture lint check-config format lock clean
+.PHONY: help setup demo up down tail put pause trace consume redrive backfill invoke events layout check test prove soak drills bench versions parameters capture lint check-config format lock clean
 
 help: ## list all commands
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
@@ -39,6 +39,10 @@ put: setup ## write an item with a new value to the local stack (BAD=1 writes on
 
 pause: setup ## suspend the local stack's Kafka, so that you can watch an outage (SECONDS=60)
 	@python -S local pause $(if $(SECONDS),--seconds '$(SECONDS)')
+
+trace: setup ## compare an item of the local stack with its events (TABLE=user_feature_store, KEY='{"bright_uid": "u-1", ...}', SINCE=TIME)
+	@python -S local trace $(if $(TABLE),--table '$(TABLE)') $(if $(KEY),--key '$(KEY)') $(if $(SINCE),--since '$(SINCE)') \
+	  $(if $(call is-on,$(ALL_PARTITIONS)),--all-partitions)
 
 consume: setup ## run an example consumer on the local stack (EXAMPLE=python; docs/consuming.md lists all)
 	@python -S local consume '$(or $(EXAMPLE),python)'

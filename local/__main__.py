@@ -19,6 +19,7 @@ COMMANDS = {
     "pause": "local.commands.pause:main",
     "consume": "local.commands.consume:main",
     "redrive": "local.commands.redrive:main",
+    "trace": "local.commands.trace:main",
     "backfill": "local.commands.backfill:main",
     "invoke": "local.commands.invoke:main",
     "layout": "local.commands.layout:main",

@@ -29,6 +29,7 @@ NEXT = {
     "make tail": "show events as they arrive",
     CONSUME: "run an example consumer (docs/consuming.md)",
     "make redrive": "resend dead letters",
+    "make trace": "show what the topic says about an item",
     "make backfill": "announce the existing items of a table",
     "make pause": "suspend Kafka for a minute, as in an outage",
     "make down": "stop the stack",

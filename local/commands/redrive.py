@@ -85,7 +85,7 @@ def invoke(functions: "LambdaClient", name: str, request: Request) -> Report:
     report: Report = json.loads(response["Payload"].read())
     if response.get("FunctionError"):
         message = report.get("errorMessage", "no error message")
-        raise LocalError(f"the redrive function failed with {report.get('errorType', 'an unknown error')}: {message}")
+        raise LocalError(f"the function {name} failed with {report.get('errorType', 'an unknown error')}: {message}")
     return report
 
 

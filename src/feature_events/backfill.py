@@ -1,4 +1,4 @@
-"""Run one step of the backfill's state machine (Lambda entry point).
+"""Run one step of the backfill's state machine, or trace one item for an operator (Lambda entry point).
 
 The state machine plans a run, processes its segments in parallel, and reports. Steps pass on only the run's name and
 the numbers of segments. Everything else is in the checkpoints, since an execution's history must not identify anyone.
@@ -21,7 +21,10 @@ from feature_events.epoch import to_epoch_ms
 from feature_events.errors import Misconfigured
 from feature_events.logs import logger
 from feature_events.tables.table import Tables, describe_table
-from feature_events.wiring import ANSWER_SECONDS, wire
+from feature_events.traces.report import TraceReport
+from feature_events.traces.request import read_trace_request
+from feature_events.traces.trace import trace_item
+from feature_events.wiring import ANSWER_SECONDS, make_authentication, wire
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -38,13 +41,15 @@ _LAST_PAGE_SECONDS = 60.0
 
 @logger.inject_lambda_context(log_event=False)
 def handler(event: dict[str, Any], context: "LambdaContext") -> Any:  # noqa: ANN401  # each step has its own response
-    """Run the step that the state machine requests: `plan`, `work` or `report`.
+    """Run the step that the state machine requests (`plan`, `work` or `report`), or trace an item for an operator.
 
     Raises:
         Misconfigured: the request, a permission or a setting is wrong. The run fails and can be resumed after a fix.
         Undelivered: Kafka, DynamoDB or S3 did not respond. The state machine retries the step.
 
     """
+    if type(event) is dict and "trace" in event:
+        return _trace(event, context.get_remaining_time_in_millis() / 1000 - ANSWER_SECONDS)
     step = event.get("step") if type(event) is dict else None
     if step not in _STEPS or not _INPUT[step] <= event.keys():
         raise Misconfigured("this function runs single steps of a backfill: start the state machine instead")
@@ -70,6 +75,16 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> Any:  # noqa: AN
     worker = Worker(plan, pipeline, Tables(deadline=end), checkpoints, pace, time.monotonic, delivery_seconds)
     is_complete = worker.work(event["segment"], Deadline(min(WORK_SECONDS, left - _LAST_PAGE_SECONDS)), end)
     return {"step": "work", "run": run, "segment": event["segment"], "complete": is_complete}
+
+
+def _trace(event: dict[str, Any], seconds: float) -> TraceReport:
+    """Trace one item. The report is only for the caller, because it identifies someone."""
+    request = read_trace_request(event, time.time_ns() // 1_000_000)
+    end = Deadline(seconds)
+    settings, pipeline = wire(_CLIENT)
+    report = trace_item(request, settings, pipeline.encoder, make_authentication(settings), end)
+    logger.info("item traced", table=report["table"], verdict=report["verdict"])
+    return report
 
 
 def _plan(event: dict[str, Any], bucket: str, encoder: Encoder) -> dict[str, Any]:

@@ -35,6 +35,7 @@ ORDER = (
     "pipeline",
     "redrives",
     "backfills",
+    "traces",
     "preflight",
     "wiring",
     "handler",

@@ -1,17 +1,21 @@
-"""The exercise of the runbook works on a real stack: an outage of Kafka, and a dead letter that is redriven."""
+"""The commands for a running stack: an outage of Kafka, a dead letter that is redriven, and the trace of an item."""
 
 import io
 import json
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import pytest
 from rich.console import Console
 
 from local.application import deployment
-from local.commands import background, pause, put_and_tail, redrive
+from local.application.feature_tables import KEYS, USERS
+from local.commands import background, pause, put_and_tail, redrive, trace
+from local.demo.feature_writes import make_features, make_item
+from local.demo.summary import read_function_log
 from local.errors import LocalError
 from local.paths import ROOT
 from local.servers.stack import RunningStack, Stack
@@ -22,6 +26,8 @@ from tests.support.topics import read_topic, wait_for_topic
 
 AVRO = read_avro((ROOT / "schemas" / "feature_trigger.avsc").read_text())
 DEAD_LETTERS = {"prefix": "dead-letters/"}
+PERSON = "person-4711-"
+"""The start of the entity ids of the traced items, and of nothing else."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -121,6 +127,76 @@ def test_bad_item__is_delivered_by_a_redrive_after_the_fix(running: RunningStack
     assert "delivered  1" in read(console)
     event = wait_for_topic(running.kafka, TOPIC, before + 1)[-1]
     assert AVRO.read(event.value[5:])["features"] == [put_and_tail.BAD_FEATURE]
+
+
+def trace_item(running: RunningStack, entity: str, **request: object) -> Mapping[str, Any]:
+    """Trace the item of an entity with the deployed function, and return the report."""
+    key = dict(zip(KEYS[USERS], (entity, "spending"), strict=True))
+    body = {"trace": {"table": USERS, "key": key, **request}}
+    return redrive.invoke(running.clients.functions, "feature-events-backfill", body)
+
+
+def wait_for_verdict(running: RunningStack, entity: str, verdict: str) -> Mapping[str, Any]:
+    """Trace the item of an entity until it has this verdict."""
+    end = time.monotonic() + 60
+    while (report := trace_item(running, entity))["verdict"] != verdict:
+        assert time.monotonic() < end, report["reason"]
+        time.sleep(0.5)
+    return report
+
+
+def write(running: RunningStack, entity: str, feature: str) -> None:
+    """Write an item with one feature."""
+    item = make_item(USERS, entity, "spending", make_features({feature: 1}, "run-1"))
+    running.clients.tables.Table(USERS).put_item(Item=item)
+
+
+def enable_mappings(running: RunningStack, *, is_enabled: bool) -> None:
+    """Let the function read its streams, or not."""
+    functions = running.clients.functions
+    for each in functions.list_event_source_mappings(FunctionName="feature-events")["EventSourceMappings"]:
+        functions.update_event_source_mapping(UUID=each["UUID"], Enabled=is_enabled)
+
+
+def test_trace__compares_an_item_with_the_topic(running: RunningStack) -> None:
+    """It distinguishes items that are announced, outdated, missing and removed."""
+    write(running, f"{PERSON}1", "first")
+    report = wait_for_verdict(running, f"{PERSON}1", "announced")
+    assert report["event"]["features"] == report["current"]["features"] == ["first"]
+    enable_mappings(running, is_enabled=False)
+    write(running, f"{PERSON}1", "second")
+    write(running, f"{PERSON}2", "first")
+    outdated, missing = trace_item(running, f"{PERSON}1"), trace_item(running, f"{PERSON}2")
+    assert outdated["verdict"] == "outdated"
+    assert "differs from the item in features and timestamp" in outdated["reason"]
+    assert (missing["verdict"], missing["events"]) == ("missing", [])
+    key = dict(zip(KEYS[USERS], (f"{PERSON}1", "spending"), strict=True))
+    running.clients.tables.Table(USERS).delete_item(Key=key)
+    removed = trace_item(running, f"{PERSON}1")
+    assert (removed["verdict"], removed["no_event"]) == ("outdated", "absent")
+    enable_mappings(running, is_enabled=True)
+    assert len(wait_for_verdict(running, f"{PERSON}2", "announced")["events"]) == 1
+    removed = wait_for_verdict(running, f"{PERSON}1", "announced")
+    assert removed["current"]["event_type"] == "feature_unavailable"
+    assert len(removed["events"]) == 3
+
+
+def test_trace__logs_no_entity_id(running: RunningStack) -> None:
+    """The report is only for the caller. Lambda logs errors, so they repeat no key."""
+    with pytest.raises(LocalError, match="the table's key is bright_uid and category"):
+        trace_item(running, f"{PERSON}1", key={"bright_uid": f"{PERSON}1", "other": f"{PERSON}1"})
+    log = read_function_log(running.clients, "feature-events-backfill")
+    assert any('"message":"item traced"' in line for line in log)
+    assert [line for line in log if PERSON in line] == []
+
+
+def test_trace__prints_the_report(console: Console) -> None:
+    """The command traces the item that `make put` writes, unless another one is named."""
+    assert trace.parse_and_trace(console, {"table": USERS, "key": trace.PUT_KEY}) == 0
+    assert "it says now     feature_available: txn_count_30d" in read(console)
+    assert "announced: the current event says what the item says" in read(console)
+    with pytest.raises(LocalError, match="KEY is not JSON"):
+        trace.parse_and_trace(console, {"table": USERS, "key": "u-1"})
 
 
 def test_fixed_layouts__contain_the_deployed_ones() -> None:
