@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from feature_events.backfills.work import Pace, Worker
+from feature_events.backfills.work import Announcement, Pace, Worker
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured, Undelivered
 from feature_events.events.schema import SHIPPED_SCHEMA
@@ -107,7 +107,8 @@ class BackfillWorld:
             pipeline = self._to_pipeline()
             self._backfill = pipeline._replace(publisher=SeamPublisher(pipeline.publisher, self._seam, self._meet))
         pace = Pace(1000.0, self.clock, self._sleep)
-        worker = Worker(_PLAN, self._backfill, self.table, self.checkpoints, pace, self.clock, _PAGE_DELIVERY_SECONDS)
+        announcement = Announcement(_PLAN, self._backfill, self.table, _PAGE_DELIVERY_SECONDS)
+        worker = Worker(_PLAN, announcement, self.checkpoints, pace, self.clock)
         try:
             worker.work(segment, Deadline(600, self.clock), Deadline(660, self.clock))
         except Killed:

@@ -30,6 +30,7 @@ ORDER = (
     "registries",
     "kafka",
     "topic",
+    "topic_index",
     "failures",
     "outcome",
     "pipeline",

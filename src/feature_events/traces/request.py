@@ -44,13 +44,15 @@ class TraceRequest(NamedTuple):
 
 
 def _is_time(value: object) -> bool:
+    if value is None:
+        return True
     return type(value) is str and bool(read_iso(value)) and 0 <= to_epoch_ms(read_iso(value)) <= LATEST_MS
 
 
 _MEMBERS: Members = {
     "table": (is_table, "a table name or ARN"),
     "key": (lambda value: type(value) is dict and bool(value), "an object with the item's key attributes"),
-    "since": (_is_time, "an ISO-8601 time"),
+    "since": (_is_time, "an ISO-8601 time such as 2025-11-01T00:00:00Z"),
     "seconds": (
         lambda value: type(value) is int and 1 <= value <= MAX_SECONDS,
         f"a whole number from 1 to {MAX_SECONDS}",

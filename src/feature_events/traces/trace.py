@@ -11,11 +11,12 @@ from feature_events.settings.settings import Settings
 from feature_events.tables.table import Tables, describe_table
 from feature_events.topic.event import EventDecoder, make_schema_reader
 from feature_events.topic.reader import TopicReader
+from feature_events.topic_index.judge import Verdict
 from feature_events.traces.item import ABSENT, ItemState, read_state
 from feature_events.traces.reading import Reading, read_events
 from feature_events.traces.report import TraceReport, to_report
 from feature_events.traces.request import TraceRequest, read_key
-from feature_events.traces.verdict import Judgement, Verdict, judge
+from feature_events.traces.verdict import Judgement, judge
 
 if TYPE_CHECKING:
     from feature_events.kafka.authentication import Authentication

@@ -1,25 +1,12 @@
 """Judge whether the topic says what an item says."""
 
-from enum import StrEnum
 from typing import NamedTuple
 
 from feature_events.epoch import to_epoch_ms, to_iso
 from feature_events.events.event import UNAVAILABLE, FeatureAvailabilityEvent
 from feature_events.layouts.entity_features import FeaturesMode, Removals
+from feature_events.topic_index.judge import Verdict
 from feature_events.traces.item import ABSENT, POISON, ItemState
-
-
-class Verdict(StrEnum):
-    """Whether the topic says what the item says."""
-
-    ANNOUNCED = "announced"
-    """The current event says what the item says."""
-    MISSING = "missing"
-    """The item was written after the start of the read part of the topic, which has no event about it."""
-    OUTDATED = "outdated"
-    """The current event differs from the item."""
-    UNJUDGED = "unjudged"
-    """The read part of the topic does not show it."""
 
 
 class Judgement(NamedTuple):

@@ -119,7 +119,15 @@ def test_handler__returns_the_input_of_the_next_step(account: FakeAccount, machi
     """The plan's response starts the workers. A worker's response is the next worker's event."""
     fill(account, 1)
     planned = machine.step(step="plan", run="nightly-1", started=STARTED, request=REQUEST)
-    assert planned == {"run": RUN, "workers": 2, "segments": [0, 1, 2]}
+    assert planned == {
+        "state": "announce",
+        "run": RUN,
+        "look": 0,
+        "workers": 2,
+        "partitions": [],
+        "buckets": [],
+        "segments": [0, 1, 2],
+    }
     work = machine.step(step="work", run=RUN, segment=1)
     assert work == {"step": "work", "run": RUN, "segment": 1, "complete": True}
 

@@ -67,7 +67,7 @@ def read_event(message: Message) -> Any:  # noqa: ANN401  # the fields of the sc
 
 def announced(delivered: int, again: int = 0, **skipped: int) -> PageCounts:
     """Return the counts of a page without poison."""
-    return PageCounts(delivered, again, Counter(skipped), Counter(), Counter(), 0)
+    return PageCounts(delivered, again, Counter(skipped), Counter(), Counter(), 0, Counter())
 
 
 def test_announce__sends_an_event_for_each_item() -> None:

@@ -6,8 +6,9 @@ import pytest
 
 from feature_events.epoch import to_epoch_ms
 from feature_events.events.event import UNAVAILABLE, FeatureAvailabilityEvent
+from feature_events.topic_index.judge import Verdict
 from feature_events.traces.item import ItemState
-from feature_events.traces.verdict import Verdict, judge
+from feature_events.traces.verdict import judge
 from tests.support.backfills import to_scanned
 from tests.support.pipelines import encode_scanned
 from tests.support.records import WRITTEN
