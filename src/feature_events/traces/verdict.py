@@ -64,7 +64,7 @@ def find_differences(
 def _judge_unannounced(state: ItemState, known_since_ms: int | None) -> Judgement:
     """Judge an item that should have an event, and has none."""
     if state.event is None or not state.has_own_time:
-        reason = "the item has no time of its own, so its event may be older than the read part of the topic"
+        reason = "the item has no time, so its event may be older than the read part of the topic"
         return Judgement(Verdict.UNJUDGED, reason)
     if known_since_ms is None:
         return Judgement(Verdict.UNJUDGED, "all messages of its partition were removed, and so may its event")

@@ -37,7 +37,7 @@ def test_read_state__returns_the_event_of_the_item() -> None:
 
 @pytest.mark.parametrize("updated_at", [None, "yesterday"])
 def test_read_state__notes_that_the_item_has_no_time(updated_at: str | None) -> None:
-    """Then the event's timestamp says nothing about the item."""
+    """Then the event's timestamp is not compared."""
     assert not read(to_scanned(updated_at=updated_at)).has_own_time
 
 
@@ -50,7 +50,7 @@ def test_read_state__notes_that_the_item_has_no_time(updated_at: str | None) -> 
     ],
     ids=["absent", "skipped", "poison"],
 )
-def test_read_state__returns_why_there_is_no_event(item: Item | None, obstacle: str, detail: str) -> None:
+def test_read_state__returns_why_an_item_has_no_event(item: Item | None, obstacle: str, detail: str) -> None:
     """The item's events in the topic can still be found."""
     assert read(item) == ItemState(IDENTITY, None, obstacle, detail)
 
