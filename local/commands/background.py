@@ -104,12 +104,14 @@ def find_running() -> RunningStack:
 
 @contextlib.contextmanager
 def use_running() -> Iterator[RunningStack]:
-    """Find the running stack for a block of code. If the block fails because a server has died, say that instead."""
+    """Find the running stack for a block of code. If the block fails because a server has died or is paused, say so."""
     stack = find_running()
     try:
         yield stack
-    except Exception:
+    except Exception as error:
         stack.check()
+        if any(broker.is_suspended() for broker in stack.brokers):
+            error.add_note("Kafka is paused by `make pause`; try again when it runs")
         raise
 
 

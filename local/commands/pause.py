@@ -32,7 +32,7 @@ def pause(console: Console, seconds: int) -> int:
     """Suspend Kafka, and print the function's warnings and errors meanwhile."""
     with use_running() as stack, stack:
         if any(broker.is_suspended() for broker in stack.brokers):
-            raise LocalError("Kafka is already paused; wait until it runs again")
+            raise LocalError("Kafka is already paused")
         log = FunctionLog(stack.clients, find_deployment(stack).function)
         start = time.monotonic()
         with ExitStack() as suspended:
@@ -42,7 +42,9 @@ def pause(console: Console, seconds: int) -> int:
             with suppress(KeyboardInterrupt):  # the same as the end of the time
                 _wait(console, stack, log, start + seconds)
         stack.check()
-        console.print(f"Kafka runs again after {time.monotonic() - start:.0f} s; the function delivers what has waited")
+        console.print(
+            f"Kafka runs again after {time.monotonic() - start:.0f} s; the next retry delivers what has waited"
+        )
     return 0
 
 

@@ -19,7 +19,7 @@ BAD_CATEGORY, BAD_FEATURE = "payments", "failed_payments_30d"
 MAXIMUM = 1_000_000
 BAD = """\
 Its features.data is JSON text instead of a map. The default layout cannot read that, so the record is dead-lettered:
-`make redrive DRY_RUN=1` prints the reason."""
+`make redrive` prints the reason."""
 
 
 def put(console: Console, *, is_bad: bool) -> int:

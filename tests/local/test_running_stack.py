@@ -102,8 +102,9 @@ def test_pause__refuses_a_second_pause(
     """The end of one pause would end the other one too."""
 
     def nest(*_: object) -> Iterator[str]:
-        with pytest.raises(LocalError, match="Kafka is already paused"):
+        with pytest.raises(LocalError, match="Kafka is already paused") as raised:
             pause.pause(console, 600)
+        assert raised.value.__notes__ == ["Kafka is paused by `make pause`; try again when it runs"]
         return iter(())
 
     monkeypatch.setattr(pause.FunctionLog, "read", nest)
