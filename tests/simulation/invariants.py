@@ -20,6 +20,8 @@ INVARIANTS = {
     "I11": "if the instance left a batch's first event unanswered, it sends only that event until it is answered",
     "I12": "once a backfill is complete and the stream has drained, an item's last event describes its current state",
     "I13": "a backfilled message has the start time of its run",
+    "I14": "a backfill with missing_only announces no item whose event is in the topic or on its way",
+    "I15": "a backfill with missing_only finds every item whose event is missing or outdated, and announces it",
 }
 
 
