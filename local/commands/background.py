@@ -91,7 +91,7 @@ def find_running() -> RunningStack:
     """Find the running stack.
 
     Raises:
-        LocalError: no stack is running, or a server has died. The error says how to start one, or where the log is.
+        LocalError: no stack is running, or a server has died. The error says how to start one, or names the log.
 
     """
     record = StackRecord.read(DEFAULT_STACK)

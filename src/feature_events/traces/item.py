@@ -13,7 +13,7 @@ from feature_events.tables.table import Description
 
 
 class Identity(NamedTuple):
-    """What all events about an item have in common, besides their table."""
+    """The fields that all events about an item share, besides their table."""
 
     entity_type: str
     entity_id: str

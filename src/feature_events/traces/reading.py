@@ -12,7 +12,7 @@ from feature_events.traces.request import TraceRequest
 
 
 class Reading(NamedTuple):
-    """What was read of the topic."""
+    """The result of reading the topic."""
 
     events: Sequence[TopicEvent]
     """The item's events, by partition and offset."""
@@ -31,7 +31,7 @@ class Reading(NamedTuple):
         return all(self.reached[partition] == offsets.stop for partition, offsets in self.ranges.items())
 
     def find_current(self, since_ms: int) -> TopicEvent | None:
-        """Return the current event by the state rule, or None if there is none.
+        """Return the current event by the state rule, or None without an event since then.
 
         An event before `since_ms` was redriven. An event that was not read may be newer than it.
         """
@@ -45,7 +45,7 @@ def read_events(
     """Read an item's events from its entity's partition, or from all partitions if the request says so.
 
     Args:
-        identity: what all events about the item have in common.
+        identity: the fields that all events about the item share.
         request: the request.
         reader: reads the topic.
         decoder: decodes the events of the item's table.

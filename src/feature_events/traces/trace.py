@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from feature_events.kafka.authentication import Authentication
 
 _NOTHING = Reading((), {}, {}, 0, None)
-"""What is read if no layout matches the item: its entity is unknown, so its events cannot be found."""
+"""The reading if no layout matches the item: its entity is unknown, so its events cannot be found."""
 
 _RECENT_MS = 60_000
 """The event of an item that was written so recently may still be on its way."""

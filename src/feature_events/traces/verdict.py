@@ -67,9 +67,11 @@ def _judge_unannounced(state: ItemState, known_since_ms: int | None) -> Judgemen
         reason = "the item has no time, so its event may be older than the read part of the topic"
         return Judgement(Verdict.UNJUDGED, reason)
     if known_since_ms is None:
-        return Judgement(Verdict.UNJUDGED, "all messages of its partition were removed, and so may its event")
+        return Judgement(
+            Verdict.UNJUDGED, "all messages of its partition were removed, and its event may have been, too"
+        )
     if to_epoch_ms(state.event.timestamp) <= known_since_ms:
-        reason = f"the item was written before {to_iso(known_since_ms)}, and so may its event"
+        reason = f"the item was written before {to_iso(known_since_ms)}, and its event may have been, too"
         return Judgement(Verdict.UNJUDGED, reason)
     return Judgement(Verdict.MISSING, "the item was written in this time, and the topic has no event about it")
 
