@@ -21,7 +21,7 @@ from feature_events.epoch import to_iso
 from feature_events.events.message import Message
 from feature_events.kafka.delivery import Delivery, Refuse
 from feature_events.kafka.publisher import Publisher
-from feature_events.topic_index.index import merge_bucket, read_index
+from feature_events.topic_index import index as topic_index
 from feature_events.topic_index.judge import Judge
 from feature_events.topic_index.look import SETTLE_SECONDS
 from feature_events.topic_index.store import IndexStore
@@ -40,7 +40,7 @@ WRITE, LOSE, DELIVER, REPEAT, ADD_PARTITION, KILL, NOTHING = (
     *("write", "lose", "deliver", "repeat", "add_partition", "kill", "nothing"),
 )
 MOVES = (WRITE, LOSE, DELIVER, REPEAT, ADD_PARTITION, KILL, NOTHING)
-"""What can happen between two steps of a worker. NOTHING means that the next step follows."""
+"""What can happen between two steps of a worker. NOTHING means that as many steps follow as its number, plus one."""
 
 ENTITIES, ANNOUNCED = 6, 4
 """The entities that can be written, and those that are announced at the beginning."""
@@ -181,10 +181,12 @@ class AuditWorld:
 
     def _seam(self) -> None:
         while self._moves:
-            move = self._moves.pop(0)
-            if move[0] == NOTHING:
+            kind, number = self._moves.pop(0)
+            if kind == NOTHING:
+                if number:
+                    self._moves.insert(0, (NOTHING, number - 1))
                 return
-            self.move(move)
+            self.move((kind, number))
 
     def _retry[T](self, step: Callable[[], T]) -> T:
         for _ in range(_TRIES):
@@ -280,9 +282,9 @@ class Run:
             decoder = make_decoder()
             IndexWorker(look, self._reader, decoder, self._store, "all", ["item"], clock, 2).work(part, _LONG, _LONG)
         elif kind == "bucket":
-            merge_bucket(self._store, look, part)
+            topic_index.merge_bucket(self._store, look, part)
         else:
-            index = read_index(self._store, look)
+            index = topic_index.read_index(self._store, look)
             comparison = Comparison(number, Judge(_ENCODER, index, ["item"]), self._store, index.is_behind)
             former = self._checkpoints.of_look(number - 1)
             pages = (

@@ -13,6 +13,8 @@ from typing import Any
 
 from hypothesis.stateful import RuleBasedStateMachine
 
+from tests.simulation.audit_machine import AuditMachine
+from tests.simulation.audit_mutants import AUDIT_MUTANTS
 from tests.simulation.backfill_machine import BackfillMachine
 from tests.simulation.backfill_mutants import BACKFILL_MUTANTS
 from tests.simulation.invariants import INVARIANTS, Broken
@@ -27,6 +29,7 @@ RUNS = 2000
 CASES: tuple[tuple[Mutant, type[RuleBasedStateMachine]], ...] = (
     *[(mutant, Machine) for mutant in MUTANTS],
     *[(mutant, BackfillMachine) for mutant in BACKFILL_MUTANTS],
+    *[(mutant, AuditMachine) for mutant in AUDIT_MUTANTS],
 )
 
 type History = Sequence[tuple[str, Mapping[str, Any]]]

@@ -1,13 +1,23 @@
 """Read and write the objects of one folder in a bucket."""
 
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from feature_events.aws.clients import call, call_or_none, make_failure_store_client
+from feature_events.aws.clients import PARALLEL, call, call_or_none, make_failure_store_client
 from feature_events.aws.errors import Action
 from feature_events.errors import Misconfigured
 
 _MISSING = ("NoSuchKey", "404")
 JSON, BINARY = "application/json", "application/octet-stream"
+
+
+def read_all[T, R](read: Callable[[T], R], wanted: Sequence[T]) -> list[R]:
+    """Return the result of `read` for each, in order, with concurrent requests."""
+    if len(wanted) <= 1:
+        return [read(each) for each in wanted]
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        return list(pool.map(read, wanted))
 
 
 class ObjectFolder:

@@ -5,10 +5,9 @@ before. Everything is stored, so that a resumed run continues with its latest lo
 """
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Literal, TypedDict
 
-from feature_events.aws.clients import PARALLEL
+from feature_events.aws.objects import read_all
 from feature_events.backfills.checkpoints import Checkpoints, Progress
 from feature_events.backfills.plan import Plan
 from feature_events.deadline import Deadline
@@ -133,5 +132,4 @@ class Looks:
 
     def _read(self, number: int, segments: Sequence[int]) -> Sequence[Progress]:
         checkpoints = self._checkpoints.of_look(number)
-        with ThreadPoolExecutor(PARALLEL) as pool:
-            return list(pool.map(checkpoints.read, segments))
+        return read_all(checkpoints.read, segments)

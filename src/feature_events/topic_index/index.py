@@ -3,15 +3,18 @@
 from array import array
 from bisect import bisect_left
 from collections.abc import Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import batched
 from typing import NamedTuple
 
-from feature_events.aws.clients import PARALLEL
+from feature_events.aws.objects import read_all
 from feature_events.errors import Misconfigured
 from feature_events.topic_index.entries import CONTENT_BYTES, ENTRY_BYTES, ITEM_BYTES
 from feature_events.topic_index.look import Look
 from feature_events.topic_index.store import IndexStore, PartitionProgress
 
+_AT_ONCE = 4
+"""The buckets to read concurrently, of about 8 MB each."""
 _NUMBER = "Q"
 """The array type of unsigned numbers of eight bytes."""
 
@@ -26,8 +29,7 @@ def merge_bucket(store: IndexStore, look: Look, bucket: int) -> int:
 
     """
     stored = [each for _, progresses in _read_looks(store, look) for progress in progresses for each in progress.stored]
-    with ThreadPoolExecutor(PARALLEL) as pool:
-        bodies = list(pool.map(lambda each: store.read_entries(each, bucket), stored))
+    bodies = read_all(lambda each: store.read_entries(each, bucket), stored)
     entries = sorted(body[start : start + ENTRY_BYTES] for body in bodies for start in range(0, len(body), ENTRY_BYTES))
     items, contents = array(_NUMBER), array(_NUMBER)
     for number, entry in enumerate(entries, 1):
@@ -73,8 +75,8 @@ def read_index(store: IndexStore, look: Look) -> TopicIndex:
 
     """
     items, contents = array(_NUMBER), array(_NUMBER)
-    with ThreadPoolExecutor(PARALLEL) as pool:
-        for body in pool.map(lambda bucket: store.read_bucket(look.number, bucket), range(look.buckets)):
+    for group in batched(range(look.buckets), _AT_ONCE, strict=False):
+        for body in read_all(lambda bucket: store.read_bucket(look.number, bucket), group):
             half = len(body) // 2
             items.frombytes(body[:half])
             contents.frombytes(body[half:])
@@ -104,16 +106,7 @@ type _Progresses = Sequence[PartitionProgress]
 def _read_looks(store: IndexStore, look: Look) -> Collection[tuple[Look, _Progresses]]:
     """Return all looks up to this one, with the progress of their partitions."""
     looks = [*(_read_former(store, number) for number in range(look.number)), look]
-    wanted = [(each, partition) for each in looks for partition in each.partitions]
-    with ThreadPoolExecutor(PARALLEL) as pool:
-        found = dict(
-            zip(
-                [(each.number, partition) for each, partition in wanted],
-                pool.map(lambda pair: store.read_progress(*pair), wanted),
-                strict=True,
-            )
-        )
-    return [(each, [found[each.number, partition] for partition in each.partitions]) for each in looks]
+    return [(each, read_all(partial(store.read_progress, each), each.partitions)) for each in looks]
 
 
 def _read_former(store: IndexStore, number: int) -> Look:

@@ -41,7 +41,7 @@ class PartitionProgress(NamedTuple):
     events: int = 0
     stored: Sequence[StoredEntries] = ()
     oldest_ms: int | None = None
-    """The timestamp of the first message that was read."""
+    """The earliest timestamp of the messages that were read."""
     known_since_ms: int = 0
     """Events before this time may have been removed before they were read."""
     is_after_gap: bool = False

@@ -103,7 +103,7 @@ class _Batch:
     def add(self, message: TopicMessage) -> None:
         """Add a message."""
         time = message.timestamp_ms
-        if self._oldest_ms is None:
+        if self._oldest_ms is None or time < self._oldest_ms:
             self._oldest_ms = time
         if self._is_after_gap:
             self._close_gap(time)

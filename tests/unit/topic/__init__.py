@@ -1,1 +1,1 @@
-"""Tests of `feature_events.topic`."""
+"""Tests of the parts of a backfill, with fakes."""
