@@ -51,9 +51,10 @@ redrive: setup ## redrive the local stack's dead letters (PREFIX=aws/lambda/, DR
 	@python -S local redrive $(if $(PREFIX),--prefix '$(PREFIX)') \
 	  $(if $(call is-on,$(DRY_RUN)),--dry-run) $(if $(call is-on,$(FORCE)),--force)
 
-backfill: setup ## backfill a table of the local stack (TABLE=account_feature_store, DRY_RUN=1, RUN=NAME continues a run)
+backfill: setup ## backfill a table of the local stack (TABLE=account_feature_store, DRY_RUN=1, MISSING_ONLY=1 compares with the topic, RUN=NAME continues a run)
 	@python -S local backfill $(if $(TABLE),--table '$(TABLE)') \
-	  $(if $(call is-on,$(DRY_RUN)),--dry-run) $(if $(RUN),--run '$(RUN)')
+	  $(if $(call is-on,$(DRY_RUN)),--dry-run) $(if $(call is-on,$(MISSING_ONLY)),--missing-only) \
+	  $(if $(SINCE),--since '$(SINCE)') $(if $(RUN),--run '$(RUN)')
 
 events: setup ## write the table of sample events to docs/events.md
 	@python -S local invoke --page
@@ -61,9 +62,10 @@ events: setup ## write the table of sample events to docs/events.md
 invoke: setup ## run the function on one event in this process, without Docker (EVENT=events/insert.json, FEATURES_MODE=changed)
 	@python -S local invoke '$(or $(EVENT),events/insert.json)'
 
-layout: setup ## try table layouts on records, or on a few items of a real table (LAYOUTS=FILE; RECORDS=FILE or TABLE=NAME)
+layout: setup ## try table layouts on records, or on a few items of a real table (LAYOUTS=FILE; RECORDS=FILE or TABLE=NAME; TABLE_NAME=NAME, FEATURES_MODE=changed, REMOVALS=events)
 	@python -S local layout '$(LAYOUTS)' $(if $(RECORDS),'$(RECORDS)') \
-	  $(if $(TABLE),--table '$(TABLE)') $(if $(FEATURES_MODE),--features-mode '$(FEATURES_MODE)')
+	  $(if $(TABLE),--table '$(TABLE)') $(if $(TABLE_NAME),--table-name '$(TABLE_NAME)') \
+	  $(if $(FEATURES_MODE),--features-mode '$(FEATURES_MODE)') $(if $(REMOVALS),--removals '$(REMOVALS)')
 
 check: setup ## run style checks, type checks and unit tests (after every change)
 	@ruff check .
@@ -74,8 +76,8 @@ check: setup ## run style checks, type checks and unit tests (after every change
 test: setup ## run the tests in about 7 minutes (TESTS=... runs a part; ALL=1 adds those that need Java, Node, Go or Airflow)
 	@python -m pytest $(if $(call is-on,$(ALL)),--toolchains) $(or $(TESTS),$(EVERY_TEST))
 
-prove: setup ## run the simulation at full size in about an hour, and write docs/promises.md (PROVE_SEED=... repeats a run)
-	@python -m tests.simulation.prove
+prove: setup ## run the simulation at full size in about 80 minutes, and write docs/promises.md (TESTS=FILES runs a part; PROVE_SEED=... repeats a run)
+	@python -m tests.simulation.prove $(TESTS)
 
 soak: setup ## run the function at a steady rate for 15 minutes, and write docs/soak.svg (MINUTES=...)
 	@python -m tests.simulation.soak --minutes $(or $(MINUTES),15)

@@ -1,7 +1,8 @@
-"""Measure the index of a topic: `python -m benchmarks.topic_index [EVENTS]`. It needs no server.
+"""Measure the index of a topic: `python -m benchmarks.topic_index` prints the figures as JSON. It needs no server.
 
-The events are those of the default layout, about half as many items. The reader and the bucket are in
-memory, so the figures are those of the function's own work: decoding, hashing, sorting and looking up.
+The events have 20 features, two for each item. They are made when they are read, and the time for that is measured
+first and subtracted. The objects are files, so that the process has only the memory of the function's own work:
+decoding, hashing, sorting and looking up.
 """
 
 import json
@@ -9,10 +10,14 @@ import logging
 import resource
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from typing import override
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple, override
 
+from benchmarks.programs import make_command, run_to_end
 from benchmarks.stream_events import TABLE_ARN
+from feature_events.aws.objects import JSON, ObjectFolder
 from feature_events.deadline import Deadline
 from feature_events.events.codec import Codec
 from feature_events.events.event import FeatureAvailabilityEvent
@@ -22,15 +27,91 @@ from feature_events.topic.event import EventDecoder
 from feature_events.topic.reader import Offsets, TopicMessage, TopicReader
 from feature_events.topic_index.entries import hash_item
 from feature_events.topic_index.index import merge_bucket, read_index
-from feature_events.topic_index.look import plan_first_look
+from feature_events.topic_index.look import Look, plan_first_look
 from feature_events.topic_index.store import IndexStore
 from feature_events.topic_index.work import IndexWorker
-from tests.support.audits import MemoryFolder
 
-_EVENTS = 1_000_000
+EVENTS = 1_000_000
+
 _FEATURES = tuple(f"feature_{number}" for number in range(20))
 _LONG = Deadline(1e9)
 _LOOKUPS = 100_000
+_MIB = 1_048_576
+
+
+class IndexFigures(NamedTuple):
+    """The measurements of an index. Times are of one worker."""
+
+    events: int
+    items: int
+    index_us: float
+    """Microseconds to index an event, without fetching it from Kafka."""
+    merge_us: float
+    """Microseconds to merge an event."""
+    find_us: float
+    """Microseconds to look up an item."""
+    stored_bytes: int
+    """The bytes of the entries."""
+    index_bytes: int
+    """The bytes of the merged index."""
+    before_mib: float
+    """The most resident memory before the index, with all imports."""
+    indexing_mib: float
+    """The most resident memory after indexing."""
+    merging_mib: float
+    """The most resident memory after merging and reading the index."""
+
+
+class FileFolder(ObjectFolder):
+    """A folder of files."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    @override
+    def name(self, name: str) -> str:
+        return name
+
+    @override
+    def read(self, name: str) -> bytes | None:
+        file = self._directory / name
+        return file.read_bytes() if file.exists() else None
+
+    @override
+    def read_existing(self, name: str, part: range | None = None) -> bytes:
+        with (self._directory / name).open("rb") as file:
+            file.seek(part.start if part else 0)
+            return file.read(len(part) if part is not None else -1)
+
+    @override
+    def write(self, name: str, body: bytes, content_type: str = JSON) -> None:
+        file = self._directory / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(body)
+
+    def measure(self, pattern: str) -> int:
+        """Return the size of all files with this pattern."""
+        return sum(file.stat().st_size for file in self._directory.glob(pattern))
+
+
+class MadeReader(TopicReader):
+    """A reader of events that are made when they are read."""
+
+    def __init__(self) -> None:
+        self._codec = Codec(SHIPPED_SCHEMA)
+
+    @override
+    def read(self, ranges: Mapping[int, range], deadline: Deadline) -> Iterator[TopicMessage]:
+        for partition, offsets in ranges.items():
+            for offset in offsets:
+                event = make_event(offset // 2)
+                value = b"\0\0\0\0\7" + self._codec.encode(event)
+                headers = {
+                    "ce_source": TABLE_ARN.encode(),
+                    "ce_type": b"com.featurestore.events.feature_available",
+                    "ce_sequence": str(4421584500000000017450439000 + offset).encode(),
+                }
+                yield TopicMessage(partition, offset, 1_760_099_697_000 + offset, b"", value, headers)
 
 
 def make_event(number: int) -> FeatureAvailabilityEvent:
@@ -48,68 +129,59 @@ def make_event(number: int) -> FeatureAvailabilityEvent:
     )
 
 
-class GeneratedReader(TopicReader):
-    """A reader of events that are made when they are read."""
+def measure_index(progress: Callable[[str], None], events: int = EVENTS) -> IndexFigures:
+    """Measure the index of this many events, in another process."""
+    progress(f"the index of {events:,} events")
+    return IndexFigures(**json.loads(run_to_end(make_command("topic_index", str(events))).text))
 
-    def __init__(self, items: int) -> None:
-        self._items = items
-        self._codec = Codec(SHIPPED_SCHEMA)
-        self._source = TABLE_ARN.encode()
 
-    @override
-    def read(self, ranges: Mapping[int, range], deadline: Deadline) -> Iterator[TopicMessage]:
-        for partition, offsets in ranges.items():
-            for offset in offsets:
-                event = make_event(offset % self._items)
-                headers = {
-                    "ce_source": self._source,
-                    "ce_type": b"com.featurestore.events.feature_available",
-                    "ce_sequence": str(4421584500000000017450439000 + offset).encode(),
-                }
-                value = b"\0\0\0\0\7" + self._codec.encode(event)
-                time_ms = 1_760_099_697_000 + offset
-                yield TopicMessage(partition, offset, time_ms, event.entity_id.encode(), value, headers)
+def _measure(folder: FileFolder, events: int) -> IndexFigures:
+    store, reader, before = IndexStore(folder), MadeReader(), _read_peak()
+    look = plan_first_look({0: Offsets(0, events)}, {0: 0}, 0, 0)
+    making = _time(lambda: sum(1 for _ in reader.read({0: range(events)}, _LONG)))
+    indexing = _time(lambda: _index(look, reader, store))
+    after_indexing = _read_peak()
+    merging = _time(lambda: [merge_bucket(store, look, bucket) for bucket in range(look.buckets)])
+    index = read_index(store, look)
+    wanted = [hash_item(make_event(number), "item") for number in range(min(_LOOKUPS, events // 2))]
+    finding = _time(lambda: [index.find(each) for each in wanted])
+    return IndexFigures(
+        events,
+        len(index.items),
+        (indexing - making) / events * 1e6,
+        merging / events * 1e6,
+        finding / len(wanted) * 1e6,
+        folder.measure("index/0/0/*"),
+        folder.measure("index/0/bucket-*"),
+        before,
+        after_indexing,
+        _read_peak(),
+    )
+
+
+def _index(look: Look, reader: TopicReader, store: IndexStore) -> None:
+    decoder = EventDecoder(TABLE_ARN, lambda _: SHIPPED_SCHEMA)
+    IndexWorker(look, reader, decoder, store, "all", ["item"], time.monotonic).work(0, _LONG, _LONG)
+
+
+def _time(function: Callable[[], object]) -> float:
+    """Return the seconds of CPU that a call takes."""
+    started = time.process_time()
+    function()
+    return time.process_time() - started
+
+
+def _read_peak() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / _MIB
 
 
 def main() -> None:
-    """Index, merge and read, and print the figures as JSON."""
-    events = int(sys.argv[1]) if len(sys.argv) > 1 else _EVENTS
+    """Measure the index, and print the figures."""
     logger.setLevel(logging.ERROR)
-    figures: dict[str, float] = {"events": events}
-    folder = MemoryFolder()
-    store, reader = IndexStore(folder), GeneratedReader(events // 2)
-    look = plan_first_look({0: Offsets(0, events)}, {0: 0}, 0, 0)
-    decoder = EventDecoder(TABLE_ARN, lambda _: SHIPPED_SCHEMA)
-
-    started = time.perf_counter()
-    for _ in reader.read({0: range(events)}, _LONG):
-        pass
-    figures["generating_seconds"] = time.perf_counter() - started
-    started = time.perf_counter()
-    IndexWorker(look, reader, decoder, store, "all", ["item"], time.monotonic).work(0, _LONG, _LONG)
-    figures["indexing_seconds"] = time.perf_counter() - started - figures["generating_seconds"]
-    figures["stored_entries_bytes"] = sum(len(body) for name, body in folder.objects.items() if "index/0/0/" in name)
-    figures["peak_after_indexing_bytes"] = _read_peak()
-
-    started = time.perf_counter()
-    items = [merge_bucket(store, look, bucket) for bucket in range(look.buckets)]
-    figures |= {"items": sum(items), "buckets": look.buckets, "merging_seconds": time.perf_counter() - started}
-    figures["index_bytes"] = sum(len(body) for name, body in folder.objects.items() if "bucket-" in name)
-    figures["peak_after_merging_bytes"] = _read_peak()
-
-    started = time.perf_counter()
-    index = read_index(store, look)
-    figures["reading_seconds"] = time.perf_counter() - started
-    wanted = [hash_item(make_event(number), "item") for number in range(_LOOKUPS)]
-    started = time.perf_counter()
-    found = sum(index.find(each) is not None for each in wanted)
-    figures |= {"found": found, "lookup_microseconds": (time.perf_counter() - started) / _LOOKUPS * 1e6}
-    sys.stdout.write(json.dumps({name: round(value, 2) for name, value in figures.items()}, indent=2) + "\n")
-
-
-def _read_peak() -> int:
-    """Return the most memory that the process has used, with the objects in memory."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    events = int(sys.argv[1]) if len(sys.argv) > 1 else EVENTS
+    with TemporaryDirectory() as directory:
+        figures = _measure(FileFolder(Path(directory)), events)
+    sys.stdout.write(json.dumps(figures._asdict()) + "\n")
 
 
 if __name__ == "__main__":

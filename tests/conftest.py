@@ -1,5 +1,6 @@
 """Fixtures for several directories. Slow ones are created once per session."""
 
+import logging
 import os
 import subprocess
 import sys
@@ -26,6 +27,10 @@ from tests.support.shared import make_once, share_stack
 # A slow machine or chance must not fail a test. `make prove` generates other examples in each run.
 settings.register_profile("tests", deadline=None, derandomize=not FULL, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tests")
+
+# A discarded producer renews its token until it is closed in the background. It can outlive its test, and then logs to
+# an output that is closed
+logging.raiseExceptions = False
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -86,5 +86,5 @@ def make_worker(table: Tables, checkpoint: LastCheckpoint) -> Worker:
     """Make a worker with the settings of the environment and without a rate limit."""
     plan = Plan(_REQUEST, TABLE_ARN, KEY_NAMES, _STARTED_MS, layouts="", schema="")
     pace = Pace(_REQUEST.events_per_second, sleep=lambda _: None)
-    announcement = Announcement(plan, wire("-backfill")[1], table, _SECONDS)
+    announcement = Announcement(plan, wire("-backfill")[1], table, _SECONDS, "request")
     return Worker(plan, announcement, checkpoint, pace, time.monotonic)

@@ -28,10 +28,14 @@ type Report = Mapping[str, Any]
 
 COUNTS: Mapping[str, str] = {
     "items": "items read",
+    "announced": "items whose current event is in the topic",
+    "missing": "items whose event is missing",
+    "outdated": "items whose current event says something else",
+    "unjudged": "items that are older than the topic, or kept changing",
     "delivered": "events sent to Kafka",
     "deliverable": "events that would be sent without DRY_RUN=1",
     "again": "of these events were sent a second time, because their items had changed",
-    "still_changing": "items changed all the time; their live events follow",
+    "still_changing": "items kept changing; their live events are the current ones",
     "poison": "items that cannot become events",
 }
 """The counts of a report that are printed if they are not zero, each with its meaning."""
@@ -97,7 +101,7 @@ def show(console: Console, report: Report) -> None:
     """Print the outcome of the table's items."""
     table = Table(box=None, show_header=False, padding=(0, 1))
     for name, meaning in COUNTS.items():
-        if report[name]:
+        if report.get(name):
             table.add_row(f"[bold]{name}[/]", f"[cyan]{report[name]}[/]", meaning)
     for reason, count in report["skipped"].items():
         table.add_row("[bold]skipped[/]", f"[cyan]{count}[/]", escape(reason))
@@ -112,6 +116,8 @@ def main() -> None:
     parser = command.make_parser(__doc__)
     parser.add_argument("--table", default=USERS, help="the table whose items are announced")
     parser.add_argument("--dry-run", action="store_true", help="only count the events that a run would send")
+    parser.add_argument("--missing-only", action="store_true", help="announce only what the topic does not have")
+    parser.add_argument("--since", help="with --missing-only, the time since which the topic is read")
     parser.add_argument("--run", help="resume the run with this name")
     given = {name: value for name, value in vars(parser.parse_args()).items() if value}
     request = {"segments": SEGMENTS, "workers": SEGMENTS, **given}

@@ -1,12 +1,12 @@
 """Free ports and HTTP requests on the loopback interface. The requests use no proxy."""
 
 import fcntl
+import os
 import random
 import socket
 import threading
 import urllib.request
 from functools import cache
-from typing import IO
 
 from local.paths import cache_directory
 
@@ -53,10 +53,11 @@ def _reserve(port: int) -> bool:
 
 
 @cache
-def _open_reservations() -> IO[bytes]:
+def _open_reservations() -> int:
+    """Return a descriptor that stays open until this process ends, because closing it would release the locks."""
     directory = cache_directory()
     directory.mkdir(parents=True, exist_ok=True)
-    return (directory / "ports").open("wb")
+    return os.open(directory / "ports", os.O_RDWR | os.O_CREAT)
 
 
 def _is_free(port: int) -> bool:

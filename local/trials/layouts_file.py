@@ -10,16 +10,18 @@ from feature_events.errors import Misconfigured
 from feature_events.settings.settings import Settings, read_settings
 from local.errors import LocalError
 from local.paths import ROOT
+from local.trials.json_file import read_text
 
 SHIPPED = ROOT / "schemas" / "table_layouts"
 
 
-def read_layouts(source: str, features_mode: str) -> Settings:
+def read_layouts(source: str, features_mode: str, removals: str = "none") -> Settings:
     """Return the settings of a function with these layouts.
 
     Args:
         source: a file with a JSON list of layouts, or names of files in `schemas/table_layouts`.
         features_mode: `all` or `changed`.
+        removals: `none` or `events`.
 
     Raises:
         LocalError: the file does not exist, or its layouts are invalid.
@@ -33,6 +35,7 @@ def read_layouts(source: str, features_mode: str) -> Settings:
                 "SCHEMA_ID": "1",
                 "TABLE_LAYOUTS": _read_text(source),
                 "FEATURES_MODE": features_mode,
+                "REMOVALS": removals,
             }
         )
     except Misconfigured as error:
@@ -53,7 +56,7 @@ def _read_text(source: str) -> str:
     path = Path(source)
     if not path.exists():
         raise LocalError(f"{source}: no such file, and not a name in schemas/table_layouts: {', '.join(sorted(names))}")
-    text = path.read_bytes().decode(errors="replace").strip()
+    text = read_text(path).strip()
     if not text.startswith(("[", "{")):  # the function would read it as names of files
         raise LocalError(f"{source} must contain a JSON list of layouts")
     return text

@@ -4,18 +4,16 @@ Credentials and region are the caller's, as with the AWS CLI. Only the table's d
 read. This is the only local code that connects to a real account, and only if a table is named.
 """
 
-import base64
 import os
-from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
 
 from local.errors import LocalError
-from local.trials.records_file import Record
+from local.trials.item_records import Record, to_record, to_stream_arn
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -59,35 +57,7 @@ def read_items(table: str, limit: int) -> list[Record]:
 def _scan(client: "DynamoDBClient", table: str, limit: int) -> list[Record]:
     described = client.describe_table(TableName=table)["Table"]
     keys = [key["AttributeName"] for key in described["KeySchema"]]
-    stream = described.get("LatestStreamArn") or f"{described['TableArn']}/stream/none"
+    stream = described.get("LatestStreamArn") or to_stream_arn(table)
     items = client.scan(TableName=table, Limit=limit)["Items"]
     now = int(datetime.now(UTC).timestamp())
     return [to_record(item, keys, stream, number, now) for number, item in enumerate(items, 1)]
-
-
-def to_record(item: Mapping[str, Any], keys: Sequence[str], stream: str, number: int, now: int) -> Record:
-    """Return the record that Lambda would pass to the function if this item had been inserted now.
-
-    https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
-    """
-    image = _to_json(item)
-    return {
-        "eventName": "INSERT",
-        "dynamodb": {
-            "ApproximateCreationDateTime": now,
-            "Keys": {name: image[name] for name in keys},
-            "NewImage": image,
-            "SequenceNumber": str(number),
-            "StreamViewType": "NEW_AND_OLD_IMAGES",
-        },
-        "eventSourceARN": stream,
-    }
-
-
-def _to_json(value: Any) -> Any:  # noqa: ANN401  # anything that an item can contain
-    """Replace binary values by base64 text, as in Lambda's JSON."""
-    if isinstance(value, dict):
-        return {name: _to_json(each) for name, each in value.items()}
-    if isinstance(value, list):
-        return [_to_json(each) for each in value]
-    return base64.b64encode(value).decode() if isinstance(value, bytes) else value

@@ -4,7 +4,7 @@ Names and ids are printed, but no values of features. Long cells are wrapped, no
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -25,8 +25,10 @@ SHARES = 6
 OTHER_TIME = "* time of the change: the layout found no readable time in the item"
 
 
-def show_trials(console: Console, trials: Sequence[Trial], layouts: Sequence[TableLayout]) -> None:
-    """Print the records, the layouts and the totals."""
+def show_trials(
+    console: Console, trials: Sequence[Trial], layouts: Sequence[TableLayout], remarks: Iterable[str] = ()
+) -> None:
+    """Print the records, the remarks, the layouts and the totals."""
     rows = [_to_cells(number, trial, console.width) for number, trial in enumerate(trials, 1)]
     widths = _to_widths(rows, console.width)
     console.print(_to_row(COLUMNS, widths, ["bold"] * len(COLUMNS)))
@@ -34,6 +36,10 @@ def show_trials(console: Console, trials: Sequence[Trial], layouts: Sequence[Tab
         console.print(_to_row(cells, widths, STYLES) if len(cells) == len(COLUMNS) else _to_line(cells, trial))
     if any(not trial.has_own_time for trial in trials):
         console.print(f"[dim]{OTHER_TIME}[/]", highlight=False)
+    for number, remark in enumerate(remarks):
+        if not number:
+            console.print()
+        console.print(_to_remark(remark))
     console.print()
     console.print(_to_layout_table(trials, layouts))
     console.print()
@@ -46,9 +52,10 @@ def to_printable(text: str) -> str:
 
 
 def describe(layout: TableLayout) -> str:
-    """Return which items a layout applies to: the table's name and its keys."""
+    """Return which items a layout applies to: the table's name, its keys, and other attributes."""
     table = "any table" if layout.table.matches_all else layout.table.text
-    return f"{table}: " + ", ".join(f"{key.name.text} = {key.value.text}" for key in layout.keys)
+    keys = [f"{key.name.text} = {key.value.text}" for key in layout.keys]
+    return f"{table}: " + ", ".join([*keys, *[f"{each.name} = {each.value.text}" for each in layout.attributes]])
 
 
 def _to_cells(number: int, trial: Trial, width: int) -> list[str]:
@@ -57,12 +64,13 @@ def _to_cells(number: int, trial: Trial, width: int) -> list[str]:
     result = trial.result
     if not isinstance(result, FeatureAvailabilityEvent):
         return [*place, _to_reason(trial)]
+    removal = [f"({trial.removal})"] if trial.removal else []
     time = result.timestamp if width >= NARROW else result.timestamp.replace("T", "T\n")
     return [
         *place,
         to_printable(f"{result.entity_type} {result.entity_id}"),
         to_printable(result.resource_name),
-        to_printable(", ".join(name or '""' for name in result.features)),
+        to_printable(", ".join([*removal, *[name or '""' for name in result.features]])),
         time if trial.has_own_time else f"{time}*",
         to_printable(result.compute_id) or "-",
     ]
@@ -108,6 +116,15 @@ def _to_line(cells: Sequence[str], trial: Trial) -> Table:
     return row
 
 
+def _to_remark(text: str) -> Table:
+    """Return a remark as an item of a list, which uses the whole width."""
+    row = Table.grid(padding=(0, 1, 0, 0))
+    row.add_column(width=1)
+    row.add_column(overflow="fold")
+    row.add_row("-", Text(to_printable(text)))
+    return row
+
+
 def _to_layout_table(trials: Sequence[Trial], layouts: Sequence[TableLayout]) -> Table:
     records = Counter(trial.layout for trial in trials)
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
@@ -124,4 +141,5 @@ def _to_summary(trials: Sequence[Trial]) -> str:
     events = sum(isinstance(result, FeatureAvailabilityEvent) for result in results)
     errors = sum(isinstance(result, Exception) for result in results)
     skipped = len(results) - events - errors
-    return f"records {len(results)}: events {events}, skipped {skipped}, errors {errors}"
+    summary = f"records {len(results)}: events {events}, skipped {skipped}, errors {errors}"
+    return summary if events else f"{summary}\n[yellow]no record produced an event[/]"

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from feature_events.aws.objects import read_all
 from feature_events.backfills.audit import Comparison, FirstLook, SecondLook
 from feature_events.backfills.checkpoints import Checkpoints, find_runs
 from feature_events.backfills.looks import Looks, NextStep, to_next_step
@@ -77,8 +78,7 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> Any:  # noqa: AN
         raise Misconfigured("no bucket for checkpoints: set FAILURE_BUCKET")
     if name == "plan":
         return _plan(event, settings, pipeline, settings.failure_bucket)
-    left = context.get_remaining_time_in_millis() / 1000 - ANSWER_SECONDS
-    step = _open_step(event["run"], settings, pipeline, settings.failure_bucket, left)
+    step = _open_step(event["run"], settings, pipeline, settings.failure_bucket, context)
     return _STEPS[name](step, event)
 
 
@@ -98,11 +98,17 @@ class _Step(NamedTuple):
     run: str
     plan: Plan
     checkpoints: Checkpoints
-    store: IndexStore
     settings: Settings
     pipeline: Pipeline
     left: float
     """The seconds that are left."""
+    invocation: str
+    """The id of the invocation."""
+
+    @property
+    def store(self) -> IndexStore:
+        """The index of the run."""
+        return IndexStore(self.checkpoints.folder)
 
     @property
     def looks(self) -> Looks:
@@ -119,12 +125,13 @@ class _Step(NamedTuple):
         return Deadline(min(WORK_SECONDS, self.left - _LAST_PAGE_SECONDS)), Deadline(self.left)
 
 
-def _open_step(run: str, settings: Settings, pipeline: Pipeline, bucket: str, left: float) -> _Step:
+def _open_step(run: str, settings: Settings, pipeline: Pipeline, bucket: str, context: "LambdaContext") -> _Step:
     checkpoints = Checkpoints(bucket, run)
     plan = checkpoints.read_plan()
     if plan is None:
         raise Misconfigured(f"run {run} has no plan: its objects in the failure bucket were deleted; start a new run")
-    return _Step(run, plan, checkpoints, IndexStore(checkpoints.folder), settings, pipeline, left)
+    left = context.get_remaining_time_in_millis() / 1000 - ANSWER_SECONDS
+    return _Step(run, plan, checkpoints, settings, pipeline, left, context.aws_request_id)
 
 
 def _plan(event: dict[str, Any], settings: Settings, pipeline: Pipeline, bucket: str) -> NextStep:
@@ -169,9 +176,8 @@ def _work(step: _Step, event: dict[str, Any]) -> dict[str, Any]:
     deadline, end = step.make_deadlines()
     number = event.get("look", 0)  # an execution that an earlier version started has no looks
     pace = Pace(step.plan.request.items_per_second)
-    announcement = Announcement(
-        step.plan, step.pipeline, Tables(deadline=end), step.settings.delivery_timeout_ms / 1000
-    )
+    delivery_seconds, tables = step.settings.delivery_timeout_ms / 1000, Tables(deadline=end)
+    announcement = Announcement(step.plan, step.pipeline, tables, delivery_seconds, step.invocation)
     pages = _compare(step, announcement, number) if step.plan.request.missing_only else announcement
     checkpoints = step.checkpoints.of_look(number)
     worker = Worker(step.plan, pages, checkpoints, pace, time.monotonic)
@@ -198,7 +204,8 @@ def _look(step: _Step, event: dict[str, Any]) -> NextStep:
 
 
 def _report(step: _Step, _: dict[str, Any]) -> BackfillReport:
-    first, later = step.looks.read_progresses()
+    first = read_all(step.checkpoints.read, range(step.plan.request.segments))
+    later = step.looks.read_later_progresses() if step.plan.request.missing_only else []
     report = to_report(step.run, step.plan, first, later)
     logger.info("backfill reported", extra={"report": report})
     check_delivered(report, [*first, *later])

@@ -17,12 +17,14 @@ _TO_US = {"s": 1_000_000, "ms": 1000, "us": 1}
 _MOST_US = LATEST_MS * 1000
 
 _DATE = len("20251010")
+_LONG_DATE = len("2025-10-10")
 _TO_MILLISECONDS = len("2025-10-10T12:34:56.789")
 _is_plain_time = re.compile(
     r"[1-9]\d{3}-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
     r"T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}\d*(?:Z|\+00:?00)?",
     re.ASCII,
 ).fullmatch
+_is_zone = re.compile(r"[Zz]|UTC|[+-]\d\d(?::?\d\d)?", re.ASCII).fullmatch
 
 
 def to_iso(epoch_ms: int) -> str:
@@ -50,10 +52,17 @@ def read_iso(text: str) -> str:
         return with_t[:_TO_MILLISECONDS] + "Z"
     if not text.isdecimal() or len(text) == _DATE:  # Python would parse a longer number as a date before 1800
         with contextlib.suppress(ValueError, OverflowError):
-            time = datetime.fromisoformat(text.replace("z", "Z"))
+            time = datetime.fromisoformat(_join_zone(text).replace("z", "Z"))
             in_utc = time if time.tzinfo is None else time.astimezone(UTC)
             return in_utc.isoformat(timespec="milliseconds")[:_TO_MILLISECONDS] + "Z"
     return ""
+
+
+def _join_zone(text: str) -> str:
+    """Remove a blank before the zone, which BigQuery and others write but Python does not parse; write `UTC` as `Z`."""
+    time, _, zone = text.rpartition(" ")
+    is_joined = len(time) > _LONG_DATE and time[-1].isdecimal() and _is_zone(zone)
+    return time + zone.replace("UTC", "Z") if is_joined else text
 
 
 def read_number(text: str, unit: Unit) -> str:

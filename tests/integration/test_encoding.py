@@ -40,7 +40,7 @@ def test_announce__encodes_each_item_once(encoded: list[str]) -> None:
     """Items that do not change while a backfill announces them are encoded once."""
     items = [to_scanned("a"), to_scanned("b")]
     pipeline = to_pipeline(FakePublisher(), FakeDeadLetters())
-    announced = Announcer(to_plan(), pipeline, MemoryTable(*items), 20.0, attempt=1).announce(items, TIME_LEFT)
+    announced = Announcer(to_plan(), pipeline, MemoryTable(*items), 20.0, "1/request").announce(items, TIME_LEFT)
     assert (announced.delivered, encoded) == (2, ["a", "b"])
 
 

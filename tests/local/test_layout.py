@@ -19,7 +19,7 @@ from local.paths import ROOT
 from local.trials.trial import Trial
 from local.trials.trial_table import describe, show_trials, to_printable
 from tests.support.captures import list_stores, read_capture, to_records_file
-from tests.support.records import to_record
+from tests.support.records import to_expired_record, to_record, to_removal_record
 
 EVENT = FeatureAvailabilityEvent(
     "id", "feature_available", "2025-10-10T12:34:56.789Z", "user", "u-1", "feature", "spending", "run-1", ("sum", "n")
@@ -161,12 +161,27 @@ def test_records__can_have_several_forms(tmp_path: Path, console: Console) -> No
     assert counts == ["records 2: events 2, skipped 0, errors 0"] * 4 + ["records 1: events 1, skipped 0, errors 0"]
 
 
+def test_removals__are_applied(tmp_path: Path, console: Console) -> None:
+    """With REMOVALS, a deletion has a row with the kind of the removal; without, a remark names the option."""
+    file = tmp_path / "records.jsonl"
+    file.write_text("\n".join(map(json.dumps, (to_removal_record(), to_expired_record()))))
+    assert try_layouts(console, "default", "all", file, removals="events") == 0
+    rows = [line.split() for line in read(console)[1:3]]
+    assert [row[2:6] for row in rows] == [
+        ["bright_uid", "user-1", "user_features", "(deleted)"],
+        ["bright_uid", "user-1", "user_features", "(expired)"],
+    ]
+    assert try_layouts(console, "default", "all", file) == 1
+    assert "- records 1-2: remove: the item was deleted; REMOVALS=events shows the event of a removal" in read(console)
+
+
 def test_features_mode__is_applied(console: Console) -> None:
     """In mode `changed`, only changed features are named, and a record without any is skipped."""
     assert try_layouts(console, "default", "changed", ROOT / "events" / "modify.json") == 0
     assert read(console)[1].split()[:6] == ["1", "1", "bright_uid", "user-123", "user_features", "age"]
-    assert try_layouts(console, "default", "changed", ROOT / "events" / "unchanged.json") == 0
+    assert try_layouts(console, "default", "changed", ROOT / "events" / "unchanged.json") == 1
     assert "1      1      skipped: unchanged" in read(console)
+    assert read(console)[-1] == "no record produced an event"
 
 
 def test_errors__are_printed_and_set_the_status(console: Console) -> None:
@@ -179,7 +194,9 @@ def test_errors__are_printed_and_set_the_status(console: Console) -> None:
 
 
 BAD = '[{"keys": {"pk": "{entity_id}"}, "features": [], "colour": "red"}, {"keys": {}}]'
-PLAIN = "records.jsonl, record {} is a plain item, not a stream record: RECORDS needs stream records"
+OTHER_KEYS = (
+    "records.jsonl, record {} is a plain item, but it does not have the key attributes of any layout; it has pk"
+)
 FAULTS = {
     "bad layouts": (
         "layouts.json",
@@ -193,23 +210,27 @@ FAULTS = {
     ),
     "layouts are a word": ("layouts.json", "default", "layouts.json must contain a JSON list of layouts"),
     "layouts are empty": ("layouts.json", "", "layouts.json must contain a JSON list of layouts"),
-    "records are empty": ("records.jsonl", "\n", "records.jsonl contains no records: write one per line, or an event"),
+    "records are empty": ("records.jsonl", "\n", "records.jsonl contains no records: write stream records or"),
     "an event without records": ("records.jsonl", '{"Records": []}', "records.jsonl contains no records"),
     "a line is invalid JSON": (
         "records.jsonl",
         '{"a": 1}\n{"b": ',
-        "records.jsonl, line 2: invalid JSON (Expecting value",
+        "records.jsonl: invalid JSON (line 2, column 7: Expecting value)",
     ),
-    "a plain item": ("records.jsonl", '{"pk": {"S": "u-1"}, "age": {"N": "3"}}', PLAIN.format(1)),
-    "an item in plain JSON": ("records.jsonl", '{"pk": "u-1", "age": 3}', PLAIN.format(1)),
-    "an item as the AWS CLI prints it": ("records.jsonl", '{"Item": {"pk": {"S": "u-1"}}}', PLAIN.format(1)),
-    "a scan as the AWS CLI prints it": (
+    "records have a trailing comma": (
         "records.jsonl",
-        '{"Items": [{"pk": {"S": "u-1"}}], "Count": 1}',
-        PLAIN.format(1),
+        '{"a": 1,}',
+        "records.jsonl: invalid JSON (line 1, column 8: Illegal trailing comma before end of object)",
     ),
-    "an item after a record": ("records.jsonl", '{"eventName": "REMOVE"}\n{"pk": {"S": "u-1"}}', PLAIN.format(2)),
-    "records are binary": ("records.jsonl", "\x00\x01", "records.jsonl, line 1: invalid JSON"),
+    "layouts have a trailing comma": (
+        "layouts.json",
+        '[{"table": "app",}]',
+        "invalid JSON (line 1, column 17: Illegal trailing comma before end of object)",
+    ),
+    "an item with other keys": ("records.jsonl", '{"pk": {"S": "u-1"}, "age": {"N": "3"}}', OTHER_KEYS.format(1)),
+    "an item after a record": ("records.jsonl", '{"eventName": "REMOVE"}\n{"pk": "u-1"}', OTHER_KEYS.format(2)),
+    "records are binary": ("records.jsonl", "\x00\x01", "records.jsonl: invalid JSON (line 1, column 1: Expecting"),
+    "records are nested too deeply": ("records.jsonl", "[" * 100_000, "records.jsonl: invalid JSON (maximum recursion"),
 }
 """A file, its content, and a part of the error."""
 

@@ -14,7 +14,8 @@ from rich.console import Console
 
 from local.commands.layout import LAYOUTS, try_layouts
 from local.errors import LocalError
-from local.trials.table_items import read_items, to_record
+from local.trials.item_records import to_record
+from local.trials.table_items import read_items
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -8,7 +8,7 @@ from tests.simulation.mutants import Mutant, edit
 AUDIT_MUTANTS = (
     Mutant(
         "the index keeps the last event instead of the current one",
-        "I15",
+        "I21",
         (
             edit(
                 entries,
@@ -20,7 +20,7 @@ AUDIT_MUTANTS = (
     ),
     Mutant(
         "the merged index keeps the oldest event of an item",
-        "I15",
+        "I21",
         (
             edit(
                 index,
@@ -32,12 +32,12 @@ AUDIT_MUTANTS = (
     ),
     Mutant(
         "items are compared without the compute id",
-        "I15",
+        "I21",
         (edit(entries, "_hash_statement", "(event_type, compute_id, ", "(event_type, "),),
     ),
     Mutant(
         "there is no second look",
-        "I14",
+        "I20",
         (
             edit(
                 FirstLook,
@@ -49,17 +49,17 @@ AUDIT_MUTANTS = (
     ),
     Mutant(
         "an item that has changed between two looks is settled",
-        "I14",
+        "I20",
         (edit(SecondLook, "process", "candidate.digest == self._digests[_to_text(candidate.keys)]", "True"),),
     ),
     Mutant(
         "a second look trusts a stream that is late",
-        "I14",
+        "I20",
         (edit(SecondLook, "process", "not self._comparison.is_behind and ", ""),),
     ),
     Mutant(
         "the checkpoint of a partition is written before its entries",
-        "I14",
+        "I20",
         (
             edit(
                 IndexWorker,

@@ -21,15 +21,17 @@ from feature_events.epoch import to_iso
 from feature_events.events.message import Message
 from feature_events.kafka.delivery import Delivery, Refuse
 from feature_events.kafka.publisher import Publisher
+from feature_events.records.change import Item
+from feature_events.tables.table import Page, Tables
 from feature_events.topic_index import index as topic_index
 from feature_events.topic_index.judge import Judge
 from feature_events.topic_index.look import SETTLE_SECONDS
 from feature_events.topic_index.store import IndexStore
 from feature_events.topic_index.work import IndexWorker
-from tests.simulation.backfill_ends import SEGMENTS, Seam, SeamTable
+from tests.simulation.backfill_ends import SEGMENTS, Seam
 from tests.simulation.invariants import INVARIANTS, Broken
 from tests.support.audits import MemoryFolder, MemoryReader, MemoryTopic, make_decoder
-from tests.support.backfills import to_plan
+from tests.support.backfills import KEY_NAMES, to_plan
 from tests.support.doubles import FakeClock, FakeDeadLetters
 from tests.support.layouts import to_layouts
 from tests.support.modelled_kafka import Killed
@@ -51,6 +53,36 @@ _ENCODER = Encoder(to_layouts(), "all", PREFIX, CODEC)
 
 type Move = tuple[str, int]
 """What happens, and a number that selects the entity, the state or the message."""
+
+
+class SeamTable(Tables):
+    """A table with a seam before and after each read."""
+
+    def __init__(self, seam: Seam) -> None:
+        self.items: dict[str, Item] = {}
+        """By place in the order of a scan. A place begins with the number of its segment."""
+        self._seam = seam
+
+    def place(self, item: Item) -> str:
+        """Return an item's place in the order of a scan."""
+        entity: str = item["bright_uid"]["S"]
+        return f"{sum(entity.encode()) % SEGMENTS}-{entity}"
+
+    @override
+    def scan(self, table: str, segment: int, segments: int, after: Item | None, limit: int) -> Page:
+        self._seam()
+        start = "" if after is None else self.place(after)
+        places = sorted(place for place in self.items if place.startswith(f"{segment}-") and place > start)[:limit]
+        items = [self.items[place] for place in places]
+        self._seam()
+        return Page(items, {name: items[-1][name] for name in KEY_NAMES} if len(items) == limit else None)
+
+    @override
+    def get_items(self, table: str, keys: Sequence[Item]) -> Sequence[Item]:
+        self._seam()
+        found = [self.items[place] for place in map(self.place, keys) if place in self.items]
+        self._seam()
+        return found
 
 
 class TopicPublisher(Publisher):
@@ -87,7 +119,7 @@ class AuditWorld:
         self.tick = 0
         """The seconds since the beginning. Each write takes one."""
         self.topic = MemoryTopic()
-        self.table = SeamTable(self._seam, ("bright_uid", "category"))
+        self.table = SeamTable(self._seam)
         self.stream: deque[dict[str, Any]] = deque()
         self.lost: set[str] = set()
         """The entities whose latest write has lost its event."""
@@ -154,8 +186,8 @@ class AuditWorld:
         found = report["missing"] + report["outdated"]
         after = list(self._find_differing())
         broken = {
-            "I14": "; ".join(self.false_reports),
-            "I15": f"{differing} differed, {found} were found, {after} differ"
+            "I20": "; ".join(self.false_reports),
+            "I21": f"{differing} differed, {found} were found, {after} differ"
             if found != len(differing) or after
             else "",
         }
@@ -264,7 +296,7 @@ class Run:
         publisher = TopicPublisher(world.topic, world.seam)
         publisher.sent = world.note_sent
         pipeline = to_pipeline(publisher, FakeDeadLetters())
-        self._announcement = Announcement(plan, pipeline, world.table, 12.0)
+        self._announcement = Announcement(plan, pipeline, world.table, 12.0, "request-1")
         self._reader = MemoryReader(world.topic, world.seam)
 
     def begin(self) -> NextStep:
@@ -300,6 +332,7 @@ class Run:
 
     def report(self) -> BackfillReport:
         """Return the report."""
-        first, later = self._looks.read_progresses()
+        first = [self._checkpoints.read(segment) for segment in range(SEGMENTS)]
+        later = self._looks.read_later_progresses()
         assert len(later) <= LAST_LOOK * SEGMENTS
         return to_report("run", self._plan, first, later)

@@ -1,10 +1,13 @@
-"""A table, checkpoints and a publisher for a simulated backfill.
+"""DynamoDB, checkpoints and a publisher for a simulated backfill.
 
 Anything can happen before and after each of their steps, so that the simulation covers every order of events.
 """
 
-from collections.abc import Callable, Sequence
-from typing import override
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, override
+
+from botocore.exceptions import ClientError
 
 from feature_events.backfills.checkpoints import Progress
 from feature_events.deadline import Deadline
@@ -12,68 +15,83 @@ from feature_events.events.message import Message
 from feature_events.kafka.delivery import Delivery, Refuse
 from feature_events.kafka.publisher import Publisher
 from feature_events.records.change import Item
-from feature_events.tables.table import Page, Tables
-from tests.support.backfills import MemoryCheckpoints
+from tests.support.backfills import KEY_NAMES, MemoryCheckpoints
 
 SEGMENTS = 2
+
+type Json = dict[str, Any]
 
 type Seam = Callable[[], None]
 """Run what happens between two steps; raise if the worker is killed."""
 
 
-class SeamTable(Tables):
-    """A table with consistent reads, and a replica that lags behind."""
+class SeamDynamoDB:
+    """A DynamoDB client for one table with consistent reads, and a replica that lags behind."""
 
-    def __init__(self, seam: Seam, key_names: Sequence[str]) -> None:
+    def __init__(self, seam: Seam) -> None:
         self.items: dict[str, Item] = {}
         """By place in the order of a scan. A place begins with the number of its segment."""
         self.replica: dict[str, Item] = {}
-        self.scans = 0
+        self.scans = self.reads = 0
+        self.throttled = 0
+        """The reads that returned fewer items than there are."""
+        self.limits: deque[int] = deque()
+        """The most items of each of the next reads; 0 if the read is throttled. Later reads have no limit.
+
+        A scan has either all its items or none.
+        """
         self._seam = seam
-        self._key_names = key_names
 
     def place(self, item: Item) -> str:
         """Return an item's place in the order of a scan."""
-        entity: str = item[self._key_names[0]]["S"]
+        entity: str = item[KEY_NAMES[0]]["S"]
         return f"{sum(entity.encode()) % SEGMENTS}-{entity}"
 
-    @override
-    def scan(self, table: str, segment: int, segments: int, after: Item | None, limit: int) -> Page:
-        assert segments == SEGMENTS
+    def scan(self, **request: Any) -> Json:  # noqa: ANN401  # the request's fields
+        """Return the next items of a segment."""
         self._seam()
         self.scans += 1
-        start = "" if after is None else self.place(after)
-        places = sorted(place for place in self.items if place.startswith(f"{segment}-") and place > start)[:limit]
-        items = [self.items[place] for place in places]
+        items = self._source(request)
+        start = self.place(request["ExclusiveStartKey"]) if "ExclusiveStartKey" in request else ""
+        after = sorted(place for place in items if place.startswith(f"{request['Segment']}-") and place > start)
+        self._limit(len(after), "Scan")
+        limit = request["Limit"]
+        found = [items[place] for place in after[:limit]]
         self._seam()
         # Like DynamoDB, which returns a key to resume after if the limit was reached, even at the end
-        return Page(items, {name: items[-1][name] for name in self._key_names} if len(items) == limit else None)
+        last = {"LastEvaluatedKey": _to_keys(found[-1])} if len(found) == limit else {}
+        return {"Items": found, **last}
 
-    @override
-    def get_items(self, table: str, keys: Sequence[Item]) -> Sequence[Item]:
-        return self._read(self.items, keys)
-
-    def get_replica_items(self, table: str, keys: Sequence[Item]) -> Sequence[Item]:  # noqa: ARG002  # of get_items
-        """Return items by an eventually consistent read."""
-        return self._read(self.replica, keys)
-
-    def _read(self, source: dict[str, Item], keys: Sequence[Item]) -> Sequence[Item]:
+    def batch_get_item(self, **request: Any) -> Json:  # noqa: ANN401  # the request's fields
+        """Return items in another order than the scan, and every other time also the features of each."""
         self._seam()
-        found = [source[place] for place in map(self.place, keys) if place in source]
+        [(table, wanted)] = request["RequestItems"].items()
+        items, keys = self._source(wanted), wanted["Keys"]
+        limit = self._limit(len(keys), "BatchGetItem")
+        places = [place for place in map(self.place, keys[:limit]) if place in items]
+        self.reads += 1
+        found = [_reverse(items[place]) if self.reads % 2 else items[place] for place in reversed(places)]
         self._seam()
-        return found
+        unprocessed = {table: {**wanted, "Keys": keys[limit:]}} if keys[limit:] else {}
+        return {"Responses": {table: found}, "UnprocessedKeys": unprocessed}
+
+    def _source(self, request: Json) -> dict[str, Item]:
+        return self.items if request["ConsistentRead"] else self.replica
+
+    def _limit(self, items: int, operation: str) -> int:
+        """Return the most items of this read."""
+        limit = self.limits.popleft() if self.limits else items + 1
+        self.throttled += limit < items
+        if not limit:
+            raise ClientError({"Error": {"Code": "ProvisionedThroughputExceededException"}}, operation)
+        return limit
 
 
 class SeamCheckpoints(MemoryCheckpoints):
-    """Checkpoints with a seam before and after each write that moves the position.
-
-    The write of a new attempt is followed by a scan, which begins with a seam.
-    """
+    """The checkpoints of a run, with a seam before and after each write."""
 
     def __init__(self, seam: Seam) -> None:
         super().__init__()
-        self.again = 0
-        """The events of all pages that were sent once more."""
         self._seam = seam
 
     @property
@@ -83,13 +101,25 @@ class SeamCheckpoints(MemoryCheckpoints):
 
     @override
     def write(self, segment: int, progress: Progress) -> None:
-        if progress.attempt != self.read(segment).attempt:
-            super().write(segment, progress)
-            return
         self._seam()
-        self.again += progress.again - self.read(segment).again
         super().write(segment, progress)
         self._seam()
+
+
+class Runs(dict[str, SeamCheckpoints]):
+    """The runs in the failure bucket, by name."""
+
+    def __init__(self, seam: Seam) -> None:
+        super().__init__()
+        self._seam = seam
+
+    def open(self, _bucket: str, run: str) -> SeamCheckpoints:
+        """Return the checkpoints of a run, or empty ones. It replaces `Checkpoints`."""
+        return self.setdefault(run, SeamCheckpoints(self._seam))
+
+    def find(self, _bucket: str, start: str) -> Iterator[str]:
+        """Yield the names of the runs that start with this text. It replaces `find_runs`."""
+        return (run for run, checkpoints in self.items() if checkpoints.plan and run.startswith(start))
 
 
 class SeamPublisher(Publisher):
@@ -107,3 +137,14 @@ class SeamPublisher(Publisher):
         deliveries = self._publisher.publish(messages, deadline, refuse)
         self._seam()
         return deliveries
+
+
+def _to_keys(item: Item) -> Item:
+    return {name: item[name] for name in KEY_NAMES}
+
+
+def _reverse(value: Any) -> Any:  # noqa: ANN401  # an attribute or a part of one
+    """Return an attribute whose maps list their members in reverse."""
+    if isinstance(value, dict):
+        return {name: _reverse(value[name]) for name in reversed(value)}
+    return value

@@ -79,7 +79,16 @@ def connect(kafka: Kafka, *replacements: tuple[object, str, object]) -> Iterator
             *replacements,
         ):
             stack.enter_context(patch.object(module, name, value))
-        level = logger.log_level
-        stack.callback(logger.setLevel, level)
-        logger.setLevel(logging.CRITICAL)
+        stack.enter_context(silence())
         yield
+
+
+@contextmanager
+def silence() -> Iterator[None]:
+    """Log only critical messages within the context."""
+    level = logger.log_level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

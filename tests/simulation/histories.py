@@ -20,16 +20,21 @@ from tests.simulation.backfill_mutants import BACKFILL_MUTANTS
 from tests.simulation.invariants import INVARIANTS, Broken
 from tests.simulation.machine import Machine, run_machine
 from tests.simulation.mutants import MUTANTS, Mutant
+from tests.simulation.rule_machine import ChangedRuleMachine, OneFeatureRuleMachine, RuleMachine
+from tests.simulation.rule_mutants import CHANGED_MUTANTS, ONE_FEATURE_MUTANTS, RULE_MUTANTS
 from tests.support.modelled_kafka import Fate
 
 FILE = Path(__file__).with_name("histories.json")
-RUNS = 2000
+RUNS = 4000
 """Four times the runs that the longest-surviving mutant needs."""
 
 CASES: tuple[tuple[Mutant, type[RuleBasedStateMachine]], ...] = (
     *[(mutant, Machine) for mutant in MUTANTS],
     *[(mutant, BackfillMachine) for mutant in BACKFILL_MUTANTS],
     *[(mutant, AuditMachine) for mutant in AUDIT_MUTANTS],
+    *[(mutant, RuleMachine) for mutant in RULE_MUTANTS],
+    *[(mutant, ChangedRuleMachine) for mutant in CHANGED_MUTANTS],
+    *[(mutant, OneFeatureRuleMachine) for mutant in ONE_FEATURE_MUTANTS],
 )
 
 type History = Sequence[tuple[str, Mapping[str, Any]]]

@@ -9,13 +9,14 @@ from feature_events.deadline import Clock, Deadline
 from feature_events.encoder import Encoder
 from feature_events.errors import PoisonRecord, Undelivered
 from feature_events.failures.dead_letter_limit import DeadLetterLimit
+from feature_events.failures.dead_letters import DeadLetters
 from feature_events.kafka.producer import to_producer_properties
 from feature_events.kafka.publisher import Publisher
+from feature_events.layouts.table_layouts import TableLayouts
 from feature_events.pipeline import Pipeline
 from feature_events.records.stream_record import StreamRecord
 from feature_events.settings.settings import Settings
 from tests.support.doubles import FakeClock, FakeContext, FakeDeadLetters
-from tests.support.layouts import to_layouts
 from tests.support.pipelines import CODEC, PREFIX
 
 MESSAGE_MAX_BYTES = 13_000
@@ -59,12 +60,14 @@ class Context(FakeContext):
 class Instance:
     """One execution environment: the result of `handler.wire`, and how much of the dead-letter limit is used."""
 
-    def __init__(self, settings: Settings, letters: Store, clock: Clock) -> None:
+    def __init__(self, settings: Settings, letters: DeadLetters, clock: Clock) -> None:
         publisher = Publisher(
             settings.topic, {**to_producer_properties(settings), "message.max.bytes": MESSAGE_MAX_BYTES}, log_each=False
         )
         limit = DeadLetterLimit(settings.dead_letter_limit)
-        encoder = Encoder(to_layouts(), settings.features_mode, PREFIX, CODEC)
+        encoder = Encoder(
+            TableLayouts(settings.table_layouts), settings.features_mode, PREFIX, CODEC, settings.removals
+        )
         pipeline = Pipeline(encoder, publisher, letters, limit, clock)
         self.wired = settings, pipeline
         self.limit = settings.dead_letter_limit

@@ -19,9 +19,15 @@ INVARIANTS = {
     "I10": "a record is dead-lettered only after every earlier record of its batch is settled",
     "I11": "if the instance left a batch's first event unanswered, it sends only that event until it is answered",
     "I12": "once a backfill is complete and the stream has drained, an item's last event describes its current state",
-    "I13": "a backfilled message has the start time of its run",
-    "I14": "a backfill with missing_only announces no item whose event is in the topic or on its way",
-    "I15": "a backfill with missing_only finds every item whose event is missing or outdated, and announces it",
+    "I13": "a backfilled message has the time of its run's start, rounded down to the second, minus one second",
+    "I14": "I12 also holds for a consumer that drops every event whose id it has read before",
+    "I15": "a worker announces an item once, and again only after a write that changes its event",
+    "I16": "throttled reads and items that keep changing stop no worker, and the latter are counted",
+    "I17": "a run announces every item that exists from its start to its end",
+    "I18": "no backfilled event has the id of an earlier one",
+    "I19": "a consumer that applies the state rule has the current state of every item whose last change has arrived",
+    "I20": "a backfill with missing_only announces no item whose event is in the topic or on its way",
+    "I21": "a backfill with missing_only finds every item whose event is missing or outdated, and announces it",
 }
 
 

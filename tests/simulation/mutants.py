@@ -145,6 +145,19 @@ MUTANTS = (
         (edit(Pipeline, "_publish_chunks", "if outcome.first_undelivered in chunk:", "if not chunk:"),),
     ),
     Mutant(
+        "a removal is sent before earlier events",
+        "I2",
+        (
+            edit(
+                Pipeline,
+                "_publish_chunk",
+                "end = bisect_left(positions, position)",
+                "positions.sort(key=lambda each: (messages[each].event_type == 'feature_available', each)); "
+                "end = bisect_left(positions, position) if position != chunk.stop else len(positions)",
+            ),
+        ),
+    ),
+    Mutant(
         "each message is a record batch and expires on its own",
         "I2",
         (put_item(producer.FIXED, linger_ms=5, message_timeout_ms=5000),),

@@ -19,7 +19,7 @@ from feature_events.failures.dead_letters import read_record, to_dead_letter
 from tests.support.avro import read_avro
 from tests.support.doubles import FakeDeadLetters, FakePublisher
 from tests.support.pipelines import PREFIX, to_pipeline, with_encoder
-from tests.support.records import Json, to_item, to_record
+from tests.support.records import Json, to_item, to_record, to_removal_record
 
 NINE, DETAILS = FeatureAvailabilityEvent._fields, EventDetails._fields
 NAMES = {"type": "array", "items": "string"}
@@ -76,9 +76,11 @@ ITEMS = st.builds(
 
 @st.composite
 def records(draw: st.DrawFn) -> Json:
-    """Draw a write, with or without the optional parts of a record."""
-    kind = draw(st.sampled_from(["INSERT", "MODIFY"]))
-    old = draw(st.none() | ITEMS) if kind == "MODIFY" else None
+    """Draw a write or a deletion, with or without the optional parts of a record."""
+    kind = draw(st.sampled_from(["INSERT", "MODIFY", "REMOVE"]))
+    old = draw(st.none() | ITEMS) if kind != "INSERT" else None
+    if kind == "REMOVE":
+        return to_removal_record(draw(st.integers(0, 99)), old=old)
     record = to_record(draw(st.integers(0, 99)), kind=kind, item=draw(ITEMS), old=old)
     if draw(st.booleans()):
         del record["dynamodb"]["ApproximateCreationDateTime"]
@@ -90,7 +92,7 @@ def to_details(record: Json) -> dict[str, Any]:
     body = record["dynamodb"]
     new, old = (body.get(image, {}).get("features", {}).get("M", {}).get("data", {}).get("M") for image in IMAGES)
     is_known = record["eventName"] == "INSERT" or old is not None
-    old = old or {}
+    new, old = new or {}, old or {}
     return {
         "change": record["eventName"],
         "table": record["eventSourceARN"].split("/")[1],
@@ -99,6 +101,7 @@ def to_details(record: Json) -> dict[str, Any]:
         "changed_features": [name for name in new if new[name] != old.get(name)] if is_known else None,
         "removed_features": [name for name in old if name not in new] if is_known else None,
         "backfill": False,
+        "removal": "deleted" if record["eventName"] == "REMOVE" else None,
     }
 
 
@@ -129,9 +132,9 @@ def to_expected_time(types: list[Any], value: object) -> object:
 @given(schemas(), st.lists(records(), min_size=1, max_size=4))
 def test_prepare__writes_the_values_of_the_records(schema: Json, written: list[Json]) -> None:
     """The values do not depend on earlier events, and a redriven record has the same message."""
-    pipeline = to_pipeline(FakePublisher(), FakeDeadLetters())
+    pipeline = with_encoder(to_pipeline(FakePublisher(), FakeDeadLetters()), removals="events")
     nine = [json_of(message.value) for message in pipeline.prepare(written, range(len(written))).messages.values()]
-    generated = with_encoder(pipeline, codec=Codec(json.dumps(schema)))
+    generated = with_encoder(pipeline, codec=Codec(json.dumps(schema), with_removals=True))
     messages = generated.prepare(written, range(len(written))).messages
     for position, record in enumerate(written):
         values = {**nine[position], **to_details(record), "tenant": "none"}

@@ -25,11 +25,13 @@ from tests.support.lanes import Record
 from tests.support.mapping import EventSourceMapping, Invocation, MappingSettings, Outcome
 from tests.support.modelled_kafka import Killed, ModelledKafka
 from tests.support.on_failure import MemoryStore, read_on_failure
-from tests.support.records import FIRST_NUMBER, to_item, to_record, to_unreadable_record
+from tests.support.records import FIRST_NUMBER, to_item, to_record, to_removal_record, to_unreadable_record
 
-GOOD, NOTHING, UNREADABLE, LARGE, HUGE, REMOVED = "good", "nothing", "unreadable", "large", "huge", "removed"
-KINDS = (GOOD, NOTHING, UNREADABLE, LARGE, HUGE, REMOVED)
-SKIPPED = (NOTHING, REMOVED)
+GOOD, NOTHING, UNREADABLE, LARGE, HUGE = "good", "nothing", "unreadable", "large", "huge"
+REMOVED, EMPTIED = "removed", "emptied"
+KINDS = (GOOD, NOTHING, UNREADABLE, LARGE, HUGE, REMOVED, EMPTIED)
+SENT = (GOOD, LARGE, HUGE, REMOVED, EMPTIED)
+"""The kinds of records with a message, even if Kafka refuses it."""
 BAD = frozenset({UNREADABLE, LARGE, HUGE})
 
 SLOW_STORE = 2.9
@@ -42,6 +44,7 @@ _CHUNK = 7
 _ITEMS = {
     GOOD: to_item(),
     NOTHING: {"text": {"S": "no features"}},
+    EMPTIED: {"text": {"S": "no features"}},
     LARGE: to_item(tuple(f"feature_{number}" for number in range(250))),
     HUGE: to_item(tuple(f"feature_{number}" for number in range(1300))),
 }
@@ -53,6 +56,7 @@ SETTINGS = read_settings(
         "TOPIC_NAME": "events",
         "FAILURE_BUCKET": "failures",
         "DEAD_LETTER_LIMIT": "5",
+        "REMOVALS": "events",
         "DELIVERY_TIMEOUT_MS": "12000",
         "KAFKA_PROPERTIES": '{"message.max.bytes": 20000}',
     }
@@ -114,9 +118,10 @@ class World:
         if kind == UNREADABLE:
             record = to_unreadable_record(number, entity=name)
         elif kind == REMOVED:
-            record = to_record(number, entity=name, kind="REMOVE")
+            record = to_removal_record(number, entity=name, old=to_item())
         else:
-            record = to_record(number, entity=name, item=_ITEMS[kind], kind="MODIFY" if number % 2 else "INSERT")
+            is_insert = kind == NOTHING or (kind != EMPTIED and number % 2 == 0)
+            record = to_record(number, entity=name, item=_ITEMS[kind], kind="INSERT" if is_insert else "MODIFY")
         self.written[number] = (kind, entity)
         self.mapping.put(self.shard, record)
 
@@ -203,7 +208,7 @@ class World:
         lost = [
             number
             for number, (kind, _) in self.written.items()
-            if number not in in_topic and number not in stored and number not in elsewhere and kind not in SKIPPED
+            if number not in in_topic and number not in stored and number not in elsewhere and kind != NOTHING
         ]
         self._break("I1", lost or self.mapping.trimmed)
 
@@ -256,7 +261,7 @@ class World:
 
     def _check_retry(self, instance: Instance, records: Sequence[Record], sent: list[int], answered: set[int]) -> None:
         """Check the events that an instance has sent for a retried batch."""
-        numbers = [n for n in map(position_of, records) if self.written[n][0] in (GOOD, LARGE, HUGE)]
+        numbers = [n for n in map(position_of, records) if self.written[n][0] in SENT]
         if numbers and numbers[0] in instance.unanswered - answered:
             self._break("I11", sorted(set(sent) - {numbers[0]}))
         left = [n for n in numbers if n in set(sent) - answered]
@@ -264,7 +269,7 @@ class World:
 
     def _find_first_undone(self, records: Sequence[Record], done: set[int]) -> int | None:
         numbers = [position_of(record) for record in records]
-        return next((n for n in numbers if n not in done and self.written[n][0] not in SKIPPED), None)
+        return next((n for n in numbers if n not in done and self.written[n][0] != NOTHING), None)
 
     def _check_report(self, first: int | None, answer: Any) -> None:  # noqa: ANN401
         expected = [] if first is None else [{"itemIdentifier": str(FIRST_NUMBER + first)}]

@@ -163,7 +163,7 @@ NAMED = GLUE_REGISTRY.rpartition("/")[2]
 
 
 def _without_ids(role: str) -> str:
-    """Return what a role may not read of other schemas. The backfill reads any schema by its id, which names none."""
+    """Return the reads that Glue denies to a role for another schema. The backfill reads any schema by its id."""
     return READS_GLUE.split(maxsplit=1)[0] if role == "BackfillRole" else READS_GLUE
 
 

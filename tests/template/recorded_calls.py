@@ -99,6 +99,11 @@ RIGHTS: Mapping[str, ToRights] = {
 """The rights for each service and operation, as botocore names them."""
 
 
+def is_optional(call: RecordedCall) -> bool:
+    """Return whether a function handles the denial of a call as normal: the preflight check passes without items."""
+    return call.operation == "Scan" and not call.function.endswith("-backfill")
+
+
 def to_rights(call: RecordedCall, account: str) -> list[Right]:
     """Return the rights that a call requires in this account.
 
@@ -117,6 +122,7 @@ def find_denied(documents: Sequence[Document], calls: Iterable[RecordedCall], ac
     return [
         right
         for call in calls
+        if not is_optional(call)
         for right in to_rights(call, account)
         if not is_allowed(documents, right.action, right.resource, right.context)
     ]

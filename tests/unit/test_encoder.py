@@ -4,17 +4,17 @@ from typing import Any
 
 import pytest
 
-from feature_events.encoder import Encoded
+from feature_events.encoder import Encoded, Encoder
 from feature_events.epoch import to_iso
 from feature_events.errors import PoisonRecord
 from feature_events.events.event import EventDetails, to_details, to_event
 from feature_events.events.schema import SHIPPED_SCHEMA
 from feature_events.layouts.entity_features import EntityFeatures
-from feature_events.records.change import read_scanned_item
+from feature_events.records.change import Skipped, read_scanned_item
 from tests.support.avro import read_avro
 from tests.support.backfills import ANNOUNCEMENT, KEY_NAMES, MESSAGE_MS, STARTED_MS, TABLE_ARN, to_scanned
 from tests.support.layouts import to_layouts
-from tests.support.pipelines import encode, encode_scanned
+from tests.support.pipelines import CODEC, PREFIX, encode, encode_scanned
 from tests.support.records import CREATED, WRITTEN, to_item, to_record, to_removal_record
 
 ENTITY = EntityFeatures("bright_uid", "user-1", "user_features", ("age", "income"), WRITTEN, "nightly")
@@ -36,6 +36,12 @@ def test_encode__returns_every_value_on_the_way_to_the_message() -> None:
     encoded = encode(to_record())
     assert encoded.entity.entity_id == encoded.event.entity_id == encoded.message.key.decode() == "user-1"
     assert encoded.change.new_image == to_record()["dynamodb"]["NewImage"]
+
+
+def test_encode_record__does_not_read_a_remove_by_default() -> None:
+    """Even an invalid one is skipped, because it produces no event anyway."""
+    encoder = Encoder(to_layouts(), "all", PREFIX, CODEC)
+    assert encoder.encode_record({"eventName": "REMOVE"}) is Skipped.REMOVE
 
 
 def test_encode_record__announces_a_removal() -> None:
@@ -84,15 +90,6 @@ def test_encode__describes_a_scanned_item_as_a_live_one() -> None:
     differing = ("ce_id", "ce_sequence", "ce_backfill")
     headers = [[each for each in encoded.message.headers if each[0] not in differing] for encoded in (live, scanned)]
     assert headers[0] == headers[1]
-
-
-def test_encode__marks_a_scanned_item_as_backfilled() -> None:
-    """It has no position in a stream, so it has no `ce_sequence`."""
-    encoded = encode_scanned(to_scanned())
-    headers = dict(encoded.message.headers)
-    assert encoded.message.headers[-1] == ("ce_backfill", b"true")
-    assert "ce_sequence" not in headers
-    assert headers["ce_id"] == encoded.event.event_id.encode()
 
 
 def test_encode__dates_a_scanned_items_message_one_second_before_the_backfill() -> None:

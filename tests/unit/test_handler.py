@@ -14,6 +14,7 @@ import pytest
 
 from feature_events import wiring
 from feature_events.errors import Misconfigured, Undelivered
+from feature_events.events.schema import Schema
 from feature_events.pipeline import Pipeline
 from tests.support.doubles import FakeContext
 from tests.support.execution_environment import start_environment
@@ -68,6 +69,21 @@ def test_wire__respects_the_time_limit_of_a_start(load: Load, monkeypatch: pytes
         monkeypatch.setenv("SCHEMA_REGISTRY", registry.url)
         with pytest.raises(Undelivered, match=r"no schema within 0.2 s"):
             wiring.wire()
+
+
+def test_wire__requires_a_schema_that_can_express_removals(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The start fails, not the first removal. Without removals, the schema is usable."""
+    kind = {"type": "enum", "name": "C", "symbols": ["INSERT", "MODIFY"]}
+    field = {"name": "change", "type": kind, "default": "INSERT"}
+    schema = json.dumps({"type": "record", "name": "E", "fields": [field]})
+    load(**ENVIRON)
+    monkeypatch.setattr(wiring, "find_schema", lambda *_: Schema(7, schema))
+    wiring.wire.cache_clear()
+    assert wiring.wire()
+    wiring.wire.cache_clear()
+    monkeypatch.setenv("REMOVALS", "events")
+    with pytest.raises(Misconfigured, match="change"):
+        wiring.wire()
 
 
 def test_handler__names_every_invalid_setting(load: Load) -> None:

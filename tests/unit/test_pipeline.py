@@ -19,6 +19,8 @@ from tests.support.pipelines import to_pipeline, with_encoder
 from tests.support.records import Json, number_of, to_item, to_record, to_unreadable_record
 
 TIME_LEFT = Deadline(1e9)
+LARGE = to_item(tuple(f"feature_{number}" for number in range(200)))
+"""An item whose event exceeds 1,000 bytes."""
 
 
 def failures(*records: Json) -> dict[str, list[dict[str, str]]]:
@@ -61,7 +63,7 @@ def test_run__dead_letters_an_unreadable_record() -> None:
 def test_run__dead_letters_a_record_that_kafka_rejects() -> None:
     """A record that is too large is poison once Kafka has rejected it."""
     publisher, letters = FakePublisher(message_max_bytes=1000), FakeDeadLetters()
-    large = to_record(1, item=to_item(tuple(f"feature_{number}" for number in range(200))))
+    large = to_record(1, item=LARGE)
     outcome = to_pipeline(publisher, letters).run([to_record(0), large, to_record(2)], TIME_LEFT)
     assert outcome.response() == failures()
     assert letters.letters == [(large, "Kafka rejected the event: MSG_SIZE_TOO_LARGE")]
@@ -71,8 +73,7 @@ def test_run__dead_letters_a_record_that_kafka_rejects() -> None:
 def test_run__leaves_a_record_in_the_stream_if_s3_fails(kind: str) -> None:
     """A record that cannot be dead-lettered is undelivered, and no later record overtakes it."""
     publisher, letters = FakePublisher(message_max_bytes=1000), FakeDeadLetters(works=False)
-    large = to_item(tuple(f"feature_{number}" for number in range(200)))
-    bad = to_unreadable_record(1) if kind == "unreadable" else to_record(1, item=large)
+    bad = to_unreadable_record(1) if kind == "unreadable" else to_record(1, item=LARGE)
     outcome = to_pipeline(publisher, letters).run([to_record(0), bad, to_record(2)], TIME_LEFT)
     assert outcome.response() == failures(bad)
     assert len(publisher.log) == 1
@@ -87,14 +88,6 @@ def test_run__names_the_first_record_that_kafka_did_not_acknowledge() -> None:
     )
     outcome = to_pipeline(publisher, FakeDeadLetters()).run(records, TIME_LEFT)
     assert outcome.response() == failures(records[2])
-
-
-def test_run__leaves_the_whole_batch_in_the_stream_if_kafka_is_unreachable() -> None:
-    """Lambda retries every record of the batch."""
-    publisher = FakePublisher()
-    publisher.reachable = False
-    records = [to_record(0), to_record(1)]
-    assert to_pipeline(publisher, FakeDeadLetters()).run(records, TIME_LEFT).response() == failures(*records)
 
 
 def test_run__dead_letters_no_record_after_an_undelivered_one() -> None:
@@ -114,8 +107,7 @@ def test_run__dead_letters_no_record_after_an_undelivered_one() -> None:
 def test_run__dead_letters_in_stream_order(kind: str) -> None:
     """Earlier records are sent before a bad one is dead-lettered, and later records after that."""
     publisher, letters = FakePublisher(message_max_bytes=1000), FakeDeadLetters()
-    large = to_item(tuple(f"feature_{number}" for number in range(200)))
-    bad = to_unreadable_record(1) if kind == "unreadable" else to_record(1, item=large)
+    bad = to_unreadable_record(1) if kind == "unreadable" else to_record(1, item=LARGE)
     sent: list[int] = []
     letters.put_takes = lambda: sent.append(len(publisher.log))
     to_pipeline(publisher, letters).run([to_record(0), bad, to_record(2)], TIME_LEFT)
@@ -166,7 +158,7 @@ def chunks_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_run__processes_a_batch_in_chunks(capsys: pytest.CaptureFixture[str]) -> None:
     """The metrics describe the whole batch."""
     publisher, letters = FakePublisher(message_max_bytes=1000), FakeDeadLetters()
-    large = to_record(2, item=to_item(tuple(f"feature_{number}" for number in range(200))))
+    large = to_record(2, item=LARGE)
     records = [to_record(0), to_unreadable_record(1), large, to_record(3), to_record(4, kind="REMOVE")]
     outcome = to_pipeline(publisher, letters).run(records, TIME_LEFT)
     assert outcome.response() == failures()

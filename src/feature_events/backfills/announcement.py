@@ -4,7 +4,7 @@ If an item is written between its scan and its send, the backfilled event is sta
 So every sent item is re-read consistently, and resent if its event differs, until none differs. Each item is then
 unchanged after its last event was acknowledged, and the live event of any later write follows that event.
 
-An item that changes in every round is counted instead. The live event of its next write has a later message timestamp
+An item that changes in every round is counted instead. The live event of its latest write has a later message timestamp
 than any backfilled event, so the live event is the current one.
 """
 
@@ -65,22 +65,22 @@ class Announcer:
         pipeline: converts items to messages and publishes them.
         tables: re-reads items.
         delivery_seconds: the maximum time to wait for Kafka.
-        attempt: the number of the segment's invocation.
+        worker: the number and the id of the invocation that works on the segment.
 
     """
 
-    def __init__(self, plan: Plan, pipeline: Pipeline, tables: Tables, delivery_seconds: float, attempt: int) -> None:
+    def __init__(self, plan: Plan, pipeline: Pipeline, tables: Tables, delivery_seconds: float, worker: str) -> None:
         self._plan = plan
         self._pipeline = pipeline
         self._tables = tables
         self._delivery_seconds = delivery_seconds
-        self._attempt = attempt
+        self._worker = worker
 
     def announce(self, items: Sequence[Item], deadline: Deadline) -> PageCounts:
         """Announce these items.
 
-        On return, Kafka has acknowledged or rejected every event. No item has another event than its last one, except
-        those that are counted as still changing.
+        On return, Kafka has acknowledged or rejected every event. Each item's last event matches its current state,
+        unless the item is counted as still changing.
 
         Args:
             items: the items as scanned.
@@ -120,7 +120,7 @@ class Announcer:
     def _encode(self, item: Item, rounds: int) -> Encoded | str:
         """Encode an item for this round of resends, or return why it is skipped."""
         plan = self._plan
-        announcement = f"{plan.started_ms}/{self._attempt}/{rounds}"
+        announcement = f"{plan.started_ms}/{self._worker}/{rounds}"
         change = read_scanned_item(item, plan.table_arn, plan.key_names, plan.started_ms, announcement)
         encoded = self._pipeline.encoder.encode(change)
         if isinstance(encoded, Skipped):

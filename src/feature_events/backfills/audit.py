@@ -29,7 +29,7 @@ _SETTLED = (Verdict.ANNOUNCED, Verdict.UNJUDGED)
 
 
 class Comparison(NamedTuple):
-    """What a look compares items with."""
+    """The parts of a comparison with the topic."""
 
     look: int
     judge: Judge

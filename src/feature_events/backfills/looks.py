@@ -114,13 +114,11 @@ class Looks:
             latest, number = look, number + 1
         return latest
 
-    def read_progresses(self) -> tuple[Sequence[Progress], Sequence[Progress]]:
-        """Return the progress of all segments, and that of the segments of later looks."""
+    def read_later_progresses(self) -> Sequence[Progress]:
+        """Return the progress of the segments of all looks but the first."""
         latest = self.find_latest()
-        later = range(1, 1 + latest.number) if latest else ()
-        return self._read(0, self._find_segments(0)), [
-            progress for number in later for progress in self._read(number, self._find_segments(number))
-        ]
+        numbers = range(1, 1 + latest.number) if latest else ()
+        return [progress for number in numbers for progress in self._read(number, self._find_segments(number))]
 
     def _find_segments(self, number: int) -> Sequence[int]:
         """Return the segments of a look: at first all, later those with candidates of the look before."""

@@ -100,7 +100,7 @@ def make_plan(
         check_encoder(stored, encoder)
         return stored._replace(request=request)
     if request.run:
-        raise Misconfigured(f"run {request.run} not found: omit run to start a new one")
+        raise Misconfigured(f"run {request.run} not found: omit `run` to start a new one")
     table = describe(request.table)
     layouts = _digest_layouts(encoder.layouts, table.arn, table.key_names)
     return Plan(request, table.arn, table.key_names, started_ms, layouts, encoder.prefix.hex(), encoder.features_mode)
@@ -146,5 +146,5 @@ def _check_unchanged(former: BackfillRequest, request: BackfillRequest) -> None:
     if changed:
         raise Misconfigured(
             f"the run was started with other values of {', '.join(changed)}: repeat them to resume the run, "
-            "or omit run to start a new one"
+            "or omit `run` to start a new one"
         )

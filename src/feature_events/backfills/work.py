@@ -79,18 +79,24 @@ class Announcement(Pages):
         pipeline: converts items to messages and publishes them.
         tables: reads items.
         delivery_seconds: the maximum time to wait for Kafka.
+        invocation: the id of the invocation.
 
     """
 
-    def __init__(self, plan: Plan, pipeline: Pipeline, tables: Tables, delivery_seconds: float) -> None:
+    def __init__(
+        self, plan: Plan, pipeline: Pipeline, tables: Tables, delivery_seconds: float, invocation: str
+    ) -> None:
         self.plan = plan
         self.pipeline = pipeline
         self.tables = tables
         self.delivery_seconds = delivery_seconds
+        self.invocation = invocation
 
     def make_announcer(self, progress: Progress) -> Announcer:
         """Return the announcer of a segment's attempt."""
-        return Announcer(self.plan, self.pipeline, self.tables, self.delivery_seconds, progress.attempt)
+        # Two invocations that begin at the same time may have the same number, but not the same id
+        worker = f"{progress.attempt}/{self.invocation}"
+        return Announcer(self.plan, self.pipeline, self.tables, self.delivery_seconds, worker)
 
     @override
     def read(self, segment: int, progress: Progress, limit: int) -> Page:
@@ -147,7 +153,8 @@ class Worker(NamedTuple):
         limit = max(1, min(progress.page_items, int(request.items_per_second * _PAGE_SECONDS)))
         page = self.pages.read(segment, progress, limit)
         announced = self.pages.process(segment, progress, page, end)
-        page_items = _adapt(limit, self.clock() - started)
+        # A throttled scan has read less than its limit
+        page_items = _adapt(limit if page.after is None else max(1, len(page.items)), self.clock() - started)
         self.pace.wait(len(page.items) + announced.again)
         if self.checkpoints.read(segment) != progress:
             # The run was resumed while an invocation of the stopped execution was still working

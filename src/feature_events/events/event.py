@@ -123,7 +123,7 @@ class EventDetails(NamedTuple):
     stream_time: int | None
     """When the stream received the write, in milliseconds since the epoch. None if the record does not contain it."""
     changed_features: tuple[str, ...] | None
-    """See `FeatureChanges`. None if the record does not show it, because the stream contains no old images."""
+    """See `FeatureChanges`. None if the record has no readable old image."""
     removed_features: tuple[str, ...] | None
     backfill: bool
     """True for a backfilled event."""

@@ -16,7 +16,7 @@ _TYPES = {each: ("ce_type", f"com.featurestore.events.{each}".encode()) for each
 _CONTENT_TYPE = ("content-type", b"application/avro")
 _BACKFILL = ("ce_backfill", b"true")
 _CLOCK_SKEW_MS = 1_000
-"""The most by which the clocks of the stream and of the backfill may differ.
+"""The maximum difference between the clocks of the stream and of the backfill.
 
 The live event of a write that follows a backfill's read must have the later message timestamp.
 """
@@ -57,7 +57,7 @@ class Message(NamedTuple):
     value: bytes
     headers: Headers
     timestamp_ms: int
-    """The time of the Change, in milliseconds since the epoch. For a scanned item, it is less the clock skew."""
+    """The time of the Change, in milliseconds since the epoch. For a scanned item, minus the clock skew."""
     size: int
     """The maximum number of bytes that it takes in a record batch, before compression."""
     event_type: str

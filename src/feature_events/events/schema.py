@@ -39,7 +39,6 @@ def read_shipped_schema(file: str) -> str:
 
 
 SHIPPED_SCHEMA = read_shipped_schema(DEFAULT_SCHEMA_FILE)
-
 type Field = Mapping[str, Any]
 """A field of an Avro record, from the JSON of its schema."""
 
@@ -48,17 +47,17 @@ type Named = Mapping[str, Any]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _STREAM_TIME = "stream_time"
-
 _MOST_DEFAULTS = 10_000
 """The maximum number of values in a default, including nested ones."""
 
 _UUID = "123e4567-e89b-12d3-a456-426614174000"
 _TEXTS = ("text", "", "7", "2025-10-10", _UUID)
 """Some of these texts look like a logical type. In a union with that type, fastavro would not write them as text."""
+type _Samples = Mapping[str, Sequence[Any]]
 
 # A field's type must accept all of its samples. fastavro takes a tuple in a union for a pair of branch and value, so
 # features are lists
-_SAMPLES: Mapping[str, Sequence[Any]] = {
+_SAMPLES: _Samples = {
     **dict.fromkeys((*FeatureAvailabilityEvent._fields, *EventDetails._fields), _TEXTS),
     "event_id": [_UUID],
     "features": [[*_TEXTS]],
@@ -66,14 +65,15 @@ _SAMPLES: Mapping[str, Sequence[Any]] = {
     "changed_features": [[*_TEXTS]],
     "removed_features": [[*_TEXTS]],
     "backfill": [False, True],
-    "removal": ["deleted", "expired", "emptied"],
+    "removal": [],
 }
-_REMOVAL_SAMPLES: Mapping[str, Sequence[Any]] = {"change": ["REMOVE"], "features": [[]]}
+_REMOVAL_SAMPLES: _Samples = {"change": ["REMOVE"], "features": [[]], "removal": ["deleted", "expired", "emptied"]}
 """The values that only removals have."""
 
 _TYPES: Mapping[str, str] = {
     **dict.fromkeys(EventDetails._fields, "string"),
     "change": "string, or an enum of INSERT, MODIFY and, for Removals=events, REMOVE",
+    "removal": "string, or an enum of deleted, expired and emptied",
     "stream_time": "string, timestamp-millis or timestamp-micros",
     "changed_features": "array of string",
     "removed_features": "array of string",

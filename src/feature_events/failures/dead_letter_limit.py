@@ -35,9 +35,9 @@ class DeadLetterLimit:
     they precede the first undelivered record.
 
     The limit outlives an invocation, so bisecting a batch does not get around it. A new instance starts with `most`
-    dead letters, since it must be able to dead-letter a single bad record. Lambda waits for its
-    response before it continues, so each new instance adds at most `most` dead letters. The limit is per table, since
-    one instance can serve a good stream and a bad one.
+    dead letters, since it must be able to dead-letter a single bad record. Lambda waits for its response before it
+    continues, so each new instance adds at most `most` dead letters. The limit is per table, since one instance can
+    serve a good stream and a bad one.
     """
 
     def __init__(self, most: int) -> None:

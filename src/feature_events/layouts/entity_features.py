@@ -107,9 +107,9 @@ def _read_part_by_part(
 
 
 def _read_removal(change: Change, fits: Sequence[FittedLayout], skipped: Skipped) -> EntityFeatures | Skipped:
-    """Return the removal of an item's features, or that there were none to remove.
+    """Return the removal of an item's features, or the reason to skip it.
 
-    Without a readable old image, the item may have had features that an earlier event announced.
+    Without a readable old image, the removal is announced, because an earlier event may have announced features.
 
     Args:
         change: deletes the item, or leaves it without features.
@@ -133,7 +133,7 @@ def _read_removal(change: Change, fits: Sequence[FittedLayout], skipped: Skipped
 
 
 def _compare_with_old_image(change: Change, features: Features, read_former: Callable[[], Features]) -> tuple[str, ...]:
-    """Return the features whose stored value is another than in the old image."""
+    """Return the features whose stored value differs from that in the old image."""
     if change.old_image is None:
         raise old_images_error()
     try:

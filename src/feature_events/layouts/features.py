@@ -205,7 +205,7 @@ def read_former_features(change: Change, fits: Sequence[FittedLayout], chosen: C
 
 
 def find_changed(new: Features, old: Features) -> tuple[str, ...]:
-    """Return the new features and those whose stored value is another than before.
+    """Return the new features and those whose stored value differs from before.
 
     Nearly all values are equal as written. Only the others are compared part by part.
     """

@@ -11,6 +11,7 @@ from feature_events.errors import PoisonRecord
 from feature_events.layouts.pattern import Captures, Pattern
 from feature_events.layouts.table_layout import (
     AttributeNames,
+    FeatureNames,
     FixedNames,
     JsonNames,
     MapNames,
@@ -85,7 +86,7 @@ class FittedLayout(NamedTuple):
     metadata: tuple[MetadataPath, ...]
     """In the order in which they are tried."""
     not_features: frozenset[str]
-    """The attributes that are not features: those that the layout uses otherwise, and excluded ones."""
+    """Attributes that are neither features nor compared: those that the layout uses otherwise, and excluded ones."""
     is_excluded: Callable[[str], object] | None
     """Matches the names of other attributes that are not features, if the layout excludes any by a wildcard."""
     not_members: frozenset[str]
@@ -242,8 +243,13 @@ def _find_not_features(layout: TableLayout, key_names: Collection[str]) -> froze
     if isinstance(features, MapNames | JsonNames):
         paths.append(features.path)
     excluded = [each.text for each in _find_excluded(layout) if each.is_constant]
-    attributes = [each.name for each in layout.attributes]
+    attributes = [each.name for each in layout.attributes if not _is_compared(each.value, features)]
     return frozenset([*excluded, *attributes, *key_names, *[path[0] for path in paths]])
+
+
+def _is_compared(value: Pattern, features: FeatureNames) -> bool:
+    """Return whether an attribute that the layout matches is compared: for written names, if it captures nothing."""
+    return isinstance(features, FixedNames) and not value.is_constant and not value.placeholders
 
 
 def _find_excluded(layout: TableLayout) -> Sequence[Pattern]:

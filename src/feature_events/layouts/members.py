@@ -106,13 +106,16 @@ def parse_features(value: Json) -> FeatureNames:
         return MapNames(parse_path(value))
     if type(value) is list:
         raise InvalidValue(
-            'must be a path or an object: write {"names": [...]} for feature names or {"path": [...]} for a path'
+            'must be a path or an object: write {"names": [...]} for feature names, {"path": [...]} for a path or '
+            '{"except": [...]} for all other attributes'
         )
     match value:
         case {"path": path, **others} if not others:
             return MapNames(parse_path(path))
         case {"json": path, **others} if not others:
             return JsonNames(parse_path(path))
+        case {"path": _, "except": _} | {"json": _, "except": _}:
+            raise InvalidValue("members of a map or of JSON text cannot be excluded; omit except")
         case {"except": [*excluded], **others} if not others:
             return AttributeNames(tuple(_parse_excluded(excluded)))
         case {"names": [_, *_] as names, "except": [*excluded], **others} if not others:

@@ -37,6 +37,9 @@ SHIPPED = File(__file__).parent / "table_layouts"
 DEFAULT = "default"
 """The name of the file that is used if TABLE_LAYOUTS is empty."""
 
+_BOM = "\ufeff"
+"""The byte order mark, with which some editors begin a file."""
+
 _MEMBERS = TableLayout._fields
 _TEXTS = ("entity_type", "entity_id", "resource_name")
 
@@ -72,6 +75,7 @@ def _explain_hidden(layout: TableLayout, earlier: str) -> str:
 
 def _find_layouts(text: str) -> Iterator[tuple[str, Json]]:
     """Yield each layout in the setting or in its files: its place, for messages, and its JSON."""
+    text = text.removeprefix(_BOM)
     if text.startswith(("[", "{")):
         for number, value in enumerate(_parse_list(text), 1):
             yield f"layout {number}", value
@@ -84,7 +88,7 @@ def _find_layouts(text: str) -> Iterator[tuple[str, Json]]:
                 f"must be a JSON list of layouts, or file names separated by commas: file {position} not found; "
                 f"available: {', '.join(files)}"
             )
-        for number, value in enumerate(_parse_list(file.read_text(), f"{file.name}: "), 1):
+        for number, value in enumerate(_parse_list(file.read_text().removeprefix(_BOM), f"{file.name}: "), 1):
             yield f"{file.name}, layout {number}", value
 
 
@@ -94,7 +98,8 @@ def _parse_list(text: str, place: str = "") -> list[Json]:
     except InvalidJson as invalid:
         raise InvalidValue(f"{place}must be a JSON list of layouts: {invalid}") from None
     if type(values) is not list or not values:
-        raise InvalidValue(f"{place}must be a JSON list of one or more layouts")
+        remedy = "; put [ ] around it" if type(values) is dict else ""
+        raise InvalidValue(f"{place}must be a JSON list of one or more layouts{remedy}")
     return values
 
 

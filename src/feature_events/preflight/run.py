@@ -7,7 +7,7 @@ to check. The checks publish no event and register no schema. A check can pass w
 | check | passes if |
 |---|---|
 | settings | the environment is valid and free of contradictions |
-| layout of ... | a layout fits the table, and its stream contains the necessary images |
+| layout of ... | a layout fits the table, and its stream contains the necessary images; it may read a few items |
 | secret ... | the secret can be read and has the right form |
 | DNS, TCP, TLS ... | a broker, the registry or a token endpoint can be reached and its certificate is trusted |
 | token endpoint of Kafka | it issues a token, with `KAFKA_AUTH=oauth` |

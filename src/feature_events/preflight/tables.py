@@ -1,4 +1,4 @@
-"""Check which layouts fit each table, so that a table without one is noticed before its first record.
+"""Check which layouts fit each table and its items, so that a wrong layout is noticed before its first record.
 
 The check describes the table, not its stream: a VPC's gateway endpoint serves DynamoDB's tables, but not its streams.
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/privatelink-streams.html
@@ -9,8 +9,9 @@ from functools import partial
 
 from feature_events.errors import Misconfigured, Undelivered
 from feature_events.layouts.entity_features import FeaturesMode
-from feature_events.layouts.table_layouts import TableLayouts
-from feature_events.preflight.check import Check
+from feature_events.layouts.table_layouts import TableLayouts, removals_error
+from feature_events.preflight.check import Check, Warned
+from feature_events.preflight.items import check_items
 from feature_events.records.change import WITHOUT_NEW_IMAGES, new_images_error, old_images_error
 from feature_events.settings.settings import Settings
 from feature_events.syntax import is_table_name
@@ -31,7 +32,8 @@ def make_table_checks(settings: Settings, tables: object = None) -> Sequence[Che
     """Return one check per table: a layout fits the table, and its stream contains the necessary images.
 
     The check passes if the table cannot be reached, because publishing does not describe tables. It then reports the
-    error and which tables the layouts are for.
+    error and which tables the layouts are for. It warns if no item of a few would produce an event, or if any would be
+    dead-lettered.
 
     Args:
         settings: the function's settings.
@@ -59,22 +61,28 @@ def _refuse_names() -> str:
     raise Misconfigured('"tables" in the event must be a list of table names, such as ["orders"]')
 
 
-def _find_layout(settings: Settings, layouts: TableLayouts, name: str) -> str:
+def _find_layout(settings: Settings, layouts: TableLayouts, name: str) -> str | Warned:
     if_denied = "" if name in settings.own_tables else "set TableArns to a list that covers the table"
     try:
         table = describe_table(name, _DESCRIBE_SECONDS, if_denied)
     except Undelivered as error:
         return f"{error}; {layouts.describe()}"
     keys, view = table.key_names, table.view_type
-    fitted = [each.layout for each in layouts.fit_table(name, keys)]
-    numbers = [f"layout {settings.table_layouts.index(each) + 1} ({each})" for each in fitted]
+    fitted = layouts.fit_table(name, keys)
+    numbers = [f"layout {each.number} ({each.layout})" for each in fitted]
     if view is None:
         raise Misconfigured(f"the table {name} has no stream: enable it with view type NEW_AND_OLD_IMAGES")
     _check_view(view, settings.features_mode)
-    found = f"uses {' and '.join(numbers)}; its keys are {' and '.join(keys)}, its stream's view type is {view}"
+    found = [f"uses {' and '.join(numbers)}; its keys are {' and '.join(keys)}, its stream's view type is {view}"]
     if settings.removals == "events" and view == "NEW_IMAGE":
-        return f"{found}; {_NO_OLD_IMAGES}"
-    return found
+        with_attributes = [each for each in fitted if each.attributes]
+        if with_attributes:
+            raise removals_error(with_attributes[0])
+        found.append(_NO_OLD_IMAGES)
+    items = check_items(name, table, layouts)
+    if isinstance(items, Warned):
+        return Warned("; ".join([*found, items.detail]))
+    return "; ".join([*found, items])
 
 
 def _check_view(view: str, mode: FeaturesMode) -> None:

@@ -131,7 +131,10 @@ class Redrive:
             record.outcome = RecordOutcome.SKIPPED
 
     def _process(self, records: Sequence[RedrivenRecord], deadline: Deadline, delivery_seconds: float) -> None:
-        """Check and send one group after the other, until a record is left undelivered or the deadline has passed."""
+        """Check and send one group after the other, until a record is left undelivered or the deadline has passed.
+
+        Waiting for Kafka ends at the deadline too, because the chunk must be archived before the invocation ends.
+        """
         cause: object = None
         for group in _to_groups(records):
             if cause is None and not deadline.remaining():
@@ -142,8 +145,9 @@ class Redrive:
             if not self._request.force:
                 self._check(group, Deadline(_CHECK_SECONDS))
             if not self._request.dry_run:
+                ready = [each for each in group if each.outcome is RecordOutcome.DELIVERABLE]
                 try:
-                    self._send([each for each in group if each.outcome is RecordOutcome.DELIVERABLE], delivery_seconds)
+                    self._send(ready, deadline.within(delivery_seconds))
                 except Misconfigured as error:
                     if not any(each.outcome is RecordOutcome.DELIVERED for each in records):
                         raise
@@ -183,15 +187,13 @@ class Redrive:
             if reason is not None:
                 record.leave(RecordOutcome.STALE, PoisonRecord(reason))
 
-    def _send(self, records: Sequence[RedrivenRecord], seconds: float) -> None:
+    def _send(self, records: Sequence[RedrivenRecord], deadline: Deadline) -> None:
         """Publish records of one table."""
         messages = [each.encoded.message for each in records if each.encoded]
         if not messages:
             return
         encoding_seconds = sum(each.encoding_seconds for each in records)
-        outcome = self._pipeline.publish(
-            [each.record for each in records], messages, Deadline(seconds), encoding_seconds
-        )
+        outcome = self._pipeline.publish([each.record for each in records], messages, deadline, encoding_seconds)
         for each, result in zip(records, outcome.outcomes, strict=True):
             match result:
                 case RecordOutcome.DEAD_LETTERED:
@@ -218,7 +220,7 @@ def _to_groups(records: Sequence[RedrivenRecord]) -> Iterator[Sequence[RedrivenR
 
 
 def _leave(records: Sequence[RedrivenRecord], reason: str) -> None:
-    """Leave those of these records that could be sent undelivered."""
+    """Mark the deliverable records among these as undelivered."""
     for each in records:
         if each.outcome is RecordOutcome.DELIVERABLE:
             each.leave(RecordOutcome.UNDELIVERED, Undelivered(reason))

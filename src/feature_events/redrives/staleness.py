@@ -4,6 +4,8 @@ A stale record's event after a newer one would announce features that no longer 
 exist again.
 """
 
+from operator import attrgetter
+
 from feature_events.encoder import Encoded, Encoder
 from feature_events.errors import PoisonRecord
 from feature_events.layouts.entity_features import EntityFeatures, read_entity_features
@@ -13,8 +15,7 @@ from feature_events.records.change import Item
 from feature_events.tables.comparison import are_equal
 from feature_events.tables.table import Tables
 
-_ENTITY = len(("entity_type", "entity_id", "resource_name"))
-"""The first fields of EntityFeatures, which identify the entity and its resource."""
+_find_entity = attrgetter("entity_type", "entity_id", "resource_name")
 
 
 def find_staleness(encoded: Encoded, tables: Tables, encoder: Encoder, seconds: float) -> str | None:
@@ -41,7 +42,7 @@ def find_staleness(encoded: Encoded, tables: Tables, encoder: Encoder, seconds: 
     if encoder.features_mode == "all":
         is_current = are_equal(item, encoded.change.new_image)
     else:
-        is_current = _has_same_features(item, encoded, encoder.layouts)
+        is_current = _has_same_feature(item, encoded, encoder.layouts)
     return None if is_current else "its item has changed since"
 
 
@@ -56,15 +57,16 @@ def _has_any_features(item: Item, encoded: Encoded, layouts: TableLayouts) -> bo
         found = read_entity_features(current, layouts, "all")
     except PoisonRecord:
         return False
-    return isinstance(found, EntityFeatures) and found[:_ENTITY] == encoded.entity[:_ENTITY]
+    return isinstance(found, EntityFeatures) and _find_entity(found) == _find_entity(encoded.entity)
 
 
-def _has_same_features(item: Item, encoded: Encoded, layouts: TableLayouts) -> bool:
-    """Return whether the item still has the features that the event names, with the same values.
+def _has_same_feature(item: Item, encoded: Encoded, layouts: TableLayouts) -> bool:
+    """Return whether the item still has one of the features that the event names, with the same value.
 
-    A later write that did not change any of them has no event that names them.
+    No later event names that feature, since no later write changed it. Later events about the other features win by
+    their stream times.
     """
     features = encoded.entity.features
     compared = encoded.change._replace(kind="MODIFY", old_image=item)  # the order of the two items does not matter
     changes = read_feature_changes(compared, features, layouts)
-    return changes is not None and set(changes.changed).isdisjoint(features)
+    return changes is not None and not set(changes.changed).issuperset(features)

@@ -25,11 +25,11 @@ def are_equal(one: Attribute, other: Attribute) -> bool:
                 return False  # text or a number, as most values are, has only one form
         return _are_alike(one, other)
     except RecursionError:
-        return False  # no item is so deep
+        return False  # items cannot be nested this deeply
 
 
 def _are_alike(one: Attribute, other: Attribute) -> bool:
-    """Compare what is not equal as it is written, and stop at the first difference."""
+    """Compare values whose JSON differs, and stop at the first difference."""
     if type(one) is dict and type(other) is dict:
         return one.keys() == other.keys() and all(_are_members_alike(name, one[name], other[name]) for name in one)
     if type(one) is list and type(other) is list:

@@ -78,6 +78,28 @@ def describe_table(table: str, seconds: float | None = None, if_denied: str = ""
     return Description(found["TableArn"], key_names, view_type, {name: types[name] for name in key_names})
 
 
+def sample_items(table: str, limit: int, seconds: float) -> Sequence[Item] | None:
+    """Return a few items of a table; None if the role is not allowed to scan it.
+
+    Args:
+        table: the table's name or ARN.
+        limit: the maximum number of items.
+        seconds: the time limit.
+
+    Raises:
+        Misconfigured: an operator must act.
+        Undelivered: DynamoDB did not respond, or throttled the request.
+
+    """
+    action = Action("dynamodb:Scan", "the table cannot be scanned")
+
+    def scan() -> Sequence[Item]:
+        client = make_tables_client()
+        return client.scan(TableName=table, Limit=limit, ConsistentRead=True)["Items"]
+
+    return call_or_none(scan, action, (_DENIED,), seconds)
+
+
 class Page(NamedTuple):
     """Some items of a segment."""
 
@@ -94,7 +116,8 @@ class Tables:
 
     Args:
         sleep: waits between attempts to read a throttled table.
-        deadline: when to stop attempts to read a throttled table; by default after the time limit of a call.
+        deadline: when to stop attempts to read a throttled table. With it, boto3 attempts a request twice at most. By
+            default, the time limit of a call, counted from now. `get_item` has its own time limit.
 
     """
 

@@ -4,13 +4,20 @@ The consumer joins no group and commits nothing. librdkafka requires a group's n
 group's coordinator, which needs the permission to describe the group.
 """
 
+import time
 from typing import TYPE_CHECKING
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from feature_events.deadline import Deadline
 from feature_events.errors import FeatureEventsError, Misconfigured, Undelivered
-from feature_events.kafka.errors import ClientErrors, make_authentication_error, raise_if_misconfigured
+from feature_events.kafka.errors import (
+    Action,
+    ClientErrors,
+    find_rule,
+    make_authentication_error,
+    raise_if_misconfigured,
+)
 from feature_events.kafka.producer import DEFAULTS, close_in_background, connect_client
 from feature_events.settings.kafka_properties import Properties
 from feature_events.settings.settings import Settings
@@ -21,8 +28,8 @@ if TYPE_CHECKING:
 GROUP = "feature-events-backfill"
 """The consumer group that the function must be allowed to describe. It never has members or offsets."""
 
-_CLIENT = "-reader"
-"""The end of Kafka's client id, so that a quota can limit reading the topic."""
+_CLIENT = "-backfill"
+"""The end of Kafka's client id, as for the backfill's producer, so that a quota can limit both."""
 
 _PRODUCER_PROPERTIES = ("queue.buffering.max.kbytes",)
 """The defaults that only a producer has."""
@@ -48,14 +55,7 @@ _LIMITS: Properties = {
 
 _EOF, _TIMED_OUT = KafkaError._PARTITION_EOF, KafkaError._TIMED_OUT  # noqa: SLF001  # librdkafka's own codes
 _REFUSALS = (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED)
-_UNSETTLED = (
-    _TIMED_OUT,
-    KafkaError.NOT_COORDINATOR,
-    KafkaError.COORDINATOR_NOT_AVAILABLE,
-    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
-)
-"""Errors of a coordinator that is being found: the first request of a cluster creates the coordinators' topic."""
-_POLL_SECONDS, _PAUSE_SECONDS = 0.5, 0.05
+_POLL_SECONDS, _RETRY_SECONDS = 0.5, 0.1
 
 
 def to_consumer_properties(settings: Settings) -> Properties:
@@ -133,7 +133,7 @@ def _check_permissions(consumer: Consumer, topic: str, deadline: Deadline) -> No
     partition = min(consumer.list_topics(topic, timeout=deadline.remaining()).topics[topic].partitions)
     _, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=deadline.remaining())
     while not _has_coordinator(consumer, topic, partition):
-        _raise_if_refused(consumer.poll(_PAUSE_SECONDS))
+        _raise_if_refused(consumer.poll(0))
         _raise_if_passed(deadline)
     # Only a fetch needs the permission to read. At the end of a partition, it returns no message
     consumer.assign([TopicPartition(topic, partition, end)])
@@ -145,19 +145,22 @@ def _check_permissions(consumer: Consumer, topic: str, deadline: Deadline) -> No
 
 
 def _has_coordinator(consumer: Consumer, topic: str, partition: int) -> bool:
-    """Return whether the group's coordinator has answered. If the group may not be described, it never does.
+    """Return whether the group's coordinator has answered. Without the permission to describe the group, it never does.
 
-    The reason is reported to a thread that polls.
+    The reason is reported to a thread that polls. If no group has ever used the cluster, the first requests fail.
     """
     try:
         [committed] = consumer.committed([TopicPartition(topic, partition)], timeout=_POLL_SECONDS)
     except KafkaException as exception:
-        if exception.args[0].code() not in _UNSETTLED:
-            raise
-        return False
-    if committed.error is not None:
-        raise KafkaException(committed.error)
-    return True
+        error = exception.args[0]
+    else:
+        error = committed.error
+    if error is None:
+        return True
+    if error.code() in _REFUSALS or find_rule(error).action is not Action.RETRY:
+        raise KafkaException(error)
+    time.sleep(_RETRY_SECONDS)
+    return False
 
 
 def _raise_if_refused(message: Message | None) -> bool:

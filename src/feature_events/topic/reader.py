@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _BATCH = 1_000
 _POLL_SECONDS = 0.5
 _STALL_SECONDS = 30.0
-"""How long to wait for the next message before the reader gives up."""
+"""The maximum time to wait for the next message."""
 
 _EOF, _OUT_OF_RANGE = KafkaError._PARTITION_EOF, KafkaError._AUTO_OFFSET_RESET  # noqa: SLF001  # librdkafka's own codes
 _END = -1

@@ -32,7 +32,7 @@ _LARGEST_SEQUENCE = 256**17 - 2
 _CONTENTS_CACHED = 4096
 
 type Unit = Literal["item", "feature"]
-"""What the state rule applies to: an item, or a feature if the layout writes the features' names."""
+"""The unit of the state rule: an item, or a feature if the layout writes the features' names."""
 
 
 def find_unit(fitted: FittedLayout) -> Unit:

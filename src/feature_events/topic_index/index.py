@@ -13,7 +13,7 @@ from feature_events.topic_index.entries import CONTENT_BYTES, ENTRY_BYTES, ITEM_
 from feature_events.topic_index.look import Look
 from feature_events.topic_index.store import IndexStore, PartitionProgress
 
-_AT_ONCE = 4
+_CONCURRENT = 4
 """The buckets to read concurrently, of about 8 MB each."""
 _NUMBER = "Q"
 """The array type of unsigned numbers of eight bytes."""
@@ -43,7 +43,7 @@ def merge_bucket(store: IndexStore, look: Look, bucket: int) -> int:
 
 
 class TopicIndex(NamedTuple):
-    """What the topic says about each item of a table, in 16 bytes per item.
+    """The current event of each item of a table, in 16 bytes per item.
 
     Hashes of eight bytes suffice: among a hundred million items, the probability that any two have the same hash is
     1 in 3,700.
@@ -55,7 +55,7 @@ class TopicIndex(NamedTuple):
     known_since_ms: int
     """Events before this time may be missing in the topic, or were not read."""
     is_behind: bool
-    """True if live events were late when the last look ended, so the event of a read item may not have arrived yet."""
+    """True if live events were late when the last look ended, so the event of a read item might be on its way."""
 
     def find(self, item: bytes) -> bytes | None:
         """Return what the current event of an item says, or None if the topic has no event about it."""
@@ -75,7 +75,7 @@ def read_index(store: IndexStore, look: Look) -> TopicIndex:
 
     """
     items, contents = array(_NUMBER), array(_NUMBER)
-    for group in batched(range(look.buckets), _AT_ONCE, strict=False):
+    for group in batched(range(look.buckets), _CONCURRENT, strict=False):
         for body in read_all(lambda bucket: store.read_bucket(look.number, bucket), group):
             half = len(body) // 2
             items.frombytes(body[:half])
@@ -95,7 +95,7 @@ class IndexCache:
         """Return the index after a look of this run. Raises the same as `read_index`."""
         key = (run, look.number)
         if self._index is None or key != self._key:
-            self._index = None  # two indexes may not fit into the memory
+            self._index = None  # the memory might be too small for two indexes
             self._index, self._key = read_index(store, look), key
         return self._index
 

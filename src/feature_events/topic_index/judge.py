@@ -16,7 +16,7 @@ from feature_events.topic_index.index import TopicIndex
 
 
 class Verdict(StrEnum):
-    """What the topic says about an item."""
+    """The result of comparing an item with the topic."""
 
     ANNOUNCED = "announced"
     """Its current event says what the item says."""
@@ -33,7 +33,7 @@ class Judge:
 
     Args:
         encoder: the function's encoder.
-        index: what the topic says.
+        index: the current events.
         units: the units of the table's layouts.
 
     """
@@ -44,7 +44,7 @@ class Judge:
         self._units = units
 
     def judge(self, encoded: Encoded) -> Verdict:
-        """Return what the topic says about an item.
+        """Compare an item with its current event.
 
         The timestamp counts only if the item has its own. With FEATURES_MODE=changed, an event lists only some of the
         features, so only timestamp and compute id count.

@@ -5,6 +5,7 @@ The objects in the folder of a run:
 | object | content |
 |---|---|
 | `index/LOOK/look.json` | the look |
+| `index/LOOK/waiting.json` | the end offsets when the wait before the look began |
 | `index/LOOK/PARTITION.json` | the progress of a partition |
 | `index/LOOK/PARTITION/ATTEMPT-NUMBER` | sorted entries |
 | `index/LOOK/bucket-NUMBER` | the current events of a part of all items |

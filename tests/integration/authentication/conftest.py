@@ -1,19 +1,12 @@
 """Fixtures: a broker with a listener for each authentication method, registries, and secrets."""
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from io import StringIO
 from typing import NamedTuple
 
 import pytest
-from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported, if not by name
-    AdminClient,
-    ScramCredentialInfo,
-    ScramMechanism,
-    UserScramCredentialDeletion,
-    UserScramCredentialUpsertion,
-)
 
 from feature_events.kafka.authentication import Authentication
 from feature_events.kafka.producer import to_producer_properties
@@ -21,11 +14,11 @@ from feature_events.kafka.publisher import Publisher
 from feature_events.logs import logger
 from feature_events.settings.settings import KafkaAuth, read_settings
 from feature_events.wiring import wire
-from local.servers.kafka import PLAIN, Kafka, Listener
+from local.servers.kafka import PLAIN, Kafka
 from local.servers.stack import RunningStack
 from local.servers.topic import create_topic
+from tests.integration.authentication.cluster import Cluster
 from tests.support.certificates import CertificateAuthority
-from tests.support.connections import cut_connections
 from tests.support.iam import TokenProvider, replace_token_provider
 from tests.support.kafka_listeners import (
     to_jwks_options,
@@ -42,36 +35,6 @@ from tests.support.web_server import Answer, ScriptedServer, run_scripted_server
 
 LOGIN = {"username": "félix", "password": "registry-secret"}
 USER, PASSWORD = "alice", "alice-secret"
-LIMIT = 30.0
-SHA_512, SHA_256 = ScramMechanism.SCRAM_SHA_512, ScramMechanism.SCRAM_SHA_256
-
-
-class Cluster(NamedTuple):
-    """The broker, its listeners, and the CA of its certificates."""
-
-    kafka: Kafka
-    authority: CertificateAuthority
-    listeners: dict[str, Listener]
-
-    def address(self, name: str) -> str:
-        """Return the address of this listener."""
-        return self.kafka.address(self.listeners[name])
-
-    def cut(self, name: str) -> None:
-        """Close every connection to this listener."""
-        assert cut_connections(int(self.address(name).rpartition(":")[2]))
-
-    def change_password(self, user: str, password: str, mechanism: ScramMechanism = SHA_512) -> None:
-        """Set a user's password, and create the user if necessary."""
-        self._alter(UserScramCredentialUpsertion(user, ScramCredentialInfo(mechanism, 4096), password.encode()))
-
-    def delete_user(self, user: str, mechanism: ScramMechanism) -> None:
-        """Delete the user's password."""
-        self._alter(UserScramCredentialDeletion(user, mechanism))
-
-    def _alter(self, change: UserScramCredentialUpsertion | UserScramCredentialDeletion) -> None:
-        admin = AdminClient({"bootstrap.servers": self.kafka.bootstrap})
-        admin.alter_user_scram_credentials([change])[change.user].result(LIMIT)
 
 
 @pytest.fixture(scope="session")
@@ -187,6 +150,27 @@ class Bench(NamedTuple):
 type MakeBench = Callable[[KafkaAuth], Bench]
 
 
+def make_credentials(auth: KafkaAuth, cluster: Cluster, idp: TokenEndpoint) -> Mapping[str, str] | None:
+    """Make the secret of an authentication method, or None if it needs no secret."""
+    match auth:
+        case "plain" | "scram" | "scram-256":
+            return {"username": USER, "password": PASSWORD}
+        case "oauth":
+            return {
+                "client_id": idp.client[0],
+                "client_secret": idp.client[1],
+                "token_url": idp.url,
+                "scope": "kafka",
+                "logical_cluster": "lkc-1",
+                "identity_pool": "pool-1",
+            }
+        case "mtls":
+            client = cluster.authority.issue("client")
+            return {"certificate": client.certificate, "privateKey": client.private_key}
+        case _:
+            return None
+
+
 @pytest.fixture
 def bench(
     cluster: Cluster, topic: str, secrets: Secrets, provider: TokenProvider, idp: TokenEndpoint
@@ -198,21 +182,7 @@ def bench(
     assert provider.given == 0
 
     def make(auth: KafkaAuth) -> Bench:
-        client, login = cluster.authority.issue("client"), {"username": USER, "password": PASSWORD}
-        value = {
-            "plain": login,
-            "scram": login,
-            "scram-256": login,
-            "oauth": {
-                "client_id": idp.client[0],
-                "client_secret": idp.client[1],
-                "token_url": idp.url,
-                "scope": "kafka",
-                "logical_cluster": "lkc-1",
-                "identity_pool": "pool-1",
-            },
-            "mtls": {"certificate": client.certificate, "privateKey": client.private_key},
-        }.get(auth)
+        value = make_credentials(auth, cluster, idp)
         secret = secrets.put(value) if value else ""
         commented = f"# Főtanúsítvány\n{cluster.authority.certificate}"  # a comment that is not ASCII
         ca = secrets.put({"certificate": commented}) if auth != "none" else ""

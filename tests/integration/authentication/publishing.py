@@ -3,7 +3,7 @@
 from feature_events.deadline import Deadline
 from feature_events.kafka.delivery import Delivery
 from feature_events.kafka.publisher import Publisher
-from tests.integration.authentication.conftest import Cluster
+from tests.integration.authentication.cluster import Cluster
 from tests.support.messages import Refusals, number_of, to_messages
 from tests.support.topics import read_topic
 

@@ -26,7 +26,8 @@ from feature_events.preflight.run import PreflightReport, run_checks
 from feature_events.registries.schema import make_registry
 from feature_events.settings.settings import read_settings
 from local.servers.loopback import reserve_port
-from tests.integration.authentication.conftest import LIMIT, LOGIN, Cluster, MakeBench
+from tests.integration.authentication.cluster import LIMIT, Cluster
+from tests.integration.authentication.conftest import LOGIN, MakeBench
 from tests.support.certificates import CertificateAuthority
 from tests.support.registry_proxy import RegistryProxy, to_basic
 from tests.support.secrets import Secrets

@@ -14,7 +14,8 @@ from feature_events.errors import Misconfigured
 from feature_events.kafka.delivery import Delivery
 from feature_events.preflight.aws import make_secret_checks
 from feature_events.settings.settings import read_settings
-from tests.integration.authentication.conftest import Cluster, MakeBench
+from tests.integration.authentication.cluster import Cluster
+from tests.integration.authentication.conftest import MakeBench
 from tests.support.certificates import CertificateAuthority
 from tests.support.messages import Refusals, to_messages
 

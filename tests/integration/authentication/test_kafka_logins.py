@@ -11,7 +11,8 @@ from feature_events.errors import Misconfigured
 from feature_events.settings.settings import KafkaAuth
 from local.servers.kafka import PLAIN, Kafka, Listener
 from local.servers.topic import create_topic
-from tests.integration.authentication.conftest import SHA_256, Bench, Cluster, MakeBench
+from tests.integration.authentication.cluster import SHA_256, Cluster
+from tests.integration.authentication.conftest import Bench, MakeBench
 from tests.integration.authentication.publishing import DELIVERED, UNKNOWN, numbers_in, publish
 from tests.support.kafka_listeners import to_plain_listener
 

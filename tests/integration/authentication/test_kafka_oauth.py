@@ -14,7 +14,8 @@ from feature_events.kafka.producer import to_producer_properties
 from feature_events.kafka.publisher import Publisher
 from feature_events.settings.settings import read_settings
 from feature_events.web import exchange
-from tests.integration.authentication.conftest import Bench, Cluster, MakeBench
+from tests.integration.authentication.cluster import Cluster
+from tests.integration.authentication.conftest import Bench, MakeBench
 from tests.integration.authentication.publishing import DELIVERED, LONG, UNKNOWN, numbers_in, publish
 from tests.support.certificates import CertificateAuthority
 from tests.support.doubles import FakeClock

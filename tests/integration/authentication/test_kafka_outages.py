@@ -13,7 +13,8 @@ import pytest
 from feature_events.deadline import Deadline
 from feature_events.kafka.delivery import Delivery
 from feature_events.settings.settings import KafkaAuth
-from tests.integration.authentication.conftest import LISTENERS, Cluster, MakeBench
+from tests.integration.authentication.cluster import Cluster
+from tests.integration.authentication.conftest import LISTENERS, MakeBench
 from tests.support.kafka_proxy import (
     CLIENT_HELLO,
     SASL_AUTHENTICATE,

@@ -19,7 +19,8 @@ from feature_events.kafka.authentication import Authentication
 from feature_events.settings.settings import read_settings
 from feature_events.topic.consumer import GROUP
 from feature_events.topic.reader import TopicReader
-from tests.integration.authentication.conftest import LIMIT, Cluster, MakeBench
+from tests.integration.authentication.cluster import LIMIT, Cluster
+from tests.integration.authentication.conftest import MakeBench
 from tests.support.secrets import Secrets
 
 READ = (ResourceType.TOPIC, AclOperation.READ)

@@ -87,7 +87,7 @@ def test_open__reports_a_fatal_error(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_open__names_a_property_that_librdkafka_rejects(kafka: MockKafka, properties: dict[str, str]) -> None:
     """The error contains the property's name, and not its value, which may be a secret."""
     publisher = Publisher(kafka.topic, {**DEFAULTS, "bootstrap.servers": kafka.bootstrap, **properties})
-    with pytest.raises(Misconfigured, match=f"librdkafka rejects {next(iter(properties))}") as raised:
+    with pytest.raises(Misconfigured, match=f"librdkafka rejected {next(iter(properties))}") as raised:
         publisher.open(Deadline(LONG))
     assert "secret" not in str(raised.value)
 

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from botocore.client import BaseClient
 
-from feature_events.kafka.delivery import Delivery
+from feature_events.deadline import Deadline
+from feature_events.events.message import Message
+from feature_events.kafka.delivery import Delivery, Refuse
 from tests.support.failures import FakeAccount, counts, sent, write_records
 from tests.support.records import number_of, to_item, to_record, to_unreadable_record
 
@@ -62,6 +64,22 @@ def test_redrive__checks_and_sends_one_group_after_the_other(
         ("PutObject redriven", 1),
         ("DeleteObjects", 1),
     ]
+
+
+@pytest.mark.parametrize(("seconds", "most"), [(12.0, 12.0), (1.0, 10.0), (600.0, 20.0)])
+def test_redrive__waits_for_kafka_until_its_own_deadline(account: FakeAccount, seconds: float, most: float) -> None:
+    """A longer wait would end with the invocation, before the chunk is archived. The delivery timeout is 20 seconds."""
+    account.put_on_failure_batch(*write_records(account, 1))
+    waits: list[float] = []
+    publish = account.publisher.publish
+
+    def measure(messages: Sequence[Message], deadline: Deadline, refuse: Refuse) -> Sequence[Delivery]:
+        waits.append(deadline.remaining())
+        return publish(messages, deadline, refuse)
+
+    account.publisher.publish = measure  # type: ignore[method-assign]
+    account.redrive(prefix="aws/lambda/", seconds=seconds)
+    assert most - 5 < waits[0] <= most
 
 
 @pytest.mark.parametrize("moment", ["PutObject dead-letters", "Publish"])

@@ -45,6 +45,7 @@ def test_redrive__leaves_a_batch_whose_table_is_throttled(
     report = account.redrive(prefix="aws/lambda/")
     assert (report["complete"], report["next"]) == (False, {"prefix": "aws/lambda/"})
     assert (report["delivered"] + report["undelivered"], report["moved"], account.keys) == (300, 0, [batch])
+    assert report["examples"]
     assert all(f"the table {TABLE} cannot be read ({THROTTLED})" in each["reason"] for each in report["examples"])
 
     throttle(float("inf"))
@@ -97,6 +98,7 @@ def test_redrive__leaves_a_batch_if_no_time_is_left(
     monkeypatch.setattr(f"feature_events.redrives.run.{limit}", 0.0)
     report = account.redrive(prefix="aws/lambda/", seconds=0.0)
     assert (report["complete"], counts(report), account.keys) == (False, {"undelivered": 2}, [batch])
+    assert report["examples"]
     assert all(each["reason"].startswith(reason) for each in report["examples"])
 
 

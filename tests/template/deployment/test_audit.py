@@ -13,7 +13,7 @@ import pytest
 from local.servers.topic import create_topic
 from tests.support.topics import read_topic
 from tests.template.deployment.account import NO_REGISTRY, Account, to_table_arn
-from tests.template.deployment.test_backfill import PERSON
+from tests.template.deployment.backfill_runs import PERSON
 
 NAME = "audited"
 ITEMS, MISSING, OUTDATED, WRITES = 1_000, 100, 20, 50
@@ -111,7 +111,7 @@ def audited(account: Account) -> Iterator[Audited]:
 
 
 def test_audit__finds_and_repairs_exactly_what_was_lost(audited: Audited) -> None:
-    """A dry run counts, also beside live writes. The repair sends only these events. A second audit finds nothing."""
+    """A dry run counts, also during live writes. The repair sends only these events. A second audit finds nothing."""
     same = ITEMS - MISSING - OUTDATED
     with ThreadPoolExecutor() as pool:
         report = pool.submit(audited.run, dry_run=True)

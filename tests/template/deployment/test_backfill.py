@@ -1,97 +1,42 @@
 """A backfill announces every item of a table, despite concurrent writes, an outage of Kafka and killed workers."""
 
-import json
-import os
-import signal
 import time
-from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import pytest
 
-from local.application.deployment import Deployment
 from local.paths import ROOT
 from local.servers.kafka import Kafka
 from local.servers.topic import TOPIC, Received, create_topic
 from tests.support.avro import read_avro
-from tests.support.topics import read_topic
 from tests.template.deployment.account import NO_REGISTRY, Account, to_table_arn
+from tests.template.deployment.backfill_runs import (
+    LIMIT_SECONDS,
+    NAME,
+    PERSON,
+    SEGMENTS,
+    SMALL_ITEMS,
+    Backfill,
+    Result,
+    is_live,
+    kill_workers,
+    to_id,
+    to_item,
+    to_position,
+    wait_for_events,
+    wait_for_live_events,
+    writing,
+)
 
-NAME = "backfilled"
 ITEMS, WRITES = 1_000, 200
-SEGMENTS = 4
-PERSON = "person-of-"
-"""The prefix of every entity id. Text that contains it contains personal data."""
-LIMIT_SECONDS = 180.0
+HOT, ALTERNATING = 0, 1
+"""The numbers of two items."""
 KAFKA_WAIT_MS, KAFKA_AWAY_SECONDS = 5_000, 7.0
 """The backfill's delivery timeout, which is long enough for a busy machine, and the longer outage of Kafka."""
 AVRO = read_avro((ROOT / "schemas" / "feature_trigger.avsc").read_text())
 
 type Json = Mapping[str, Any]
-
-
-class Result(NamedTuple):
-    """The result of an execution: its report, or its error."""
-
-    arn: str
-    report: Any
-    error: str
-    message: str
-
-
-class Backfill:
-    """The deployed state machine, and its default table."""
-
-    def __init__(self, account: Account, deployed: Deployment, table: str, kafka: Kafka) -> None:
-        self.account = account
-        self.table = table
-        self.kafka = kafka
-        self._states = account.stack.clients.states
-        self._machine = deployed.outputs["BackfillStateMachineArn"]
-
-    def start(self, **request: object) -> str:
-        """Start an execution, by default for this table, and return its ARN."""
-        body = {"table": self.table, "segments": SEGMENTS, "workers": SEGMENTS, **request}
-        return self._states.start_execution(stateMachineArn=self._machine, input=json.dumps(body))["executionArn"]
-
-    def wait(self, arn: str) -> Result:
-        """Wait for an execution, and return its result."""
-        end = time.monotonic() + LIMIT_SECONDS
-        while (found := self._states.describe_execution(executionArn=arn))["status"] == "RUNNING":
-            assert time.monotonic() < end, "the execution is still running"
-            time.sleep(0.2)
-        if found["status"] == "SUCCEEDED":
-            return Result(arn, json.loads(found["output"]), "", "")
-        return Result(arn, None, found["error"], json.loads(found["cause"])["errorMessage"])
-
-    def stop(self, arn: str) -> None:
-        """Stop an execution."""
-        self._states.stop_execution(executionArn=arn)
-
-    def run(self, **request: object) -> Result:
-        """Start an execution, and wait for it."""
-        return self.wait(self.start(**request))
-
-    def read_history(self, arn: str) -> Iterator[str]:
-        """Yield the descriptions and histories of an execution and of the executions of its Map state."""
-        for each in self._states.list_map_runs(executionArn=arn)["mapRuns"]:
-            children = self._states.list_executions(mapRunArn=each["mapRunArn"])["executions"]
-            for child in children:
-                yield from self.read_history(child["executionArn"])
-        yield str(self._states.describe_execution(executionArn=arn))
-        for page in self._states.get_paginator("get_execution_history").paginate(executionArn=arn):
-            yield str(page["events"])
-
-    def read_events(self) -> list[Received]:
-        """Read the topic."""
-        return read_topic(self.kafka.bootstrap, TOPIC)
-
-
-def to_item(number: int, version: int) -> dict[str, Any]:
-    """Make an item whose only feature is named after the version."""
-    features = {"data": {f"version_{version}": 5}, "meta": {"updated_at": f"2025-01-01T00:00:{version:02}Z"}}
-    return {"device_id": f"{PERSON}{number}", "category": "health", "features": features}
 
 
 @pytest.fixture(scope="module")
@@ -135,45 +80,21 @@ def finished(backfill: Backfill) -> Result:
     assert kill_workers(backfill.account.stack.aws) > 0
     write(backfill, WRITES // 2, WRITES)
     ended = backfill.wait(execution)
-    end = time.monotonic() + LIMIT_SECONDS
-    while sum(is_live(event) for event in backfill.read_events()) < WRITES:
-        assert time.monotonic() < end, "live events are missing"
-        time.sleep(0.5)
+    wait_for_live_events(backfill, WRITES)
     return ended
 
 
-def wait_for_events(backfill: Backfill, number: int) -> None:
-    """Wait until the topic contains this many events."""
-    end = time.monotonic() + LIMIT_SECONDS
-    while len(backfill.read_events()) < number:
-        assert time.monotonic() < end, "events are missing"
-        time.sleep(0.2)
+def read_state(events: Sequence[Received], entities: Iterable[str]) -> Mapping[str, Sequence[str]]:
+    """Return the features that a consumer has for these entities. It drops duplicates and applies the state rule."""
+    firsts = {to_id(event): event for event in reversed(events)}.values()
+    current = {event.key.decode(): event for event in sorted(firsts, key=to_position)}
+    return {entity: AVRO.read(current[entity].value[5:])["features"] for entity in entities}
 
 
 def write(backfill: Backfill, first: int, last: int) -> None:
     """Update some items that are spread over the table."""
-    table = backfill.account.stack.clients.tables.Table(backfill.table)
     for number in range(first, last):
-        table.put_item(Item=to_item(number * ITEMS // WRITES, 1))
-
-
-def kill_workers(aws: str) -> int:
-    """Kill the processes of the backfill function on this stack, and return their number."""
-    killed = 0
-    wanted = {f"AWS_LAMBDA_FUNCTION_NAME={NAME}-backfill", f"AWS_ENDPOINT_URL={aws}"}
-    for process in Path("/proc").iterdir():
-        try:
-            if wanted <= set((process / "environ").read_text().split("\0")):
-                os.kill(int(process.name), signal.SIGKILL)
-                killed += 1
-        except (OSError, ValueError):  # not a process, inaccessible, or already gone
-            continue
-    return killed
-
-
-def is_live(event: Received) -> bool:
-    """Return whether an event comes from the stream."""
-    return "ce_sequence" in dict(event.headers)
+        backfill.put(to_item(number * ITEMS // WRITES, 1))
 
 
 def test_run__announces_the_final_state_of_every_item(backfill: Backfill, finished: Result) -> None:
@@ -236,6 +157,50 @@ def test_history__contains_no_entity_id(backfill: Backfill, finished: Result) ->
     assert len(texts) >= 2 * (1 + SEGMENTS)
     assert any("segment" in text for text in texts)
     assert [text for text in texts if PERSON in text] == []
+
+
+def test_reused_name__starts_a_new_run(backfill: Backfill, finished: Result) -> None:
+    """Step Functions accepts a name again after 90 days, and the old run's checkpoints may still be there."""
+    assert finished.report["complete"]
+    table = backfill.make_small_table()
+    former = backfill.run(table=table).report
+    for run in ("nightly", "nightly-20250101T000000.000Z"):
+        backfill.copy_run(former["run"], run)
+    report = backfill.run("nightly", table=table).report
+    assert (report["complete"], report["delivered"]) == (True, SMALL_ITEMS)
+    assert report["run"].startswith("nightly-")
+
+
+def test_topic_that_rejects_every_event__fails_the_run(backfill: Backfill, finished: Result) -> None:
+    """Each of its pages is too small to show that the topic is the cause. A new run succeeds after a fix."""
+    assert finished.report["complete"]
+    table = backfill.make_small_table()
+    with backfill.configured("message.timestamp.before.max.ms", "1"):
+        ended = backfill.run(table=table)
+    assert ended.error == "Misconfigured"
+    assert f"Kafka rejected all {SMALL_ITEMS} events of run" in ended.message
+    assert "INVALID_TIMESTAMP" in ended.message
+    assert backfill.run(table=table).report["delivered"] == SMALL_ITEMS
+
+
+def test_items_that_keep_changing__end_with_their_current_state(backfill: Backfill, finished: Result) -> None:
+    """The run completes despite them and killed workers. Without duplicates, the state rule finds the final states."""
+    assert finished.report["complete"]
+    begin = len(backfill.read_events())
+    with writing(backfill, HOT, ALTERNATING):
+        execution = backfill.start(events_per_second=500)
+        wait_for_events(backfill, begin + ITEMS // 4)
+        assert kill_workers(backfill.account.stack.aws) > 0
+        report = backfill.wait(execution).report
+    assert report["complete"]
+    items = [backfill.get_item(number) for number in (HOT, ALTERNATING)]
+    expected = {item["device_id"]: list(item["features"]["data"]) for item in items}
+    end = time.monotonic() + LIMIT_SECONDS
+    while (state := read_state(backfill.read_events(), expected)) != expected:
+        assert time.monotonic() < end, state
+        time.sleep(0.5)
+    backfilled = [to_id(event) for event in backfill.read_events() if not is_live(event)]
+    assert len(set(backfilled)) == len(backfilled)
 
 
 def test_stopped_run__can_be_resumed(backfill: Backfill, finished: Result) -> None:

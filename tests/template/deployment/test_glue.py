@@ -66,12 +66,7 @@ def test_schema__is_looked_up_at_the_start_of_the_function(
     remove("glue-looked-up")
     registry = glue.create_registry(RegistryName="looked.up")["RegistryArn"]
     ((table, stream),) = account.make_tables(1).items()
-    parameters = {
-        "TopicName": name,
-        "TableArns": to_table_arn(stream),
-        "SchemaRegistry": registry,
-        "Schema": "look-up",
-    }
+    parameters = {"TopicName": name, "TableArns": to_table_arn(stream), "SchemaRegistry": registry, "Schema": "look-up"}
     account.deploy_with("glue-looked-up", [stream], parameters)
     assert find(account.check("glue-looked-up"), "schema")["detail"].startswith(
         f"feature_trigger.avsc is not an AVAILABLE version of schema {name} in the Glue registry looked.up: check "

@@ -1,6 +1,7 @@
 """Every set of parameters can be deployed, and reaches the functions and their roles."""
 
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 import pytest
@@ -63,6 +64,8 @@ class Case(NamedTuple):
     """The optional statements of the roles."""
     schema: tuple[str, str] = ("7", "")
     """The functions' SCHEMA_ID and SCHEMA_VERSION."""
+    publisher_statements: AbstractSet[str] = frozenset()
+    """The optional statements of the publishing function's role alone."""
 
 
 CASES: Mapping[str, Case] = {
@@ -71,6 +74,7 @@ CASES: Mapping[str, Case] = {
         NO_REGISTRY | {"KafkaAuth": "iam", "KafkaClusterArn": CLUSTER},
         ["orders", "users.v2", "shops"],
         {"KafkaCluster", "KafkaTopic"},
+        publisher_statements={"DescribeTopicConfiguration"},
     ),
     "authenticate-mtls": Case(
         NO_REGISTRY | {"KafkaAuth": "mtls", "KafkaSecretArn": SECRET, "KafkaCaSecretArn": CA_SECRET},
@@ -95,7 +99,13 @@ ALWAYS_TO_REDRIVE = {"Log", "ListFailures", "TakeFailures", "PutRedriven", "Read
 ALWAYS_TO_BACKFILL = {"Log", "Checkpoints", "MissingCheckpoints", "ScanTables"}
 
 
-def assert_deployed(account: Account, made: Deployment, parameters: Parameters, statements: set[str]) -> None:
+def assert_deployed(
+    account: Account,
+    made: Deployment,
+    parameters: Parameters,
+    statements: AbstractSet[str],
+    publisher_statements: AbstractSet[str] = frozenset(),
+) -> None:
     """Assert that the functions have these settings, their roles these statements, and all alarms the topic."""
     expected = {variable: parameters[parameter] for parameter, variable in VARIABLES.items() if parameter in parameters}
     for function in (made.function, made.outputs["RedriveFunctionName"], f"{made.name}-backfill"):
@@ -104,7 +114,7 @@ def assert_deployed(account: Account, made: Deployment, parameters: Parameters, 
     publisher, redrive, backfill = (
         account.read_statements(made.outputs[role]) for role in ("RoleArn", "RedriveRoleArn", "BackfillRoleArn")
     )
-    assert set(publisher) == ALWAYS | statements
+    assert set(publisher) == ALWAYS | statements | publisher_statements
     assert set(redrive) == ALWAYS_TO_REDRIVE | statements
     assert set(backfill) == ALWAYS_TO_BACKFILL | statements
     tables = parameters["TableArns"].split(",")
@@ -124,7 +134,7 @@ def test_parameters__reach_functions_and_roles(account: Account, remove: Callabl
     parameters = {"TopicName": name, **case.parameters, "TableArns": arns}
     remove(name)
     made = account.deploy(name, parameters)
-    assert_deployed(account, made, parameters, case.statements)
+    assert_deployed(account, made, parameters, case.statements, case.publisher_statements)
     variables = account.read_function(made.function)["Environment"]["Variables"]
     assert (variables["SCHEMA_ID"], variables["SCHEMA_VERSION"]) == case.schema
 

@@ -108,7 +108,7 @@ def backfill(account: Account, deployed: Deployment, tables: tuple[str, ...]) ->
 
 
 ACTIONS = {
-    "": {"dynamodb:DescribeTable", "s3:PutObject"},
+    "": {"dynamodb:DescribeTable", "dynamodb:Scan", "s3:PutObject"},
     "-redrive": {"dynamodb:GetItem", "s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:PutObject"},
     "-backfill": {
         "dynamodb:BatchGetItem",
@@ -120,7 +120,10 @@ ACTIONS = {
     },
     "-registration": set(),
 }
-"""The actions that each function's calls require. With a Confluent registry, the registration does not call AWS."""
+"""The actions that each function's calls require. With a Confluent registry, the registration does not call AWS.
+
+Publishing scans only in the preflight check, which handles a denial.
+"""
 
 
 @pytest.mark.parametrize("function", ACTIONS)

@@ -100,20 +100,29 @@ def evaluate_alarm(alarm: Alarm, metrics: Metrics, until: int, more: int = MORE_
 
     CloudWatch evaluates an alarm every minute, or every hour if its periods are longer than a day in total.
     """
-    points = calculate(alarm.expression, {name: metrics.read(each, until) for name, each in alarm.series.items()})
-    periods, step = alarm.periods + more, alarm.minutes
     breaches, threshold = COMPARISONS[alarm.comparison], alarm.threshold
-    padded = chain(repeat(None, periods * step - 1), points)
-    flags = [None if point is None else float(breaches(point, threshold)) for point in padded]
-    windows = zip(*(flags[place * step + step - 1 :] for place in range(periods)), strict=False)
     state: State = "INSUFFICIENT_DATA"
     evaluated: Sequence[Point] | None = None
-    every = 60 if alarm.periods * step > DAY_MINUTES else 1
-    for end, window in enumerate(windows, start=1):
-        if end % every == 0 and window != evaluated:
-            before, state, evaluated = state, judge(window, alarm), window
+    for end, points in find_points(alarm, metrics, until, more):
+        if points != evaluated:
+            flags = [None if point is None else float(breaches(point, threshold)) for point in points]
+            before, state, evaluated = state, judge(flags, alarm), points
             if state != before:
                 yield end, state
+
+
+def find_points(alarm: Alarm, metrics: Metrics, until: int, more: int) -> Iterator[tuple[int, Sequence[Point]]]:
+    """Yield the minutes at which an alarm is evaluated, each with the values of its periods, oldest first."""
+    periods, step = alarm.periods + more, alarm.minutes
+    every = 60 if alarm.periods * step > DAY_MINUTES else 1
+    series = {name: metrics.read(each, until) for name, each in alarm.series.items()}
+    if "FILL" not in ast.dump(alarm.expression):  # then, values do not depend on other periods
+        series = {"points": calculate(alarm.expression, series)}
+    padded = {name: [*repeat(None, periods * step - 1), *points] for name, points in series.items()}
+    for end in range(every, until + 1, every):
+        places = slice(step + end - 2, periods * step + end - 1, step)
+        window = {name: points[places] for name, points in padded.items()}
+        yield end, window["points"] if "points" in window else calculate(alarm.expression, window)
 
 
 def judge(breaches: Sequence[Point], alarm: Alarm) -> State:
@@ -133,8 +142,10 @@ def judge(breaches: Sequence[Point], alarm: Alarm) -> State:
     return "ALARM" if sum(present) + absent >= alarm.needed else "OK"
 
 
-def calculate(node: ast.expr, points: Mapping[str, Sequence[Point]]) -> Sequence[Point]:
+def calculate(node: ast.expr, points: Mapping[str, Sequence[Point]]) -> Sequence[Point]:  # noqa: PLR0911  # a case each
     """Evaluate a metric math expression with the operators and functions that the templates use.
+
+    FILL repeats the point before a missing one, so it needs the points of one evaluation.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
     """
@@ -151,11 +162,21 @@ def calculate(node: ast.expr, points: Mapping[str, Sequence[Point]]) -> Sequence
             columns = zip(*(calculate(part, points) for part in parts), strict=True)
             present = [[point for point in column if point is not None] for column in columns]
             return [sum(column) if column else None for column in present]
+        case ast.Call(func=ast.Name(id="FILL"), args=[part, ast.Name(id="REPEAT")]):
+            return repeat_last(calculate(part, points))
         case ast.Call(func=ast.Name(id="IF"), args=[condition, *branches]):
             tests, yes, no = (calculate(part, points) for part in (condition, *branches))
             each = zip(tests, yes, no, strict=True)
             return [None if test is None else one if test else other for test, one, other in each]
     raise NotImplementedError(f"the expression {ast.unparse(node)} is not supported")
+
+
+def repeat_last(points: Sequence[Point]) -> list[Point]:
+    """Replace missing points by the last one before them."""
+    filled: list[Point] = []
+    for point in points:
+        filled.append(filled[-1] if point is None and filled else point)
+    return filled
 
 
 def combine(operator: Callable[[float, float], float], one: Sequence[Point], other: Sequence[Point]) -> list[Point]:

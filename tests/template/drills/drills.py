@@ -36,7 +36,7 @@ OWN: Mapping[str, str] = {
 """Logical ids in template.yaml, and the names in the model."""
 OF_SECOND = " (other table)"
 
-BUSY, SELDOM, NEVER = 1.0 * MINUTE, 3.0 * DAY, 1.0 * WEEK  # seconds between two writes
+BUSY, SELDOM, RARELY, NEVER = 1.0 * MINUTE, 3.0 * DAY, 1.0 * WEEK, 9.0 * WEEK  # seconds between two writes
 SETTLED = 2 * HOUR // MINUTE  # after a deployment
 AFTERNOON = DAY + 14 * HOUR + 137
 
@@ -71,6 +71,7 @@ class Drill(NamedTuple):
 DRILLS = (
     Drill("healthy: an item every minute", ()),
     Drill("healthy: an item every three days", (), seconds_between_writes=SELDOM, days=7),
+    Drill("healthy: an item every week", (), seconds_between_writes=RARELY, days=21),
     Drill("healthy: no items", (), seconds_between_writes=NEVER),
     Drill("healthy: the first hours after a deployment", (), starts=0, days=1, is_deployment=True),
     Drill("healthy: only deletions for three days", (), writes="deletions", hours=72, days=6),
@@ -114,6 +115,30 @@ DRILLS = (
     Drill("the function is too slow", ("record age", "iterator age"), ("function is slow",)),
     Drill("writers store other items for three days", ("only skipped",), ("other items",), hours=72, days=6),
     Drill("writers store no features for three days", ("only skipped",), ("no features",), hours=72, days=6),
+    Drill(
+        "writers store other items for three days, and every second record is a deletion",
+        ("only skipped",),
+        ("other items",),
+        "features and deletions",
+        hours=72,
+        days=6,
+    ),
+    *(
+        Drill(
+            f"no item of a new table has features; {words}",
+            ("only skipped",),
+            ("no features",),
+            seconds_between_writes=seconds,
+            starts=seconds,
+            hours=72,
+            days=int(seconds // DAY) + 12,
+        )
+        for words, seconds in (
+            ("an item every minute", BUSY),
+            ("an item every three days", SELDOM),
+            ("an item every week", RARELY),
+        )
+    ),
     Drill(
         "Kafka is unavailable for two days, and Lambda cannot write on-failure batches",
         ("undelivered", "dropped events"),

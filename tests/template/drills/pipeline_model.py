@@ -12,6 +12,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import Literal, NamedTuple, get_args
 
+from feature_events.events.event import AVAILABLE
 from tests.template.drills.alarms import Name
 from tests.template.drills.cloudwatch import Metrics
 from tests.template.expansion import STACK
@@ -46,7 +47,7 @@ SINGLE_TABLE_FAULTS: frozenset[Fault] = frozenset(
 type Kind = Literal["features", "bad", "other_item", "no_features", "remove"]
 """The outcome of a record: an event, a dead letter, or a skip for one of three reasons."""
 KINDS: tuple[Kind, ...] = get_args(Kind.__value__)
-type Writes = Literal["features", "deletions", "features once a day", "features once a week"]
+type Writes = Literal["features", "deletions", "features and deletions", "features once a day", "features once a week"]
 """What writers do. With few features, they write other items most of the time."""
 
 MINUTE = 60
@@ -99,7 +100,7 @@ UNDELIVERED = _of_service("RecordsUndelivered")
 DEAD_LETTERS = _of_service("DeadLetters")
 LIMIT_REACHED = _of_service("DeadLetterLimitReached")
 RECORD_AGE = _of_service("RecordAge", table=FIRST.name)
-DELIVERED = _of_service("EventsDelivered", table=FIRST.name)
+DELIVERED = _of_service("EventsDelivered", table=FIRST.name, event_type=AVAILABLE)
 OTHER_ITEMS = _of_service("RecordsSkipped", table=FIRST.name, reason="other_item")
 NO_FEATURES = _of_service("RecordsSkipped", table=FIRST.name, reason="no_features")
 
@@ -137,11 +138,13 @@ class Scenario(NamedTuple):
         is_first = now - self.seconds_between_writes < self.starts <= now
         if "one record is bad" in self.faults and is_first:
             return "bad"
+        if self.writes == "features and deletions" and int(now // self.seconds_between_writes) % 2:
+            return "remove"
         if self.is_on(now):
             for cause, kind in WRITTEN.items():
                 if cause in self.faults or cause == self.writes:
                     return kind
-        if self.writes in {"features", "deletions"}:
+        if self.writes in {"features", "deletions", "features and deletions"}:
             return "features"
         day, second = divmod(now, DAY)
         is_due = day % 7 == 0 or self.writes == "features once a day"

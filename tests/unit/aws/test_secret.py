@@ -20,8 +20,6 @@ ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:s"
 def secrets(monkeypatch: pytest.MonkeyPatch) -> Iterator[Secrets]:
     """Run an empty Secrets Manager."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     with run_secrets() as running:
         yield running
 

@@ -46,8 +46,6 @@ def test_secrets__have_reprs_without_values() -> None:
 
 def test_read__does_not_wait_for_the_resolver(monkeypatch: pytest.MonkeyPatch) -> None:
     """A slow resolver does not exceed the limit, and the message contains what to check."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://secrets.invalid")
     monkeypatch.setattr("feature_events.aws.secret.SECRET_SECONDS", 0.2)
     with hanging_resolver() as ended:

@@ -108,7 +108,7 @@ def test_choose_run__finds_a_run_by_its_name_or_that_of_its_execution(run: str, 
 
 def test_make_plan__does_not_resume_an_unknown_run() -> None:
     """A misspelled name does not start a new run."""
-    with pytest.raises(Misconfigured, match="run nightly-2 not found: omit run to start a new one"):
+    with pytest.raises(Misconfigured, match="run nightly-2 not found: omit `run` to start a new one"):
         plan(REQUEST._replace(run="nightly-2"))
 
 

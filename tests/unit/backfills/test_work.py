@@ -28,11 +28,12 @@ class Segment:
         self.checkpoints = MemoryCheckpoints()
         self.clock = FakeClock()
 
-    def work(self, plan: Plan = PAGES_OF_TWO, seconds: float = 600.0) -> bool:
+    def work(self, plan: Plan = PAGES_OF_TWO, seconds: float = 600.0, invocation: str = "request") -> bool:
         """Continue with a new worker; return True if the segment is complete."""
         pipeline = to_pipeline(self.publisher, FakeDeadLetters())
         pace = Pace(plan.request.items_per_second, self.clock, self.sleep)
-        worker = Worker(plan, Announcement(plan, pipeline, self.table, 12.0), self.checkpoints, pace, self.clock)
+        announcement = Announcement(plan, pipeline, self.table, 12.0, invocation)
+        worker = Worker(plan, announcement, self.checkpoints, pace, self.clock)
         return worker.work(0, Deadline(seconds, self.clock), Deadline(seconds + 60, self.clock))
 
     @property
@@ -53,6 +54,16 @@ class Segment:
 def users(*numbers: int) -> list[Any]:
     """Return an item for each of these users."""
     return [to_scanned(f"user-{number}") for number in numbers]
+
+
+def test_work__does_not_share_ids_with_an_invocation_that_began_at_the_same_time() -> None:
+    """Both have read the same checkpoint, so both have the same number."""
+    segment = Segment(*users(1))
+    segment.work(invocation="request-1")
+    segment.checkpoints = MemoryCheckpoints()
+    segment.work(invocation="request-2")
+    first, second = [dict(message.headers)["ce_id"] for message in segment.publisher.log]
+    assert first != second
 
 
 def test_work__announces_page_by_page_to_the_end() -> None:
@@ -119,13 +130,15 @@ def test_work__does_not_overwrite_the_checkpoint_of_another_worker() -> None:
     """A worker of a stopped execution may still be working when the run is resumed."""
     segment = Segment(*users(1, 2, 3, 4, 5))
 
+    other = Progress(after=KEY_2, items=2, delivered=2, attempt=1)  # both began at the same time
+
     def resume() -> None:
-        segment.checkpoints.write(0, Progress(after=KEY_2, items=2, delivered=2))
+        segment.checkpoints.write(0, other)
 
     segment.table.meanwhile = [resume]
     with pytest.raises(Undelivered, match="segment 0 is being processed by another worker"):
         segment.work()
-    assert segment.progress == Progress(after=KEY_2, items=2, delivered=2)
+    assert segment.progress == other
     assert segment.work()
     assert segment.progress.items == 5
 
@@ -200,12 +213,15 @@ def test_work__begins_with_smaller_pages_after_each_attempt_without_progress() -
 
 def test_work__counts_items_that_keep_changing() -> None:
     """One such item does not stop the run."""
-    segment = Segment(*users(1, 2))
-    segment.table.before_read = lambda _: segment.table.put(
-        to_scanned("user-1", compute_id=str(len(segment.publisher.log)))
-    )
-    assert segment.work(to_plan())
-    assert (segment.progress.items, segment.progress.still_changing) == (2, 1)
+    segment = Segment(*users(1, 2, 3))
+
+    def write(_: object) -> None:
+        for hot in ("user-1", "user-3"):  # on two pages
+            segment.table.put(to_scanned(hot, compute_id=str(len(segment.publisher.log))))
+
+    segment.table.before_read = write
+    assert segment.work()
+    assert (segment.progress.items, segment.progress.still_changing) == (3, 2)
 
 
 LARGE = tuple(f"feature_{number}" for number in range(200))
@@ -257,48 +273,3 @@ def test_work__emits_metrics_of_acknowledged_events(
     events = {"feature_available": delivered}
     assert emitted == [(figures, "user_feature_store", {"no_features": 1}, events)]
     assert (segment.progress.delivered, len(segment.sent)) == (2, delivered)
-
-
-class Sleeps:
-    """A fake sleep that advances a clock."""
-
-    def __init__(self) -> None:
-        self.clock = FakeClock(100.0)
-        self.seconds: list[float] = []
-
-    def __call__(self, seconds: float) -> None:
-        """Sleep."""
-        self.seconds.append(seconds)
-        self.clock.seconds += seconds
-
-
-def test_wait__keeps_to_the_rate() -> None:
-    """The total time depends on the total number of items, not on the pages."""
-    sleep = Sleeps()
-    pace = Pace(50.0, sleep.clock, sleep)
-    for items in (100, 50, 0, 25):
-        pace.wait(items)
-    assert sleep.clock() == 100.0 + 175 / 50
-
-
-def test_wait__counts_the_time_that_the_items_took() -> None:
-    """A page that took as long as the rate requires needs no sleep. One that took half as long sleeps that long."""
-    sleep = Sleeps()
-    pace = Pace(50.0, sleep.clock, sleep)
-    sleep.clock.seconds += 2
-    pace.wait(100)
-    assert sleep.seconds == []
-    sleep.clock.seconds += 1
-    pace.wait(100)
-    assert sleep.seconds == [1.0]
-
-
-def test_wait__does_not_catch_up_on_a_pause() -> None:
-    """After an hour without Kafka, the worker does not catch up on an hour's items."""
-    sleep = Sleeps()
-    pace = Pace(50.0, sleep.clock, sleep)
-    sleep.clock.seconds += 3600
-    pace.wait(100)
-    pace.wait(100)
-    pace.wait(100)
-    assert sleep.seconds == [2.0, 2.0]

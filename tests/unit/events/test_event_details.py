@@ -66,6 +66,15 @@ def test_to_details__describe_a_removal(
     assert details_of(record) == expected
 
 
+def test_to_details__name_the_removed_features_that_a_layout_writes() -> None:
+    """An item without attributes would still have them."""
+    layout = {"keys": {"bright_uid": "{entity_id}", "category": "{}"}, "entity_type": "user", "resource_name": "r"}
+    layouts = to_layouts(layout | {"features": {"names": ["score"]}})
+    encoded = encode(to_removal_record(old={"value": {"N": "1"}}), layouts=layouts, removals="events")
+    details = to_details(encoded.change, encoded.entity, layouts, ALL)
+    assert (details.changed_features, details.removed_features) == ((), ("score",))
+
+
 def test_to_details__have_no_stream_time_if_the_record_has_none() -> None:
     """The item's own time does not replace it."""
     record = to_record()

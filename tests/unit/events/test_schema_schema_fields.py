@@ -61,6 +61,8 @@ def test_read_fields__accepts_types_that_a_detail_can_fill(name: str, kind: obje
         ("change", ENUM, True),
         ("change", {**ENUM, "symbols": ["INSERT", "MODIFY", "REMOVE"]}, False),
         ("removal", {**ENUM, "symbols": ["deleted", "expired", "emptied"]}, False),
+        ("removal", {**ENUM, "symbols": ["deleted", "expired"]}, True),
+        ("removal", "boolean", True),
     ],
 )
 def test_read_fields__requires_a_type_for_removals_only_if_they_are_announced(
@@ -72,7 +74,7 @@ def test_read_fields__requires_a_type_for_removals_only_if_they_are_announced(
     text = to_schema(name, ["null", kind])
     assert read_fields(text)
     if is_refused:
-        with pytest.raises(Misconfigured, match=rf"{name} \(string, or an enum .*, for Removals=events, REMOVE\)"):
+        with pytest.raises(Misconfigured, match=rf"{name} \(string, or an enum of .*(REMOVE|emptied)\)"):
             read_fields(text, with_removals=True)
     else:
         assert read_fields(text, with_removals=True)

@@ -54,8 +54,6 @@ def test_read_record__rejects_other_objects(body: bytes) -> None:
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Create an empty bucket in memory."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     with mock_aws():
         boto3.client("s3").create_bucket(Bucket="failures")
         yield "failures"
@@ -97,8 +95,7 @@ def test_put__reports_an_error_of_s3(bucket: str) -> None:
 
 def test_put__reports_that_s3_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
     """A missing network path is reported within seconds."""
-    for name, value in {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "x"}.items():
-        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "x")
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:1")
     with pytest.raises(Undelivered, match=r"\(EndpointConnectionError\): check the network path to s3"):
         DeadLetters("failures", "p/").put(to_unreadable_record(), POISON, TIME_LEFT)
@@ -106,8 +103,7 @@ def test_put__reports_that_s3_is_unreachable(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_put__does_not_wait_for_a_hanging_resolver(monkeypatch: pytest.MonkeyPatch) -> None:
     """A DNS lookup that hangs longer than the invocation may take is reported in time."""
-    for name, value in {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "x"}.items():
-        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "x")
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://s3.invalid")
     monkeypatch.setattr(dead_letters, "PUT_SECONDS", 0.1)
     with hanging_resolver() as ended:

@@ -43,6 +43,12 @@ WILDCARDS = {"features": {"except": ["GSI{}", "__edb_{}__", "ttl"]}}
 WITH_TIME = {"features": "features", "updated_at": "features._ts", "compute_id": ["features.job", "run"]}
 FIXED_EXCEPT = {"features": {"names": ["{entity_id}"], "except": ["ttl", "GSI{}"]}, "updated_at": "at"}
 FIXED = {"features": {"names": ["score of {entity_id}", "rank"]}, "updated_at": "at"}
+FIXED_FOR = {
+    "attributes": {"value": "{}", "unit": "in {}", "ttl": "{}", "at": "{}", "run": "{job}"},
+    "features": {"names": ["rank"], "except": ["ttl"]},
+    "updated_at": "at",
+}
+FIXED_ITEM = {name: {"S": "in cm"} for name in ("value", "unit", "ttl", "at", "run")}
 
 
 def to_json(text: str) -> Json:
@@ -131,10 +137,15 @@ def test_read_features__refuses_invalid_json(item: Json, reason: str) -> None:
         (FIXED, {"v": {"N": "2"}}, {"v": {"N": "1"}}, ("score of u-1", "rank")),
         (FIXED_EXCEPT, {"v": {"N": "2"}, "ttl": {"N": "2"}}, {"v": {"N": "1"}, "ttl": {"N": "2"}}, ("u-1",)),
         (FIXED, {"v": {"N": "2"}}, {}, ("score of u-1", "rank")),
+        (FIXED_FOR, FIXED_ITEM | {"value": {"N": "2"}}, FIXED_ITEM, ("rank",)),
+        (FIXED_FOR, FIXED_ITEM | {"unit": {"S": "in m"}}, FIXED_ITEM, ("rank",)),
     ],
 )
 def test_read_features__compares_stored_values(layout: Json, item: Json, old: Json, expected: tuple[str, ...]) -> None:
-    """In mode `changed`, features with fixed names change if any attribute of the item changes."""
+    """In mode `changed`, features with fixed names change if any attribute of the item changes.
+
+    An attribute that a layout matches only with a wildcard is one of them.
+    """
     assert name(layout, item, old) == expected
 
 
@@ -158,6 +169,12 @@ def test_read_features__compares_stored_values(layout: Json, item: Json, old: Js
         ),
         (FLAT, {"a": {"SS": ["x", "y"]}}, {"a": {"SS": ["y", "x"]}}),
         (FIXED, {"v": {"L": [{"NS": ["1", "2"]}]}}, {"v": {"L": [{"NS": ["2", "1"]}]}}),
+        (FIXED_FOR, FIXED_ITEM | {"ttl": {"N": "2"}, "at": {"N": "2"}, "run": {"N": "2"}}, FIXED_ITEM),
+        (
+            {"attributes": {"kind": "{}"}, "features": {"except": []}},
+            {"a": {"N": "1"}, "kind": {"S": "x"}},
+            {"a": {"N": "1"}, "kind": {"S": "y"}},
+        ),
     ],
 )
 def test_read_features__ignores_other_changes(layout: Json, item: Json, old: Json) -> None:

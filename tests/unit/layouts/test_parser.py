@@ -160,3 +160,11 @@ def test_parse_table_layouts__accepts_or_refuses_any_text(text: str) -> None:
     """Any text is a list of layouts or raises InvalidValue."""
     with contextlib.suppress(InvalidValue):
         assert parse_table_layouts(text)
+
+
+def test_parse_table_layouts__ignores_a_byte_order_mark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some editors begin a file with one, which is then also part of a parameter that is read from the file."""
+    text = json.dumps([GOOD])
+    monkeypatch.setattr("feature_events.layouts.parser.SHIPPED", tmp_path)
+    (tmp_path / "mine.json").write_text(text, encoding="utf-8-sig")
+    assert parse_table_layouts("mine") == parse_table_layouts(f"\ufeff{text}") == parse_table_layouts(text)

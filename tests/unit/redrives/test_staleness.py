@@ -6,7 +6,6 @@ from typing import Any, override
 import pytest
 
 from feature_events.encoder import Encoder
-from feature_events.layouts.entity_features import FeaturesMode
 from feature_events.records.change import Change, Item
 from feature_events.redrives.staleness import find_staleness
 from feature_events.tables.table import Tables
@@ -68,6 +67,21 @@ def test_find_staleness__compares_features_as_they_are_stored(
     assert is_stale(layout, then, now) is stale
 
 
+@pytest.mark.parametrize(
+    ("now", "stale"),
+    [
+        ({"a": {"S": "x"}, "b": {"S": "changed"}}, False),
+        ({"a": {"S": "x"}}, False),
+        ({"a": {"S": "changed"}}, True),
+        ({"c": {"S": "x"}}, True),
+    ],
+    ids=["another feature changed", "another feature removed", "all changed or removed", "all removed"],
+)
+def test_find_staleness__sends_a_change_while_one_of_its_features_is_current(now: Json, *, stale: bool) -> None:
+    """With mode `changed`, no other event names that feature."""
+    assert is_stale(FLAT, {"a": {"S": "x"}, "b": {"S": "x"}}, now) is stale
+
+
 NAMES = {"features": {"names": ["r"]}}
 REMOVED = {
     "removed": to_removal_record(),
@@ -81,17 +95,16 @@ AGAIN = {
 }
 
 
-def find_staleness_of_removal(removed: str, layout: Json, now: Json | None, mode: FeaturesMode) -> str | None:
+def find_staleness_of_removal(removed: str, layout: Json, now: Json | None) -> str | None:
     """Return why a removal is stale if the current item is `now`."""
     record = copy.deepcopy(REMOVED[removed])
     record["dynamodb"] |= {"Keys": KEYS, "NewImage": KEYS}
     layouts = to_layouts(LAYOUT | layout)
-    encoded = encode(record, layouts=layouts, features_mode=mode, removals="events")
+    encoded = encode(record, layouts=layouts, removals="events")
     table = OneItem(None if now is None else KEYS | now)
-    return find_staleness(encoded, table, Encoder(layouts, mode, PREFIX, CODEC, "events"), 1.0)
+    return find_staleness(encoded, table, Encoder(layouts, "all", PREFIX, CODEC, "events"), 1.0)
 
 
-@pytest.mark.parametrize("mode", ["all", "changed"])
 @pytest.mark.parametrize("removed", REMOVED)
 @pytest.mark.parametrize(
     ("layout", "now", "stale"),
@@ -119,16 +132,16 @@ def find_staleness_of_removal(removed: str, layout: Json, now: Json | None, mode
     ],
 )
 def test_find_staleness__of_a_removal_depends_on_features(
-    layout: Json, now: Json | None, removed: str, mode: FeaturesMode, *, stale: bool
+    layout: Json, now: Json | None, removed: str, *, stale: bool
 ) -> None:
     """A removal is stale if the item has features now, whatever their values are."""
-    assert find_staleness_of_removal(removed, layout, now, mode) == (AGAIN[removed] if stale else None)
+    assert find_staleness_of_removal(removed, layout, now) == (AGAIN[removed] if stale else None)
 
 
 @pytest.mark.parametrize(("now", "stale"), [(None, False), ({}, True)], ids=["absent", "present"])
 def test_find_staleness__counts_an_item_as_its_features(now: Json | None, *, stale: bool) -> None:
     """If the layout writes the features' names, an item has them as long as it exists."""
-    assert find_staleness_of_removal("removed", NAMES, now, "all") == (AGAIN["removed"] if stale else None)
+    assert find_staleness_of_removal("removed", NAMES, now) == (AGAIN["removed"] if stale else None)
 
 
 @pytest.mark.parametrize(("owner", "stale"), [("m-1", True), ("m-2", False)])

@@ -70,6 +70,17 @@ def test_find_schema__names_the_step_that_exceeded_the_time(
     hangs.set()
 
 
+def test_find_schema__measures_the_answer_without_the_import(
+    server: ScriptedServer, to_settings: ToSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The import counts towards the time limit, but not as latency of the registry."""
+    measured: list[float] = []
+    monkeypatch.setattr("feature_events.metrics.emit_registry_latency", measured.append)
+    server.script = [FOUND]
+    find_schema(to_settings(), LONG, iter([0.0, 0.7, 0.75]).__next__)
+    assert measured == [pytest.approx(50)]
+
+
 def test_find_schema__skips_a_version_that_was_just_deleted(server: ScriptedServer, to_settings: ToSettings) -> None:
     """A deleted version has no consumers. The other versions are compared."""
     deleted, existing = ABSENT, Answer.of(200, {"id": 1, "version": 2, "schema": SHIPPED_SCHEMA})

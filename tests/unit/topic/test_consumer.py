@@ -22,7 +22,7 @@ def test_properties__are_accepted_by_librdkafka() -> None:
     properties = make_properties()
     Consumer(properties).close()
     assert properties["group.id"] == GROUP
-    assert properties["client.id"] == "feature-events-reader"
+    assert properties["client.id"] == "feature-events-backfill"
     assert {name for name in DEFAULTS if name not in properties} == {"queue.buffering.max.kbytes"}
 
 
@@ -31,7 +31,7 @@ def test_properties__include_those_of_the_deployment() -> None:
     text = '{"client.id": "team", "socket.timeout.ms": 7000, "group.id": "other", "auto.offset.reset": "latest"}'
     properties = make_properties(KAFKA_PROPERTIES=text)
     names = ("client.id", "socket.timeout.ms", "group.id", "auto.offset.reset")
-    assert [properties[name] for name in names] == ["team-reader", 7000, GROUP, "error"]
+    assert [properties[name] for name in names] == ["team-backfill", 7000, GROUP, "error"]
 
 
 @pytest.mark.parametrize(

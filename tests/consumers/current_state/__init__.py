@@ -1,0 +1,1 @@
+"""Tests of the example current-state on topics in memory."""
