@@ -17,7 +17,7 @@ from rich.table import Table
 from local.application.deployment import find_deployment
 from local.application.feature_tables import USERS
 from local.commands import command
-from local.commands.background import find_running
+from local.commands.background import use_running
 from local.errors import LocalError
 
 if TYPE_CHECKING:
@@ -46,9 +46,9 @@ POLL_SECONDS = 0.5
 
 def backfill(console: Console, request: Request) -> int:
     """Run the state machine of the running stack with this request, and print the report."""
-    stack = find_running()
-    machine = find_deployment(stack).outputs["BackfillStateMachineArn"]
-    show(console, run(console, stack.clients.states, machine, request))
+    with use_running() as stack:
+        machine = find_deployment(stack).outputs["BackfillStateMachineArn"]
+        show(console, run(console, stack.clients.states, machine, request))
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Run one step of the backfill's state machine (Lambda entry point).
+"""Run one step of the backfill's state machine, or trace one item for an operator (Lambda entry point).
 
 The state machine plans a run, processes its segments in parallel, and reports. With `missing_only`, it first indexes
 the topic, and looks at items that differ again. Steps pass on only the run's name and numbers. Everything else is in
@@ -31,6 +31,9 @@ from feature_events.topic_index.index import IndexCache, merge_bucket
 from feature_events.topic_index.judge import Judge
 from feature_events.topic_index.store import IndexStore
 from feature_events.topic_index.work import IndexWorker
+from feature_events.traces.report import TraceReport
+from feature_events.traces.request import read_trace_request
+from feature_events.traces.trace import trace_item
 from feature_events.wiring import ANSWER_SECONDS, make_authentication, wire
 
 if TYPE_CHECKING:
@@ -58,13 +61,15 @@ _indexes = IndexCache()
 
 @logger.inject_lambda_context(log_event=False)
 def handler(event: dict[str, Any], context: "LambdaContext") -> Any:  # noqa: ANN401  # each step has its own response
-    """Run the step that the state machine requests.
+    """Run the step that the state machine requests, or trace an item for an operator.
 
     Raises:
         Misconfigured: the request, a permission or a setting is wrong. The run fails and can be resumed after a fix.
         Undelivered: Kafka, DynamoDB or S3 did not respond. The state machine retries the step.
 
     """
+    if type(event) is dict and "trace" in event:
+        return _trace(event, context.get_remaining_time_in_millis() / 1000 - ANSWER_SECONDS)
     name = str(event.get("step")) if type(event) is dict else ""
     if name not in _INPUT or not _INPUT[name] <= event.keys():
         raise Misconfigured("this function runs single steps of a backfill: start the state machine instead")
@@ -75,6 +80,16 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> Any:  # noqa: AN
         return _plan(event, settings, pipeline, settings.failure_bucket)
     step = _open_step(event["run"], settings, pipeline, settings.failure_bucket, context)
     return _STEPS[name](step, event)
+
+
+def _trace(event: dict[str, Any], seconds: float) -> TraceReport:
+    """Trace one item. The report is only for the caller, because it identifies someone."""
+    request = read_trace_request(event, time.time_ns() // 1_000_000)
+    end = Deadline(seconds)
+    settings, pipeline = wire(_CLIENT)
+    report = trace_item(request, settings, pipeline.encoder, make_authentication(settings), end)
+    logger.info("item traced", table=report["table"], verdict=report["verdict"])
+    return report
 
 
 class _Step(NamedTuple):

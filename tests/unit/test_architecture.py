@@ -36,6 +36,7 @@ ORDER = (
     "pipeline",
     "redrives",
     "backfills",
+    "traces",
     "preflight",
     "wiring",
     "handler",

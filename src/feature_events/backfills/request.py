@@ -76,7 +76,8 @@ def _is_whole(maximum: int) -> Callable[[Any], bool]:
     return lambda value: type(value) is int and 1 <= value <= maximum
 
 
-def _is_table(value: object) -> bool:
+def is_table(value: object) -> bool:
+    """Return whether this is a table's name or ARN."""
     return type(value) is str and bool(_is_name(value) or _is_table_arn(value))
 
 
@@ -91,7 +92,7 @@ def _are_texts(values: Any) -> bool:  # noqa: ANN401  # any JSON
 
 
 _MEMBERS: Members = {
-    "table": (_is_table, "a table name or ARN"),
+    "table": (is_table, "a table name or ARN"),
     "dry_run": (lambda value: type(value) is bool, "true or false"),
     "segments": (_is_whole(MAX_SEGMENTS), f"a whole number from 1 to {MAX_SEGMENTS}"),
     "workers": (_is_whole(_MAX_WORKERS), f"a whole number from 1 to {_MAX_WORKERS}"),

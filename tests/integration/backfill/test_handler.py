@@ -289,3 +289,10 @@ def test_handler__stores_personal_data_only_in_the_bucket(
     logged = [str(vars(record)) for record in caplog.records if record.name == "feature-events"]
     outputs = {"responses": repr(machine.history), "log": "".join(logged), "output": out, "error": str(raised.value)}
     assert [name for name, text in outputs.items() if PERSON in text] == []
+
+
+def test_handler__reports_every_mistake_in_a_request_for_a_trace() -> None:
+    """The trace of one item is not a step of the state machine."""
+    event = {"trace": {"table": "orders", "since": "yesterday"}}
+    with pytest.raises(Misconfigured, match=r"since must be an ISO-8601 time .*; key is missing"):
+        handler(event, FakeContext(900_000))  # type: ignore[arg-type]  # all that it uses
