@@ -1,8 +1,9 @@
 """Keep the expanded templates of each release, so that later templates can be compared with them.
 
 `python -m tests.template.release_fixture` is a step of each release. It writes the templates of the version in
-pyproject.toml to `releases/VERSION`. SAM's translator expands SAM's resources. Parameters, conditions and functions
-remain. The location of the code is a constant, so new code alone does not change the files.
+pyproject.toml to `releases/VERSION`. With `--check` it fails if those files are missing or outdated. SAM's translator
+expands SAM's resources. Parameters, conditions and functions remain. The location of the code is a constant, so new
+code alone does not change the files.
 """
 
 import json
@@ -71,5 +72,26 @@ def write_release(version: str) -> Path:
     return folder
 
 
+def find_outdated(version: str) -> list[str]:
+    """Return the files of this release that are missing or differ from the current templates."""
+    expected = {file: to_text(read_expanded(name)) for name, file in NAMES.items()}
+    stored = {path.name: path.read_text() for path in (RELEASES / version).glob("*.json")}
+    return [file for file, text in expected.items() if stored.get(file) != text]
+
+
+def main() -> int:
+    """Write the files of the current version, or only check them (`--check`)."""
+    version = read_version()
+    if sys.argv[1:] == ["--check"]:
+        outdated = find_outdated(version)
+        for file in outdated:
+            sys.stderr.write(
+                f"releases/{version}/{file} is outdated: run python -m tests.template.release_fixture and commit it\n"
+            )
+        return len(outdated)
+    sys.stdout.write(f"wrote {write_release(version).relative_to(ROOT)}\n")
+    return 0
+
+
 if __name__ == "__main__":
-    sys.stdout.write(f"wrote {write_release(read_version()).relative_to(ROOT)}\n")
+    sys.exit(main())

@@ -12,6 +12,7 @@ from tests.template.document import Parameters, Template
 from tests.template.expansion import ATTACHMENT_SETS, SETS
 from tests.template.release_fixture import (
     NAMES,
+    find_outdated,
     find_releases,
     read_expanded,
     read_release,
@@ -48,6 +49,16 @@ def test_upgrade__keeps_what_a_release_deployed(version: str, name: str) -> None
 def test_releases__include_the_current_version() -> None:
     """If this fails, run `python -m tests.template.release_fixture`. 0.1.0 had no upgrade path."""
     assert to_numbers(NEWEST) >= to_numbers(read_version())
+
+
+def test_check__finds_files_that_differ_from_the_templates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A release without files, with current files, and with one outdated file."""
+    monkeypatch.setattr(release_fixture, "RELEASES", tmp_path)
+    assert find_outdated("1.2.3") == ["template.json", "table.json"]
+    folder = write_release("1.2.3")
+    assert find_outdated("1.2.3") == []
+    (folder / "table.json").write_text("{}")
+    assert find_outdated("1.2.3") == ["table.json"]
 
 
 @pytest.mark.parametrize("name", NAMES)
