@@ -72,7 +72,7 @@ prove: setup ## run the simulation at full size in about 80 minutes, and write d
 	@python -m tests.simulation.prove $(TESTS)
 
 soak: setup ## run the function at a steady rate for 15 minutes, and write docs/soak.svg (MINUTES=...)
-	@python -m tests.simulation.soak --minutes $(or $(MINUTES),15)
+	@PYTHONPATH=src python -m benchmarks.soak --minutes $(or $(MINUTES),15)
 
 drills: setup ## play faults against the alarms, and write the table of drills to docs/runbook.md
 	@python -m tests.template.drills.report

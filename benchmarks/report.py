@@ -97,12 +97,12 @@ With the deployed function on the local stand-in for AWS, the time from a write 
 
 def make_markdown(results: Results) -> str:
     """Return the whole page."""
-    made = ", ".join(f"{name} {text}" for name, text in results.made.items() if name != "date")
+    versions = ", ".join(f"{name} {text}" for name, text in results.made.items() if name not in {"date", "commit"})
     return "\n".join(
         [
             "# Benchmarks",
             "",
-            f"Written by `make bench` on {results.made['date']} with {made}.",
+            f"Measured by `make bench` on {results.made['date']} at commit {results.made['commit']}, with {versions}.",
             "Compare the ratios. The times depend on the machine.",
             "",
             "![CPU of one record](cpu.svg)",

@@ -2,6 +2,7 @@
 
 import json
 import platform
+import subprocess
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -31,7 +32,7 @@ class Results(NamedTuple):
     """All measurements of one run of `make bench`."""
 
     made: Mapping[str, str]
-    """The date, the versions of the measured packages, and the machine."""
+    """The date, the commit, the versions of the measured packages, and the machine."""
     costs: Sequence[Cost]
     layouts: Sequence[LayoutCost]
     work: Mapping[str, Sequence[Work]]
@@ -86,9 +87,12 @@ class Results(NamedTuple):
 
 
 def describe_run() -> dict[str, str]:
-    """Return the date, the versions of the measured packages, and the machine."""
+    """Return the date, the commit, the versions of the measured packages, and the machine."""
+    git = ["git", "describe", "--always", "--dirty"]
+    commit = subprocess.run(git, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
     return {
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "commit": commit,
         "Python": platform.python_version(),
         **{package: version(package) for package in _PACKAGES},
         "librdkafka": confluent_kafka.libversion()[0],

@@ -77,17 +77,17 @@ def make_tables(results: Results) -> str:
     return "\n".join(lines)
 
 
-def update(part: str, tables: str, document: Path = DOCUMENT) -> None:
+def update(part: str, tables: str, document: Path = DOCUMENT, command: str = "make bench") -> None:
     """Write the tables of a part into the document, between its marks."""
-    begin, end = _make_marks(part)
+    begin, end = _make_marks(part, command)
     before, _, rest = document.read_text().partition(begin)
     _, _, after = rest.partition(end)
     document.write_text(f"{before}{begin}\n\n{tables}\n\n{end}{after}")
 
 
-def read_tables(part: str, document: Path = DOCUMENT) -> str:
+def read_tables(part: str, document: Path = DOCUMENT, command: str = "make bench") -> str:
     """Return the tables of a part from the document."""
-    begin, end = _make_marks(part)
+    begin, end = _make_marks(part, command)
     _, _, rest = document.read_text().partition(begin)
     return rest.partition(end)[0].strip()
 
@@ -97,8 +97,8 @@ def round_figure(number: float) -> str:
     return f"{float(f'{number:.2g}'):,.0f}"
 
 
-def _make_marks(part: str) -> tuple[str, str]:
-    return f"<!-- {part}, made by make bench: begin -->", f"<!-- {part}, made by make bench: end -->"
+def _make_marks(part: str, command: str) -> tuple[str, str]:
+    return f"<!-- {part}, made by {command}: begin -->", f"<!-- {part}, made by {command}: end -->"
 
 
 def _make_lane_table(profile: Profile) -> Iterator[str]:
