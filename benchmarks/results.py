@@ -1,4 +1,4 @@
-"""The results of the benchmarks, stored in one file from which all tables and charts are made."""
+"""The results of the benchmarks, stored in one file from which all tables and plots are made."""
 
 import json
 import platform

@@ -72,8 +72,9 @@ def model_lane(profile: Profile, memory_mb: int, batch: int) -> Lane:
 def make_tables(results: Results) -> str:
     """Make the tables of the document."""
     profile = fit_profile(results)
-    cost = f"{profile.invocation_ms:.2f} ms of a vCPU, plus {profile.record_us:.1f} µs for each record."
-    lines = [f"An invocation needs {cost}", "", *_make_lane_table(profile), "", *_make_shard_table(profile)]
+    cost = f"{profile.invocation_ms:.2f} ms of a vCPU, plus {profile.record_us:.1f} µs for each record"
+    measured = f"(measured on {results.made['date']} at commit {results.made['commit']})"
+    lines = [f"An invocation needs {cost} {measured}.", "", *_make_lane_table(profile), "", *_make_shard_table(profile)]
     return "\n".join(lines)
 
 

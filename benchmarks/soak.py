@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from benchmarks import scale
 from benchmarks.report import make_table
 from benchmarks.results import describe_run
-from benchmarks.soak_run import FIGURES, SoakRun, Window
+from benchmarks.soak_run import FIGURES, Figure, SoakRun, Window
 from local.paths import ROOT
 from local.servers.kafka import Kafka
 from local.servers.topic import create_topic
@@ -75,19 +75,23 @@ def measure(minutes: float) -> SoakRun:
 
 def make_section(run: SoakRun) -> str:
     """Return what docs/promises.md says about the run."""
-    rows = [(title, run.list_values(figure)) for figure, title in FIGURES.items()]
-    table = make_table(
-        [f"figure of {run.window_seconds:g} seconds", "lowest", "median", "highest"],
-        (
-            [title, *(f"{value:.1f}" for value in (min(values), statistics.median(values), max(values)))]
-            for title, values in rows
-        ),
-    )
     conditions = (
         f"The last run sent {run.rate:,} events per second for {run.minutes:g} minutes, in batches of {run.batch}, on "
-        f"{run.made['date']} at commit {run.made['commit']}."
+        f"{run.made['date']} at commit {run.made['commit']}. The first value, with the cold start, is left "
+        "out."
     )
-    return "\n".join([conditions, "", *table])
+    table = make_table(
+        [f"over {run.window_seconds:g} seconds", "lowest", "median", "highest"],
+        (_make_row(figure, run.list_values(name)) for name, figure in FIGURES.items()),
+    )
+    return "\n".join(
+        [conditions, "", "![Lines over time: memory, file descriptors, latency and CPU](soak.svg)", "", *table]
+    )
+
+
+def _make_row(figure: Figure, values: Sequence[float]) -> list[str]:
+    found = (min(values), statistics.median(values), max(values))
+    return [f"{figure.title} ({figure.unit})", *map(figure.format, found)]
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -24,19 +24,30 @@ class Window(NamedTuple):
     """The mean CPU of a batch, including librdkafka's threads."""
 
 
+class Figure(NamedTuple):
+    """A measured figure, and its allowed growth as a factor and an amount.
+
+    The last quarter of the run is compared with the second, because caches and pools fill during the first.
+    """
+
+    title: str
+    unit: str
+    digits: int
+    factor: float
+    amount: float
+
+    def format(self, value: float) -> str:
+        """Format a value without its unit."""
+        return f"{value:,.{self.digits}f}"
+
+
 FIGURES = {
-    "memory_mib": "resident memory, MiB",
-    "open_files": "open files and sockets",
-    "latency_ms": "latency of a batch, median, ms",
-    "cpu_ms": "CPU of a batch, mean, ms",
+    "memory_mib": Figure("resident memory", "MiB", 1, 1.05, 4.0),
+    "open_files": Figure("file descriptors", "open", 0, 1.0, 2.0),
+    "latency_ms": Figure("latency of a batch, median", "ms", 1, 1.5, 5.0),
+    "cpu_ms": Figure("CPU of a batch, mean", "ms", 1, 1.5, 2.0),
 }
-"""The measured figures of a window, with their titles."""
-
-LIMITS = {"memory_mib": (1.05, 4.0), "open_files": (1.0, 2.0), "latency_ms": (1.5, 5.0), "cpu_ms": (1.5, 2.0)}
-"""The allowed growth of each figure, as a factor and an amount.
-
-The last quarter of the run is compared with the second, because caches and pools fill during the first.
-"""
+"""The figures of a window."""
 
 
 class SoakRun(NamedTuple):
@@ -50,6 +61,7 @@ class SoakRun(NamedTuple):
     batches_per_second: int
     window_seconds: float
     windows: Sequence[Window]
+    """All windows of the run. The first one includes the cold start."""
 
     @classmethod
     def read(cls, file: Path = FILE) -> Self:
@@ -62,26 +74,29 @@ class SoakRun(NamedTuple):
     def write(self, file: Path = FILE) -> None:
         """Write the results, with one line for each figure of the windows."""
         head = json.dumps({**self._asdict(), "windows": {}}, indent=1).removesuffix("{}\n}")
-        columns = [f'  "{name}": {json.dumps(self.list_values(name))}' for name in Window._fields]
+        columns = [
+            f'  "{name}": {json.dumps([round(value, 2) for value in values])}'
+            for name, values in zip(Window._fields, zip(*self.windows, strict=True), strict=True)
+        ]
         file.write_text(head + "{\n" + ",\n".join(columns) + "\n }\n}\n")
-
-    def list_values(self, figure: str) -> list[float]:
-        """Return a figure of every window, rounded to two decimal places."""
-        return [round(getattr(window, figure), 2) for window in self.windows]
 
     @property
     def rate(self) -> int:
         """The number of records per second."""
         return self.batch * self.batches_per_second
 
+    def list_values(self, field: str) -> list[float]:
+        """Return a field of every window after the first one."""
+        return [getattr(window, field) for window in self.windows[1:]]
+
     def find_growth(self) -> list[str]:
         """Return the figures whose growth from the second quarter to the last exceeds the limit."""
-        quarter = len(self.windows) // 4
         grown = []
-        for figure, (factor, amount) in LIMITS.items():
-            values = self.list_values(figure)
+        for name, figure in FIGURES.items():
+            values = self.list_values(name)
+            quarter = len(values) // 4
             before = statistics.median(values[quarter : 2 * quarter])
             after = statistics.median(values[-quarter:])
-            if after > before * factor + amount:
-                grown.append(f"{FIGURES[figure]}: {before:.1f} to {after:.1f}")
+            if after > before * figure.factor + figure.amount:
+                grown.append(f"{figure.title}: {figure.format(before)} to {figure.format(after)} {figure.unit}")
         return grown
