@@ -32,7 +32,7 @@ class Heading(NamedTuple):
 
 
 class Bar(NamedTuple):
-    """One bar, with the text beside it."""
+    """One bar and its label."""
 
     title: str
     value: float

@@ -27,6 +27,8 @@ PAGE = ROOT / "docs" / "promises.md"
 BATCH = 100
 BATCHES_PER_SECOND = 10
 WINDOW_SECONDS = 2.0
+LEAST_MINUTES = 0.25
+"""Shorter runs have too few windows to compare."""
 TOPIC = "soak"
 
 
@@ -77,7 +79,7 @@ def make_section(run: SoakRun) -> str:
     """Return what docs/promises.md says about the run."""
     conditions = (
         f"The last run sent {run.rate:,} events per second for {run.minutes:g} minutes, in batches of {run.batch}, on "
-        f"{run.made['date']} at commit {run.made['commit']}. The first value, with the cold start, is left "
+        f"{run.made['date']} at commit {run.made['commit']}. The first value includes the cold start and is left "
         "out."
     )
     table = make_table(
@@ -98,7 +100,10 @@ def main(arguments: Sequence[str]) -> int:
     """Run, write the results, and report growth; return 1 if a figure has grown."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--minutes", type=float, default=15.0)
-    run = measure(parser.parse_args(arguments).minutes)
+    minutes = parser.parse_args(arguments).minutes
+    if minutes < LEAST_MINUTES:
+        parser.error(f"--minutes (MINUTES) must be at least {LEAST_MINUTES}")
+    run = measure(minutes)
     run.write()
     section = make_section(run)
     scale.update("soak", section, PAGE, "make soak")
