@@ -17,7 +17,7 @@ PLOTS := MPLCONFIGDIR=.local/benchmarks .local/benchmarks/bin/python -m benchmar
 # True if an option is set to anything but a negative value: KEEP=1, but not KEEP=0
 is-on = $(filter-out 0 no off false,$(1))
 
-.PHONY: help setup demo up down tail put consume redrive backfill invoke events layout check test prove soak drills bench plots versions parameters capture lint check-config format lock clean
+.PHONY: help setup demo up down tail put pause trace consume redrive backfill invoke events layout check test prove soak drills bench plots versions parameters capture lint check-config format lock clean
 
 help: ## list all commands
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
@@ -28,8 +28,8 @@ setup: ## install the tools (every other command does this first)
 demo: setup ## show the whole pipeline on a local stack: table writes become events (KEEP=1 keeps it up; REGISTRY=glue)
 	@python -S local demo $(if $(call is-on,$(KEEP)),--keep) $(if $(REGISTRY),--registry '$(REGISTRY)')
 
-up: setup ## start the local stack and deploy the application to it (REGISTRY=glue uses AWS Glue)
-	@python -S local up $(if $(REGISTRY),--registry '$(REGISTRY)')
+up: setup ## start the local stack and deploy the application to it (REGISTRY=glue uses AWS Glue; LAYOUTS=FILE)
+	@python -S local up $(if $(REGISTRY),--registry '$(REGISTRY)') --layouts '$(LAYOUTS)'
 
 down: ## stop the local stack and remove its data
 	@if [ -e .local/stack ]; then python3 -S local/bootstrap.py && python -S local down; else echo "no local stack is running"; fi
@@ -37,8 +37,15 @@ down: ## stop the local stack and remove its data
 tail: setup ## show events of the local stack as they arrive
 	@python -S local tail
 
-put: setup ## write an item with a new value to the local stack
-	@python -S local put
+put: setup ## write an item with a new value to the local stack (BAD=1 writes one that is dead-lettered)
+	@python -S local put $(if $(call is-on,$(BAD)),--bad)
+
+pause: setup ## suspend the local stack's Kafka, so that you can watch an outage (SECONDS=60)
+	@python -S local pause $(if $(SECONDS),--seconds '$(SECONDS)')
+
+trace: setup ## compare an item of the local stack with its events (TABLE=user_feature_store, KEY='{"bright_uid": "u-1", ...}', SINCE=TIME)
+	@python -S local trace $(if $(TABLE),--table '$(TABLE)') $(if $(KEY),--key '$(KEY)') $(if $(SINCE),--since '$(SINCE)') \
+	  $(if $(call is-on,$(ALL_PARTITIONS)),--all-partitions)
 
 consume: setup ## run an example consumer on the local stack (EXAMPLE=python; docs/consuming.md lists all)
 	@python -S local consume '$(or $(EXAMPLE),python)'
@@ -47,9 +54,10 @@ redrive: setup ## redrive the local stack's dead letters (PREFIX=aws/lambda/, DR
 	@python -S local redrive $(if $(PREFIX),--prefix '$(PREFIX)') \
 	  $(if $(call is-on,$(DRY_RUN)),--dry-run) $(if $(call is-on,$(FORCE)),--force)
 
-backfill: setup ## backfill a table of the local stack (TABLE=account_feature_store, DRY_RUN=1, RUN=NAME continues a run)
+backfill: setup ## backfill a table of the local stack (TABLE=account_feature_store, DRY_RUN=1, MISSING_ONLY=1 compares with the topic, RUN=NAME continues a run)
 	@python -S local backfill $(if $(TABLE),--table '$(TABLE)') \
-	  $(if $(call is-on,$(DRY_RUN)),--dry-run) $(if $(RUN),--run '$(RUN)')
+	  $(if $(call is-on,$(DRY_RUN)),--dry-run) $(if $(call is-on,$(MISSING_ONLY)),--missing-only) \
+	  $(if $(SINCE),--since '$(SINCE)') $(if $(RUN),--run '$(RUN)')
 
 events: setup ## write the table of sample events to docs/events.md
 	@python -S local invoke --page

@@ -19,6 +19,7 @@ from benchmarks.one_record import measure_one_record
 from benchmarks.results import FOLDER, Results, describe_run
 from benchmarks.sizes import measure_sizes
 from benchmarks.throughput import ROUNDS, measure_throughput
+from benchmarks.topic_index import measure_index
 from local.commands import command
 
 
@@ -46,6 +47,7 @@ def _measure(brokers: str, progress: Callable[[str], None], *, rounds: int, comp
     progress("memory over many invocations")
     growth = measure_growth(brokers)
     backfill = measure_backfill(brokers, lambda text: progress(f"the backfill, {text}"))
+    topic_index = measure_index(progress)
     progress("building the functions")
     with make_environments() as environments:
         starts = measure_starts(environments, brokers, progress)
@@ -64,6 +66,7 @@ def _measure(brokers: str, progress: Callable[[str], None], *, rounds: int, comp
         peaks=peaks,
         growth=growth,
         backfill=backfill,
+        topic_index=topic_index,
         one_record=one_record,
         end_to_end=end_to_end,
         sizes=sizes,

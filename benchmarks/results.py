@@ -20,6 +20,7 @@ from benchmarks.memory import Growth, Peak
 from benchmarks.one_record import OneRecord
 from benchmarks.sizes import Size
 from benchmarks.throughput import Cost
+from benchmarks.topic_index import IndexFigures
 from local.paths import ROOT
 
 FOLDER = ROOT / "docs" / "benchmarks"
@@ -41,6 +42,7 @@ class Results(NamedTuple):
     peaks: Sequence[Peak]
     growth: Growth
     backfill: Backfill
+    topic_index: IndexFigures
     one_record: OneRecord
     end_to_end: EndToEnd
     sizes: Sequence[Size]
@@ -61,6 +63,7 @@ class Results(NamedTuple):
             peaks=[Peak(**each) for each in found["peaks"]],
             growth=Growth(**found["growth"]),
             backfill=_read_backfill(**found["backfill"]),
+            topic_index=IndexFigures(**found["topic_index"]),
             one_record=OneRecord(**found["one_record"]),
             end_to_end=EndToEnd(**found["end_to_end"]),
             sizes=[Size(**each) for each in found["sizes"]],
