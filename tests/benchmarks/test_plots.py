@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -12,6 +11,7 @@ from benchmarks.plot_data import BarPlot, LinePlot, prepare_cpu_plot, prepare_so
 from benchmarks.results import Results
 from benchmarks.soak_run import SoakRun, Window
 from benchmarks.throughput import CONTENDERS, FEATURES
+from local import bootstrap
 from local.paths import HOME, ROOT
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -68,7 +68,7 @@ def test_find_growth__compares_the_last_quarter_with_the_second() -> None:
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Install the plotting library, and draw all plots into a new directory."""
     folder = tmp_path_factory.mktemp("plots")
-    subprocess.run([sys.executable, ROOT / "local" / "bootstrap.py", "benchmarks"], check=True)  # noqa: S603 -- our own
+    bootstrap.set_up(bootstrap.ON_REQUEST["benchmarks"])
     command = [str(HOME / "benchmarks" / "bin" / "python"), "-m", "benchmarks.plots", str(folder)]
     environ = {**os.environ, "MPLCONFIGDIR": str(HOME / "benchmarks")}
     subprocess.run(command, cwd=ROOT, env=environ, check=True)  # noqa: S603 -- our own
