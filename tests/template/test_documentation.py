@@ -21,6 +21,8 @@ from feature_events.layouts.parser import parse_table_layouts
 from feature_events.metrics import METRICS
 from feature_events.redrives.report import RedriveReport
 from feature_events.redrives.request import RedriveRequest, read_redrive_request
+from feature_events.traces.report import TraceReport
+from feature_events.traces.request import read_trace_request
 from local.paths import ROOT
 from tests.template.document import read_template, to_list
 from tests.template.expansion import SETS, STACK, expand_set, read_resources
@@ -195,6 +197,21 @@ def test_backfill_requests__are_valid() -> None:
 def test_backfill_report__is_documented() -> None:
     """The table contains every field of the backfill's report, and no other."""
     assert set(read_tables("report field")) == set(BackfillReport.__annotations__)
+
+
+def test_trace_request__is_documented() -> None:
+    """The backfill function accepts the request with every field of the table, and the request in the command."""
+    (request,) = (each for each in COMMANDS if "invoke BackfillFunction" in each)
+    read_trace_request(json.loads(*re.findall(r"--event '([^']*)'", request)), 0)
+    given = {"table": "orders", "key": {"pk": "1"}, "since": None, "seconds": 45, "all_partitions": False}
+    assert set(read_tables("trace request field")) == set(given)
+    assert read_trace_request({"trace": given}, 0)
+
+
+def test_trace_report__is_documented() -> None:
+    """The table contains every field of the report, and no other."""
+    rows = read_tables("trace report field")
+    assert {name.strip("`") for row in rows for name in row.split(", ")} == set(TraceReport.__annotations__)
 
 
 @pytest.mark.parametrize(
