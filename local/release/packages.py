@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 NAME = "feature-events"
 _RULE = "=" * 79
 _CLASSIFIER = "License :: OSI Approved :: "
+_EXPRESSION = re.compile(r"[\w.+-]+( (AND|OR|WITH) [\w.+-]+)*")
 
 
 class Package(NamedTuple):
@@ -18,10 +19,8 @@ class Package(NamedTuple):
 
     name: str
     version: str
-    expression: str | None
-    """The license as an SPDX expression."""
-    license: str | None
-    """The license in the author's words."""
+    license: str
+    """The license as the package declares it: an SPDX expression, or a name."""
     texts: Mapping[str, str]
     """The text of each license file by its name."""
 
@@ -46,8 +45,7 @@ def _read_package(information: Path) -> Package:
     return Package(
         metadata["Name"],
         metadata["Version"],
-        metadata.get("License-Expression"),
-        metadata.get("License") or next(iter(classifiers), None),
+        next(filter(None, [metadata.get("License-Expression"), metadata.get("License"), *classifiers]), "unknown"),
         {path.name: path.read_text() for path in paths},
     )
 
@@ -76,24 +74,21 @@ def make_sbom(version: str, function: bytes, packages: Iterable[Package]) -> str
 
 
 def _to_component(package: Package) -> dict[str, Any]:
-    component: dict[str, Any] = {
+    is_expression = _EXPRESSION.fullmatch(package.license)
+    return {
         "type": "library",
         "bom-ref": package.purl,
         "name": package.name,
         "version": package.version,
         "purl": package.purl,
+        "licenses": [{"expression": package.license} if is_expression else {"license": {"name": package.license}}],
     }
-    if package.expression:
-        component["licenses"] = [{"expression": package.expression}]
-    elif package.license:
-        component["licenses"] = [{"license": {"name": package.license}}]
-    return component
 
 
 def format_licenses(packages: Iterable[Package]) -> str:
     """Return the license texts of all packages as one text."""
     parts = ["The dependency layers contain these packages."]
     for each in packages:
-        parts.append(f"{_RULE}\n{each.name} {each.version} ({each.expression or each.license})\n{_RULE}")
+        parts.append(f"{_RULE}\n{each.name} {each.version} ({each.license})\n{_RULE}")
         parts += [f"{name}:\n\n{text.strip()}" for name, text in each.texts.items()]
     return "\n\n".join(parts) + "\n"
