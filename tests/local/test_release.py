@@ -3,6 +3,7 @@
 import importlib.metadata
 import io
 import json
+import os
 import re
 import shutil
 import stat
@@ -12,6 +13,7 @@ import tempfile
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cyclonedx.schema import SchemaVersion
@@ -19,6 +21,7 @@ from cyclonedx.spdx import is_expression
 from cyclonedx.validation.json import JsonStrictValidator
 from rich.console import Console
 from samcli.cli.types import CfnParameterOverridesType  # type: ignore[import-untyped]
+from samcli.yamlhelper import yaml_parse  # type: ignore[import-untyped]
 
 from feature_events import VERSION
 from local.commands import release as command
@@ -268,9 +271,34 @@ def test_publish__creates_the_release_of_the_tag(tmp_path: Path) -> None:
     program = tmp_path / "gh"
     program.write_text('#!/bin/sh\nprintf "%s\\n" "$@" > arguments\n')
     program.chmod(0o755)
-    make = ["make", "--silent", "--makefile", ROOT / "Makefile", "publish"]
+    make = ["make", "--silent", "--makefile", str(ROOT / "Makefile"), "publish"]
     done = subprocess.run(make, env={"PATH": f"{tmp_path}:/usr/bin:/bin", "TAG": "v1.2.0"}, cwd=tmp_path, check=False)  # noqa: S603
     assert done.returncode == 0
     arguments = (tmp_path / "arguments").read_text().split()
     assert arguments[:3] == ["release", "create", "v1.2.0"]
     assert arguments[-2:] == ["dist/feature-events-1.2.0.zip", f"dist/{CHECKSUMS}"]
+
+
+def test_make__passes_the_tag() -> None:
+    """`make release` prints why it refuses, and fails."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    done = subprocess.run(
+        ["make", "release"],  # noqa: S607
+        env={**environment, "TAG": "v0.0.0"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode
+    assert f"error: the tag v0.0.0 must be v{VERSION}" in done.stdout
+
+
+def test_workflow__runs_what_can_be_run_locally() -> None:
+    """Each command is a target of the Makefile or .ci/run. Only the job without tests may write."""
+    jobs: dict[str, Any] = yaml_parse((ROOT / ".github" / "workflows" / "release.yml").read_text())["jobs"]
+    runs = {name: [step["run"] for step in job["steps"] if "run" in step] for name, job in jobs.items()}
+    assert runs == {"test": ["bash .ci/run"], "publish": ["make release", "make publish"]}
+    assert jobs["test"]["permissions"] == {"contents": "read"}
+    assert jobs["publish"]["needs"] == "test"
+    assert jobs["publish"]["permissions"] == {"contents": "write", "id-token": "write", "attestations": "write"}

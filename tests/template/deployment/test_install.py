@@ -48,7 +48,7 @@ class Folder:
         done = subprocess.run(  # noqa: S603 -- commands of the page
             ["/bin/sh", "-euc", command],
             cwd=self.home,
-            env=self._environment | settings,
+            env={**self._environment, **settings},
             capture_output=True,
             text=True,
             check=False,
