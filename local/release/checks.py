@@ -1,4 +1,4 @@
-"""Check that a checkout can be released: a clean tree, its version, and the changes of that version."""
+"""Check that a checkout can be released: its version, the changes of that version, and a clean tree."""
 
 import re
 import subprocess
@@ -23,14 +23,15 @@ def check_release(source: Path, tag: str | None = None) -> str:
         tag: the tag of the release, which must name the version.
 
     Raises:
-        LocalError: the tree is dirty, the changes are missing, or the tag names another version.
+        LocalError: the tag names another version, the changes are missing, or the tree is dirty.
 
     """
     version = read_version(source)
     if tag is not None and tag != f"v{version}":
         raise LocalError(f"the tag {tag} must be v{version}, because pyproject.toml has the version {version}")
+    changes = _read_changes(source, version)
     _check_clean(source)
-    return _read_changes(source, version)
+    return changes
 
 
 def _check_clean(source: Path) -> None:
