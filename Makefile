@@ -11,10 +11,13 @@ LAYOUTS ?= default,single_table
 EVERY_TEST := -n 5 --dist loadfile --no-loadscope-reorder $(addprefix tests/,local template integration simulation) tests
 ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
+# The variable keeps matplotlib's cache in the checkout.
+PLOTS := MPLCONFIGDIR=.local/benchmarks .local/benchmarks/bin/python -m benchmarks.plots
+
 # True if an option is set to anything but a negative value: KEEP=1, but not KEEP=0
 is-on = $(filter-out 0 no off false,$(1))
 
-.PHONY: help setup demo up down tail put consume redrive backfill invoke events layout check test prove soak drills bench versions parameters capture release publish lint check-config format lock clean
+.PHONY: help setup demo up down tail put pause trace consume redrive backfill invoke events layout check test prove soak drills bench plots versions parameters capture release publish lint check-config format lock clean
 
 help: ## list all commands
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
@@ -25,8 +28,8 @@ setup: ## install the tools (every other command does this first)
 demo: setup ## show the whole pipeline on a local stack: table writes become events (KEEP=1 keeps it up; REGISTRY=glue)
 	@python -S local demo $(if $(call is-on,$(KEEP)),--keep) $(if $(REGISTRY),--registry '$(REGISTRY)')
 
-up: setup ## start the local stack and deploy the application to it (REGISTRY=glue uses AWS Glue)
-	@python -S local up $(if $(REGISTRY),--registry '$(REGISTRY)')
+up: setup ## start the local stack and deploy the application to it (REGISTRY=glue uses AWS Glue; LAYOUTS=FILE)
+	@python -S local up $(if $(REGISTRY),--registry '$(REGISTRY)') --layouts '$(LAYOUTS)'
 
 down: ## stop the local stack and remove its data
 	@if [ -e .local/stack ]; then python3 -S local/bootstrap.py && python -S local down; else echo "no local stack is running"; fi
@@ -34,8 +37,15 @@ down: ## stop the local stack and remove its data
 tail: setup ## show events of the local stack as they arrive
 	@python -S local tail
 
-put: setup ## write an item with a new value to the local stack
-	@python -S local put
+put: setup ## write an item with a new value to the local stack (BAD=1 writes one that is dead-lettered)
+	@python -S local put $(if $(call is-on,$(BAD)),--bad)
+
+pause: setup ## suspend the local stack's Kafka, so that you can watch an outage (SECONDS=60)
+	@python -S local pause $(if $(SECONDS),--seconds '$(SECONDS)')
+
+trace: setup ## compare an item of the local stack with its events (TABLE=user_feature_store, KEY='{"bright_uid": "u-1", ...}', SINCE=TIME)
+	@python -S local trace $(if $(TABLE),--table '$(TABLE)') $(if $(KEY),--key '$(KEY)') $(if $(SINCE),--since '$(SINCE)') \
+	  $(if $(call is-on,$(ALL_PARTITIONS)),--all-partitions)
 
 consume: setup ## run an example consumer on the local stack (EXAMPLE=python; docs/consuming.md lists all)
 	@python -S local consume '$(or $(EXAMPLE),python)'
@@ -44,9 +54,10 @@ redrive: setup ## redrive the local stack's dead letters (PREFIX=aws/lambda/, DR
 	@python -S local redrive $(if $(PREFIX),--prefix '$(PREFIX)') \
 	  $(if $(call is-on,$(DRY_RUN)),--dry-run) $(if $(call is-on,$(FORCE)),--force)
 
-backfill: setup ## backfill a table of the local stack (TABLE=account_feature_store, DRY_RUN=1, RUN=NAME continues a run)
+backfill: setup ## backfill a table of the local stack (TABLE=account_feature_store, DRY_RUN=1, MISSING_ONLY=1 compares with the topic, RUN=NAME continues a run)
 	@python -S local backfill $(if $(TABLE),--table '$(TABLE)') \
-	  $(if $(call is-on,$(DRY_RUN)),--dry-run) $(if $(RUN),--run '$(RUN)')
+	  $(if $(call is-on,$(DRY_RUN)),--dry-run) $(if $(call is-on,$(MISSING_ONLY)),--missing-only) \
+	  $(if $(SINCE),--since '$(SINCE)') $(if $(RUN),--run '$(RUN)')
 
 events: setup ## write the table of sample events to docs/events.md
 	@python -S local invoke --page
@@ -71,14 +82,21 @@ test: setup ## run the tests in about 7 minutes (TESTS=... runs a part; ALL=1 ad
 prove: setup ## run the simulation at full size in about 80 minutes, and write docs/promises.md (TESTS=FILES runs a part; PROVE_SEED=... repeats a run)
 	@python -m tests.simulation.prove $(TESTS)
 
-soak: setup ## run the function at a steady rate for 15 minutes, and write docs/soak.svg (MINUTES=...)
-	@python -m tests.simulation.soak --minutes $(or $(MINUTES),15)
+soak: setup ## run the function at a steady rate for 15 minutes, and write docs/soak.json, docs/soak.svg and docs/promises.md (MINUTES=...)
+	@python3 -S local/bootstrap.py benchmarks
+	@PYTHONPATH=src python -m benchmarks.soak --minutes $(or $(MINUTES),15); status=$$?; $(PLOTS) && exit $$status
 
 drills: setup ## play faults against the alarms, and write the table of drills to docs/runbook.md
 	@python -m tests.template.drills.report
 
 bench: setup ## measure everything, and write docs/benchmarks and docs/scale.md (RELEASES=1 compares confluent-kafka releases)
+	@python3 -S local/bootstrap.py benchmarks
 	@PYTHONPATH=src python -m benchmarks $(if $(call is-on,$(RELEASES)),--compare-releases)
+	@$(PLOTS)
+
+plots: setup ## draw the plots of make bench and make soak again, from their stored results
+	@python3 -S local/bootstrap.py benchmarks
+	@$(PLOTS)
 
 versions: setup ## write the table of schema versions and their readers to docs/consuming.md
 	@PYTHONPATH=src python -m tests.contract.schema_versions
@@ -100,7 +118,8 @@ lint: setup ## check style, types, templates, workflows, spelling, samconfig.tom
 	@ruff check .
 	@ruff format --check .
 	@mypy
-	@python3 -S local/bootstrap.py lint
+	@python3 -S local/bootstrap.py lint benchmarks
+	@mypy --python-executable .local/benchmarks/bin/python benchmarks/plots.py
 	@.local/lint/bin/cfn-lint --append-rules cfn_lint_serverless.rules
 	@AWS_DEFAULT_REGION=us-east-1 sam validate --lint
 	@python -m local.check_config
@@ -123,7 +142,7 @@ format: setup ## format the code
 	@ruff format .
 
 lock: setup ## update the locked dependencies from requirements/*.in
-	@for set in requirements/{uv,runtime,lambda,oldest,dev,lint,toolchains} benchmarks/usual examples/consumers/{python,lambda,await-features,start-job,job-complete,current-state,airflow}/requirements; do \
+	@for set in requirements/{uv,runtime,lambda,oldest,dev,lint,benchmarks,toolchains} benchmarks/usual examples/consumers/{python,lambda,await-features,start-job,job-complete,current-state,airflow}/requirements; do \
 	  .local/uv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.13 --generate-hashes --no-emit-index-url \
 	    --custom-compile-command "make lock" $$set.in --output-file $$set.txt || exit 1; done
 

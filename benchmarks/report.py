@@ -49,6 +49,13 @@ _BACKFILL_GROWTH = """
 Scanning {items:,} items of different entities: {before:.1f} MiB resident after a tenth of them, {after:.1f} MiB at the
 end, and {blocks:+,} blocks of Python's allocator.
 """
+_INDEX = """\
+## Index of the topic
+
+A backfill with `missing_only` indexes the events of its table. These are {events:,} events of {items:,} items with 20
+features, read by one worker in one process. Fetching them from Kafka is not included. Times are CPU. Memory is the
+process's highest, and before the index it is {before:.0f} MiB.
+"""
 _WORK = """\
 ## Work of one record and of one batch
 
@@ -97,19 +104,20 @@ With the deployed function on the local stand-in for AWS, the time from a write 
 
 def make_markdown(results: Results) -> str:
     """Return the whole page."""
-    made = ", ".join(f"{name} {text}" for name, text in results.made.items() if name != "date")
+    versions = ", ".join(f"{name} {text}" for name, text in results.made.items() if name not in {"date", "commit"})
     return "\n".join(
         [
             "# Benchmarks",
             "",
-            f"Written by `make bench` on {results.made['date']} with {made}.",
+            f"Measured by `make bench` on {results.made['date']} at commit {results.made['commit']}, with {versions}.",
             "Compare the ratios. The times depend on the machine.",
             "",
-            "![CPU of one record](cpu.svg)",
+            "![Bars: CPU of one record for this handler and others, with 3, 20 and 100 features](cpu.svg)",
             "",
             *_report_costs(results),
             *_report_layouts(results),
             *_report_backfill(results),
+            *_report_index(results),
             *_report_work(results),
             *_report_sizes(results),
             *_report_starts(results),
@@ -122,16 +130,15 @@ def make_markdown(results: Results) -> str:
 
 def _report_costs(results: Results) -> Iterator[str]:
     yield _COSTS
-    names = [each.name for each in CONTENDERS]
     yield from make_table(
-        ["features", "records", *names, "usual / ours"],
-        (_make_cost_row(results, features, records, names) for features in FEATURES for records in RECORDS),
+        ["features", "records", *CONTENDERS, "usual / ours"],
+        (_make_cost_row(results, features, records) for features in FEATURES for records in RECORDS),
     )
     yield ""
 
 
-def _make_cost_row(results: Results, features: int, records: int | None, names: Sequence[str]) -> list[str]:
-    costs = {name: results.find_cost(name, features, records) for name in names}
+def _make_cost_row(results: Results, features: int, records: int | None) -> list[str]:
+    costs = {name: results.find_cost(name, features, records) for name in CONTENDERS}
     parse, usual = costs["parse"].cpu_us, costs["usual"].cpu_us
     return [
         str(features),
@@ -171,6 +178,20 @@ def _report_backfill(results: Results) -> Iterator[str]:
         after=growth.resident_after_mib,
         blocks=growth.blocks_after - growth.blocks_before,
     )
+
+
+def _report_index(results: Results) -> Iterator[str]:
+    index = results.topic_index
+    yield _INDEX.format(events=index.events, items=index.items, before=index.before_mib)
+    yield from make_table(
+        ["step", "µs", "bytes", "MiB"],
+        [
+            ["index an event", f"{index.index_us:.1f}", f"{index.stored_bytes:,}", f"{index.indexing_mib:.0f}"],
+            ["merge an event", f"{index.merge_us:.2f}", f"{index.index_bytes:,}", f"{index.merging_mib:.0f}"],
+            ["look up an item", f"{index.find_us:.1f}", "", ""],
+        ],
+    )
+    yield ""
 
 
 def _report_work(results: Results) -> Iterator[str]:

@@ -14,7 +14,7 @@ from benchmarks.stream_events import TABLE_ARN, StreamEvent
 from feature_events.backfills.checkpoints import Checkpoints, Progress
 from feature_events.backfills.plan import Plan
 from feature_events.backfills.request import BackfillRequest
-from feature_events.backfills.work import Pace, Worker
+from feature_events.backfills.work import Announcement, Pace, Worker
 from feature_events.deadline import Deadline
 from feature_events.records.change import Item
 from feature_events.tables.table import Page, Tables
@@ -86,4 +86,5 @@ def make_worker(table: Tables, checkpoint: LastCheckpoint) -> Worker:
     """Make a worker with the settings of the environment and without a rate limit."""
     plan = Plan(_REQUEST, TABLE_ARN, KEY_NAMES, _STARTED_MS, layouts="", schema="")
     pace = Pace(_REQUEST.events_per_second, sleep=lambda _: None)
-    return Worker(plan, wire("-backfill")[1], table, checkpoint, pace, time.monotonic, _SECONDS, "request")
+    announcement = Announcement(plan, wire("-backfill")[1], table, _SECONDS, "request")
+    return Worker(plan, announcement, checkpoint, pace, time.monotonic)

@@ -79,12 +79,12 @@ def deploy(
     return deployment
 
 
-def deploy_with_tables(stack: Stack | RunningStack, registry: str = CONFLUENT) -> Deployment:
-    """Deploy the application with its own tables and this registry, then attach the table `app`."""
+def deploy_with_tables(stack: Stack | RunningStack, registry: str = CONFLUENT, layouts: str = LAYOUTS) -> Deployment:
+    """Deploy the application with its own tables, this registry and these layouts, then attach the table `app`."""
     with stack.steps.step("create table") as step:
         stream = create_app_table(stack.clients.dynamodb)
         step.detail = APP
-    parameters = {"TableArns": stream.partition("/stream/")[0], "TableLayouts": LAYOUTS}
+    parameters = {"TableArns": stream.partition("/stream/")[0], "TableLayouts": layouts}
     deployed = deploy(stack, parameters | ({"SchemaRegistry": GLUE} if registry == GLUE else {}))
     with stack.steps.step("attach table") as step:
         attach(stack, stream, f"{deployed.name}-{APP}", deployed.name)
@@ -92,7 +92,7 @@ def deploy_with_tables(stack: Stack | RunningStack, registry: str = CONFLUENT) -
     return deployed
 
 
-def set_up(stack: Stack, registry: str = CONFLUENT) -> Deployment:
+def set_up(stack: Stack, registry: str = CONFLUENT, layouts: str = LAYOUTS) -> Deployment:
     """Create the topic, deploy the application and attach its tables."""
     with stack.steps.step("create topic") as step:
         try:
@@ -100,7 +100,7 @@ def set_up(stack: Stack, registry: str = CONFLUENT) -> Deployment:
         except (KafkaException, TimeoutError) as error:
             raise LocalError(f"could not create the topic {TOPIC}: {error}") from error
         step.detail = TOPIC
-    return deploy_with_tables(stack, registry)
+    return deploy_with_tables(stack, registry, layouts)
 
 
 def find_deployment(stack: Stack | RunningStack, name: str = APPLICATION) -> Deployment:

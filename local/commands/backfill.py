@@ -17,7 +17,7 @@ from rich.table import Table
 from local.application.deployment import find_deployment
 from local.application.feature_tables import USERS
 from local.commands import command
-from local.commands.background import find_running
+from local.commands.background import use_running
 from local.errors import LocalError
 
 if TYPE_CHECKING:
@@ -28,6 +28,10 @@ type Report = Mapping[str, Any]
 
 COUNTS: Mapping[str, str] = {
     "items": "items read",
+    "announced": "items whose current event is in the topic",
+    "missing": "items whose event is missing",
+    "outdated": "items whose current event says something else",
+    "unjudged": "items that are older than the topic, or kept changing",
     "delivered": "events sent to Kafka",
     "deliverable": "events that would be sent without DRY_RUN=1",
     "again": "of these events were sent a second time, because their items had changed",
@@ -42,9 +46,9 @@ POLL_SECONDS = 0.5
 
 def backfill(console: Console, request: Request) -> int:
     """Run the state machine of the running stack with this request, and print the report."""
-    stack = find_running()
-    machine = find_deployment(stack).outputs["BackfillStateMachineArn"]
-    show(console, run(console, stack.clients.states, machine, request))
+    with use_running() as stack:
+        machine = find_deployment(stack).outputs["BackfillStateMachineArn"]
+        show(console, run(console, stack.clients.states, machine, request))
     return 0
 
 
@@ -97,7 +101,7 @@ def show(console: Console, report: Report) -> None:
     """Print the outcome of the table's items."""
     table = Table(box=None, show_header=False, padding=(0, 1))
     for name, meaning in COUNTS.items():
-        if report[name]:
+        if report.get(name):
             table.add_row(f"[bold]{name}[/]", f"[cyan]{report[name]}[/]", meaning)
     for reason, count in report["skipped"].items():
         table.add_row("[bold]skipped[/]", f"[cyan]{count}[/]", escape(reason))
@@ -112,6 +116,8 @@ def main() -> None:
     parser = command.make_parser(__doc__)
     parser.add_argument("--table", default=USERS, help="the table whose items are announced")
     parser.add_argument("--dry-run", action="store_true", help="only count the events that a run would send")
+    parser.add_argument("--missing-only", action="store_true", help="announce only what the topic does not have")
+    parser.add_argument("--since", help="with --missing-only, the time since which the topic is read")
     parser.add_argument("--run", help="resume the run with this name")
     given = {name: value for name, value in vars(parser.parse_args()).items() if value}
     request = {"segments": SEGMENTS, "workers": SEGMENTS, **given}

@@ -12,13 +12,15 @@ from rich.console import Console
 
 from local.application import deployment
 from local.application.consumers import find_readers
+from local.application.feature_tables import LAYOUTS
 from local.commands import command
 from local.environment import REGION
 from local.errors import LocalError
 from local.paths import DEFAULT_STACK, HOME
 from local.servers.registry import GLUE
-from local.servers.stack import RunningStack, Stack, end_recorded
+from local.servers.stack import RunningStack, Stack, StackRecord, end_recorded
 from local.steps import Steps
+from local.trials.layouts_file import read_layouts_text
 
 LOCK = HOME / "stack.lock"
 CONSUME = "make consume"
@@ -27,23 +29,26 @@ NEXT = {
     "make tail": "show events as they arrive",
     CONSUME: "run an example consumer (docs/consuming.md)",
     "make redrive": "resend dead letters",
+    "make trace": "show what the topic says about an item",
     "make backfill": "announce the existing items of a table",
+    "make pause": "suspend Kafka for a minute, as in an outage",
     "make down": "stop the stack",
 }
 """The commands to try on a running stack."""
 
 
-def start(console: Console, registry: str) -> int:
+def start(console: Console, registry: str, layouts: str) -> int:
     """Start the stack and deploy the application, or redeploy the application to a running stack."""
+    table_layouts = read_layouts_text(layouts)
     with lock_stack("make up"), Steps(console) as steps:
         running = RunningStack.find(DEFAULT_STACK, steps)
         if running is not None:
             with running:
                 deployment.build(running)
-                deployment.deploy_with_tables(running, registry)
+                deployment.deploy_with_tables(running, registry, table_layouts)
         else:
             with Stack(DEFAULT_STACK, steps, concurrent_work=[deployment.build]) as stack:
-                deployment.set_up(stack, registry)
+                deployment.set_up(stack, registry, table_layouts)
                 stack.detach()
     show_addresses(console)
     return 0
@@ -86,13 +91,28 @@ def find_running() -> RunningStack:
     """Find the running stack.
 
     Raises:
-        LocalError: no stack is running. The error says how to start one.
+        LocalError: no stack is running, or a server has died. The error says how to start one, or names the log.
 
     """
-    running = RunningStack.find(DEFAULT_STACK, Steps())
-    if running is None:
+    record = StackRecord.read(DEFAULT_STACK)
+    if record is None or not any(process.is_running() for process in record.processes):
         raise LocalError("no local stack is running; start one with `make up` or `make demo KEEP=1`")
+    running = RunningStack(DEFAULT_STACK, Steps(), record)
+    running.check()
     return running
+
+
+@contextlib.contextmanager
+def use_running() -> Iterator[RunningStack]:
+    """Find the running stack for a block of code. If the block fails because a server has died or is paused, say so."""
+    stack = find_running()
+    try:
+        yield stack
+    except Exception as error:
+        stack.check()
+        if any(broker.is_suspended() for broker in stack.brokers):
+            error.add_note("Kafka is paused by `make pause`; try again when it runs")
+        raise
 
 
 def show_addresses(console: Console) -> None:
@@ -127,7 +147,13 @@ def main_up() -> None:
     """Run `make up`."""
     parser = command.make_parser("Start the local stack in the background and deploy the application to it.")
     command.add_registry(parser)
-    command.run(partial(start, registry=parser.parse_args().registry))
+    parser.add_argument(
+        "--layouts",
+        default=LAYOUTS,
+        help="the layouts of all tables: a file, or names of files in schemas/table_layouts",
+    )
+    given = parser.parse_args()
+    command.run(partial(start, registry=given.registry, layouts=given.layouts))
 
 
 def main_down() -> None:

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from local.application.deployment import find_deployment
 from local.commands import command
-from local.commands.background import find_running
+from local.commands.background import use_running
 from local.errors import LocalError
 
 if TYPE_CHECKING:
@@ -44,9 +44,9 @@ SHOWN = 10
 
 def redrive(console: Console, request: Request) -> int:
     """Send this request to the redrive function of the running stack."""
-    stack = find_running()
-    function = find_deployment(stack).outputs["RedriveFunctionName"]
-    return run(console, partial(invoke, stack.clients.functions, function), request)
+    with use_running() as stack:
+        function = find_deployment(stack).outputs["RedriveFunctionName"]
+        return run(console, partial(invoke, stack.clients.functions, function), request)
 
 
 def run(console: Console, redriver: Redriver, request: Request) -> int:
@@ -85,7 +85,7 @@ def invoke(functions: "LambdaClient", name: str, request: Request) -> Report:
     report: Report = json.loads(response["Payload"].read())
     if response.get("FunctionError"):
         message = report.get("errorMessage", "no error message")
-        raise LocalError(f"the redrive function failed with {report.get('errorType', 'an unknown error')}: {message}")
+        raise LocalError(f"the function {name} failed with {report.get('errorType', 'an unknown error')}: {message}")
     return report
 
 

@@ -71,6 +71,7 @@ class EventReader:
                 "group.id": f"local-{uuid.uuid4()}",
                 "enable.auto.commit": False,
                 "fetch.wait.max.ms": 50,
+                "log_level": 0,  # `tail` survives an outage, and its output must stay readable
             }
         )
         self._consumer.assign([TopicPartition(topic, each, OFFSET_BEGINNING) for each in self._partitions()])

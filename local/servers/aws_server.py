@@ -9,6 +9,8 @@
   names every error Runtime.HandlerError.
 - Glue has a schema registry, which MiniStack lacks. moto handles these requests in the same process. It compares
   definitions literally, checks no compatibility, and makes new versions AVAILABLE immediately.
+- A stream's records are retried from the first one that a response reports in `batchItemFailures`. MiniStack would drop
+  them, so an outage of Kafka would lose records that AWS keeps.
 - Functions record their calls to AWS (function_calls.py), so that tests can evaluate the policies of their roles.
   MiniStack does not enforce policies.
 """
@@ -16,8 +18,9 @@
 import asyncio
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 RECORDER = Path(__file__).with_name("function_calls.py")
@@ -71,6 +74,39 @@ def name_errors(execute: Callable[..., Any]) -> Callable[..., Any]:
     return execute_and_name
 
 
+def retry_reported_records(execute: Callable[..., Any], skip: Callable[[Any, Any, int], None]) -> Callable[..., Any]:
+    """Wrap MiniStack's function that passes a batch of a stream to a function, and retry the records that it reports.
+
+    MiniStack retries a batch from its first record after an error. So the wrapper returns an error.
+
+    Args:
+        execute: MiniStack's function.
+        skip: moves the position in the stream over the records before the first reported one. It receives the function,
+            the event and the number of records.
+
+    """
+
+    def execute_and_retry(function: Any, event: Mapping[str, Any]) -> Any:  # noqa: ANN401 -- MiniStack has no types
+        result = execute(function, event)
+        reported = None if result.get("error") else find_reported(event["Records"], result.get("body"))
+        if reported is None:
+            return result
+        skip(function, event, reported)
+        return {**result, "error": True, "body": {"errorType": "PartialBatch", "errorMessage": f"from {reported}"}}
+
+    return execute_and_retry
+
+
+def find_reported(records: Sequence[Mapping[str, Any]], response: object) -> int | None:
+    """Return the position of the first record that a response reports, or None. An unknown identifier reports all."""
+    failures = response.get("batchItemFailures") if isinstance(response, dict) else None
+    if not failures:
+        return None
+    identifiers = {failure["itemIdentifier"] for failure in failures}
+    numbers = [record["dynamodb"]["SequenceNumber"] for record in records]
+    return min((numbers.index(each) if each in numbers else 0) for each in identifiers)
+
+
 def add_schema_registry(handle: Callable[..., Any]) -> Callable[..., Any]:
     """Wrap MiniStack's handler of Glue requests, and pass those for the schema registry to moto."""
 
@@ -95,6 +131,21 @@ def request_moto(method: str, url: str, headers: Mapping[str, str], body: bytes)
     return status, dict(sent), content.encode() if isinstance(content, str) else content
 
 
+def make_poller(lambda_svc: Any) -> FunctionType:  # noqa: ANN401 -- MiniStack has no types
+    """Return MiniStack's function that polls streams, with retries of reported records."""
+
+    def skip(function: Mapping[str, Any], event: Mapping[str, Any], records: int) -> None:
+        source = event["Records"][0]["eventSourceARN"]
+        name = (function.get("config") or function)["FunctionName"]
+        with lambda_svc._dynamodb_stream_positions_lock:  # noqa: SLF001
+            for _, _, mapping in lambda_svc._iter_all_esms():  # noqa: SLF001
+                if (mapping["EventSourceArn"], mapping["FunctionName"]) == (source, name):
+                    lambda_svc._dynamodb_stream_positions[mapping["UUID"]] += records  # noqa: SLF001
+
+    execute = retry_reported_records(lambda_svc._execute_function, skip)  # noqa: SLF001
+    return FunctionType(lambda_svc._poll_dynamodb_streams.__code__, {**vars(lambda_svc), "_execute_function": execute})  # noqa: SLF001
+
+
 def main() -> None:
     """Serve until the process is killed."""
     sys.executable = sys.argv.pop(1)
@@ -112,6 +163,7 @@ def main() -> None:
     for module in (changesets, handlers, stacks):
         module._evaluate_conditions = accept_splits(module._evaluate_conditions)  # noqa: SLF001
     lambda_svc._execute_function_warm = name_errors(lambda_svc._execute_function_warm)  # noqa: SLF001
+    lambda_svc._poll_dynamodb_streams = make_poller(lambda_svc)  # noqa: SLF001
     lambda_runtime._PYTHON_WORKER_SCRIPT = RECORDER.read_text() + lambda_runtime._PYTHON_WORKER_SCRIPT  # noqa: SLF001
     glue.handle_request = add_schema_registry(glue.handle_request)
     serve()

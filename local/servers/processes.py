@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,9 +35,28 @@ class ProcessIdentity(NamedTuple):
         """Return whether the process is still running."""
         return reaper.read_start_time(self.pid) == self.started_at
 
+    def is_suspended(self) -> bool:
+        """Return whether the process is suspended."""
+        try:
+            state = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            return False
+        return state == "T" and self.is_running()
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to the process and its children."""
+        reaper.send(number, self.pid, self.started_at)
+
+    def suspend(self) -> None:
+        """Suspend the process, and wait until it has stopped."""
+        self.send(signal.SIGSTOP)
+        limit = time.monotonic() + ENDING
+        while self.is_running() and not self.is_suspended() and time.monotonic() < limit:
+            time.sleep(POLL)
+
     def end(self) -> None:
         """Kill the process and its children, and wait until it has exited."""
-        reaper.end(self.pid, self.started_at)
+        self.send(signal.SIGKILL)
         limit = time.monotonic() + ENDING
         while self.is_running():
             if time.monotonic() > limit:
@@ -166,6 +185,17 @@ class Processes:
             self._all.append(process)
             _send(watcher, f"watch {process.pid} {process.identity.started_at}")
         return process
+
+    @contextlib.contextmanager
+    def suspend(self, process: ProcessIdentity) -> Iterator[None]:
+        """Suspend a process of another program. It is resumed on exit, even if this program is killed."""
+        with self._lock:
+            _send(self._find_reaper(), f"resume {process.pid} {process.started_at}")
+        try:
+            process.suspend()
+            yield
+        finally:
+            process.send(signal.SIGCONT)
 
     def check(self) -> None:
         """Raise an error once the shutdown has begun, so that concurrent work stops too."""

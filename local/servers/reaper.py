@@ -1,11 +1,13 @@
-"""End the processes of a stack whose owner was killed.
+"""End the processes of a stack whose owner was killed, and resume those that it suspended.
 
 The owner starts this program before the processes, and writes to its standard input. When the input closes, the owner
-has exited, and this program kills the watched processes. It imports only the standard library, so that it starts fast.
+has exited, and this program kills the watched processes and resumes the suspended ones. It imports only the standard
+library, so that it starts fast.
 
 | line of input | effect |
 |---|---|
 | `watch PID START` | Watch a process. START distinguishes it from a later process with the same id |
+| `resume PID START` | Resume a process of another owner when the input closes |
 | `release` | Exit without killing any process |
 """
 
@@ -33,26 +35,31 @@ def read_start_time(pid: int) -> str | None:
     return "_".join(listed.stdout.split()) or None
 
 
-def end(pid: int, started_at: str) -> None:
-    """Kill the process group of this process, unless the process has exited and its id was reused."""
+def send(number: signal.Signals, pid: int, started_at: str) -> None:
+    """Send a signal to the process group of this process, unless the process has exited and its id was reused."""
     if read_start_time(pid) == started_at:
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(pid, signal.SIGKILL)
+            os.killpg(pid, number)
 
 
 def main() -> None:
-    """Read the input until it closes, and then kill the watched processes."""
+    """Read the input until it closes, and then kill the watched processes and resume the suspended ones."""
     watched: dict[int, str] = {}
+    suspended: dict[int, str] = {}
     for line in sys.stdin:
         match line.split():
             case ["watch", pid, started_at]:
                 watched[int(pid)] = started_at
+            case ["resume", pid, started_at]:
+                suspended[int(pid)] = started_at
             case ["release"]:
                 return
             case _:
                 pass
     for pid, started_at in watched.items():
-        end(pid, started_at)
+        send(signal.SIGKILL, pid, started_at)
+    for pid, started_at in suspended.items():
+        send(signal.SIGCONT, pid, started_at)
 
 
 if __name__ == "__main__":

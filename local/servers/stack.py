@@ -232,11 +232,18 @@ class RunningStack:
         self.aws = record.aws
 
     def check(self) -> None:
-        """Raise an error if one of its processes has exited."""
+        """Raise an error that names the log of a process that has exited."""
         for process in self._record.processes:
             if not process.is_running():
                 log = self.directory / "logs" / f"{process.name}.log"
-                raise LocalError(f"{process.name} has exited; see {log}, and stop the other servers with `make down`")
+                raise LocalError(
+                    f"{process.name} has died; its log is {log}; start a new stack with `make down` and `make up`"
+                )
+
+    @property
+    def brokers(self) -> Sequence[ProcessIdentity]:
+        """The processes of Kafka."""
+        return [process for process in self._record.processes if process.name.startswith("kafka-")]
 
     @classmethod
     def find(cls, directory: Path, steps: Steps) -> Self | None:

@@ -3,6 +3,7 @@
 The function's own code parses them and reports mistakes, so it accepts the same layouts when it is deployed.
 """
 
+import json
 from pathlib import Path
 
 from feature_events.errors import Misconfigured
@@ -39,6 +40,13 @@ def read_layouts(source: str, features_mode: str, removals: str = "none") -> Set
         )
     except Misconfigured as error:
         raise LocalError(f"{source}: {error}") from error
+
+
+def read_layouts_text(source: str) -> str:
+    """Return the parameter `TableLayouts` for these layouts. See `read_layouts`."""
+    read_layouts(source, "all")
+    text = _read_text(source)
+    return text if text == source else json.dumps(json.loads(text), separators=(",", ":"))
 
 
 def _read_text(source: str) -> str:

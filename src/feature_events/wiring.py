@@ -51,7 +51,7 @@ def wire(client: str = "") -> tuple[Settings, Pipeline]:
     log_each = logger.log_level == logging.DEBUG
     properties = to_producer_properties(settings)
     properties = {**properties, "client.id": f"{properties['client.id']}{client}"}
-    publisher = Publisher(settings.topic, properties, _make_authentication(settings), log_each=log_each)
+    publisher = Publisher(settings.topic, properties, make_authentication(settings), log_each=log_each)
     layouts = TableLayouts(settings.table_layouts)
     pipeline = Pipeline(
         Encoder(
@@ -70,7 +70,7 @@ def wire(client: str = "") -> tuple[Settings, Pipeline]:
     return settings, pipeline
 
 
-def _make_authentication(settings: Settings) -> "Authentication | None":
+def make_authentication(settings: Settings) -> "Authentication | None":
     """Return how to authenticate to Kafka. Without authentication, its modules are not imported."""
     if settings.kafka_auth == "none":
         return None

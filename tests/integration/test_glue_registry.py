@@ -94,6 +94,17 @@ def test_registry__has_the_region_and_name_of_its_arn(account: Any) -> None:  # 
     assert account.list_registries()["Registries"] == []
 
 
+def test_read_by_id__returns_the_schema_of_an_event(account: Any) -> None:  # noqa: ANN401
+    """The version's UUID names the schema."""
+    assert account
+    registry = make_registry(to_glue_settings())
+    registered = registry.ensure_registered()
+    assert json.loads(registry.read_by_id(registered.id)) == json.loads(SHIPPED_SCHEMA)
+    absent = UUID("b7b4a7f0-9c96-4e4a-a687-fb5de9ef0c63")
+    with pytest.raises(Misconfigured, match=f"AWS Glue has no schema with id {absent}"):
+        registry.read_by_id(absent)
+
+
 def test_registry__must_exist(account: Any) -> None:  # noqa: ANN401
     """The error contains the missing registry. Only Glue's default registry is created."""
     with pytest.raises(

@@ -159,6 +159,27 @@ def test_processes__end_if_their_owner_is_killed(tmp_path: Path) -> None:
         processes.end()
 
 
+def test_suspended_process__is_resumed_if_the_program_is_killed(tmp_path: Path) -> None:
+    """A killed program does not leave a server suspended forever."""
+    code = (
+        "import pathlib, sys, time; from local.servers.processes import Processes, ProcessIdentity\n"
+        "with Processes(pathlib.Path(sys.argv[1])).suspend(ProcessIdentity('sleep', int(sys.argv[2]), sys.argv[3])):\n"
+        "    print(flush=True); time.sleep(60)"
+    )
+    processes = Processes(tmp_path)
+    try:
+        sleep = processes.start("sleep", ["/bin/sleep", "60"], {})
+        command = [sys.executable, "-c", code, str(tmp_path), *map(str, sleep.identity[1:])]
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as program:  # noqa: S603 -- the code above
+            assert program.stdout is not None
+            program.stdout.readline()
+            assert sleep.identity.is_suspended()
+            program.kill()
+        sleep.wait_until(lambda: not sleep.identity.is_suspended(), limit=10)
+    finally:
+        processes.end()
+
+
 def test_process__reports_how_it_failed(tmp_path: Path) -> None:
     """The error of a program that exits too early contains its status and the end of its log."""
     processes = Processes(tmp_path)

@@ -40,10 +40,10 @@ BACKFILL_MUTANTS = (
         (
             edit(
                 Worker,
-                "_announce_page",
-                "announced = announcer.announce(",
+                "_process_page",
+                "announced = self.pages.process(",
                 "self.checkpoints.write(segment, progress._replace(after=page.after, is_complete=page.after is None)); "
-                "announced = announcer.announce(",
+                "announced = self.pages.process(",
             ),
         ),
     ),

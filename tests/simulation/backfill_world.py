@@ -97,7 +97,7 @@ class BackfillWorld:
             (module, "wire", lambda _: (SETTINGS, self._to_worker_pipeline())),
             (module, "Checkpoints", self.runs.open),
             (module, "find_runs", self.runs.find),
-            (module, "describe_table", lambda _: Description(TABLE_ARN, KEY_NAMES, None)),
+            (module, "describe_table", lambda _: Description(TABLE_ARN, KEY_NAMES, None, {})),
             (module, "Tables", lambda deadline: Tables(self._sleep, deadline)),
             (module, "Pace", lambda _: Pace(1000.0, self.clock, self._sleep)),
             (module, "Deadline", partial(Deadline, clock=self.clock)),

@@ -13,6 +13,8 @@ from typing import Any
 
 from hypothesis.stateful import RuleBasedStateMachine
 
+from tests.simulation.audit_machine import AuditMachine
+from tests.simulation.audit_mutants import AUDIT_MUTANTS
 from tests.simulation.backfill_machine import BackfillMachine
 from tests.simulation.backfill_mutants import BACKFILL_MUTANTS
 from tests.simulation.invariants import INVARIANTS, Broken
@@ -29,6 +31,7 @@ RUNS = 4000
 CASES: tuple[tuple[Mutant, type[RuleBasedStateMachine]], ...] = (
     *[(mutant, Machine) for mutant in MUTANTS],
     *[(mutant, BackfillMachine) for mutant in BACKFILL_MUTANTS],
+    *[(mutant, AuditMachine) for mutant in AUDIT_MUTANTS],
     *[(mutant, RuleMachine) for mutant in RULE_MUTANTS],
     *[(mutant, ChangedRuleMachine) for mutant in CHANGED_MUTANTS],
     *[(mutant, OneFeatureRuleMachine) for mutant in ONE_FEATURE_MUTANTS],

@@ -26,6 +26,8 @@ INVARIANTS = {
     "I17": "a run announces every item that exists from its start to its end",
     "I18": "no backfilled event has the id of an earlier one",
     "I19": "a consumer that applies the state rule has the current state of every item whose last change has arrived",
+    "I20": "a backfill with missing_only announces no item whose event is in the topic or on its way",
+    "I21": "a backfill with missing_only finds every item whose event is missing or outdated, and announces it",
 }
 
 

@@ -86,6 +86,12 @@ PROMISES = (
         ("rule", "model"),
     ),
     Promise(
+        "A backfill with `missing_only` announces exactly the items whose events are missing or outdated",
+        "generated histories of lost, late and repeated events, added partitions, and workers that are killed between "
+        "any two steps, with the real index, comparison and workers and a topic in memory",
+        ("audit",),
+    ),
+    Promise(
         "Each test detects a violation",
         "mutants of the code, each of which breaks one invariant",
         ("mutants",),

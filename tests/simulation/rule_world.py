@@ -12,7 +12,7 @@ from unittest.mock import patch
 from uuid import UUID
 
 from feature_events.aws import clients as clients_module
-from feature_events.backfills.work import Pace, Worker
+from feature_events.backfills.work import Announcement, Pace, Worker
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured, Undelivered
 from feature_events.failures.failure_store import FailureStore
@@ -140,9 +140,8 @@ class RuleWorld:
         run.is_exact = run.is_exact and Fate.LATE not in fates
         pace = Pace(1000.0, self.clock, self._sleep)
         pipeline, tables = self._to_late(), Tables(self._sleep)
-        worker = Worker(
-            run.plan, pipeline, tables, run.checkpoints, pace, self.clock, _PAGE_DELIVERY_SECONDS, "request"
-        )
+        announcement = Announcement(run.plan, pipeline, tables, _PAGE_DELIVERY_SECONDS, "request")
+        worker = Worker(run.plan, announcement, run.checkpoints, pace, self.clock)
         with self._between(moves, fates):
             worker.work(segment, Deadline(600, self.clock), Deadline(660, self.clock))
 

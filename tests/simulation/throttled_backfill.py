@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from unittest.mock import patch
 
 from feature_events import metrics
-from feature_events.backfills.work import WORK_SECONDS, Pace, Worker
+from feature_events.backfills.work import WORK_SECONDS, Announcement, Pace, Worker
 from feature_events.deadline import Deadline
 from feature_events.errors import Undelivered
 from feature_events.tables.table import Tables
@@ -111,5 +111,6 @@ class _StateMachine:
         clock.sleep(_LATENCY_SECONDS)
         end = Deadline(_INVOCATION_SECONDS, clock)
         tables, pace = Tables(clock.sleep, end), Pace(rate, clock, clock.sleep)
-        worker = Worker(self.plan, self._pipeline, tables, self._checkpoints, pace, clock, _DELIVERY_SECONDS, "request")
+        announcement = Announcement(self.plan, self._pipeline, tables, _DELIVERY_SECONDS, "request")
+        worker = Worker(self.plan, announcement, self._checkpoints, pace, clock)
         return worker.work(segment, Deadline(WORK_SECONDS, clock), end)

@@ -60,4 +60,4 @@ def read_event(message: Message) -> Any:  # noqa: ANN401  # the fields of the sc
 
 def announced(delivered: int, again: int = 0, **skipped: int) -> PageCounts:
     """Return the counts of a page without poison."""
-    return PageCounts(delivered, again, Counter(skipped), Counter(), Counter(), 0)
+    return PageCounts(delivered, again, Counter(skipped), Counter(), Counter(), 0, Counter())

@@ -79,6 +79,12 @@ SETS: Mapping[str, Parameters] = {
         "SchemaRegistrySecretArn": REGISTRY_SECRET,
         "SchemaRegistryCaSecretArn": REGISTRY_CA_SECRET,
     },
+    "registry with a key": {
+        "SchemaRegistry": REGISTRY,
+        "SchemaRegistrySecretArn": REGISTRY_SECRET,
+        "SchemaRegistryCaSecretArn": REGISTRY_CA_SECRET,
+        "SecretsKmsKeyArn": SECRETS_KEY,
+    },
     "latest version": {"SchemaRegistry": REGISTRY, "Schema": "version:latest"},
     "Glue": {"SchemaRegistry": "glue"},
     "Glue looked up": {"SchemaRegistry": "glue", "Schema": "look-up"},

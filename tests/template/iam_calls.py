@@ -23,11 +23,26 @@ READS_KAFKA = {GET_VALUE: (SECRET, CA_SECRET)}
 READS_REGISTRY = {GET_VALUE: (REGISTRY_SECRET, REGISTRY_CA_SECRET)}
 
 SECRET_CASES = [
-    # After the registration, only the registration function needs the registry
+    # After the registration, the functions that publish do not need the registry
     *(
         Case("everything", role, READS_KAFKA, {GET_VALUE: (*READS_REGISTRY[GET_VALUE], OTHER_SECRET)})
         for role in SENDERS
+        if role != "BackfillRole"
     ),
+    Case(
+        "everything",
+        "BackfillRole",
+        {GET_VALUE: (*READS_KAFKA[GET_VALUE], *READS_REGISTRY[GET_VALUE])},
+        {GET_VALUE: (OTHER_SECRET,)},
+    ),
+    Case(
+        "registry with a key",
+        "BackfillRole",
+        {**READS_REGISTRY, "kms:Decrypt": (SECRETS_KEY,)},
+        {GET_VALUE: (OTHER_SECRET,), "kms:Decrypt": (OTHER_KEY,), "kms:Encrypt": (SECRETS_KEY,)},
+        via("secretsmanager"),
+    ),
+    Case("registry with a key", "BackfillRole", {}, {"kms:Decrypt": (SECRETS_KEY,)}),
     *(Case("registry looked up", role, READS_REGISTRY, {GET_VALUE: (SECRET, OTHER_SECRET)}) for role in SENDERS),
     Case("everything", "RegistrationRole", READS_REGISTRY, {GET_VALUE: (SECRET, CA_SECRET, OTHER_SECRET)}),
     *(
@@ -77,6 +92,8 @@ ON_CLUSTER = "kafka-cluster:Connect kafka-cluster:WriteDataIdempotently"
 ON_TOPIC = "kafka-cluster:DescribeTopic kafka-cluster:WriteData"
 DESCRIBES_CONFIGURATION = "kafka-cluster:DescribeTopicDynamicConfiguration"
 TOPIC = f"{CLUSTER.replace(':cluster/', ':topic/')}/FEATURE_AVAILABILITY_EVENTS"
+READS_TOPIC, DESCRIBES_GROUP = "kafka-cluster:ReadData", "kafka-cluster:DescribeGroup"
+GROUP = f"{CLUSTER.replace(':cluster/', ':group/')}/feature-events-backfill"
 INTERFACES = (
     "ec2:AssignPrivateIpAddresses ec2:CreateNetworkInterface ec2:DeleteNetworkInterface "
     "ec2:DescribeNetworkInterfaces ec2:DescribeSubnets ec2:UnassignPrivateIpAddresses"
@@ -90,11 +107,26 @@ NETWORK_CASES = [
             {
                 ON_CLUSTER: (CLUSTER.replace("features", "other"),),
                 ON_TOPIC: (f"{TOPIC}2", TOPIC.replace("features", "other")),
-                "kafka-cluster:ReadData kafka-cluster:CreateTopic kafka-cluster:AlterTopic": (TOPIC,),
+                "kafka-cluster:CreateTopic kafka-cluster:AlterTopic": (TOPIC,),
                 "ec2:RunInstances": ("*",),
             },
         )
         for role in SENDERS
+    ),
+    Case(
+        "IAM in a VPC",
+        "BackfillRole",
+        {READS_TOPIC: (TOPIC,), DESCRIBES_GROUP: (GROUP,)},
+        {
+            READS_TOPIC: (f"{TOPIC}2", TOPIC.replace("features", "other")),
+            DESCRIBES_GROUP: (f"{GROUP}2", GROUP.replace("features", "other")),
+            "kafka-cluster:AlterGroup": (GROUP,),
+        },
+    ),
+    *(
+        Case("IAM in a VPC", role, {}, {READS_TOPIC: (TOPIC,), DESCRIBES_GROUP: (GROUP,)})
+        for role in SENDERS
+        if role != "BackfillRole"
     ),
     Case(
         "IAM in a VPC",
@@ -128,14 +160,22 @@ READS_GLUE = "glue:GetSchemaByDefinition glue:GetSchemaVersion"
 WRITES_GLUE = "glue:CreateSchema glue:RegisterSchemaVersion"
 EVENTS = "FEATURE_AVAILABILITY_EVENTS"
 NAMED = GLUE_REGISTRY.rpartition("/")[2]
+
+
+def _without_ids(role: str) -> str:
+    """Return the reads that Glue denies to a role for another schema. The backfill reads any schema by its id."""
+    return READS_GLUE.split(maxsplit=1)[0] if role == "BackfillRole" else READS_GLUE
+
+
 GLUE_CASES = [
+    Case("Glue", "BackfillRole", {"glue:GetSchemaVersion": ("*",)}, {f"glue:DeleteSchema {WRITES_GLUE}": ("*",)}),
     *(
         Case(
             f"{registry}{looked_up}",
             role,
             {READS_GLUE: schema} if looked_up else {f"{READS_GLUE} {WRITES_GLUE}": schema},
             {
-                f"{READS_GLUE} {WRITES_GLUE}": glue("other", EVENTS) + glue(name, "other")[1:],
+                f"{_without_ids(role)} {WRITES_GLUE}": glue("other", EVENTS) + glue(name, "other")[1:],
                 f"glue:DeleteSchema{f' {WRITES_GLUE}' if looked_up else ''}": schema,
             },
         )
@@ -149,7 +189,11 @@ GLUE_CASES = [
             parameters,
             role,
             {},
-            {f"{READS_GLUE} {WRITES_GLUE}": glue("default-registry", EVENTS) + glue(NAMED, EVENTS)},
+            {
+                f"{_without_ids(role) if 'Glue' in parameters else READS_GLUE} {WRITES_GLUE}": (
+                    glue("default-registry", EVENTS) + glue(NAMED, EVENTS)
+                )
+            },
         )
         for parameters, roles in (
             ("Glue", SENDERS),
@@ -173,7 +217,9 @@ STATE_MACHINE_CASES = [
             INVOKE: (f"{FUNCTION}-backfill",),
             "states:StartExecution": (f"{STATES}:stateMachine:{STACK}-backfill",),
             EXECUTIONS: (f"{STATES}:execution:{STACK}-backfill:run-1",),
-            "states:RedriveExecution": (f"{STATES}:execution:{STACK}-backfill/Segments:0b1c",),
+            "states:RedriveExecution": tuple(
+                f"{STATES}:execution:{STACK}-backfill/{label}:0b1c" for label in ("Segments", "Partitions", "Buckets")
+            ),
         },
         {
             INVOKE: (FUNCTION, f"{FUNCTION}-redrive"),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies
 
-from feature_events.backfills.work import Pace, Worker
+from feature_events.backfills.work import Announcement, Pace, Worker
 from feature_events.deadline import Deadline
 from feature_events.metrics import METRICS, emit, emit_registry_latency
 from feature_events.outcome import measure_arrival
@@ -125,7 +125,8 @@ def test_metrics__are_all_emitted(capsys: pytest.CaptureFixture[str]) -> None:
     pipeline.run([to_record(), to_record(1, kind="REMOVE")], Deadline(1e9))
     clock = FakeClock()
     pace, checkpoints = Pace(1e9, clock), MemoryCheckpoints()
-    worker = Worker(to_plan(), pipeline, MemoryTable(), checkpoints, pace, clock, 12.0, "request-1")
+    announcement = Announcement(to_plan(), pipeline, MemoryTable(), 12.0, "request-1")
+    worker = Worker(to_plan(), announcement, checkpoints, pace, clock)
     worker.work(0, Deadline(1e9), Deadline(1e9))
     emitted = read_emf(capsys.readouterr().out)
     assert {name for line in emitted for name in METRICS if name in line} == set(METRICS)

@@ -39,9 +39,18 @@ class PageCounts(NamedTuple):
     rejected: Counter[str]
     """Events that Kafka rejected, by reason."""
     still_changing: int
+    verdicts: Counter[str]
+    """With `missing_only`, the items by verdict."""
+    candidates: tuple[str, ...] = ()
+    """With `missing_only`, the names of the candidates that were stored for the next look."""
 
 
-class _Announced(NamedTuple):
+def make_counts() -> PageCounts:
+    """Return the counts of an empty page."""
+    return PageCounts(0, 0, Counter(), Counter(), Counter(), 0, Counter())
+
+
+class Announced(NamedTuple):
     """An item and its event."""
 
     item: Item
@@ -82,8 +91,8 @@ class Announcer:
             Undelivered: Kafka or DynamoDB did not respond in time.
 
         """
-        counts = PageCounts(0, 0, Counter(), Counter(), Counter(), 0)
-        sent = self._publish(list(self._encode_items(items, counts)), deadline, counts.rejected)
+        counts = make_counts()
+        sent = self._publish(list(self.encode_items(items, counts)), deadline, counts.rejected)
         delivered, again, rounds, still_changing = len(sent), 0, 0, 0
         while sent and not self._plan.request.dry_run:
             changed = self._find_changed(sent, rounds + 1)
@@ -95,7 +104,7 @@ class Announcer:
             again += len(sent)
         return counts._replace(delivered=delivered + again, again=again, still_changing=still_changing)
 
-    def _encode_items(self, items: Sequence[Item], counts: PageCounts) -> Iterator[_Announced]:
+    def encode_items(self, items: Sequence[Item], counts: PageCounts) -> Iterator[Announced]:
         """Encode scanned items, and count those without an event."""
         for item in items:
             try:
@@ -104,7 +113,7 @@ class Announcer:
                 counts.poison[str(poison)] += 1
                 continue
             if isinstance(encoded, Encoded):
-                yield _Announced(item, encoded)
+                yield Announced(item, encoded)
             else:
                 counts.skipped[encoded] += 1
 
@@ -118,7 +127,7 @@ class Announcer:
             return encoded
         return encoded if _is_wanted(encoded.entity, plan.request.filter) else _FILTERED
 
-    def _publish(self, ready: Sequence[_Announced], deadline: Deadline, rejected: Counter[str]) -> Sequence[_Announced]:
+    def _publish(self, ready: Sequence[Announced], deadline: Deadline, rejected: Counter[str]) -> Sequence[Announced]:
         """Publish events, and return those that Kafka acknowledged. It rejected the others."""
         if self._plan.request.dry_run or not ready:
             return ready
@@ -134,7 +143,7 @@ class Announcer:
             raise Undelivered("Kafka did not acknowledge all events of a page: see the log; try again later")
         return [each for each, delivery in zip(ready, deliveries, strict=True) if delivery is Delivery.DELIVERED]
 
-    def _find_changed(self, sent: Sequence[_Announced], rounds: int) -> Sequence[_Announced]:
+    def _find_changed(self, sent: Sequence[Announced], rounds: int) -> Sequence[Announced]:
         """Return the items whose event is no longer the one that was sent, with their event for the next round.
 
         Items that no longer have an event are left out. The live record of that write has none either, or it is a
@@ -153,7 +162,7 @@ class Announcer:
             except PoisonRecord:
                 continue
             if isinstance(encoded, Encoded) and _without_id(encoded.event) != _without_id(each.encoded.event):
-                changed.append(_Announced(item, encoded))
+                changed.append(Announced(item, encoded))
         return changed
 
 

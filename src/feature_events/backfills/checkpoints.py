@@ -6,19 +6,19 @@ only the numbers of segments.
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from copy import copy
 from functools import partial
 from typing import Any, NamedTuple
 
-from feature_events.aws.clients import call, call_or_none, make_failure_store_client
+from feature_events.aws.clients import call, make_failure_store_client
 from feature_events.aws.errors import Action
+from feature_events.aws.objects import ObjectFolder
 from feature_events.backfills.plan import Plan
 from feature_events.backfills.request import BackfillRequest
 from feature_events.errors import Misconfigured
 from feature_events.records.change import Item, to_record_keys, to_request_keys
 
 PREFIX = "backfills/"
-
-_MISSING = ("NoSuchKey", "404")
 
 REJECTED = "Kafka rejected the event: "
 """The start of each reason from Kafka."""
@@ -50,6 +50,14 @@ class Progress(NamedTuple):
     """The events that Kafka rejected since the last page with a delivered event."""
     page_items: int = FIRST_PAGE_ITEMS
     """The maximum size of the next page."""
+    pages: int = 0
+    """The pages that are done."""
+    verdicts: Mapping[str, int] = {}
+    """With `missing_only`, the items by verdict."""
+    candidates: tuple[str, ...] = ()
+    """The names of the stored candidates for the next look."""
+    read_ms: int = 0
+    """When the last page had been read, in milliseconds since the epoch."""
 
 
 def find_runs(bucket: str, start: str) -> Iterator[str]:
@@ -71,14 +79,21 @@ def find_runs(bucket: str, start: str) -> Iterator[str]:
 class Checkpoints:
     """The plan and the progress of one run: the objects `backfills/RUN/plan.json` and `backfills/RUN/SEGMENT.json`.
 
+    The progress of later looks is in `backfills/RUN/look-NUMBER/SEGMENT.json`.
+
     Every method raises Misconfigured if a permission is missing or the stored object is not a checkpoint, and
     Undelivered if S3 did not respond.
     """
 
     def __init__(self, bucket: str, run: str) -> None:
-        self._bucket = bucket
-        self._folder = f"{PREFIX}{run}/"
-        self._s3 = make_failure_store_client()
+        self.folder = ObjectFolder(bucket, f"{PREFIX}{run}/")
+        self.place = ""
+
+    def of_look(self, look: int) -> "Checkpoints":
+        """Return the checkpoints of the segments of this look."""
+        checkpoints = copy(self)
+        checkpoints.place = f"look-{look}/" if look else ""
+        return checkpoints
 
     def read_plan(self) -> Plan | None:
         """Return the run's plan, or None if the run does not exist."""
@@ -90,34 +105,28 @@ class Checkpoints:
 
     def read(self, segment: int) -> Progress:
         """Return the progress of a segment."""
-        return self._read(str(segment), _to_progress) or Progress()
+        return self._read(f"{self.place}{segment}", _to_progress) or Progress()
 
     def write(self, segment: int, progress: Progress) -> None:
         """Save the progress of a segment."""
         # JSON has no binary. The form of a stream record is unambiguous, because each key has its type next to it
         after = progress.after and to_record_keys(progress.after)
-        self._write(str(segment), {**progress._asdict(), "after": after})
+        self._write(f"{self.place}{segment}", {**progress._asdict(), "after": after})
 
     def _read[T](self, name: str, to_value: Callable[[Any], T]) -> T | None:
-        key = f"{self._folder}{name}.json"
-        body = call_or_none(partial(self._get, key), Action("s3:GetObject", f"{key} cannot be read"), _MISSING)
+        body = self.folder.read(f"{name}.json")
         if body is None:
             return None
         try:
             return to_value(json.loads(body))
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             raise Misconfigured(
-                f"{key} is not a backfill checkpoint of this version: omit `run` to start a new run"
+                f"{self.folder.name(name)}.json is not a backfill checkpoint of this version: omit `run` to start a "
+                "new run"
             ) from None
 
     def _write(self, name: str, stored: Mapping[str, Any]) -> None:
-        key = f"{self._folder}{name}.json"
-        put = partial(self._s3.put_object, Bucket=self._bucket, Key=key, ContentType="application/json")
-        body = json.dumps(stored).encode()
-        call(partial(put, Body=body), Action("s3:PutObject", f"{key} cannot be written"))
-
-    def _get(self, key: str) -> bytes:
-        return self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+        self.folder.write(f"{name}.json", json.dumps(stored).encode())
 
 
 def _to_plan(stored: Any) -> Plan:  # noqa: ANN401  # any JSON
@@ -126,5 +135,5 @@ def _to_plan(stored: Any) -> Plan:  # noqa: ANN401  # any JSON
 
 
 def _to_progress(stored: Any) -> Progress:  # noqa: ANN401  # any JSON
-    after = stored["after"]
-    return Progress(**{**stored, "after": after and to_request_keys(after)})
+    after, candidates = stored["after"], tuple(stored.get("candidates", ()))
+    return Progress(**{**stored, "after": after and to_request_keys(after), "candidates": candidates})

@@ -10,11 +10,12 @@ from feature_events.backfills.request import BackfillRequest, is_run
 from feature_events.encoder import Encoder
 from feature_events.epoch import to_iso
 from feature_events.errors import Misconfigured
+from feature_events.layouts.entity_features import FeaturesMode
 from feature_events.layouts.pattern import Pattern
 from feature_events.layouts.table_layouts import TableLayouts
 from feature_events.tables.table import Description
 
-_FIXED = ("table", "dry_run", "segments", "filter")
+_FIXED = ("table", "dry_run", "segments", "filter", "missing_only", "since")
 """The fields of a request that must not change when a run is resumed."""
 
 
@@ -30,6 +31,8 @@ class Plan(NamedTuple):
     """A digest of the layouts that fit the table."""
     schema: str
     """The wire-format prefix of its events, which contains the schema's id."""
+    features_mode: FeaturesMode = "all"
+    """How items are compared with the topic."""
 
 
 def name_run(execution: str, started_ms: int) -> str:
@@ -100,7 +103,7 @@ def make_plan(
         raise Misconfigured(f"run {request.run} not found: omit `run` to start a new one")
     table = describe(request.table)
     layouts = _digest_layouts(encoder.layouts, table.arn, table.key_names)
-    return Plan(request, table.arn, table.key_names, started_ms, layouts, encoder.prefix.hex())
+    return Plan(request, table.arn, table.key_names, started_ms, layouts, encoder.prefix.hex(), encoder.features_mode)
 
 
 def check_encoder(plan: Plan, encoder: Encoder) -> None:
@@ -114,6 +117,7 @@ def check_encoder(plan: Plan, encoder: Encoder) -> None:
         "layouts of this table in TableLayouts (TABLE_LAYOUTS)": plan.layouts
         != _digest_layouts(encoder.layouts, plan.table_arn, plan.key_names),
         "schema id (Schema, SCHEMA_ID)": plan.schema != encoder.prefix.hex(),
+        "FeaturesMode (FEATURES_MODE)": plan.request.missing_only and plan.features_mode != encoder.features_mode,
     }
     names = " and the ".join(name for name, has_changed in changed.items() if has_changed)
     if names:

@@ -5,11 +5,12 @@ A report is the output of an execution, which many may read. It contains counts 
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from feature_events.backfills.checkpoints import REJECTED, Progress
 from feature_events.backfills.plan import Plan
 from feature_events.errors import Misconfigured
+from feature_events.topic_index.judge import Verdict
 
 _EXAMPLES = 20
 
@@ -32,6 +33,14 @@ class BackfillReport(TypedDict):
     complete: bool
     """True if every segment was read to its end."""
     items: int
+    announced: NotRequired[int]
+    """With `missing_only`: items whose current event says what the item says."""
+    missing: NotRequired[int]
+    """With `missing_only`: items without an event in the part of the topic that contains their time."""
+    outdated: NotRequired[int]
+    """With `missing_only`: items whose current event says something else."""
+    unjudged: NotRequired[int]
+    """With `missing_only`: items without an event that may have had one, and items that kept changing."""
     delivered: int
     """Events that Kafka acknowledged."""
     deliverable: int
@@ -51,30 +60,44 @@ class BackfillReport(TypedDict):
     """The working time of all workers together."""
 
 
-def to_report(run: str, plan: Plan, progresses: Sequence[Progress]) -> BackfillReport:
-    """Add up the progress of all segments."""
-    skipped, poison = Counter[str](), Counter[str]()
-    for progress in progresses:
+def to_report(run: str, plan: Plan, progresses: Sequence[Progress], later: Sequence[Progress] = ()) -> BackfillReport:
+    """Add up the progress of all segments.
+
+    Args:
+        run: the run's name.
+        plan: the run's plan.
+        progresses: the progress of all segments.
+        later: the progress of the segments of later looks, whose items are already counted.
+
+    """
+    every = [*progresses, *later]
+    skipped, poison, verdicts = Counter[str](), Counter[str](), Counter[str]()
+    for progress in every:
         skipped.update(progress.skipped)
         poison.update(progress.poison)
-    delivered = sum(progress.delivered for progress in progresses)
+        verdicts.update(progress.verdicts)
+    delivered = sum(progress.delivered for progress in every)
     is_dry = plan.request.dry_run
-    return BackfillReport(
+    report = BackfillReport(
         run=run,
         table=plan.table_arn,
         dry_run=is_dry,
-        complete=all(progress.is_complete for progress in progresses),
+        complete=all(progress.is_complete for progress in every),
         items=sum(progress.items for progress in progresses),
         delivered=0 if is_dry else delivered,
         deliverable=delivered if is_dry else 0,
-        again=sum(progress.again for progress in progresses),
-        still_changing=sum(progress.still_changing for progress in progresses),
+        again=sum(progress.again for progress in every),
+        still_changing=sum(progress.still_changing for progress in every),
         skipped=skipped,
         poison=poison.total(),
         examples=[BackfillExample(reason=reason, items=count) for reason, count in poison.most_common(_EXAMPLES)],
         segments=len(progresses),
-        seconds=round(sum(progress.seconds for progress in progresses), 1),
+        seconds=round(sum(progress.seconds for progress in every), 1),
     )
+    if plan.request.missing_only:
+        for verdict in Verdict:
+            report[verdict.value] = verdicts[verdict]
+    return report
 
 
 def check_delivered(report: BackfillReport, progresses: Sequence[Progress]) -> None:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from feature_events.epoch import read_iso, to_epoch_ms
 from feature_events.errors import Misconfigured
 from feature_events.syntax import Members, find_mistakes
 
@@ -55,6 +56,15 @@ class BackfillRequest(NamedTuple):
     """The entity_type, resource_name or both that an event must have to be sent."""
     run: str = ""
     """The run to resume, by its name or by that of the execution that started it; empty for a new run."""
+    missing_only: bool = False
+    """Announce only the items whose current state is not what the topic says; with `dry_run`, count them."""
+    since: str | None = None
+    """With `missing_only`, the time since which the topic is read; None for its oldest message."""
+
+    @property
+    def since_ms(self) -> int:
+        """The time since which the topic is read, in milliseconds since the epoch; 0 for its oldest message."""
+        return to_epoch_ms(read_iso(self.since)) if self.since else 0
 
     @property
     def items_per_second(self) -> float:
@@ -66,7 +76,8 @@ def _is_whole(maximum: int) -> Callable[[Any], bool]:
     return lambda value: type(value) is int and 1 <= value <= maximum
 
 
-def _is_table(value: object) -> bool:
+def is_table(value: object) -> bool:
+    """Return whether this is a table's name or ARN."""
     return type(value) is str and bool(_is_name(value) or _is_table_arn(value))
 
 
@@ -81,12 +92,17 @@ def _are_texts(values: Any) -> bool:  # noqa: ANN401  # any JSON
 
 
 _MEMBERS: Members = {
-    "table": (_is_table, "a table name or ARN"),
+    "table": (is_table, "a table name or ARN"),
     "dry_run": (lambda value: type(value) is bool, "true or false"),
     "segments": (_is_whole(MAX_SEGMENTS), f"a whole number from 1 to {MAX_SEGMENTS}"),
     "workers": (_is_whole(_MAX_WORKERS), f"a whole number from 1 to {_MAX_WORKERS}"),
     "events_per_second": (_is_whole(_MAX_RATE), f"a whole number from 1 to {_MAX_RATE}"),
     "filter": (_is_filter, f"null, or an object with {' or '.join(_FILTERED)} and their values"),
+    "missing_only": (lambda value: type(value) is bool, "true or false"),
+    "since": (
+        lambda value: value is None or (type(value) is str and bool(read_iso(value))),
+        "null, or an ISO-8601 time such as 2025-11-01T00:00:00Z",
+    ),
     "run": (lambda value: type(value) is str and bool(not value or is_run(value)), "the name of an earlier run"),
 }
 
@@ -101,6 +117,8 @@ def read_backfill_request(stored: Any) -> BackfillRequest:  # noqa: ANN401  # an
     members = stored.items() if type(stored) is dict else ()
     given: Mapping[str, Any] = {name: value for name, value in members if name not in _IGNORED}
     mistakes = find_mistakes(given, _MEMBERS)
+    if given.get("since") is not None and given.get("missing_only") is not True:
+        mistakes.append("since is used only with missing_only: set missing_only to true, or remove since")
     if "table" not in given:
         mistakes.append("table is missing: it must be a table name or ARN")
     if mistakes:

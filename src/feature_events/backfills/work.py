@@ -4,9 +4,10 @@ A checkpoint means that every item before it was acknowledged, so a worker that 
 """
 
 import time
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, override
 
 from feature_events import metrics
 from feature_events.aws.arn import to_table_name
@@ -18,7 +19,7 @@ from feature_events.errors import Misconfigured, Undelivered
 from feature_events.events.event import AVAILABLE
 from feature_events.logs import logger
 from feature_events.pipeline import Pipeline
-from feature_events.tables.table import Tables
+from feature_events.tables.table import Page, Tables
 
 WORK_SECONDS = 120.0
 """The working time of one invocation; then the state machine starts the next one.
@@ -52,19 +53,69 @@ class Pace:
             self._sleep(self._free_at - now)
 
 
+class Pages(ABC):
+    """The pages of a segment, and what a worker does with them.
+
+    Each method raises:
+        Misconfigured: an operator must change something first.
+        Undelivered: Kafka, DynamoDB or S3 did not respond.
+
+    """
+
+    @abstractmethod
+    def read(self, segment: int, progress: Progress, limit: int) -> Page:
+        """Return the next page, with at most this many items if the page can be divided."""
+
+    @abstractmethod
+    def process(self, segment: int, progress: Progress, page: Page, deadline: Deadline) -> PageCounts:
+        """Process the items of a page."""
+
+
+class Announcement(Pages):
+    """The announcement of scanned items.
+
+    Args:
+        plan: the run's plan.
+        pipeline: converts items to messages and publishes them.
+        tables: reads items.
+        delivery_seconds: the maximum time to wait for Kafka.
+        invocation: the id of the invocation.
+
+    """
+
+    def __init__(
+        self, plan: Plan, pipeline: Pipeline, tables: Tables, delivery_seconds: float, invocation: str
+    ) -> None:
+        self.plan = plan
+        self.pipeline = pipeline
+        self.tables = tables
+        self.delivery_seconds = delivery_seconds
+        self.invocation = invocation
+
+    def make_announcer(self, progress: Progress) -> Announcer:
+        """Return the announcer of a segment's attempt."""
+        # Two invocations that begin at the same time may have the same number, but not the same id
+        worker = f"{progress.attempt}/{self.invocation}"
+        return Announcer(self.plan, self.pipeline, self.tables, self.delivery_seconds, worker)
+
+    @override
+    def read(self, segment: int, progress: Progress, limit: int) -> Page:
+        return self.tables.scan(self.plan.table_arn, segment, self.plan.request.segments, progress.after, limit)
+
+    @override
+    def process(self, segment: int, progress: Progress, page: Page, deadline: Deadline) -> PageCounts:
+        return self.make_announcer(progress).announce(page.items, deadline)
+
+
 class Worker(NamedTuple):
     """A worker on a run's segments."""
 
     plan: Plan
-    pipeline: Pipeline
-    tables: Tables
+    pages: Pages
     checkpoints: Checkpoints
     pace: Pace
     clock: Clock
-    delivery_seconds: float
-    """The maximum time to wait for Kafka."""
-    invocation: str
-    """The id of the invocation."""
+    now: Clock = time.time
 
     def work(self, segment: int, deadline: Deadline, end: Deadline) -> bool:
         """Announce a segment's items from its last checkpoint on; return True if the segment is complete.
@@ -83,12 +134,9 @@ class Worker(NamedTuple):
         if not progress.is_complete:
             progress = _begin(progress)
             self.checkpoints.write(segment, progress)
-        # Two invocations that begin at the same time may have the same number, but not the same id
-        worker = f"{progress.attempt}/{self.invocation}"
-        announcer = Announcer(self.plan, self.pipeline, self.tables, self.delivery_seconds, worker)
         while not progress.is_complete and deadline.remaining():
             try:
-                progress = self._announce_page(segment, progress, announcer, end)
+                progress = self._process_page(segment, progress, end)
             except Undelivered as error:
                 if not pages:
                     raise
@@ -99,12 +147,12 @@ class Worker(NamedTuple):
             pages += 1
         return progress.is_complete
 
-    def _announce_page(self, segment: int, progress: Progress, announcer: Announcer, end: Deadline) -> Progress:
-        """Announce the next page of a segment, then write the checkpoint."""
+    def _process_page(self, segment: int, progress: Progress, end: Deadline) -> Progress:
+        """Process the next page of a segment, then write the checkpoint."""
         started, request = self.clock(), self.plan.request
         limit = max(1, min(progress.page_items, int(request.items_per_second * _PAGE_SECONDS)))
-        page = self.tables.scan(self.plan.table_arn, segment, request.segments, progress.after, limit)
-        announced = announcer.announce(page.items, end)
+        page = self.pages.read(segment, progress, limit)
+        announced = self.pages.process(segment, progress, page, end)
         # A throttled scan has read less than its limit
         page_items = _adapt(limit if page.after is None else max(1, len(page.items)), self.clock() - started)
         self.pace.wait(len(page.items) + announced.again)
@@ -124,6 +172,10 @@ class Worker(NamedTuple):
             still_changing=progress.still_changing + announced.still_changing,
             rejected_in_a_row=_count_rejected(progress, announced),
             page_items=page_items,
+            pages=progress.pages + 1,
+            verdicts=Counter(progress.verdicts) + announced.verdicts,
+            candidates=progress.candidates + announced.candidates,
+            read_ms=round(self.now() * 1_000),
         )
         self.checkpoints.write(segment, progress)
         self._report_page(segment, len(page.items), announced)

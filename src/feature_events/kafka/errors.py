@@ -206,12 +206,16 @@ class ClientErrors:
 
     Args:
         on_refusal: called during a poll or flush whenever authentication fails.
+        refuse: raises Misconfigured for an error that an operator must fix. Its remedy depends on the client.
 
     """
 
-    def __init__(self, on_refusal: Callable[[], None]) -> None:
+    def __init__(
+        self, on_refusal: Callable[[], None], refuse: Callable[[KafkaError, str | None], None] | None = None
+    ) -> None:
         self.latest: KafkaError | None = None
         self.refusal: KafkaError | None = None
+        self.refuse = refuse or raise_if_misconfigured
         self._on_refusal = on_refusal
         self._logged: set[int] = set()
 

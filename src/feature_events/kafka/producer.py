@@ -1,6 +1,6 @@
-"""Create producers that are connected: Kafka has authenticated the function and the topic was found.
+"""Create clients that are connected: Kafka has authenticated the function and the topic was found.
 
-A new client connects in its own threads, and reports errors only when it is polled. A producer from this module has
+A new client connects in its own threads, and reports errors only when it is polled. A client from this module has
 already received a response from Kafka.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
 
 from feature_events import VERSION
 from feature_events.deadline import Deadline, run_within
@@ -19,7 +19,6 @@ from feature_events.kafka.errors import (
     LOST,
     ClientErrors,
     make_authentication_error,
-    raise_if_misconfigured,
     read_fatal,
 )
 from feature_events.settings.kafka_properties import Properties
@@ -116,22 +115,49 @@ def connect(
 
     `errors` receives the client's errors. Raises the same as `Publisher.open`.
     """
+    producer = connect_client(Producer, properties, authentication, topic, deadline, errors)
     try:
-        own = authentication.read_properties(deadline) if authentication else {}
-        producer = _make_producer({**properties, **own}, errors)
-    except Misconfigured:
-        if authentication:
-            authentication.forget()  # the next client reads a corrected secret
-        raise
-    try:
-        error = _find_topic(topic, producer, deadline, errors, authentication)
-        if error is not None:
-            raise_if_misconfigured(error, topic)
         _warm_up(topic, producer, deadline)
     except BaseException:
         close_in_background(producer)
         raise
     return producer
+
+
+def connect_client[Client: (Producer, Consumer)](  # noqa: PLR0913, PLR0917  # those of `connect`, and the class
+    make: type[Client],
+    properties: Properties,
+    authentication: "Authentication | None",
+    topic: str | None,
+    deadline: Deadline,
+    errors: ClientErrors,
+) -> Client:
+    """Return a new client of this class that has found the topic; see `connect`.
+
+    Args:
+        make: the client's class.
+        properties: the client's properties.
+        authentication: how to authenticate, if the brokers require it.
+        topic: the topic, or None for the cluster.
+        deadline: when to stop waiting.
+        errors: receives the client's errors.
+
+    """
+    try:
+        own = authentication.read_properties(deadline) if authentication else {}
+        client = _make_client(make, {**properties, **own}, errors)
+    except Misconfigured:
+        if authentication:
+            authentication.forget()  # the next client reads a corrected secret
+        raise
+    try:
+        error = _find_topic(topic, client, deadline, errors, authentication)
+        if error is not None:
+            errors.refuse(error, topic)
+    except BaseException:
+        close_in_background(client)
+        raise
+    return client
 
 
 def close_in_background(client: object) -> None:
@@ -146,9 +172,11 @@ def close_in_background(client: object) -> None:
     timer.start()
 
 
-def _make_producer(properties: Mapping[str, Any], errors: ClientErrors) -> Producer:
+def _make_client[Client: (Producer, Consumer)](
+    make: type[Client], properties: Mapping[str, Any], errors: ClientErrors
+) -> Client:
     try:
-        return Producer({**properties, "error_cb": errors})
+        return make({**properties, "error_cb": errors})
     except (KafkaException, TypeError, ValueError) as exception:
         # The text may contain the property's value, so only names are repeated
         text = str(exception)
@@ -168,7 +196,7 @@ def _make_producer(properties: Mapping[str, Any], errors: ClientErrors) -> Produ
 
 def _find_topic(
     topic: str | None,
-    producer: Producer,
+    client: Producer | Consumer,
     deadline: Deadline,
     errors: ClientErrors,
     authentication: "Authentication | None",
@@ -177,7 +205,9 @@ def _find_topic(
     seconds = deadline.remaining()
 
     def watch() -> None:
-        producer.poll(0)  # calls `errors`
+        polled = client.poll(0)  # calls `errors`
+        if isinstance(polled, Message) and (refusal := polled.error()) is not None:
+            errors.refuse(refusal, topic)  # a consumer reports that its group is refused only once
         if errors.refusal is not None:
             raise make_authentication_error(errors.refusal, authentication)
 
@@ -185,16 +215,16 @@ def _find_topic(
         wait = min(_METADATA_SECONDS, deadline.remaining())
         try:
             # A metadata request blocks its thread, and authentication errors are reported only to a thread that polls
-            return run_within(wait + _GRACE_SECONDS, partial(_read_metadata, topic, producer, wait), watch)
+            return run_within(wait + _GRACE_SECONDS, partial(_read_metadata, topic, client, wait), watch)
         except TimeoutError:
             error = errors.latest or _NO_RESPONSE
         except LOST as exception:
             error = read_fatal(exception)
             # After a fatal error the client reports nothing more. Otherwise its own errors are more specific.
             error = error if error.fatal() else errors.latest or error
-        raise_if_misconfigured(error, topic)
+        errors.refuse(error, topic)
         if error.fatal():
-            raise Undelivered(f"the producer failed: {error.name()} ({error.str()}); the retry creates a new producer")
+            raise Undelivered(f"the Kafka client failed: {error.name()} ({error.str()}); the retry creates a new one")
         if not deadline.remaining():
             raise Undelivered(
                 f"no broker responded within {seconds:.1f} s: {error.str()}; check KafkaBrokerUrl (KAFKA_BROKER_URL), "
@@ -203,15 +233,15 @@ def _find_topic(
             )
 
 
-def _read_metadata(topic: str | None, producer: Producer, seconds: float) -> KafkaError | None:
+def _read_metadata(topic: str | None, client: Producer | Consumer, seconds: float) -> KafkaError | None:
     """Request the metadata of the topic, or of the cluster if `topic` is None, and return the topic's error.
 
     Raises KafkaException if there is no response in time.
     """
     if topic is None:
-        producer.list_topics(timeout=seconds)
+        client.list_topics(timeout=seconds)
         return None
-    return cast("KafkaError | None", producer.list_topics(topic, timeout=seconds).topics[topic].error)
+    return cast("KafkaError | None", client.list_topics(topic, timeout=seconds).topics[topic].error)
 
 
 def _warm_up(topic: str | None, producer: Producer, deadline: Deadline) -> None:

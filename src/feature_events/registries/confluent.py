@@ -11,10 +11,10 @@ from typing import Any, override
 from urllib.parse import quote
 
 from feature_events.errors import Misconfigured, Undelivered
-from feature_events.events.schema import Schema
+from feature_events.events.schema import Schema, SchemaId
 from feature_events.logs import logger
 from feature_events.registries.confluent_client import ConfluentClient
-from feature_events.registries.registry import Registered, Registry, read_all
+from feature_events.registries.registry import Registered, Registry, make_unknown_id_error, read_all
 from feature_events.settings.settings import LATEST_VERSION, REGISTRY_CREDENTIALS, SCHEMA_VERSION, Settings
 from feature_events.settings.values import MAX_SCHEMA_ID
 from feature_events.web.exchange import Response
@@ -61,6 +61,19 @@ class ConfluentRegistry(Registry):
                 f"{SCHEMA_VERSION} to one that is"
             )
         return self._to_schema(body, "schema found", body.get("schema"))
+
+    @override
+    def read_by_id(self, schema_id: SchemaId) -> str:
+        response = self._client.request("GET", f"/schemas/ids/{schema_id}")
+        if _is_absent(response):
+            raise make_unknown_id_error(schema_id, f"the schema registry at {self._url}")
+        text = self._read(response).get("schema")
+        if not _is_plain_avro(response) or type(text) is not str:
+            raise Misconfigured(
+                f"schema id {schema_id} in the schema registry at {self._url} is not a self-contained Avro schema, so "
+                "the events with this id cannot be read: check which producers write to the topic"
+            )
+        return text
 
     @override
     def look_up(self) -> Schema:

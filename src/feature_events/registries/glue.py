@@ -15,9 +15,9 @@ from feature_events.aws.clients import call_or_none, make_glue_client
 from feature_events.aws.errors import Action, make_unreached_error
 from feature_events.deadline import Deadline
 from feature_events.errors import FeatureEventsError, Misconfigured, Undelivered
-from feature_events.events.schema import Schema
+from feature_events.events.schema import Schema, SchemaId
 from feature_events.logs import logger
-from feature_events.registries.registry import Registered, Registry, read_all
+from feature_events.registries.registry import Registered, Registry, make_unknown_id_error, read_all
 from feature_events.settings.settings import LATEST_VERSION, SCHEMA_VERSION, Settings
 from feature_events.settings.values import GLUE
 
@@ -101,6 +101,17 @@ class GlueRegistry(Registry):
             for each in found
             if each and self._get_word(each, "Status") == _AVAILABLE
         }
+
+    @override
+    def read_by_id(self, schema_id: SchemaId) -> str:
+        found = self._call(
+            Action("glue:GetSchemaVersion", f"schema version {schema_id} in Glue cannot be read"),
+            lambda client: client.get_schema_version(SchemaVersionId=str(schema_id)),
+        )
+        if found is None:
+            raise make_unknown_id_error(schema_id, "AWS Glue")
+        self._refuse_other_format(self._get_word(found, "DataFormat"))
+        return self._get(found, "SchemaDefinition", str)
 
     @override
     def look_up(self) -> Schema:

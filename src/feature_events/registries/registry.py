@@ -50,6 +50,10 @@ class Registry(ABC):
         """Return the subject's own schema with this version: a number or `latest`."""
 
     @abstractmethod
+    def read_by_id(self, schema_id: SchemaId) -> str:
+        """Return the text of the schema with this id, which an event was written with."""
+
+    @abstractmethod
     def look_up(self) -> Schema:
         """Return the shipped schema with its id. It must be registered."""
 
@@ -119,3 +123,11 @@ def read_all[T](read: Callable[[int], T], numbers: Iterable[int]) -> list[T]:
     """
     with ThreadPoolExecutor(_PARALLEL) as pool:
         return list(pool.map(read, numbers))
+
+
+def make_unknown_id_error(schema_id: SchemaId, registry: str) -> Misconfigured:
+    """Return the error for an event whose schema the registry does not have."""
+    return Misconfigured(
+        f"{registry} has no schema with id {schema_id}, so the events with this id cannot be read: restore the "
+        "schema, or set SchemaRegistry (SCHEMA_REGISTRY) to the registry that these events were written with"
+    )

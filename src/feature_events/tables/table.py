@@ -6,7 +6,7 @@ of backfilled and live events depends on this.
 
 import itertools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -41,6 +41,8 @@ class Description(NamedTuple):
     key_names: tuple[str, ...]
     view_type: str | None
     """The stream's StreamViewType; None if the table has no stream."""
+    key_types: Mapping[str, str]
+    """The types of the key attributes, by name: `S`, `N` or `B`."""
 
 
 def describe_table(table: str, seconds: float | None = None, if_denied: str = "") -> Description:
@@ -71,7 +73,9 @@ def describe_table(table: str, seconds: float | None = None, if_denied: str = ""
     if found is None:
         raise Misconfigured(f"the table {table} does not exist in this account and region: check its name")
     key_names = tuple(key["AttributeName"] for key in found["KeySchema"])
-    return Description(found["TableArn"], key_names, found.get("StreamSpecification", {}).get("StreamViewType"))
+    types = {each["AttributeName"]: each["AttributeType"] for each in found["AttributeDefinitions"]}
+    view_type = found.get("StreamSpecification", {}).get("StreamViewType")
+    return Description(found["TableArn"], key_names, view_type, {name: types[name] for name in key_names})
 
 
 def sample_items(table: str, limit: int, seconds: float) -> Sequence[Item] | None:

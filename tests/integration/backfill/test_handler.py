@@ -119,7 +119,15 @@ def test_handler__returns_the_input_of_the_next_step(account: FakeAccount, machi
     """The plan's response starts the workers. A worker's response is the next worker's event."""
     fill(account, 1)
     planned = machine.step(step="plan", run="nightly-1", started=STARTED, request=REQUEST)
-    assert planned == {"run": RUN, "workers": 2, "segments": [0, 1, 2]}
+    assert planned == {
+        "state": "announce",
+        "run": RUN,
+        "look": 0,
+        "workers": 2,
+        "partitions": [],
+        "buckets": [],
+        "segments": [0, 1, 2],
+    }
     work = machine.step(step="work", run=RUN, segment=1)
     assert work == {"step": "work", "run": RUN, "segment": 1, "complete": True}
 
@@ -281,3 +289,10 @@ def test_handler__stores_personal_data_only_in_the_bucket(
     logged = [str(vars(record)) for record in caplog.records if record.name == "feature-events"]
     outputs = {"responses": repr(machine.history), "log": "".join(logged), "output": out, "error": str(raised.value)}
     assert [name for name, text in outputs.items() if PERSON in text] == []
+
+
+def test_handler__reports_every_mistake_in_a_request_for_a_trace() -> None:
+    """The trace of one item is not a step of the state machine."""
+    event = {"trace": {"table": "orders", "since": "yesterday"}}
+    with pytest.raises(Misconfigured, match=r"since must be an ISO-8601 time .*; key is missing"):
+        handler(event, FakeContext(900_000))  # type: ignore[arg-type]  # all that it uses

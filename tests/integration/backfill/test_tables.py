@@ -56,7 +56,7 @@ def requests(account: FakeAccount, monkeypatch: pytest.MonkeyPatch) -> Requests:
 @pytest.mark.parametrize("table", ["user_feature_store", TABLE_ARN])
 def test_describe_table__accepts_a_name_or_an_arn(table: str) -> None:
     """A request can contain either."""
-    assert describe_table(table) == Description(TABLE_ARN, KEY_NAMES, None)
+    assert describe_table(table) == Description(TABLE_ARN, KEY_NAMES, None, dict.fromkeys(KEY_NAMES, "S"))
 
 
 @pytest.mark.usefixtures("account")

@@ -62,7 +62,6 @@ def backfill(account: Account, kafka: Kafka) -> Iterator[Backfill]:
     every_table = to_table_arn(stream).replace(table, "team_table_*")
     parameters = {**NO_REGISTRY, "TableArns": every_table, "TopicName": TOPIC, "KafkaBrokerUrl": kafka.bootstrap}
     deployed = account.deploy(NAME, parameters)
-    # The publishing function outwaits the outage, because MiniStack never retries records that a response reports
     account.set_variable(f"{NAME}-backfill", "DELIVERY_TIMEOUT_MS", str(KAFKA_WAIT_MS))
     account.attach(NAME, stream)
     yield Backfill(account, deployed, table, kafka)

@@ -34,7 +34,7 @@ def plan(
 
     def describe(table: str) -> Description:
         assert table == request.table
-        return Description(TABLE_ARN, key_names, None)
+        return Description(TABLE_ARN, key_names, None, dict.fromkeys(key_names, "S"))
 
     return make_plan(request, started_ms, stored, encoder, describe)
 

@@ -24,6 +24,8 @@ def test_read_backfill_request__accepts_all_fields() -> None:
         "events_per_second": 100_000,
         "filter": {"entity_type": "bright_uid", "resource_name": "user_features"},
         "run": "after-the-outage",
+        "missing_only": True,
+        "since": "2025-11-01T00:00:00Z",
     }
     assert read_backfill_request(stored)._asdict() == stored
 

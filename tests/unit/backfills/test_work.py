@@ -8,7 +8,7 @@ import pytest
 from feature_events import metrics
 from feature_events.backfills.checkpoints import Progress
 from feature_events.backfills.plan import Plan
-from feature_events.backfills.work import Pace, Worker
+from feature_events.backfills.work import Announcement, Pace, Worker
 from feature_events.deadline import Deadline
 from feature_events.errors import Misconfigured, Undelivered
 from tests.support.backfills import MemoryCheckpoints, MemoryTable, to_plan, to_scanned
@@ -32,7 +32,8 @@ class Segment:
         """Continue with a new worker; return True if the segment is complete."""
         pipeline = to_pipeline(self.publisher, FakeDeadLetters())
         pace = Pace(plan.request.items_per_second, self.clock, self.sleep)
-        worker = Worker(plan, pipeline, self.table, self.checkpoints, pace, self.clock, 12.0, invocation)
+        announcement = Announcement(plan, pipeline, self.table, 12.0, invocation)
+        worker = Worker(plan, announcement, self.checkpoints, pace, self.clock)
         return worker.work(0, Deadline(seconds, self.clock), Deadline(seconds + 60, self.clock))
 
     @property
@@ -74,8 +75,8 @@ def test_work__announces_page_by_page_to_the_end() -> None:
     assert segment.work()
     assert segment.sent == ["user-1", "user-2", "user-1", "user-3"]
     poison = Counter({"features.data: features is not a map": 1})
-    expected = Progress(None, True, 5, 4, 1, Counter(no_features=1), poison, 15.0, 1, page_items=4)  # noqa: FBT003  # a field
-    assert segment.progress == expected
+    expected = Progress(None, True, 5, 4, 1, Counter(no_features=1), poison, 15.0, 1, page_items=4, pages=3)  # noqa: FBT003  # a field
+    assert segment.progress._replace(read_ms=0) == expected
 
 
 def test_work__writes_the_checkpoint_last(monkeypatch: pytest.MonkeyPatch) -> None:

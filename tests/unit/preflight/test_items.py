@@ -16,7 +16,9 @@ from tests.support.web_server import Answer, run_scripted_server
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-TABLE = Description("arn:aws:dynamodb:us-east-1:123456789012:table/app", ("pk", "sk"), "NEW_IMAGE")
+TABLE = Description(
+    "arn:aws:dynamodb:us-east-1:123456789012:table/app", ("pk", "sk"), "NEW_IMAGE", {"pk": "S", "sk": "S"}
+)
 LAYOUT: dict[str, Any] = {
     "table": "app",
     "keys": {"pk": "USER#{entity_id}", "sk": "{resource_name}"},

@@ -20,6 +20,7 @@ LOOK_UP: Operation = ConfluentRegistry.look_up
 REGISTER: Operation = ConfluentRegistry.register
 VERSION: Operation = partial(ConfluentRegistry.read_version, version="latest")
 VERSIONS: Operation = ConfluentRegistry.read_versions
+BY_ID: Operation = partial(ConfluentRegistry.read_by_id, schema_id=12)
 NOT_FOUND = Answer.of(404, {"error_code": 40403, "message": "Schema not found"})
 
 
@@ -54,6 +55,9 @@ def registry(to_settings: Callable[..., Settings]) -> ConfluentRegistry:
         (LOOK_UP, Answer.of(200, {"id": "12"}), "without the schema or its id: check that SchemaRegistry"),
         (LOOK_UP, Answer.of(200, {"id": True}), "without the schema or its id"),
         (VERSION, Answer.of(200, {"id": 12}), "without the schema or its id"),
+        (BY_ID, NOT_FOUND, "has no schema with id 12, so the events with this id cannot be read: restore the schema"),
+        (BY_ID, Answer.of(200, {"schemaType": "PROTOBUF", "schema": "x"}), "schema id 12 .* self-contained Avro"),
+        (BY_ID, Answer.of(403, {}), "HTTP 403"),
     ],
 )
 def test_registry__tells_an_operator_what_to_change(
@@ -190,6 +194,13 @@ def test_read_version__accepts_null_for_an_absent_member(server: ScriptedServer,
     """Some registries return null for members that others omit."""
     server.script = [Answer.of(200, {"id": 12, "schemaType": None, "references": None, "schema": "{}"})]
     assert registry.read_version(3) == Schema(12, "{}")
+
+
+def test_read_by_id__returns_the_schema_of_an_event(server: ScriptedServer, registry: ConfluentRegistry) -> None:
+    """The id alone names the schema, whatever its subject is."""
+    server.script = [Answer.of(200, {"schema": "{}"})]
+    assert registry.read_by_id(12) == "{}"
+    assert server.requests[-1].path.endswith("/schemas/ids/12")
 
 
 @pytest.mark.parametrize("number", [MAX_VERSIONS, MAX_VERSIONS + 1, 2999])

@@ -1,0 +1,1 @@
+"""Read the topic: the events that it contains about one table."""

@@ -1,0 +1,1 @@
+"""Trace one item: what the function would announce now, and what the topic says."""

@@ -1,0 +1,93 @@
+"""Read an item's events from the topic."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from feature_events.deadline import Deadline
+from feature_events.topic.event import EventDecoder, TopicEvent
+from feature_events.topic.partition import find_partition
+from feature_events.topic.reader import Offsets, TopicReader
+from feature_events.traces.item import Identity
+from feature_events.traces.request import TraceRequest
+
+
+class Reading(NamedTuple):
+    """The result of reading the topic."""
+
+    events: Sequence[TopicEvent]
+    """The item's events, by partition and offset."""
+    ranges: Mapping[int, range]
+    """The offsets to read, by partition."""
+    reached: Mapping[int, int]
+    """The offset after the last one that was read, by partition."""
+    partitions: int
+    """The number of partitions of the topic."""
+    known_since_ms: int | None
+    """The topic contains every event since this time; None if that is unknown."""
+
+    @property
+    def is_complete(self) -> bool:
+        """True if everything was read."""
+        return all(self.reached[partition] == offsets.stop for partition, offsets in self.ranges.items())
+
+    def find_current(self, since_ms: int) -> TopicEvent | None:
+        """Return the current event by the state rule, or None without an event since then.
+
+        An event before `since_ms` was redriven. An event that was not read may be newer than it.
+        """
+        found = [each for each in self.events if each.position.timestamp_ms >= since_ms]
+        return max(found, key=lambda each: each.position, default=None)
+
+
+def read_events(
+    identity: Identity, request: TraceRequest, reader: TopicReader, decoder: EventDecoder, deadline: Deadline
+) -> Reading:
+    """Read an item's events from its entity's partition, or from all partitions if the request says so.
+
+    Args:
+        identity: the fields that all events about the item share.
+        request: the request.
+        reader: reads the topic.
+        decoder: decodes the events of the item's table.
+        deadline: when to stop reading.
+
+    Raises:
+        Misconfigured: a permission is missing, or an event cannot be decoded.
+        Undelivered: Kafka or the registry did not respond.
+
+    """
+    key = identity.entity_id.encode()
+    offsets = reader.find_offsets(deadline)
+    partitions = len(offsets)
+    if not request.all_partitions:
+        own = find_partition(key, partitions)
+        offsets = {own: offsets[own]}
+    starts = reader.find_starts(request.since_ms, offsets, deadline)
+    ranges = {partition: range(starts[partition], each.end) for partition, each in offsets.items()}
+    known_since_ms = _find_known_since(offsets, request.since_ms, reader, deadline)
+    reached, events = {partition: each.start for partition, each in ranges.items()}, []
+    for message in reader.read(ranges, deadline):
+        if not deadline.remaining():
+            break
+        reached[message.partition] = message.offset + 1
+        found = decoder.decode(message) if message.key == key else None
+        if found is not None and identity.matches(found.event):
+            events.append(found)
+    else:
+        reached = {partition: each.stop for partition, each in ranges.items()}
+    events.sort(key=lambda each: (each.position.partition, each.position.offset))
+    return Reading(events, ranges, reached, partitions, known_since_ms)
+
+
+def _find_known_since(
+    offsets: Mapping[int, Offsets], since_ms: int, reader: TopicReader, deadline: Deadline
+) -> int | None:
+    """Return the time since which these partitions contain every event.
+
+    If messages were removed from a partition, its oldest message shows this time. If none is left, nothing does.
+    """
+    shortened = {partition: range(each.oldest, each.oldest + 1) for partition, each in offsets.items() if each.oldest}
+    if any(offsets[partition].oldest == offsets[partition].end for partition in shortened):
+        return None
+    times = [each.timestamp_ms for each in reader.read(shortened, deadline)]
+    return max([since_ms, *times]) if len(times) == len(shortened) else None
