@@ -198,7 +198,8 @@ def test_backfill_report__is_documented() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", sorted({each for each in COMMANDS if re.match(r"aws (?!s3 |configure$|cloudformation deploy )", each)})
+    "command",
+    sorted({each for each in COMMANDS if re.match(r"aws (?!s3 |configure$|cloudformation (deploy|package) )", each)}),
 )
 def test_aws_commands__exist(command: str) -> None:
     """Each command is an operation of the service, and its options are members of the request."""
@@ -214,14 +215,15 @@ def test_aws_commands__exist(command: str) -> None:
     assert {each.replace("--no-", "--") for each in re.findall(r"--[a-z][a-z-]+", command)} <= options
 
 
-def test_attachments__set_parameters_that_exist() -> None:
-    """Each command that deploys a stack deploys table.yaml with parameters of that template."""
+def test_deployments__set_parameters_that_exist() -> None:
+    """Each command that deploys a stack deploys a template with parameters of that template."""
+    parameters = {"packaged.yaml": TEMPLATE["Parameters"], "table.yaml": TABLE["Parameters"]}
     commands = [each for each in COMMANDS if each.startswith("aws cloudformation deploy ")]
     assert commands
     for command in commands:
-        assert "--template-file table.yaml" in command
+        (template,) = re.findall(r"--template-file (\S+)", command)
         _, _, overrides = command.partition("--parameter-overrides ")
-        assert {each.partition("=")[0] for each in overrides.split()} <= set(TABLE["Parameters"])
+        assert {each.partition("=")[0] for each in overrides.split()} <= set(parameters[template])
 
 
 def test_table_layouts__are_valid() -> None:
