@@ -108,6 +108,7 @@ capture: setup ## run real feature stores, and record what their tables' streams
 	@python -m tests.writers $(STORES)
 
 release: setup ## build dist/feature-events-VERSION.zip, from which the AWS CLI installs the application (TAG=v0.2.0 checks the tag)
+	@python -m tests.template.release_fixture --check
 	@python -S local release $${TAG:+--tag "$$TAG"}
 
 publish: ## create the GitHub release of a tag from dist (TAG=v0.2.0; the release workflow runs it)
