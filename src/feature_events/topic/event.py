@@ -1,6 +1,6 @@
 """Decode the events of one table from the topic's messages, each under the schema that it was written with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from io import BytesIO
 from typing import Any, NamedTuple
@@ -18,6 +18,7 @@ from feature_events.topic.reader import TopicMessage
 _TYPES = {f"com.featurestore.events.{each}".encode(): each for each in (AVAILABLE, UNAVAILABLE)}
 _CONFLUENT, _GLUE = b"\0", b"\x03\0"
 _CONFLUENT_PREFIX, _GLUE_PREFIX = 5, 18
+_SECOND_MS = 1_000
 _FIELDS = FeatureAvailabilityEvent._fields
 _TEXTS = tuple(name for name in _FIELDS if name != "features")
 
@@ -34,6 +35,22 @@ class Position(NamedTuple):
     partition: int
     """Offsets are comparable only within a partition. An entity has two only if partitions were added."""
     offset: int
+
+
+def find_known_since(since_ms: int, oldest_ms: Iterable[int]) -> int:
+    """Return the time after which every write has its event in the part of the topic that is read.
+
+    Message timestamps are rounded down to seconds. So the event of a write in the second of `since_ms` may not be read,
+    and a removed message may have the same timestamp as the oldest one that is left.
+
+    Args:
+        since_ms: the topic is read from this time on, or 0.
+        oldest_ms: the timestamp of the oldest message in each partition whose earlier messages were removed.
+
+    """
+    return max(
+        [-(-since_ms // _SECOND_MS) * _SECOND_MS, *[each - each % _SECOND_MS + _SECOND_MS - 1 for each in oldest_ms]]
+    )
 
 
 class TopicEvent(NamedTuple):

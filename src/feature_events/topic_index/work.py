@@ -114,6 +114,8 @@ class _Batch:
         self._events += 1
         if not found.is_backfilled and message.offset >= self._worker.look.live_from.get(message.partition, 0):
             self._latest_live_ms = max(self._latest_live_ms or 0, time)
+        if time < self._worker.look.since_ms:
+            return  # a newer event of the item may be before the part that is read
         for item, rest in to_entries(found, self._worker.mode, self._worker.units):
             if rest > self.entries.get(item, b""):
                 self.entries[item] = rest

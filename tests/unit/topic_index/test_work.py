@@ -116,12 +116,12 @@ def test_known_since__is_the_oldest_message() -> None:
 
 
 def test_known_since__is_the_oldest_message_after_a_removal() -> None:
-    """An entity of this partition may have had an event that was removed."""
+    """An entity of this partition may have had an event that was removed, even in the second of that message."""
     indexed = Indexed(2)
     indexed.write(*range(10))
     log = indexed.topic.logs[0]
     log.remove(2)
-    assert indexed.find_known_since(indexed.plan()) == log.messages[0].timestamp_ms
+    assert indexed.find_known_since(indexed.plan()) == log.messages[0].timestamp_ms + 999
 
 
 def test_known_since__is_the_start_if_a_partition_is_empty() -> None:
@@ -129,7 +129,7 @@ def test_known_since__is_the_start_if_a_partition_is_empty() -> None:
     indexed = Indexed()
     indexed.write(0)
     indexed.topic.logs[0].remove(1)
-    assert indexed.find_known_since(indexed.plan()) == STARTED_MS
+    assert indexed.find_known_since(indexed.plan()) == STARTED_MS + 999
 
 
 def test_known_since__includes_messages_that_were_removed_during_the_run() -> None:
@@ -138,12 +138,12 @@ def test_known_since__includes_messages_that_were_removed_during_the_run() -> No
     indexed.write(*range(4))
     look = indexed.plan()
     indexed.topic.logs[0].remove(2)
-    assert indexed.find_known_since(look) == to_ms(2)
+    assert indexed.find_known_since(look) == to_ms(2) + 999
     indexed = Indexed()
     indexed.write(*range(4))
     look = indexed.plan()
     indexed.topic.logs[0].remove(4)
-    assert indexed.find_known_since(look) == STARTED_MS
+    assert indexed.find_known_since(look) == STARTED_MS + 999
 
 
 def test_known_since__is_since() -> None:
@@ -153,6 +153,25 @@ def test_known_since__is_since() -> None:
     look = indexed.plan(to_ms(2))
     assert look.ranges == {0: (2, 4)}
     assert indexed.find_known_since(look) == to_ms(2)
+
+
+def test_known_since__is_since_in_whole_seconds() -> None:
+    """Message timestamps are rounded down, so a write in the second of `since` may have an event before it."""
+    indexed = Indexed()
+    indexed.write(*range(4))
+    assert indexed.find_known_since(indexed.plan(to_ms(2) + 200)) == to_ms(3)
+
+
+def test_work__skips_late_events_from_before_since() -> None:
+    """A redriven event is not current: a newer one may be in the part of the topic that is not read."""
+    indexed = Indexed()
+    indexed.write(0, 1, 5)
+    late = encode(to_record(2, entity="user-1")).message
+    indexed.topic.append(late)
+    look = indexed.plan(to_ms(3))
+    assert look.ranges == {0: (2, 4)}
+    assert indexed.work(look)
+    assert merge_bucket(indexed.store, look, 0) == 1
 
 
 def test_known_since__is_0_for_an_empty_topic() -> None:
