@@ -7,7 +7,7 @@ because Lambda logs them and a key identifies someone.
 import base64
 import re
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Inexact, InvalidOperation, Overflow, Subnormal
 from typing import Any, NamedTuple
 
 from feature_events.backfills.request import is_table
@@ -26,6 +26,9 @@ MAX_SECONDS = 840
 _EXAMPLE = '{"trace": {"table": "orders", "key": {"pk": "USER#1", "sk": "FEATURES"}}}'
 _FORMS = {"S": "text", "N": "a number", "B": "binary as base64 text"}
 """The types of key attributes, and how JSON contains their values."""
+
+_NUMBERS = Context(prec=38, Emin=-130, Emax=125, traps=[Inexact, InvalidOperation, Overflow, Subnormal])
+"""DynamoDB's numbers: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html"""
 
 
 class TraceRequest(NamedTuple):
@@ -119,11 +122,14 @@ def _read_value(given: Any, kind: str) -> str | bytes | None:  # noqa: ANN401  #
 
 
 def _read_number(text: str) -> str | None:
+    """Return a number in the form that DynamoDB stores, or None if it is not one of DynamoDB's numbers."""
     try:
-        number = Decimal(text)
-    except InvalidOperation:
+        number = _NUMBERS.create_decimal(text).normalize(_NUMBERS)
+    except ArithmeticError:
         return None
-    return text if number.is_finite() else None
+    if not number.is_finite():
+        return None
+    return f"{number:f}" if number else "0"  # there is a negative zero
 
 
 def _read_binary(text: str) -> bytes | None:
