@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from decimal import Context, Inexact, InvalidOperation, Overflow, Subnormal
 from typing import Any, NamedTuple
 
-from feature_events.backfills.request import is_table
-from feature_events.epoch import LATEST_MS, read_iso, to_epoch_ms, to_iso
+from feature_events.backfills.request import SINCE_FORM, is_since, is_table
+from feature_events.epoch import read_iso, to_epoch_ms, to_iso
 from feature_events.errors import Misconfigured
 from feature_events.records.change import Item
 from feature_events.syntax import Members, find_mistakes
@@ -46,16 +46,10 @@ class TraceRequest(NamedTuple):
     """Read all partitions of the topic instead of the entity's."""
 
 
-def _is_time(value: object) -> bool:
-    if value is None:
-        return True
-    return type(value) is str and bool(read_iso(value)) and 0 <= to_epoch_ms(read_iso(value)) <= LATEST_MS
-
-
 _MEMBERS: Members = {
     "table": (is_table, "a table name or ARN"),
     "key": (lambda value: type(value) is dict and bool(value), "an object with the item's key attributes"),
-    "since": (_is_time, "an ISO-8601 time such as 2025-11-01T00:00:00Z"),
+    "since": (is_since, f"null, or {SINCE_FORM}"),
     "seconds": (
         lambda value: type(value) is int and 1 <= value <= MAX_SECONDS,
         f"a whole number from 1 to {MAX_SECONDS}",

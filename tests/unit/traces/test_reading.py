@@ -141,10 +141,7 @@ def test_known_since__is_the_oldest_message_if_messages_were_removed(
 
 def test_known_since__skips_offsets_without_a_message() -> None:
     """The oldest offset can be that of a transaction marker, or of a message that was compacted."""
-    own = [to_message(7 + number, number) for number in range(3)]
-    reader = FakeReader({OWN: own}, 7)
-    del own[0]
-    reader.find_offsets = lambda _: dict.fromkeys(range(PARTITIONS), Offsets(7, 10))  # type: ignore[method-assign]
+    reader = FakeReader({OWN: [to_message(8, 1), to_message(9, 2)]}, 7)
     assert read(reader).known_since_ms == SINCE_MS + 1_999
 
 
