@@ -66,6 +66,31 @@ def test_read__yields_each_message_of_the_ranges(stack: RunningStack, topic: Cal
         assert not list(reader.read({0: range(2, 2)}, Deadline(LONG)))
 
 
+@pytest.mark.parametrize("end", ["committed", "aborted", "open"])
+def test_read__reads_to_the_end_of_a_partition_with_transactions(
+    stack: RunningStack, topic: Callable[..., str], end: str
+) -> None:
+    """Another producer's transaction ends with an offset without a message. An open one is not read."""
+    name = topic()
+    first, second, third = to_messages(3)
+    publish(stack, name, first)
+    producer = Producer({"bootstrap.servers": stack.kafka, "transactional.id": f"{name}-{end}"})
+    producer.init_transactions(LONG)
+    producer.begin_transaction()
+    producer.produce(name, second.value, second.key, 0, timestamp=second.timestamp_ms, headers=list(second.headers))
+    assert producer.flush(LONG) == 0
+    if end == "committed":
+        producer.commit_transaction(LONG)
+    elif end == "aborted":
+        producer.abort_transaction(LONG)
+    publish(stack, name, *([third] if end == "open" else []))
+    with TopicReader(to_settings(stack, name), None, Deadline(LONG)) as reader:
+        expected = {"committed": [0, 1], "aborted": [0], "open": [0]}
+        assert [each.offset for each in read_all(reader)] == expected[end]
+    if end == "open":
+        producer.abort_transaction(LONG)
+
+
 def test_find_starts__finds_the_first_message_since_a_time(stack: RunningStack, topic: Callable[..., str]) -> None:
     """A partition without a later message starts at its end."""
     name = topic(2)
