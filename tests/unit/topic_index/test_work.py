@@ -9,7 +9,7 @@ from feature_events.errors import Undelivered
 from feature_events.topic.reader import Offsets
 from feature_events.topic_index.index import merge_bucket, read_index
 from feature_events.topic_index.look import Look, plan_first_look, plan_next_look
-from feature_events.topic_index.store import IndexStore
+from feature_events.topic_index.store import IndexStore, PartitionProgress
 from feature_events.topic_index.work import IndexWorker
 from tests.support.audits import MemoryFolder, MemoryReader, MemoryTopic, make_decoder
 from tests.support.backfills import to_scanned
@@ -41,10 +41,12 @@ class Indexed:
         starts = self.reader.find_starts(since_ms, offsets, LONG) if since_ms else oldest
         return plan_first_look(offsets, starts, since_ms, STARTED_MS)
 
-    def work(self, look: Look, partition: int = 0, seconds: float = 1e9, most_entries: int = 100) -> bool:
+    def work(
+        self, look: Look, partition: int = 0, seconds: float = 1e9, most_entries: int = 100, invocation: str = "a"
+    ) -> bool:
         """Index a partition in one invocation."""
-        decoder, deadline = make_decoder(), Deadline(seconds)
-        worker = IndexWorker(look, self.reader, decoder, self.store, "all", ["item"], time.monotonic, most_entries)
+        decoder, deadline, clock = make_decoder(), Deadline(seconds), time.monotonic
+        worker = IndexWorker(look, self.reader, decoder, self.store, "all", ["item"], clock, invocation, most_entries)
         return worker.work(partition, deadline, LONG)
 
     def find_known_since(self, look: Look) -> int:
@@ -68,7 +70,7 @@ def test_work__reads_a_partition_to_its_end() -> None:
     assert indexed.work(look, most_entries=2)
     progress = indexed.store.read_progress(look, 0)
     assert (progress.offset, progress.events, progress.attempt) == (5, 5, 1)
-    assert [each.name for each in progress.stored] == ["0/0/1-0", "0/0/1-1", "0/0/1-2"]
+    assert [each.name for each in progress.stored] == ["0/0/1-0-a", "0/0/1-1-a", "0/0/1-2-a"]
     assert [each.counts for each in progress.stored] == [[2], [2], [1]]
     assert merge_bucket(indexed.store, look, 0) == 5
 
@@ -106,6 +108,17 @@ def test_work__refuses_to_replace_the_progress_of_another_worker(monkeypatch: py
     monkeypatch.setattr(indexed.store, "read_progress", lambda *place: answers.pop(0) if answers else read(*place))
     with pytest.raises(Undelivered, match="partition 0 is being indexed by another worker"):
         indexed.work(look)
+
+
+def test_work__does_not_replace_the_entries_of_a_simultaneous_worker() -> None:
+    """Two invocations that begin at the same time have the same number."""
+    indexed = Indexed()
+    indexed.write(0)
+    look = indexed.plan()
+    for invocation in ("a", "b"):
+        indexed.store.write_progress(look, 0, PartitionProgress(0))
+        assert indexed.work(look, invocation=invocation)
+    assert {"index/0/0/1-0-a", "index/0/0/1-0-b"} < indexed.folder.objects.keys()
 
 
 def test_known_since__is_the_oldest_message() -> None:
