@@ -57,13 +57,14 @@ class FirstLook(Pages):
 
     @override
     def process(self, segment: int, progress: Progress, page: Page, deadline: Deadline) -> PageCounts:
-        key_names, counts, candidates = self._announcement.plan.key_names, make_counts(), []
+        counts, differing = make_counts(), []
         for item, encoded in self._announcement.make_announcer(progress).encode_items(page.items, counts):
             verdict = self._comparison.judge.judge(encoded)
             if verdict in _SETTLED:
                 counts.verdicts[verdict] += 1
             else:
-                candidates.append(_to_candidate(item, key_names))
+                differing.append(item)
+        candidates = [_to_candidate(item, self._announcement.plan.key_names) for item in differing]
         return counts._replace(candidates=_keep(self._comparison, self._announcement, segment, progress, candidates))
 
 
