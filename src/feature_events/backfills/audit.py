@@ -24,6 +24,8 @@ LAST_LOOK = 5
 DELETED = "deleted"
 """The reason to skip a candidate that no longer exists."""
 
+_ID_LENGTH = 8
+"""The length of an invocation's id in names. A checkpoint contains a name for each page with candidates."""
 _SETTLED = (Verdict.ANNOUNCED, Verdict.UNJUDGED)
 """The verdicts that need no second look."""
 
@@ -133,7 +135,7 @@ def _keep(
     """
     if not candidates:
         return ()
-    name = f"{segment}-{progress.attempt}-{progress.pages}-{announcement.invocation}"
+    name = f"{segment}-{progress.attempt}-{progress.pages}-{announcement.invocation[:_ID_LENGTH]}"
     comparison.store.write_candidates(comparison.look, name, candidates)
     return (name,)
 
