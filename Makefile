@@ -11,10 +11,13 @@ LAYOUTS ?= default,single_table
 EVERY_TEST := -n 5 --dist loadfile --no-loadscope-reorder $(addprefix tests/,local template integration simulation) tests
 ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
+# The variable keeps matplotlib's cache in the checkout.
+PLOTS := MPLCONFIGDIR=.local/benchmarks .local/benchmarks/bin/python -m benchmarks.plots
+
 # True if an option is set to anything but a negative value: KEEP=1, but not KEEP=0
 is-on = $(filter-out 0 no off false,$(1))
 
-.PHONY: help setup demo up down tail put pause trace consume redrive backfill invoke events layout check test prove soak drills bench versions parameters capture lint check-config format lock clean
+.PHONY: help setup demo up down tail put pause trace consume redrive backfill invoke events layout check test prove soak drills bench plots versions parameters capture lint check-config format lock clean
 
 help: ## list all commands
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
@@ -79,14 +82,21 @@ test: setup ## run the tests in about 7 minutes (TESTS=... runs a part; ALL=1 ad
 prove: setup ## run the simulation at full size in about 80 minutes, and write docs/promises.md (TESTS=FILES runs a part; PROVE_SEED=... repeats a run)
 	@python -m tests.simulation.prove $(TESTS)
 
-soak: setup ## run the function at a steady rate for 15 minutes, and write docs/soak.svg (MINUTES=...)
-	@python -m tests.simulation.soak --minutes $(or $(MINUTES),15)
+soak: setup ## run the function at a steady rate for 15 minutes, and write docs/soak.json, docs/soak.svg and docs/promises.md (MINUTES=...)
+	@python3 -S local/bootstrap.py benchmarks
+	@PYTHONPATH=src python -m benchmarks.soak --minutes $(or $(MINUTES),15); status=$$?; $(PLOTS) && exit $$status
 
 drills: setup ## play faults against the alarms, and write the table of drills to docs/runbook.md
 	@python -m tests.template.drills.report
 
 bench: setup ## measure everything, and write docs/benchmarks and docs/scale.md (RELEASES=1 compares confluent-kafka releases)
+	@python3 -S local/bootstrap.py benchmarks
 	@PYTHONPATH=src python -m benchmarks $(if $(call is-on,$(RELEASES)),--compare-releases)
+	@$(PLOTS)
+
+plots: setup ## draw the plots of make bench and make soak again, from their stored results
+	@python3 -S local/bootstrap.py benchmarks
+	@$(PLOTS)
 
 versions: setup ## write the table of schema versions and their readers to docs/consuming.md
 	@PYTHONPATH=src python -m tests.contract.schema_versions
@@ -101,7 +111,8 @@ lint: setup ## check style, types, templates, workflows, spelling, samconfig.tom
 	@ruff check .
 	@ruff format --check .
 	@mypy
-	@python3 -S local/bootstrap.py lint
+	@python3 -S local/bootstrap.py lint benchmarks
+	@mypy --python-executable .local/benchmarks/bin/python benchmarks/plots.py
 	@.local/lint/bin/cfn-lint --append-rules cfn_lint_serverless.rules
 	@AWS_DEFAULT_REGION=us-east-1 sam validate --lint
 	@python -m local.check_config
@@ -124,7 +135,7 @@ format: setup ## format the code
 	@ruff format .
 
 lock: setup ## update the locked dependencies from requirements/*.in
-	@for set in requirements/{uv,runtime,lambda,oldest,dev,lint,toolchains} benchmarks/usual examples/consumers/{python,lambda,await-features,start-job,job-complete,current-state,airflow}/requirements; do \
+	@for set in requirements/{uv,runtime,lambda,oldest,dev,lint,benchmarks,toolchains} benchmarks/usual examples/consumers/{python,lambda,await-features,start-job,job-complete,current-state,airflow}/requirements; do \
 	  .local/uv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.13 --generate-hashes --no-emit-index-url \
 	    --custom-compile-command "make lock" $$set.in --output-file $$set.txt || exit 1; done
 

@@ -6,7 +6,7 @@ from functools import partial
 
 from rich.console import Console
 
-from benchmarks import backfill_scale, chart, report, scale
+from benchmarks import backfill_scale, report, scale
 from benchmarks.backfill import measure_backfill
 from benchmarks.broker import run_broker
 from benchmarks.cold_start import compare_releases, measure_first_invocations, measure_starts
@@ -34,6 +34,7 @@ def bench(console: Console, *, rounds: int, compares_releases: bool) -> int:
 
 
 def _measure(brokers: str, progress: Callable[[str], None], *, rounds: int, compares_releases: bool) -> Results:
+    made = describe_run()  # the commit at the start of the run
     end_to_end = measure_end_to_end(progress)  # first, because it detects failures soonest
     progress("counting the work of a record")
     work = measure_counters()
@@ -56,7 +57,7 @@ def _measure(brokers: str, progress: Callable[[str], None], *, rounds: int, comp
         peaks = measure_peaks(environments, brokers)
     releases = compare_releases(brokers, progress) if compares_releases else _read_releases()
     return Results(
-        made=describe_run(),
+        made=made,
         costs=costs,
         layouts=layouts,
         work=work,
@@ -74,10 +75,9 @@ def _measure(brokers: str, progress: Callable[[str], None], *, rounds: int, comp
 
 
 def write_documents() -> None:
-    """Write the tables and the chart from the results."""
+    """Write the tables from the results."""
     results = Results.read()
     (FOLDER / "README.md").write_text(report.make_markdown(results))
-    (FOLDER / "cpu.svg").write_text(chart.draw_chart(results))
     scale.update("stream", scale.make_tables(results))
     scale.update("backfill", backfill_scale.make_tables(results))
 

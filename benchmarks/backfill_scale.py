@@ -97,10 +97,11 @@ def make_tables(results: Results) -> str:
     """Make the tables of the document."""
     item_us = results.backfill.cost.reading_us
     limit = find_limit(item_us, MEMORY_MB)
+    measured = f"(measured on {results.made['date']} at commit {results.made['commit']})"
     most = f"a worker announces at most {round_figure(limit)} items per second."
     return "\n".join(
         [
-            f"An item needs {item_us:.0f} µs of a vCPU, so {most}",
+            f"An item needs {item_us:.0f} µs of a vCPU {measured}, so {most}",
             "",
             *_make_run_table(limit),
             "",

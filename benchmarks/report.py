@@ -104,15 +104,15 @@ With the deployed function on the local stand-in for AWS, the time from a write 
 
 def make_markdown(results: Results) -> str:
     """Return the whole page."""
-    made = ", ".join(f"{name} {text}" for name, text in results.made.items() if name != "date")
+    versions = ", ".join(f"{name} {text}" for name, text in results.made.items() if name not in {"date", "commit"})
     return "\n".join(
         [
             "# Benchmarks",
             "",
-            f"Written by `make bench` on {results.made['date']} with {made}.",
+            f"Measured by `make bench` on {results.made['date']} at commit {results.made['commit']}, with {versions}.",
             "Compare the ratios. The times depend on the machine.",
             "",
-            "![CPU of one record](cpu.svg)",
+            "![Bars: CPU of one record for this handler and others, with 3, 20 and 100 features](cpu.svg)",
             "",
             *_report_costs(results),
             *_report_layouts(results),
@@ -130,16 +130,15 @@ def make_markdown(results: Results) -> str:
 
 def _report_costs(results: Results) -> Iterator[str]:
     yield _COSTS
-    names = [each.name for each in CONTENDERS]
     yield from make_table(
-        ["features", "records", *names, "usual / ours"],
-        (_make_cost_row(results, features, records, names) for features in FEATURES for records in RECORDS),
+        ["features", "records", *CONTENDERS, "usual / ours"],
+        (_make_cost_row(results, features, records) for features in FEATURES for records in RECORDS),
     )
     yield ""
 
 
-def _make_cost_row(results: Results, features: int, records: int | None, names: Sequence[str]) -> list[str]:
-    costs = {name: results.find_cost(name, features, records) for name in names}
+def _make_cost_row(results: Results, features: int, records: int | None) -> list[str]:
+    costs = {name: results.find_cost(name, features, records) for name in CONTENDERS}
     parse, usual = costs["parse"].cpu_us, costs["usual"].cpu_us
     return [
         str(features),

@@ -1,7 +1,8 @@
-"""The results of the benchmarks, stored in one file from which all tables and charts are made."""
+"""The results of the benchmarks, stored in one file from which all tables and plots are made."""
 
 import json
 import platform
+import subprocess
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -32,7 +33,7 @@ class Results(NamedTuple):
     """All measurements of one run of `make bench`."""
 
     made: Mapping[str, str]
-    """The date, the versions of the measured packages, and the machine."""
+    """The date, the commit, the versions of the measured packages, and the machine."""
     costs: Sequence[Cost]
     layouts: Sequence[LayoutCost]
     work: Mapping[str, Sequence[Work]]
@@ -89,9 +90,12 @@ class Results(NamedTuple):
 
 
 def describe_run() -> dict[str, str]:
-    """Return the date, the versions of the measured packages, and the machine."""
+    """Return the date, the commit, the versions of the measured packages, and the machine."""
+    git = ["git", "describe", "--always", "--dirty"]
+    commit = subprocess.run(git, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
     return {
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "commit": commit,
         "Python": platform.python_version(),
         **{package: version(package) for package in _PACKAGES},
         "librdkafka": confluent_kafka.libversion()[0],

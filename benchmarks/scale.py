@@ -72,22 +72,23 @@ def model_lane(profile: Profile, memory_mb: int, batch: int) -> Lane:
 def make_tables(results: Results) -> str:
     """Make the tables of the document."""
     profile = fit_profile(results)
-    cost = f"{profile.invocation_ms:.2f} ms of a vCPU, plus {profile.record_us:.1f} µs for each record."
-    lines = [f"An invocation needs {cost}", "", *_make_lane_table(profile), "", *_make_shard_table(profile)]
+    cost = f"{profile.invocation_ms:.2f} ms of a vCPU, plus {profile.record_us:.1f} µs for each record"
+    measured = f"(measured on {results.made['date']} at commit {results.made['commit']})"
+    lines = [f"An invocation needs {cost} {measured}.", "", *_make_lane_table(profile), "", *_make_shard_table(profile)]
     return "\n".join(lines)
 
 
-def update(part: str, tables: str, document: Path = DOCUMENT) -> None:
+def update(part: str, tables: str, document: Path = DOCUMENT, command: str = "make bench") -> None:
     """Write the tables of a part into the document, between its marks."""
-    begin, end = _make_marks(part)
+    begin, end = _make_marks(part, command)
     before, _, rest = document.read_text().partition(begin)
     _, _, after = rest.partition(end)
     document.write_text(f"{before}{begin}\n\n{tables}\n\n{end}{after}")
 
 
-def read_tables(part: str, document: Path = DOCUMENT) -> str:
+def read_tables(part: str, document: Path = DOCUMENT, command: str = "make bench") -> str:
     """Return the tables of a part from the document."""
-    begin, end = _make_marks(part)
+    begin, end = _make_marks(part, command)
     _, _, rest = document.read_text().partition(begin)
     return rest.partition(end)[0].strip()
 
@@ -97,8 +98,8 @@ def round_figure(number: float) -> str:
     return f"{float(f'{number:.2g}'):,.0f}"
 
 
-def _make_marks(part: str) -> tuple[str, str]:
-    return f"<!-- {part}, made by make bench: begin -->", f"<!-- {part}, made by make bench: end -->"
+def _make_marks(part: str, command: str) -> tuple[str, str]:
+    return f"<!-- {part}, made by {command}: begin -->", f"<!-- {part}, made by {command}: end -->"
 
 
 def _make_lane_table(profile: Profile) -> Iterator[str]:

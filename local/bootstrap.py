@@ -8,9 +8,10 @@ This file must run on any python3 from version 3.8, so it imports only the stand
 | `.local/lambda` | the packages of AWS's python3.13 runtime | lambda.txt |
 | `.local/lint` | linters that conflict with `.venv` | lint.txt |
 | `.local/oldest` | the oldest packages of AWS's runtime, and the AWS CLI of the same age | oldest.txt |
+| `.local/benchmarks` | the library that draws the plots | benchmarks.txt |
 
 `.local/lambda` contains nothing else, so that a package missing from the layer fails here as it does on AWS. The last
-two are created only if an argument names them: `bootstrap.py lint` or `bootstrap.py oldest`.
+three are created only if an argument names them, such as `bootstrap.py lint`.
 """
 
 # Built-in modules, which load faster than `signal` and `os`
@@ -48,7 +49,9 @@ ENVIRONMENTS = {
     ROOT / ".venv": ROOT / "requirements" / "dev.txt",
     ROOT / ".local" / "lambda": ROOT / "requirements" / "lambda.txt",
 }
-ON_REQUEST = {name: {ROOT / ".local" / name: ROOT / "requirements" / (name + ".txt")} for name in ("lint", "oldest")}
+ON_REQUEST = {
+    name: {ROOT / ".local" / name: ROOT / "requirements" / (name + ".txt")} for name in ("lint", "oldest", "benchmarks")
+}
 LINKS = (
     "layers/dependencies/arm64/Makefile",
     "layers/dependencies/arm64/build.py",

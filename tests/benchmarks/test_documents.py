@@ -1,10 +1,11 @@
 """The documents match the stored results."""
 
 from pathlib import Path
-from xml.etree import ElementTree as ET
 
-from benchmarks import backfill_scale, chart, report, scale
+from benchmarks import backfill_scale, report, scale, soak, soak_run
 from benchmarks.results import FILE, FOLDER, Results
+from benchmarks.soak_run import SoakRun
+from local.paths import ROOT
 
 
 def test_results__survive_reading_and_writing(tmp_path: Path) -> None:
@@ -24,8 +25,20 @@ def test_report__matches_the_results() -> None:
     assert (FOLDER / "README.md").read_text() == report.make_markdown(Results.read())
 
 
-def test_chart__matches_the_results() -> None:
-    """The chart is well-formed and comes from the results."""
-    text = (FOLDER / "cpu.svg").read_text()
-    assert text == chart.draw_chart(Results.read())
-    assert ET.fromstring(text).tag == "{http://www.w3.org/2000/svg}svg"  # noqa: S314  # a file of this project
+def test_soak_run__survives_reading_and_writing(tmp_path: Path) -> None:
+    """Writing the read results produces the same file."""
+    SoakRun.read().write(tmp_path / "soak.json")
+    assert (tmp_path / "soak.json").read_text() == soak_run.FILE.read_text()
+
+
+def test_promises__have_the_figures_of_the_soak() -> None:
+    """The table of docs/promises.md comes from the results."""
+    assert scale.read_tables("soak", soak.PAGE, "make soak") == soak.make_section(SoakRun.read())
+
+
+def test_readme__claims_what_was_measured() -> None:
+    """With 20 features, a record takes about as much CPU as parsing its JSON."""
+    results = Results.read()
+    ratio = results.find_cost("ours", 20, 1_000).cpu_us / results.find_cost("parse", 20, 1_000).cpu_us
+    assert "a batch of 1,000 records takes about as much CPU as parsing its JSON" in (ROOT / "README.md").read_text()
+    assert 0.85 < ratio < 1.15

@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from local.application import deployment
-from local.application.feature_tables import KEYS, USERS
+from local.application.feature_tables import ACCOUNTS, KEYS, USERS
 from local.commands import background, pause, put_and_tail, redrive, trace
 from local.demo.feature_writes import make_features, make_item
 from local.demo.summary import read_function_log
@@ -146,17 +146,30 @@ def wait_for_verdict(running: RunningStack, entity: str, verdict: str) -> Mappin
     return report
 
 
-def write(running: RunningStack, entity: str, feature: str) -> None:
+def write(running: RunningStack, entity: str, feature: str, table: str = USERS) -> None:
     """Write an item with one feature."""
-    item = make_item(USERS, entity, "spending", make_features({feature: 1}, "run-1"))
-    running.clients.tables.Table(USERS).put_item(Item=item)
+    item = make_item(table, entity, "spending", make_features({feature: 1}, "run-1"))
+    running.clients.tables.Table(table).put_item(Item=item)
 
 
-def enable_mappings(running: RunningStack, *, is_enabled: bool) -> None:
-    """Let the function read its streams, or not."""
+def enable_mapping(running: RunningStack, *, is_enabled: bool) -> None:
+    """Let the function read the stream of the traced items' table, or not."""
     functions = running.clients.functions
     for each in functions.list_event_source_mappings(FunctionName="feature-events")["EventSourceMappings"]:
-        functions.update_event_source_mapping(UUID=each["UUID"], Enabled=is_enabled)
+        if f"table/{USERS}/stream" in each["EventSourceArn"]:
+            functions.update_event_source_mapping(UUID=each["UUID"], Enabled=is_enabled)
+
+
+def stop_reading(running: RunningStack) -> None:
+    """Let the function stop reading the stream of the traced items' table, and wait until earlier reads have ended.
+
+    The server reads one stream after the other. So they have ended once a later write to another table is in the topic.
+    """
+    enable_mapping(running, is_enabled=False)
+    for _ in range(2):
+        before = len(read_topic(running.kafka, TOPIC))
+        write(running, "a-1", f"signal-{before}", ACCOUNTS)
+        wait_for_topic(running.kafka, TOPIC, before + 1)
 
 
 def test_trace__compares_an_item_with_the_topic(running: RunningStack) -> None:
@@ -164,7 +177,7 @@ def test_trace__compares_an_item_with_the_topic(running: RunningStack) -> None:
     write(running, f"{PERSON}1", "first")
     report = wait_for_verdict(running, f"{PERSON}1", "announced")
     assert report["event"]["features"] == report["current"]["features"] == ["first"]
-    enable_mappings(running, is_enabled=False)
+    stop_reading(running)
     write(running, f"{PERSON}1", "second")
     write(running, f"{PERSON}2", "first")
     outdated, missing = trace_item(running, f"{PERSON}1"), trace_item(running, f"{PERSON}2")
@@ -175,7 +188,7 @@ def test_trace__compares_an_item_with_the_topic(running: RunningStack) -> None:
     running.clients.tables.Table(USERS).delete_item(Key=key)
     removed = trace_item(running, f"{PERSON}1")
     assert (removed["verdict"], removed["no_event"]) == ("outdated", "absent")
-    enable_mappings(running, is_enabled=True)
+    enable_mapping(running, is_enabled=True)
     assert len(wait_for_verdict(running, f"{PERSON}2", "announced")["events"]) == 1
     removed = wait_for_verdict(running, f"{PERSON}1", "announced")
     assert removed["current"]["event_type"] == "feature_unavailable"
@@ -191,8 +204,10 @@ def test_trace__logs_no_entity_id(running: RunningStack) -> None:
     assert [line for line in log if PERSON in line] == []
 
 
-def test_trace__prints_the_report(console: Console) -> None:
+def test_trace__prints_the_report(running: RunningStack, console: Console) -> None:
     """The command traces the item that `make put` writes, unless another one is named."""
+    put_and_tail.put(Console(file=io.StringIO()), is_bad=False)
+    wait_for_verdict(running, put_and_tail.ENTITY, "announced")
     assert trace.parse_and_trace(console, {"table": USERS, "key": trace.PUT_KEY}) == 0
     assert "it says now     feature_available: txn_count_30d" in read(console)
     assert "announced: the current event says what the item says" in read(console)

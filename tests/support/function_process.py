@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -53,6 +54,10 @@ class FunctionProcess:
         """Return the current memory of the process."""
         pages = int(Path(f"/proc/{self._process.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+    def read_cpu_seconds(self) -> float:
+        """Return the CPU time that the process has used, with all its threads."""
+        return time.clock_gettime((~self._process.pid << 3) | 2)  # the number from clock_getcpuclockid(3)
 
     def count_files(self) -> int:
         """Return the number of open files and sockets."""

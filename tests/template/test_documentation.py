@@ -21,6 +21,8 @@ from feature_events.layouts.parser import parse_table_layouts
 from feature_events.metrics import METRICS
 from feature_events.redrives.report import RedriveReport
 from feature_events.redrives.request import RedriveRequest, read_redrive_request
+from feature_events.traces.report import TraceReport
+from feature_events.traces.request import TraceRequest
 from local.paths import ROOT
 from tests.template.document import read_template, to_list
 from tests.template.expansion import SETS, STACK, expand_set, read_resources
@@ -174,6 +176,13 @@ def test_redrive_requests__are_valid() -> None:
 def test_redrive_report__is_documented() -> None:
     """The table contains every field of the redrive function's report, and no other."""
     assert set(read_tables("field")) == set(RedriveReport.__annotations__)
+
+
+def test_trace__is_documented() -> None:
+    """The tables contain every field of the trace's request and of its report, and no other."""
+    request = {"since" if name == "since_ms" else name for name in TraceRequest._fields}
+    assert set(read_tables("trace request field")) == request
+    assert set(read_tables("trace report field")) == set(TraceReport.__annotations__)
 
 
 def test_backfill_request__is_documented() -> None:

@@ -74,6 +74,10 @@ def test_senders__have_the_code_and_settings_of_the_publishing_function(
     variables = dict(function["Environment"]["Variables"])
     assert variables["POWERTOOLS_SERVICE_NAME"] == STACK
     del variables["OWN_TABLES"]  # for the preflight check
+    if sender == "Backfill":  # it reads the schemas of events in the topic, also if the id is from the registration
+        names = {"SCHEMA_REGISTRY", "SCHEMA_REGISTRY_SECRET_ARN", "SCHEMA_REGISTRY_CA_SECRET_ARN"}
+        registration = functions.get("RegistrationFunction", function)["Environment"]["Variables"]
+        variables |= {each: registration[each] for each in names}
     expected = variables | {"POWERTOOLS_SERVICE_NAME": f"{STACK}-{sender.lower()}"}
     assert other["Environment"]["Variables"] == expected
     assert other["Handler"] == f"{module.__name__}.{module.handler.__name__}"

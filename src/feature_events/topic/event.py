@@ -46,8 +46,8 @@ class Position(NamedTuple):
 def find_known_since(since_ms: int, oldest_ms: Iterable[int]) -> int:
     """Return the time after which every write has its event in the part of the topic that is read.
 
-    Message timestamps are rounded down to seconds. So the event of a write in the second of `since_ms` may not be read,
-    and a removed message may have the same timestamp as the oldest one that is left.
+    Message timestamps are rounded down to seconds. So an event can be before `since_ms` although its write is not, and a
+    removed message can have the same timestamp as the oldest one that is left.
 
     Args:
         since_ms: the topic is read from this time on, or 0.

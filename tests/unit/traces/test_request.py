@@ -33,11 +33,11 @@ def test_read_trace_request__accepts_all_fields() -> None:
 
 def test_read_trace_request__reports_every_mistake() -> None:
     """The operator can correct all of them before sending the request again."""
-    given = {"table": "a/b", "sinse": 1, "since": "yesterday", "seconds": 0, "all_partitions": 1}
+    given = {"table": "a/b", "after": 1, "since": "yesterday", "seconds": 0, "all_partitions": 1}
     with pytest.raises(Misconfigured) as caught:
         read_trace_request({"trace": given, "dry_run": True}, NOW_MS)
     assert str(caught.value) == (
-        "invalid request: dry_run is unknown; sinse is unknown; table must be a table name or ARN; since must be "
+        "invalid request: dry_run is unknown; after is unknown; table must be a table name or ARN; since must be "
         "null, or an ISO-8601 time since 1970 such as 2025-11-01T00:00:00Z; "
         f"seconds must be a whole number from 1 to {MAX_SECONDS}; all_partitions must be true or false; "
         "key is missing: it must be an object with the item's key attributes; "
