@@ -46,7 +46,7 @@ class Position(NamedTuple):
 def find_known_since(since_ms: int, oldest_ms: Iterable[int]) -> int:
     """Return the time after which every write has its event in the part of the topic that is read.
 
-    Message timestamps are rounded down to seconds. So an event can be before `since_ms` although its write is not, and a
+    Message timestamps are rounded down to seconds. So an event can be before `since_ms` although its write is not. A
     removed message can have the same timestamp as the oldest one that is left.
 
     Args:
