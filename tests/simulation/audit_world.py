@@ -312,7 +312,7 @@ class Run:
         look, clock = self._looks.read(number), FakeClock()
         if kind == "partition":
             decoder, store = make_decoder(), self._store
-            worker = IndexWorker(look, self._reader, decoder, store, "all", ["item"], clock, "request-1", 2)
+            worker = IndexWorker(look, self._reader, decoder, store, "all", ["item"], "request-1", 2)
             worker.work(part, _LONG, _LONG)
         elif kind == "bucket":
             topic_index.merge_bucket(self._store, look, part)

@@ -49,7 +49,6 @@ class PartitionProgress(NamedTuple):
     """True until the first message after removed ones is read."""
     latest_live_ms: int | None = None
     """The latest timestamp of a live event that arrived after the items before this look had been read."""
-    seconds: float = 0.0
 
 
 class Candidate(NamedTuple):

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from itertools import chain
 from typing import NamedTuple
 
-from feature_events.deadline import Clock, Deadline
+from feature_events.deadline import Deadline
 from feature_events.errors import Undelivered
 from feature_events.layouts.entity_features import FeaturesMode
 from feature_events.logs import logger
@@ -30,7 +30,6 @@ class IndexWorker(NamedTuple):
     store: IndexStore
     mode: FeaturesMode
     units: Collection[Unit]
-    clock: Clock
     invocation: str
     """The id of the invocation."""
     most_entries: int = _MOST_ENTRIES
@@ -60,8 +59,7 @@ class IndexWorker(NamedTuple):
         self, partition: int, progress: PartitionProgress, deadline: Deadline, end: Deadline
     ) -> PartitionProgress:
         """Read messages until the memory for entries is full or the deadline has passed, then write the checkpoint."""
-        started, stop = self.clock(), self.look.ranges[partition][1]
-        batch = _Batch(self, progress)
+        stop, batch = self.look.ranges[partition][1], _Batch(self, progress)
         try:
             for message in self.reader.read({partition: range(progress.offset, stop)}, end):
                 batch.add(message)
@@ -74,7 +72,7 @@ class IndexWorker(NamedTuple):
         if self.store.read_progress(self.look, partition) != progress:
             # The run was resumed while an invocation of the stopped execution was still working
             raise Undelivered(f"partition {partition} is being indexed by another worker: try again later")
-        progress = self._save(partition, batch)._replace(seconds=progress.seconds + self.clock() - started)
+        progress = self._save(partition, batch)
         self.store.write_progress(self.look, partition, progress)
         logger.info("topic indexed", partition=partition, events=progress.events, complete=progress.is_complete)
         return progress

@@ -1,7 +1,5 @@
 """Test indexing a partition in steps, with checkpoints, removed messages and other workers."""
 
-import time
-
 import pytest
 
 from feature_events.deadline import Deadline
@@ -45,8 +43,8 @@ class Indexed:
         self, look: Look, partition: int = 0, seconds: float = 1e9, most_entries: int = 100, invocation: str = "a"
     ) -> bool:
         """Index a partition in one invocation."""
-        decoder, deadline, clock = make_decoder(), Deadline(seconds), time.monotonic
-        worker = IndexWorker(look, self.reader, decoder, self.store, "all", ["item"], clock, invocation, most_entries)
+        decoder, deadline = make_decoder(), Deadline(seconds)
+        worker = IndexWorker(look, self.reader, decoder, self.store, "all", ["item"], invocation, most_entries)
         return worker.work(partition, deadline, LONG)
 
     def find_known_since(self, look: Look) -> int:
