@@ -17,7 +17,7 @@ PLOTS := MPLCONFIGDIR=.local/benchmarks .local/benchmarks/bin/python -m benchmar
 # True if an option is set to anything but a negative value: KEEP=1, but not KEEP=0
 is-on = $(filter-out 0 no off false,$(1))
 
-.PHONY: help setup demo up down tail put pause trace consume redrive backfill invoke events layout check test prove soak drills bench plots versions parameters capture lint check-config format lock clean
+.PHONY: help setup demo up down tail put pause trace consume redrive backfill invoke events layout check test prove soak drills bench plots versions parameters capture release publish lint check-config format lock clean
 
 help: ## list all commands
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
@@ -107,6 +107,14 @@ parameters: setup ## write docs/parameters.md from the templates
 capture: setup ## run real feature stores, and record what their tables' streams contain (STORES="flat mlforge" runs some)
 	@python -m tests.writers $(STORES)
 
+release: setup ## build dist/feature-events-VERSION.zip, from which the AWS CLI installs the application (TAG=v0.2.0 checks the tag)
+	@python -m tests.template.release_fixture --check
+	@python -S local release $${TAG:+--tag "$$TAG"}
+
+publish: ## create the GitHub release of a tag from dist (TAG=v0.2.0; the release workflow runs it)
+	@gh release create "$$TAG" --verify-tag --title "$$TAG" --notes-file dist/release-notes.md \
+	  "dist/feature-events-$${TAG#v}.zip" dist/SHA256SUMS
+
 lint: setup ## check style, types, templates, workflows, spelling, samconfig.toml and security
 	@ruff check .
 	@ruff format --check .
@@ -140,6 +148,6 @@ lock: setup ## update the locked dependencies from requirements/*.in
 	    --custom-compile-command "make lock" $$set.in --output-file $$set.txt || exit 1; done
 
 clean: down ## remove everything that these commands created in the checkout
-	@rm -rf .venv .local .aws-sam .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	@rm -rf .venv .local .aws-sam dist .pytest_cache .hypothesis .mypy_cache .ruff_cache
 	@rm -rf examples/consumers/*/{.venv,node_modules,target} examples/consumers/go/consume examples/consumers/current-state/current_state.sqlite*
 	@find . -name .git -prune -o -name __pycache__ -prune -exec rm -rf {} +

@@ -23,6 +23,7 @@ COMMANDS = {
     "backfill": "local.commands.backfill:main",
     "invoke": "local.commands.invoke:main",
     "layout": "local.commands.layout:main",
+    "release": "local.commands.release:main",
 }
 """The function that runs each command, as `module:function`."""
 INTERRUPTED = 130

@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, settings
 
 from local.application.artefacts import Artefacts, build
 from local.paths import DEFAULT_STACK, HOME, ROOT
+from local.release.build import build_release
 from local.servers.processes import Processes
 from local.servers.stack import RunningStack
 from local.servers.topic import create_topic
@@ -74,6 +75,13 @@ def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def artefacts(shared_home: Path) -> Artefacts:
     """Build the application once for all workers. Tests must not change the files."""
     return Artefacts.find(make_once(shared_home, "build", _build))
+
+
+@pytest.fixture(scope="session")
+def release(shared_home: Path) -> Path:
+    """Build the release of this checkout once for all workers, and return its zip file."""
+    (found,) = make_once(shared_home, "release", build_release).glob("*.zip")
+    return found
 
 
 def _build(directory: Path) -> None:

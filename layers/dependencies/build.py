@@ -65,7 +65,7 @@ def trim(target: Path) -> None:
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
-    for name in IN_THE_RUNTIME:
+    for name in IN_THE_RUNTIME | {"click"}:
         stem = name.removesuffix(".py").replace("dateutil", "python_dateutil")
         for information in target.glob(f"{stem}-*.dist-info"):
             shutil.rmtree(information)

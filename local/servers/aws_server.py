@@ -5,6 +5,8 @@
 - Alarms can use metric math. The patched MiniStack creates them but never evaluates them. Without the patch, the
   deployment fails.
 - Conditions of a template can use Fn::Split.
+- An event source mapping is read after an update. MiniStack stores the parameters' texts as its numbers, and then reads
+  no stream at all.
 - An error of a function has the name of its exception, because the retries of a state machine depend on it. MiniStack
   names every error Runtime.HandlerError.
 - Glue has a schema registry, which MiniStack lacks. moto handles these requests in the same process. It compares
@@ -56,6 +58,19 @@ def accept_splits(evaluate: Callable[..., Any]) -> Callable[..., Any]:
         return evaluate({**template, "Conditions": split(template.get("Conditions", {}))}, parameters)
 
     return evaluate_any
+
+
+def convert_numbers(update: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap MiniStack's function that updates an event source mapping, and convert texts of numbers to numbers."""
+
+    def update_with_numbers(
+        physical_id: str, old_props: Mapping[str, Any], new_props: Mapping[str, Any], stack_name: str
+    ) -> Any:  # noqa: ANN401 -- MiniStack has no types
+        texts = {name: value for name, value in new_props.items() if isinstance(value, str)}
+        numbers = {name: int(text) for name, text in texts.items() if re.fullmatch(r"-?\d+", text)}
+        return update(physical_id, old_props, {**new_props, **numbers}, stack_name)
+
+    return update_with_numbers
 
 
 def name_errors(execute: Callable[..., Any]) -> Callable[..., Any]:
@@ -162,6 +177,8 @@ def main() -> None:
     provisioners._cw_metric_alarm_record = accept_metric_math(provisioners._cw_metric_alarm_record)  # noqa: SLF001
     for module in (changesets, handlers, stacks):
         module._evaluate_conditions = accept_splits(module._evaluate_conditions)  # noqa: SLF001
+    mapping = provisioners._RESOURCE_HANDLERS["AWS::Lambda::EventSourceMapping"]  # noqa: SLF001
+    mapping["update"] = convert_numbers(mapping["update"])
     lambda_svc._execute_function_warm = name_errors(lambda_svc._execute_function_warm)  # noqa: SLF001
     lambda_svc._poll_dynamodb_streams = make_poller(lambda_svc)  # noqa: SLF001
     lambda_runtime._PYTHON_WORKER_SCRIPT = RECORDER.read_text() + lambda_runtime._PYTHON_WORKER_SCRIPT  # noqa: SLF001

@@ -5,6 +5,8 @@ import os
 
 from aws_lambda_powertools import Logger
 
+from feature_events import VERSION
+
 # ASCII only: UTF-8 cannot encode every text in a record, and then the line would be lost
 to_json = json.JSONEncoder(default=str, separators=(",", ":")).encode
 
@@ -16,9 +18,9 @@ def _make_logger() -> Logger:
     """
     service = os.environ.get("POWERTOOLS_SERVICE_NAME", "feature-events")
     try:
-        return Logger(service=service, utc=True, json_serializer=to_json)
+        return Logger(service=service, utc=True, json_serializer=to_json, version=VERSION)
     except ValueError:
-        made = Logger(service=service, utc=True, json_serializer=to_json, level="INFO")
+        made = Logger(service=service, utc=True, json_serializer=to_json, level="INFO", version=VERSION)
         made.warning(
             "unknown log level; using INFO",
             hint="set LogLevel (POWERTOOLS_LOG_LEVEL) to DEBUG, INFO, WARNING, ERROR or CRITICAL",

@@ -8,6 +8,7 @@ from local.paths import ROOT
 README = ROOT / "README.md"
 PAGES = [
     *[ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "CHANGELOG", "SECURITY")],
+    ROOT / "release" / "INSTALL.md",
     *sorted((ROOT / "docs").glob("*.md")),
     *sorted((ROOT / "examples" / "consumers").glob("*/README.md")),
 ]

@@ -1,10 +1,10 @@
-"""The local AWS retries a stream's records from the first one that a response reports, as AWS does."""
+"""The local AWS behaves like AWS where MiniStack does not."""
 
 from typing import Any
 
 import pytest
 
-from local.servers.aws_server import find_reported, retry_reported_records
+from local.servers.aws_server import convert_numbers, find_reported, retry_reported_records
 
 RECORDS = [{"dynamodb": {"SequenceNumber": number}} for number in ("7", "8", "9")]
 
@@ -51,3 +51,12 @@ def test_retry_reported_records__resumes_at_the_first_reported_record(
     )
     assert execute({}, {"Records": RECORDS}).get("error", False) is is_error
     assert moved == skipped
+
+
+def test_convert_numbers__changes_only_texts_of_numbers() -> None:
+    """CloudFormation resolves a parameter to a text, and a mapping needs a number."""
+    updated: list[object] = []
+    update = convert_numbers(lambda *arguments: updated.append(arguments))
+    properties = {"BatchSize": "10", "MaximumRetryAttempts": "-1", "StartingPosition": "TRIM_HORIZON", "Enabled": True}
+    update("uuid", {}, properties, "stack")
+    assert updated == [("uuid", {}, properties | {"BatchSize": 10, "MaximumRetryAttempts": -1}, "stack")]

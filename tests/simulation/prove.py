@@ -54,6 +54,11 @@ PROMISES = (
         "brokers, killed one by one under load, and all together for longer than the function waits",
         ("machine", "sockets", "brokers"),
     ),
+    Promise(
+        "An upgrade or a rollback loses nothing and keeps the order, even while records fail",
+        "the same histories; after each failed or partly delivered batch, an environment of another version retries it",
+        ("upgrade",),
+    ),
     Promise("The same change has the same id and the same bytes", "the same histories and brokers", ("machine",)),
     Promise(
         "Nothing is sent after the function has returned",

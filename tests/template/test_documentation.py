@@ -22,7 +22,7 @@ from feature_events.metrics import METRICS
 from feature_events.redrives.report import RedriveReport
 from feature_events.redrives.request import RedriveRequest, read_redrive_request
 from feature_events.traces.report import TraceReport
-from feature_events.traces.request import TraceRequest
+from feature_events.traces.request import read_trace_request
 from local.paths import ROOT
 from tests.template.document import read_template, to_list
 from tests.template.expansion import SETS, STACK, expand_set, read_resources
@@ -178,13 +178,6 @@ def test_redrive_report__is_documented() -> None:
     assert set(read_tables("field")) == set(RedriveReport.__annotations__)
 
 
-def test_trace__is_documented() -> None:
-    """The tables contain every field of the trace's request and of its report, and no other."""
-    request = {"since" if name == "since_ms" else name for name in TraceRequest._fields}
-    assert set(read_tables("trace request field")) == request
-    assert set(read_tables("trace report field")) == set(TraceReport.__annotations__)
-
-
 def test_backfill_request__is_documented() -> None:
     """The table contains every field of the backfill's request with its default, and no other."""
     fields = BackfillRequest._field_defaults.items()
@@ -206,8 +199,24 @@ def test_backfill_report__is_documented() -> None:
     assert set(read_tables("report field")) == set(BackfillReport.__annotations__)
 
 
+def test_trace_request__is_documented() -> None:
+    """The backfill function accepts the request with every field of the table, and the request in the command."""
+    (request,) = (each for each in COMMANDS if "invoke BackfillFunction" in each)
+    read_trace_request(json.loads(*re.findall(r"--event '([^']*)'", request)), 0)
+    given = {"table": "orders", "key": {"pk": "1"}, "since": None, "seconds": 45, "all_partitions": False}
+    assert set(read_tables("trace request field")) == set(given)
+    assert read_trace_request({"trace": given}, 0)
+
+
+def test_trace_report__is_documented() -> None:
+    """The table contains every field of the report, and no other."""
+    rows = read_tables("trace report field")
+    assert {name.strip("`") for row in rows for name in row.split(", ")} == set(TraceReport.__annotations__)
+
+
 @pytest.mark.parametrize(
-    "command", sorted({each for each in COMMANDS if re.match(r"aws (?!s3 |configure$|cloudformation deploy )", each)})
+    "command",
+    sorted({each for each in COMMANDS if re.match(r"aws (?!s3 |configure$|cloudformation (deploy|package) )", each)}),
 )
 def test_aws_commands__exist(command: str) -> None:
     """Each command is an operation of the service, and its options are members of the request."""
@@ -223,14 +232,15 @@ def test_aws_commands__exist(command: str) -> None:
     assert {each.replace("--no-", "--") for each in re.findall(r"--[a-z][a-z-]+", command)} <= options
 
 
-def test_attachments__set_parameters_that_exist() -> None:
-    """Each command that deploys a stack deploys table.yaml with parameters of that template."""
+def test_deployments__set_parameters_that_exist() -> None:
+    """Each command that deploys a stack deploys a template with parameters of that template."""
+    parameters = {"packaged.yaml": TEMPLATE["Parameters"], "table.yaml": TABLE["Parameters"]}
     commands = [each for each in COMMANDS if each.startswith("aws cloudformation deploy ")]
     assert commands
     for command in commands:
-        assert "--template-file table.yaml" in command
+        (template,) = re.findall(r"--template-file (\S+)", command)
         _, _, overrides = command.partition("--parameter-overrides ")
-        assert {each.partition("=")[0] for each in overrides.split()} <= set(TABLE["Parameters"])
+        assert {each.partition("=")[0] for each in overrides.split()} <= set(parameters[template])
 
 
 def test_table_layouts__are_valid() -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
 
+from feature_events import VERSION
 from feature_events.deadline import Deadline, run_within
 from feature_events.errors import Misconfigured, Undelivered
 from feature_events.kafka.errors import (
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from feature_events.kafka.authentication import Authentication
 
 DEFAULTS: Properties = {
-    "client.id": "feature-events",
+    "client.id": f"feature-events-{VERSION}",
     # AWS's recommendation for MSK: request timeouts of at least 10 s, and at least 200 ms between retries
     "socket.timeout.ms": 10_000,
     "request.timeout.ms": 10_000,

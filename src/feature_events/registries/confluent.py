@@ -184,7 +184,8 @@ class ConfluentRegistry(Registry):
                 f"the schema registry at {self._url} returned a schema id that is not between 1 and {MAX_SCHEMA_ID}, "
                 "so events cannot contain it: set SchemaRegistry (SCHEMA_REGISTRY) to a registry with such ids"
             )
-        logger.info(message, subject=self.subject, schema_id=schema_id, version=_to_number(body.get("version")))
+        version = _to_number(body.get("version"))
+        logger.info(message, subject=self.subject, schema_id=schema_id, schema_version=version)
         return Schema(schema_id, text)
 
 

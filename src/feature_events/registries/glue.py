@@ -84,7 +84,7 @@ class GlueRegistry(Registry):
             )
         schema = Schema(self._get_id(found), self._get(found, "SchemaDefinition", str))
         number = self._get(found, "VersionNumber", int)
-        logger.info("schema found", subject=self.subject, schema_id=str(schema.id), version=number)
+        logger.info("schema found", subject=self.subject, schema_id=str(schema.id), schema_version=number)
         return schema
 
     @override

@@ -17,7 +17,9 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported, i
 from local.application.artefacts import CONFIG, SAM, Artefacts
 from local.environment import REGION, make_aws_environment, make_tool_environment
 from local.paths import ROOT, TOOLS
+from local.servers.kafka import Kafka
 from local.servers.stack import RunningStack
+from local.servers.topic import TOPIC, create_topic
 from tests.support.shared import make_once
 from tests.template.deployment.account import WAIT, Account
 from tests.template.deployment.changes import TemplateSource
@@ -70,6 +72,14 @@ def policies(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if "account" in request.fixturenames:
         assert request.getfixturevalue("account").calls.take_denied() == []
+
+
+@pytest.fixture(scope="module")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
+    """Start a broker that the tests can pause, with a topic of one partition."""
+    with Kafka(tmp_path_factory.mktemp("kafka")) as kafka:
+        create_topic(kafka.bootstrap, TOPIC, 1)
+        yield kafka
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from local.paths import ROOT
 from local.servers.kafka import Kafka
-from local.servers.topic import TOPIC, Received, create_topic
+from local.servers.topic import TOPIC, Received
 from tests.support.avro import read_avro
 from tests.template.deployment.account import NO_REGISTRY, Account, to_table_arn
 from tests.template.deployment.backfill_runs import (
@@ -37,14 +37,6 @@ KAFKA_WAIT_MS, KAFKA_AWAY_SECONDS = 5_000, 7.0
 AVRO = read_avro((ROOT / "schemas" / "feature_trigger.avsc").read_text())
 
 type Json = Mapping[str, Any]
-
-
-@pytest.fixture(scope="module")
-def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
-    """Start a broker that the tests can pause."""
-    with Kafka(tmp_path_factory.mktemp("kafka")) as kafka:
-        create_topic(kafka.bootstrap, TOPIC, 1)
-        yield kafka
 
 
 @pytest.fixture(scope="module")
