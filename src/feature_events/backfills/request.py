@@ -30,6 +30,7 @@ https://docs.aws.amazon.com/step-functions/latest/dg/connect-stepfunctions.html
 """
 
 SINCE_FORM = "an ISO-8601 time since 1970 such as 2025-11-01T00:00:00Z"
+"""The form of `since` in messages."""
 
 _is_name = re.compile(r"[A-Za-z0-9_.-]{3,255}").fullmatch
 _is_table_arn = re.compile(r"arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:[0-9]{12}:table/[A-Za-z0-9_.-]{3,255}").fullmatch

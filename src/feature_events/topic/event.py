@@ -54,9 +54,9 @@ def find_known_since(since_ms: int, oldest_ms: Iterable[int]) -> int:
         oldest_ms: the timestamp of the oldest message in each partition whose earlier messages were removed.
 
     """
-    return max(
-        [-(-since_ms // _SECOND_MS) * _SECOND_MS, *[each - each % _SECOND_MS + _SECOND_MS - 1 for each in oldest_ms]]
-    )
+    next_second = -(-since_ms // _SECOND_MS) * _SECOND_MS
+    ends_of_seconds = [each - each % _SECOND_MS + _SECOND_MS - 1 for each in oldest_ms]
+    return max([next_second, *ends_of_seconds])
 
 
 class TopicEvent(NamedTuple):
