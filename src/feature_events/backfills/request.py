@@ -29,7 +29,7 @@ _IGNORED = ("Comment", "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID")
 https://docs.aws.amazon.com/step-functions/latest/dg/connect-stepfunctions.html
 """
 
-SINCE_FORM = "an ISO-8601 time since 1970 such as 2025-11-01T00:00:00Z"
+SINCE_FORM = "an ISO-8601 time such as 2025-11-01T00:00:00Z, not before 1970"
 """The form of `since` in messages."""
 
 _is_name = re.compile(r"[A-Za-z0-9_.-]{3,255}").fullmatch

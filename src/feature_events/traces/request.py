@@ -49,7 +49,7 @@ class TraceRequest(NamedTuple):
 _MEMBERS: Members = {
     "table": (is_table, "a table name or ARN"),
     "key": (lambda value: type(value) is dict and bool(value), "an object with the item's key attributes"),
-    "since": (is_since, f"null, or {SINCE_FORM}"),
+    "since": (is_since, SINCE_FORM),
     "seconds": (
         lambda value: type(value) is int and 1 <= value <= MAX_SECONDS,
         f"a whole number from 1 to {MAX_SECONDS}",

@@ -37,8 +37,8 @@ def test_read_trace_request__reports_every_mistake() -> None:
     with pytest.raises(Misconfigured) as caught:
         read_trace_request({"trace": given, "dry_run": True}, NOW_MS)
     assert str(caught.value) == (
-        "invalid request: dry_run is unknown; after is unknown; table must be a table name or ARN; since must be "
-        "null, or an ISO-8601 time since 1970 such as 2025-11-01T00:00:00Z; "
+        "invalid request: dry_run is unknown; after is unknown; table must be a table name or ARN; since must be an "
+        "ISO-8601 time such as 2025-11-01T00:00:00Z, not before 1970; "
         f"seconds must be a whole number from 1 to {MAX_SECONDS}; all_partitions must be true or false; "
         "key is missing: it must be an object with the item's key attributes; "
         'an example is {"trace": {"table": "orders", "key": {"pk": "USER#1", "sk": "FEATURES"}}}'
