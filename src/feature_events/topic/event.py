@@ -119,7 +119,7 @@ class EventDecoder:
 
 
 def _read_sequence(header: bytes | None) -> int:
-    """Return the sequence number in this header, or -1 if there is none that a stream can have."""
+    """Return the sequence number in this header, or -1 if it is absent or not one of a stream."""
     return int(header) if header and header.isdigit() and len(header) <= _MOST_DIGITS else -1
 
 
