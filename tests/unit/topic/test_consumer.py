@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer, KafkaError
 
+from feature_events import VERSION
 from feature_events.errors import Misconfigured, Undelivered
 from feature_events.kafka.producer import DEFAULTS
 from feature_events.settings.settings import read_settings
@@ -22,7 +23,7 @@ def test_properties__are_accepted_by_librdkafka() -> None:
     properties = make_properties()
     Consumer(properties).close()
     assert properties["group.id"] == GROUP
-    assert properties["client.id"] == "feature-events-backfill"
+    assert properties["client.id"] == f"feature-events-{VERSION}-backfill"
     assert {name for name in DEFAULTS if name not in properties} == {"queue.buffering.max.kbytes"}
 
 
