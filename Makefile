@@ -54,7 +54,7 @@ redrive: setup ## redrive the local stack's dead letters (PREFIX=aws/lambda/, DR
 	@python -S local redrive $(if $(PREFIX),--prefix '$(PREFIX)') \
 	  $(if $(call is-on,$(DRY_RUN)),--dry-run) $(if $(call is-on,$(FORCE)),--force)
 
-backfill: setup ## backfill a table of the local stack (TABLE=account_feature_store, DRY_RUN=1, MISSING_ONLY=1 compares with the topic, RUN=NAME continues a run)
+backfill: setup ## backfill a table of the local stack (TABLE=account_feature_store, DRY_RUN=1, MISSING_ONLY=1 compares with the topic, SINCE=TIME, RUN=NAME continues a run)
 	@python -S local backfill $(if $(TABLE),--table '$(TABLE)') \
 	  $(if $(call is-on,$(DRY_RUN)),--dry-run) $(if $(call is-on,$(MISSING_ONLY)),--missing-only) \
 	  $(if $(SINCE),--since '$(SINCE)') $(if $(RUN),--run '$(RUN)')

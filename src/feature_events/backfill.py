@@ -160,7 +160,8 @@ def _index(step: _Step, event: dict[str, Any]) -> dict[str, Any]:
     decoder = EventDecoder(plan.table_arn, make_schema_reader(step.settings))
     with _open_reader(step.settings) as reader:
         look = step.looks.read(event["look"])
-        worker = IndexWorker(look, reader, decoder, step.store, encoder.features_mode, units, time.monotonic)
+        mode = encoder.features_mode
+        worker = IndexWorker(look, reader, decoder, step.store, mode, units, step.invocation)
         return {**event, "complete": worker.work(event["partition"], deadline, end)}
 
 

@@ -1,5 +1,6 @@
 """The topic is read by ranges of offsets, and its events are decoded under the schemas that they were written with."""
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -15,6 +16,9 @@ from feature_events.registries.schema import make_registry
 from feature_events.settings.settings import Settings, read_settings
 from feature_events.topic.event import EventDecoder, Position, TopicEvent, make_schema_reader
 from feature_events.topic.reader import RemovedError, TopicMessage, TopicReader
+from feature_events.traces.item import Identity
+from feature_events.traces.reading import read_events
+from feature_events.traces.request import TraceRequest
 from local.servers.stack import RunningStack
 from tests.support.backfills import TABLE_ARN
 from tests.support.pipelines import encode
@@ -51,6 +55,12 @@ def read_all(reader: TopicReader) -> list[TopicMessage]:
     return list(reader.read(ranges, Deadline(LONG)))
 
 
+def wait_for_marker(reader: TopicReader, end: int) -> None:
+    """Wait until the partition has this end. A broker responds to a commit before it writes the marker."""
+    while reader.find_offsets(Deadline(LONG))[0].end < end:
+        time.sleep(0.05)
+
+
 def test_read__yields_each_message_of_the_ranges(stack: RunningStack, topic: Callable[..., str]) -> None:
     """Every partition is read from its start to its end, with times, keys, values and headers."""
     name = topic(3)
@@ -64,6 +74,32 @@ def test_read__yields_each_message_of_the_ranges(stack: RunningStack, topic: Cal
         (found,) = reader.read({0: range(1, 2)}, Deadline(LONG))
         assert found == (0, 1, second.timestamp_ms, second.key, second.value, dict(second.headers))
         assert not list(reader.read({0: range(2, 2)}, Deadline(LONG)))
+
+
+@pytest.mark.parametrize("end", ["committed", "aborted", "open"])
+def test_read__reads_to_the_end_of_a_partition_with_transactions(
+    stack: RunningStack, topic: Callable[..., str], end: str
+) -> None:
+    """Another producer's transaction ends with an offset without a message. An open one is not read."""
+    name = topic()
+    first, second, third = to_messages(3)
+    publish(stack, name, first)
+    producer = Producer({"bootstrap.servers": stack.kafka, "transactional.id": f"{name}-{end}"})
+    producer.init_transactions(LONG)
+    producer.begin_transaction()
+    producer.produce(name, second.value, second.key, 0, timestamp=second.timestamp_ms, headers=list(second.headers))
+    assert producer.flush(LONG) == 0
+    if end == "committed":
+        producer.commit_transaction(LONG)
+    elif end == "aborted":
+        producer.abort_transaction(LONG)
+    publish(stack, name, *([third] if end == "open" else []))
+    with TopicReader(to_settings(stack, name), None, Deadline(LONG)) as reader:
+        expected = {"committed": [0, 1], "aborted": [0], "open": [0]}
+        wait_for_marker(reader, 1 if end == "open" else 3)
+        assert [each.offset for each in read_all(reader)] == expected[end]
+    if end == "open":
+        producer.abort_transaction(LONG)
 
 
 def test_find_starts__finds_the_first_message_since_a_time(stack: RunningStack, topic: Callable[..., str]) -> None:
@@ -91,6 +127,31 @@ def test_read__reports_that_messages_were_removed(stack: RunningStack, topic: Ca
             list(reader.read({0: range(3)}, Deadline(LONG)))
         assert reader.find_offsets(Deadline(LONG)) == {0: (2, 3)}
         assert [each.offset for each in read_all(reader)] == [2]
+
+
+def test_read_events__reads_after_removed_messages(stack: RunningStack, topic: Callable[..., str]) -> None:
+    """The oldest offset is that of a transaction's marker. A trace finds the oldest message, and reads all of them."""
+    name = topic()
+    first, second, third = to_messages(3)
+    producer = Producer({"bootstrap.servers": stack.kafka, "transactional.id": name})
+    producer.init_transactions(LONG)
+    producer.begin_transaction()
+    producer.produce(name, first.value, first.key, 0, timestamp=first.timestamp_ms, headers=list(first.headers))
+    producer.commit_transaction(LONG)
+    identity = Identity("bright_uid", "user-1", "user_features", ())
+    settings = to_settings(stack, name, SCHEMA_ID="1")
+    decoder = EventDecoder(TABLE_ARN, make_schema_reader(settings))
+    with TopicReader(settings, None, Deadline(LONG)) as reader:
+        wait_for_marker(reader, 2)
+        publish(stack, name, second, third)
+        admin = AdminClient({"bootstrap.servers": stack.kafka})
+        [removed] = admin.delete_records([TopicPartition(name, 0, 1)]).values()
+        removed.result(LONG)
+        request = TraceRequest("orders", {}, second.timestamp_ms)
+        reading = read_events(identity, request, reader, decoder, Deadline(LONG))
+    assert reading.ranges == {0: range(1, 4)}
+    assert [each.position.offset for each in reading.events] == [2, 3]
+    assert (reading.known_since_ms, reading.is_complete) == (second.timestamp_ms + 999, True)
 
 
 def test_read__ends_at_the_deadline(stack: RunningStack, topic: Callable[..., str]) -> None:

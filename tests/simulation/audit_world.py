@@ -311,8 +311,9 @@ class Run:
         """Perform one step of a look to its end."""
         look, clock = self._looks.read(number), FakeClock()
         if kind == "partition":
-            decoder = make_decoder()
-            IndexWorker(look, self._reader, decoder, self._store, "all", ["item"], clock, 2).work(part, _LONG, _LONG)
+            decoder, store = make_decoder(), self._store
+            worker = IndexWorker(look, self._reader, decoder, store, "all", ["item"], "request-1", 2)
+            worker.work(part, _LONG, _LONG)
         elif kind == "bucket":
             topic_index.merge_bucket(self._store, look, part)
         else:

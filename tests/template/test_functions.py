@@ -66,7 +66,10 @@ def test_functions__write_to_log_groups_of_the_stack(name: str) -> None:
 def test_senders__have_the_code_and_settings_of_the_publishing_function(
     name: str, sender: str, module: ModuleType
 ) -> None:
-    """Their metrics have another service, so that they do not affect the alarms. They have no preflight check."""
+    """Their metrics have another service, so that they do not affect the alarms. They have no preflight check.
+
+    The backfill also has the registry, because it reads events with any schema.
+    """
     functions = read_resources(name, FUNCTION)
     function, other = functions["FeatureEventsFunction"], functions[f"{sender}Function"]
     same = {"Code", "Layers", "Runtime", "Architectures", "VpcConfig", "KmsKeyArn", "Tags"}
@@ -75,6 +78,9 @@ def test_senders__have_the_code_and_settings_of_the_publishing_function(
     assert variables["POWERTOOLS_SERVICE_NAME"] == STACK
     del variables["OWN_TABLES"]  # for the preflight check
     expected = variables | {"POWERTOOLS_SERVICE_NAME": f"{STACK}-{sender.lower()}"}
+    if sender == "Backfill" and "RegistrationFunction" in functions:
+        registered = functions["RegistrationFunction"]["Environment"]["Variables"]
+        expected |= {each: registered[each] for each in registered if each.startswith("SCHEMA_REGISTRY")}
     assert other["Environment"]["Variables"] == expected
     assert other["Handler"] == f"{module.__name__}.{module.handler.__name__}"
     assert "ReservedConcurrentExecutions" not in other

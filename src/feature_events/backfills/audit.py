@@ -24,6 +24,8 @@ LAST_LOOK = 5
 DELETED = "deleted"
 """The reason to skip a candidate that no longer exists."""
 
+_ID_LENGTH = 8
+"""The length of an invocation's id in names. A checkpoint contains a name for each page with candidates."""
 _SETTLED = (Verdict.ANNOUNCED, Verdict.UNJUDGED)
 """The verdicts that need no second look."""
 
@@ -64,11 +66,8 @@ class FirstLook(Pages):
                 counts.verdicts[verdict] += 1
             else:
                 differing.append(item)
-        return counts._replace(candidates=self._keep(segment, progress, differing))
-
-    def _keep(self, segment: int, progress: Progress, items: Sequence[Item]) -> tuple[str, ...]:
-        key_names = self._announcement.plan.key_names
-        return _keep(self._comparison, segment, progress, [_to_candidate(item, key_names) for item in items])
+        candidates = [_to_candidate(item, self._announcement.plan.key_names) for item in differing]
+        return counts._replace(candidates=_keep(self._comparison, self._announcement, segment, progress, candidates))
 
 
 class SecondLook(Pages):
@@ -119,18 +118,24 @@ class SecondLook(Pages):
             skipped=announced.skipped + counts.skipped,
             poison=announced.poison + counts.poison,
             verdicts=counts.verdicts,
-            candidates=_keep(self._comparison, segment, progress, candidates),
+            candidates=_keep(self._comparison, self._announcement, segment, progress, candidates),
         )
 
 
-def _keep(comparison: Comparison, segment: int, progress: Progress, candidates: Sequence[Candidate]) -> tuple[str, ...]:
+def _keep(
+    comparison: Comparison,
+    announcement: Announcement,
+    segment: int,
+    progress: Progress,
+    candidates: Sequence[Candidate],
+) -> tuple[str, ...]:
     """Store candidates for the next look, and return the name of their object, if there are any.
 
-    The attempt is part of the name, so that a worker of a stopped execution cannot replace them.
+    The attempt and the invocation are part of the name, so that no other worker on the segment can replace them.
     """
     if not candidates:
         return ()
-    name = f"{segment}-{progress.attempt}-{progress.pages}"
+    name = f"{segment}-{progress.attempt}-{progress.pages}-{announcement.invocation[:_ID_LENGTH]}"
     comparison.store.write_candidates(comparison.look, name, candidates)
     return (name,)
 

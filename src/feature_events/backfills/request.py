@@ -29,6 +29,9 @@ _IGNORED = ("Comment", "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID")
 https://docs.aws.amazon.com/step-functions/latest/dg/connect-stepfunctions.html
 """
 
+SINCE_FORM = "an ISO-8601 time such as 2025-11-01T00:00:00Z, not before 1970"
+"""The form of `since` in messages."""
+
 _is_name = re.compile(r"[A-Za-z0-9_.-]{3,255}").fullmatch
 _is_table_arn = re.compile(r"arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:[0-9]{12}:table/[A-Za-z0-9_.-]{3,255}").fullmatch
 is_run = re.compile(r"[A-Za-z0-9_.-]{1,101}").fullmatch
@@ -81,6 +84,11 @@ def is_table(value: object) -> bool:
     return type(value) is str and bool(_is_name(value) or _is_table_arn(value))
 
 
+def is_since(value: object) -> bool:
+    """Return whether this is None, or a time that Kafka can look up. It has none before 1970."""
+    return value is None or (type(value) is str and bool(read_iso(value)) and to_epoch_ms(read_iso(value)) >= 0)
+
+
 def _is_filter(value: Any) -> bool:  # noqa: ANN401  # any JSON
     if value is None:
         return True
@@ -99,10 +107,7 @@ _MEMBERS: Members = {
     "events_per_second": (_is_whole(_MAX_RATE), f"a whole number from 1 to {_MAX_RATE}"),
     "filter": (_is_filter, f"null, or an object with {' or '.join(_FILTERED)} and their values"),
     "missing_only": (lambda value: type(value) is bool, "true or false"),
-    "since": (
-        lambda value: value is None or (type(value) is str and bool(read_iso(value))),
-        "null, or an ISO-8601 time such as 2025-11-01T00:00:00Z",
-    ),
+    "since": (is_since, f"null, or {SINCE_FORM}"),
     "run": (lambda value: type(value) is str and bool(not value or is_run(value)), "the name of an earlier run"),
 }
 

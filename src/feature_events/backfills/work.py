@@ -3,6 +3,7 @@
 A checkpoint means that every item before it was acknowledged, so a worker that resumes there misses nothing.
 """
 
+import math
 import time
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -11,6 +12,7 @@ from typing import NamedTuple, override
 
 from feature_events import metrics
 from feature_events.aws.arn import to_table_name
+from feature_events.aws.clients import REQUEST_SECONDS
 from feature_events.backfills.announcement import Announcer, PageCounts
 from feature_events.backfills.checkpoints import FIRST_PAGE_ITEMS, REJECTED, Checkpoints, Progress
 from feature_events.backfills.plan import Plan
@@ -30,6 +32,8 @@ It is short because stopping an execution does not end an invocation.
 _PAGE_ITEMS = 1_000
 _PAGE_SECONDS = 5.0
 """A page contains at most the items that a worker may announce in this time."""
+_CHECKPOINT_SECONDS = 2 * REQUEST_SECONDS
+"""The time to read and write a checkpoint."""
 _MANY_REJECTED = 100
 """If Kafka rejects this many events in a row, the cause is not their content."""
 
@@ -45,12 +49,12 @@ class Pace:
         self._sleep = sleep
         self._free_at = clock()
 
-    def wait(self, items: int) -> None:
-        """Wait until these items, which have been processed, are within the rate."""
+    def wait(self, items: int, most_seconds: float = math.inf) -> None:
+        """Wait until these items, which have been processed, are within the rate, but not longer than this."""
         now = self._clock()
         self._free_at = max(self._free_at, now - items / self._per_second) + items / self._per_second
         if self._free_at > now:
-            self._sleep(self._free_at - now)
+            self._sleep(min(self._free_at - now, most_seconds))
 
 
 class Pages(ABC):
@@ -155,7 +159,7 @@ class Worker(NamedTuple):
         announced = self.pages.process(segment, progress, page, end)
         # A throttled scan has read less than its limit
         page_items = _adapt(limit if page.after is None else max(1, len(page.items)), self.clock() - started)
-        self.pace.wait(len(page.items) + announced.again)
+        self.pace.wait(len(page.items) + announced.again, max(0.0, end.remaining() - _CHECKPOINT_SECONDS))
         if self.checkpoints.read(segment) != progress:
             # The run was resumed while an invocation of the stopped execution was still working
             raise Undelivered(f"segment {segment} is being processed by another worker: try again later")

@@ -5,6 +5,7 @@ group's coordinator, which needs the permission to describe the group.
 """
 
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -125,12 +126,20 @@ def classify(error: KafkaError, topic: str) -> FeatureEventsError:
     )
 
 
+def list_partitions(consumer: Consumer, topic: str, deadline: Deadline) -> Sequence[int]:
+    """Return the numbers of the topic's partitions, in order. Raises KafkaException if the request fails."""
+    found = consumer.list_topics(topic, timeout=deadline.remaining()).topics[topic]
+    if found.error is not None:
+        raise KafkaException(found.error)
+    return sorted(found.partitions)
+
+
 def _check_permissions(consumer: Consumer, topic: str, deadline: Deadline) -> None:
     """Check that the function may describe the group and read the topic, before anything depends on it.
 
     Raises KafkaException if a request fails.
     """
-    partition = min(consumer.list_topics(topic, timeout=deadline.remaining()).topics[topic].partitions)
+    partition, *_ = list_partitions(consumer, topic, deadline)
     _, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=deadline.remaining())
     while not _has_coordinator(consumer, topic, partition):
         _raise_if_refused(consumer.poll(0))

@@ -1,6 +1,6 @@
 """Decode the events of one table from the topic's messages, each under the schema that it was written with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from io import BytesIO
 from typing import Any, NamedTuple
@@ -11,13 +11,20 @@ from fastavro import schemaless_reader
 from feature_events.errors import Misconfigured
 from feature_events.events.event import AVAILABLE, UNAVAILABLE, FeatureAvailabilityEvent
 from feature_events.events.schema import SchemaId, parse_record, read_shipped_schema
+from feature_events.registries.registry import make_unknown_id_error
 from feature_events.registries.schema import make_registry
 from feature_events.settings.settings import Settings
 from feature_events.topic.reader import TopicMessage
 
-_TYPES = {f"com.featurestore.events.{each}".encode(): each for each in (AVAILABLE, UNAVAILABLE)}
+_TYPES = {f"com.featurestore.events.{each}".encode() for each in (AVAILABLE, UNAVAILABLE)}
 _CONFLUENT, _GLUE = b"\0", b"\x03\0"
 _CONFLUENT_PREFIX, _GLUE_PREFIX = 5, 18
+_MOST_DIGITS = 40
+"""The maximum length of a sequence number.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_StreamRecord.html
+"""
+_SECOND_MS = 1_000
 _FIELDS = FeatureAvailabilityEvent._fields
 _TEXTS = tuple(name for name in _FIELDS if name != "features")
 
@@ -34,6 +41,22 @@ class Position(NamedTuple):
     partition: int
     """Offsets are comparable only within a partition. An entity has two only if partitions were added."""
     offset: int
+
+
+def find_known_since(since_ms: int, oldest_ms: Iterable[int]) -> int:
+    """Return the time after which every write has its event in the part of the topic that is read.
+
+    Message timestamps are rounded down to seconds. So an event can be before `since_ms` although its write is not. A
+    removed message can have the same timestamp as the oldest one that is left.
+
+    Args:
+        since_ms: the topic is read from this time on, or 0.
+        oldest_ms: the timestamp of the oldest message in each partition whose earlier messages were removed.
+
+    """
+    next_second = -(-since_ms // _SECOND_MS) * _SECOND_MS
+    ends_of_seconds = [each - each % _SECOND_MS + _SECOND_MS - 1 for each in oldest_ms]
+    return max([next_second, *ends_of_seconds])
 
 
 class TopicEvent(NamedTuple):
@@ -68,19 +91,12 @@ class EventDecoder:
         headers = message.headers
         if headers.get("ce_source") != self._source or headers.get("ce_type") not in _TYPES or not message.value:
             return None
-        values = self._decode_value(message)
-        sequence = headers.get("ce_sequence")
-        position = Position(
-            message.timestamp_ms,
-            int(sequence) if sequence and sequence.isdigit() else -1,
-            message.partition,
-            message.offset,
-        )
-        read = {name: str(values[name]) for name in _TEXTS}
-        event = FeatureAvailabilityEvent(**read, features=tuple(values["features"]))
+        event = self._decode_value(message)
+        sequence = _read_sequence(headers.get("ce_sequence"))
+        position = Position(message.timestamp_ms, sequence, message.partition, message.offset)
         return TopicEvent(position, event, headers.get("ce_backfill") == b"true")
 
-    def _decode_value(self, message: TopicMessage) -> Any:  # noqa: ANN401  # fastavro's own
+    def _decode_value(self, message: TopicMessage) -> FeatureAvailabilityEvent:
         value = message.value or b""
         where = f"the message at partition {message.partition}, offset {message.offset}"
         if value.startswith(_CONFLUENT) and len(value) > _CONFLUENT_PREFIX:
@@ -92,12 +108,19 @@ class EventDecoder:
             raise Misconfigured(f"{where} is not an event in a known wire format: check which producers write there")
         schema = self._find_schema(schema_id)
         try:
-            return schemaless_reader(BytesIO(avro), schema, None)
-        except Exception as error:  # noqa: BLE001  # fastavro raises any exception
+            values: Any = schemaless_reader(BytesIO(avro), schema, None)
+            texts = {name: str(values[name]) for name in _TEXTS}
+            return FeatureAvailabilityEvent(**texts, features=tuple(map(str, values["features"])))
+        except Exception as error:  # noqa: BLE001  # fastavro raises any exception, and fields can have other types
             raise Misconfigured(
                 f"{where} is not an event under schema id {schema_id} ({type(error).__name__}): check which producers "
                 "write there"
             ) from None
+
+
+def _read_sequence(header: bytes | None) -> int:
+    """Return the sequence number in this header, or -1 if it is absent or not one of a stream."""
+    return int(header) if header and header.isdigit() and len(header) <= _MOST_DIGITS else -1
 
 
 def make_schema_reader(settings: Settings) -> ReadSchema:
@@ -115,6 +138,8 @@ def make_schema_reader(settings: Settings) -> ReadSchema:
                 f"events were written with schema id {schema_id}, and without a registry they cannot be read: set "
                 "SchemaRegistry (SCHEMA_REGISTRY)"
             )
+        if isinstance(schema_id, UUID) != settings.is_glue:
+            raise make_unknown_id_error(schema_id, "AWS Glue" if settings.is_glue else f"{settings.registry}")
         return registry.read_by_id(schema_id)
 
     return read_schema

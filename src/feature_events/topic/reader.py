@@ -10,7 +10,7 @@ from feature_events.deadline import Deadline
 from feature_events.errors import Undelivered
 from feature_events.kafka.producer import close_in_background
 from feature_events.settings.settings import Settings
-from feature_events.topic.consumer import classify, open_consumer, raise_if_unreadable
+from feature_events.topic.consumer import classify, list_partitions, open_consumer, raise_if_unreadable
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -93,15 +93,13 @@ class TopicReader:
 
         """
         try:
-            topic = self._consumer.list_topics(self._topic, timeout=deadline.remaining()).topics[self._topic]
-            _raise_any(topic.error)
             return {
                 partition: Offsets(
                     *self._consumer.get_watermark_offsets(
                         TopicPartition(self._topic, partition), timeout=deadline.remaining()
                     )
                 )
-                for partition in sorted(topic.partitions)
+                for partition in list_partitions(self._consumer, self._topic, deadline)
             }
         except KafkaException as exception:
             raise classify(exception.args[0], self._topic) from None
@@ -123,7 +121,8 @@ class TopicReader:
         try:
             found = self._consumer.offsets_for_times(requested, timeout=deadline.remaining())
             for each in found:
-                _raise_any(each.error)
+                if each.error is not None:
+                    raise KafkaException(each.error)  # noqa: TRY301  # the same as an error of the request
         except KafkaException as exception:
             raise classify(exception.args[0], self._topic) from None
         ends = {partition: each.end for partition, each in offsets.items()}
@@ -187,8 +186,3 @@ class TopicReader:
         if error.code() == _OUT_OF_RANGE:
             raise RemovedError(f"messages of topic {self._topic} were removed before they were read: try again")
         raise_if_unreadable(error, self._topic)
-
-
-def _raise_any(error: KafkaError | None) -> None:
-    if error is not None:
-        raise KafkaException(error)

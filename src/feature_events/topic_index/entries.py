@@ -28,7 +28,6 @@ ITEM_BYTES, POSITION_BYTES, CONTENT_BYTES = 8, 37, 8
 ENTRY_BYTES = ITEM_BYTES + POSITION_BYTES + CONTENT_BYTES
 
 _HALF_BYTES = 4
-_LARGEST_SEQUENCE = 256**17 - 2
 _CONTENTS_CACHED = 4096
 
 type Unit = Literal["item", "feature"]
@@ -80,7 +79,7 @@ def _pack(position: Position) -> bytes:
     return b"".join(
         (
             max(position.timestamp_ms, 0).to_bytes(8),
-            (min(position.sequence, _LARGEST_SEQUENCE) + 1).to_bytes(17),
+            (position.sequence + 1).to_bytes(17),  # it has at most 40 digits
             position.partition.to_bytes(4),
             position.offset.to_bytes(8),
         )

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from feature_events.aws.objects import read_all
 from feature_events.errors import Misconfigured
+from feature_events.topic.event import find_known_since
 from feature_events.topic_index.entries import CONTENT_BYTES, ENTRY_BYTES, ITEM_BYTES
 from feature_events.topic_index.look import Look
 from feature_events.topic_index.store import IndexStore, PartitionProgress
@@ -119,14 +120,14 @@ def _read_former(store: IndexStore, number: int) -> Look:
 def _find_known_since(looks: Sequence[tuple[Look, _Progresses]]) -> int:
     """Return the time since which the topic's events are known.
 
-    It is the latest of `since`, the time of the oldest message in the topic, and the time of the oldest message in each
-    partition whose earlier messages were removed.
+    It depends on `since`, on the oldest message in the topic, and on the oldest message in each partition whose earlier
+    messages were removed.
     """
     first, progresses = looks[0]
-    after_removals = max((each.known_since_ms for _, found in looks for each in found), default=0)
+    after_removals = [each.known_since_ms for _, found in looks for each in found if each.known_since_ms]
     starts_at_oldest = all(start == first.oldest[partition] for partition, (start, _) in first.ranges.items())
     oldest = [each.oldest_ms for each in progresses if each.oldest_ms is not None] if starts_at_oldest else []
-    return max(first.since_ms, after_removals, min(oldest, default=0))
+    return max(find_known_since(first.since_ms, after_removals), min(oldest, default=0))
 
 
 def _is_behind(look: Look, progresses: _Progresses) -> bool:

@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 from feature_events.encoder import Encoded, Encoder
-from feature_events.epoch import read_iso, to_epoch_ms
+from feature_events.epoch import to_epoch_ms
 from feature_events.records.change import Change
 from feature_events.topic_index.entries import (
     Unit,
@@ -51,7 +51,7 @@ class Judge:
         """
         event = encoded.event
         said = self._index.find(hash_item(event, self._find_unit(encoded.change)))
-        has_time = bool(read_iso(encoded.entity.updated_at))
+        has_time = bool(encoded.entity.updated_at)
         if said is None:
             is_known = has_time and to_epoch_ms(event.timestamp) > self._index.known_since_ms
             return Verdict.MISSING if is_known else Verdict.UNJUDGED

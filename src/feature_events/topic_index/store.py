@@ -7,9 +7,9 @@ The objects in the folder of a run:
 | `index/LOOK/look.json` | the look |
 | `index/LOOK/waiting.json` | the end offsets when the wait before the look began |
 | `index/LOOK/PARTITION.json` | the progress of a partition |
-| `index/LOOK/PARTITION/ATTEMPT-NUMBER` | sorted entries |
+| `index/LOOK/PARTITION/ATTEMPT-NUMBER-INVOCATION` | sorted entries |
 | `index/LOOK/bucket-NUMBER` | the current events of a part of all items |
-| `index/LOOK/candidates/SEGMENT-ATTEMPT-NUMBER.json` | items to look at again, by their keys |
+| `index/LOOK/candidates/SEGMENT-ATTEMPT-PAGE-INVOCATION.json` | items to look at again, by their keys |
 """
 
 import json
@@ -49,7 +49,6 @@ class PartitionProgress(NamedTuple):
     """True until the first message after removed ones is read."""
     latest_live_ms: int | None = None
     """The latest timestamp of a live event that arrived after the items before this look had been read."""
-    seconds: float = 0.0
 
 
 class Candidate(NamedTuple):

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from itertools import chain
 from typing import NamedTuple
 
-from feature_events.deadline import Clock, Deadline
+from feature_events.deadline import Deadline
 from feature_events.errors import Undelivered
 from feature_events.layouts.entity_features import FeaturesMode
 from feature_events.logs import logger
@@ -30,7 +30,8 @@ class IndexWorker(NamedTuple):
     store: IndexStore
     mode: FeaturesMode
     units: Collection[Unit]
-    clock: Clock
+    invocation: str
+    """The id of the invocation."""
     most_entries: int = _MOST_ENTRIES
 
     def work(self, partition: int, deadline: Deadline, end: Deadline) -> bool:
@@ -58,8 +59,7 @@ class IndexWorker(NamedTuple):
         self, partition: int, progress: PartitionProgress, deadline: Deadline, end: Deadline
     ) -> PartitionProgress:
         """Read messages until the memory for entries is full or the deadline has passed, then write the checkpoint."""
-        started, stop = self.clock(), self.look.ranges[partition][1]
-        batch = _Batch(self, progress)
+        stop, batch = self.look.ranges[partition][1], _Batch(self, progress)
         try:
             for message in self.reader.read({partition: range(progress.offset, stop)}, end):
                 batch.add(message)
@@ -72,7 +72,7 @@ class IndexWorker(NamedTuple):
         if self.store.read_progress(self.look, partition) != progress:
             # The run was resumed while an invocation of the stopped execution was still working
             raise Undelivered(f"partition {partition} is being indexed by another worker: try again later")
-        progress = self._save(partition, batch)._replace(seconds=progress.seconds + self.clock() - started)
+        progress = self._save(partition, batch)
         self.store.write_progress(self.look, partition, progress)
         logger.info("topic indexed", partition=partition, events=progress.events, complete=progress.is_complete)
         return progress
@@ -83,7 +83,8 @@ class IndexWorker(NamedTuple):
         if not entries:
             return progress
         items = sorted(entries)
-        name = f"{self.look.number}/{partition}/{progress.attempt}-{len(progress.stored)}"
+        # Two invocations that begin at the same time may have the same number, but not the same id
+        name = f"{self.look.number}/{partition}/{progress.attempt}-{len(progress.stored)}-{self.invocation}"
         self.store.write_entries(name, b"".join(chain.from_iterable((item, entries[item]) for item in items)))
         stored = StoredEntries(name, _count_by_bucket(items, self.look.buckets))
         return progress._replace(stored=(*progress.stored, stored))
@@ -114,6 +115,8 @@ class _Batch:
         self._events += 1
         if not found.is_backfilled and message.offset >= self._worker.look.live_from.get(message.partition, 0):
             self._latest_live_ms = max(self._latest_live_ms or 0, time)
+        if time < self._worker.look.since_ms:
+            return  # a newer event of the item may be before the part that is read
         for item, rest in to_entries(found, self._worker.mode, self._worker.units):
             if rest > self.entries.get(item, b""):
                 self.entries[item] = rest

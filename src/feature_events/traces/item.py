@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 from feature_events.encoder import Encoded, Encoder
-from feature_events.epoch import read_iso
 from feature_events.errors import PoisonRecord
 from feature_events.events.event import FeatureAvailabilityEvent
 from feature_events.layouts.features import read_fixed_names
@@ -60,8 +59,10 @@ def read_state(item: Item | None, key: Item, table: Description, encoder: Encode
 
     """
     fits = encoder.layouts.fit(table.arn, table.key_names).layouts
+    # DynamoDB finds an item by any form of a number, and only the item has the form of its events
+    own_key = key if item is None else {name: item[name] for name in table.key_names}
     # Without an item, a layout that needs its attributes cannot match
-    chosen = choose_layout(fits, to_record_keys(key), item or {})
+    chosen = choose_layout(fits, to_record_keys(own_key), item or {})
     if chosen is None:
         return ItemState(None, None, ABSENT if item is None else Skipped.OTHER_ITEM)
     identity = Identity(*format_entity(chosen), read_fixed_names(chosen))
@@ -73,4 +74,4 @@ def read_state(item: Item | None, key: Item, table: Description, encoder: Encode
         return ItemState(identity, None, POISON, str(poison))
     if not isinstance(encoded, Encoded):
         return ItemState(identity, None, encoded)
-    return ItemState(identity, encoded.event, "", has_own_time=bool(read_iso(encoded.entity.updated_at)))
+    return ItemState(identity, encoded.event, "", has_own_time=bool(encoded.entity.updated_at))

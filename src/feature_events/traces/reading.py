@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from feature_events.deadline import Deadline
-from feature_events.topic.event import EventDecoder, TopicEvent
+from feature_events.topic.event import EventDecoder, TopicEvent, find_known_since
 from feature_events.topic.partition import find_partition
 from feature_events.topic.reader import Offsets, TopicReader
 from feature_events.traces.item import Identity
@@ -86,8 +86,11 @@ def _find_known_since(
 
     If messages were removed from a partition, its oldest message shows this time. If none is left, nothing does.
     """
-    shortened = {partition: range(each.oldest, each.oldest + 1) for partition, each in offsets.items() if each.oldest}
-    if any(offsets[partition].oldest == offsets[partition].end for partition in shortened):
-        return None
-    times = [each.timestamp_ms for each in reader.read(shortened, deadline)]
-    return max([since_ms, *times]) if len(times) == len(shortened) else None
+    times = []
+    for partition, each in offsets.items():
+        if each.oldest:
+            oldest = next(reader.read({partition: range(each.oldest, each.end)}, deadline), None)
+            if oldest is None:
+                return None
+            times.append(oldest.timestamp_ms)
+    return find_known_since(since_ms, times)

@@ -7,11 +7,11 @@ because Lambda logs them and a key identifies someone.
 import base64
 import re
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Inexact, InvalidOperation, Overflow, Subnormal
 from typing import Any, NamedTuple
 
-from feature_events.backfills.request import is_table
-from feature_events.epoch import LATEST_MS, read_iso, to_epoch_ms, to_iso
+from feature_events.backfills.request import SINCE_FORM, is_since, is_table
+from feature_events.epoch import read_iso, to_epoch_ms, to_iso
 from feature_events.errors import Misconfigured
 from feature_events.records.change import Item
 from feature_events.syntax import Members, find_mistakes
@@ -26,6 +26,9 @@ MAX_SECONDS = 840
 _EXAMPLE = '{"trace": {"table": "orders", "key": {"pk": "USER#1", "sk": "FEATURES"}}}'
 _FORMS = {"S": "text", "N": "a number", "B": "binary as base64 text"}
 """The types of key attributes, and how JSON contains their values."""
+
+_NUMBERS = Context(prec=38, Emin=-130, Emax=125, traps=[Inexact, InvalidOperation, Overflow, Subnormal])
+"""DynamoDB's numbers: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html"""
 
 
 class TraceRequest(NamedTuple):
@@ -43,16 +46,10 @@ class TraceRequest(NamedTuple):
     """Read all partitions of the topic instead of the entity's."""
 
 
-def _is_time(value: object) -> bool:
-    if value is None:
-        return True
-    return type(value) is str and bool(read_iso(value)) and 0 <= to_epoch_ms(read_iso(value)) <= LATEST_MS
-
-
 _MEMBERS: Members = {
     "table": (is_table, "a table name or ARN"),
     "key": (lambda value: type(value) is dict and bool(value), "an object with the item's key attributes"),
-    "since": (_is_time, "an ISO-8601 time such as 2025-11-01T00:00:00Z"),
+    "since": (is_since, SINCE_FORM),
     "seconds": (
         lambda value: type(value) is int and 1 <= value <= MAX_SECONDS,
         f"a whole number from 1 to {MAX_SECONDS}",
@@ -119,11 +116,14 @@ def _read_value(given: Any, kind: str) -> str | bytes | None:  # noqa: ANN401  #
 
 
 def _read_number(text: str) -> str | None:
+    """Return a number in the form that DynamoDB stores, or None if it is not one of DynamoDB's numbers."""
     try:
-        number = Decimal(text)
-    except InvalidOperation:
+        number = _NUMBERS.create_decimal(text).normalize(_NUMBERS)
+    except ArithmeticError:
         return None
-    return text if number.is_finite() else None
+    if not number.is_finite():
+        return None
+    return f"{number:f}" if number else "0"  # there is a negative zero
 
 
 def _read_binary(text: str) -> bytes | None:

@@ -87,7 +87,7 @@ def _judge(state: ItemState, reading: Reading, request: TraceRequest, settings: 
     if state.event is None or judgement.verdict not in (Verdict.MISSING, Verdict.OUTDATED):
         return judgement
     notes = [judgement.reason]
-    if state.has_own_time and now_ms - to_epoch_ms(state.event.timestamp) < _RECENT_MS:
+    if state.has_own_time and abs(now_ms - to_epoch_ms(state.event.timestamp)) < _RECENT_MS:  # clocks may differ
         notes.append("it was written less than a minute ago, so its event may be on its way")
     if len(reading.ranges) < reading.partitions:
         notes.append("if partitions were added in this time, trace with `all_partitions`")

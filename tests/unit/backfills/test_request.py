@@ -53,6 +53,13 @@ def test_read_backfill_request__reports_every_mistake() -> None:
     )
 
 
+@pytest.mark.parametrize("since", [7, "", "yesterday", "1969-12-31T23:59:59.999Z", "0001-01-01T00:00:00+14:00", []])
+def test_read_backfill_request__rejects_since_if_it_is_not_a_time_of_kafka(since: object) -> None:
+    """Kafka has no times before 1970, and would take -1 for the end of the topic."""
+    with pytest.raises(Misconfigured, match=r"since must be null, or an ISO-8601 time .*, not before 1970"):
+        read_backfill_request({"table": "user_feature_store", "missing_only": True, "since": since})
+
+
 @pytest.mark.parametrize("stored", [None, [], "user_feature_store", 7, {}])
 def test_read_backfill_request__requires_a_table(stored: object) -> None:
     """Anything but an object has no table."""

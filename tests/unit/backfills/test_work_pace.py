@@ -47,3 +47,10 @@ def test_wait__does_not_catch_up_on_a_pause() -> None:
     pace.wait(100)
     pace.wait(100)
     assert sleep.seconds == [2.0, 2.0]
+
+
+def test_wait__ends_in_time_for_the_checkpoint() -> None:
+    """A second look's page can be large for the rate, if the run was resumed with a lower one."""
+    sleep = Sleeps()
+    Pace(0.5, sleep.clock, sleep).wait(1_000, most_seconds=800.0)
+    assert sleep.seconds == [800.0]

@@ -1,13 +1,17 @@
 """Test decoding the topic's messages."""
 
+import json
+from io import BytesIO
 from uuid import UUID
 
 import pytest
+from fastavro import parse_schema, schemaless_writer
 
 from feature_events.errors import Misconfigured
 from feature_events.events.message import to_prefix
 from feature_events.events.schema import SHIPPED_SCHEMA
-from feature_events.topic.event import EventDecoder, Position
+from feature_events.settings.settings import read_settings
+from feature_events.topic.event import EventDecoder, Position, make_schema_reader
 from feature_events.topic.reader import TopicMessage
 from tests.support.backfills import TABLE_ARN, to_scanned
 from tests.support.pipelines import encode, encode_scanned
@@ -78,6 +82,48 @@ def test_decode__names_the_place_of_an_unreadable_event(value: bytes, text: str)
     """The error contains no payload."""
     with pytest.raises(Misconfigured, match=text):
         make_decoder().decode(to_message(encode(to_record()), value=value))
+
+
+@pytest.mark.parametrize("features", [None, 7], ids=["null", "number"])
+def test_decode__names_the_place_of_an_event_with_other_types(features: object) -> None:
+    """Another producer's schema can have the same fields with other types."""
+    text = SHIPPED_SCHEMA.replace('{"type": "array", "items": "string"}', '["null", "int"]')
+    schema = parse_schema(json.loads(text))
+    assert text != SHIPPED_SCHEMA
+    avro = BytesIO()
+    schemaless_writer(avro, schema, {**encode(to_record()).event._asdict(), "features": features})
+    with pytest.raises(Misconfigured, match="offset 7 is not an event under schema id 7"):
+        make_decoder(text).decode(to_message(encode(to_record()), value=to_prefix(7) + avro.getvalue()))
+
+
+@pytest.mark.parametrize("text", [b"", b"-1", b"7.5", b"\xb2", b"9" * 41, b"9" * 5_000])
+def test_decode__ignores_a_sequence_number_that_no_stream_has(text: bytes) -> None:
+    """It is the same as none."""
+    message = to_message(encode(to_record()))
+    found = make_decoder().decode(message._replace(headers={**message.headers, "ce_sequence": text}))
+    assert found is not None
+    assert found.position.sequence == -1
+
+
+@pytest.mark.parametrize(
+    ("environ", "schema_id", "text"),
+    [
+        ({"SCHEMA_REGISTRY": "glue", "SCHEMA_ID": str(GLUE_ID)}, 8, "AWS Glue has no schema with id 8"),
+        (
+            {"SCHEMA_REGISTRY": "http://localhost:8081"},
+            GLUE_ID,
+            f"http://localhost:8081 has no schema with id {GLUE_ID}",
+        ),
+        ({}, 8, "set SchemaRegistry"),
+    ],
+)
+def test_schema_reader__refuses_the_ids_of_another_registry(
+    environ: dict[str, str], schema_id: int | UUID, text: str
+) -> None:
+    """The deployment has changed its registry, but not its topic. No request could succeed."""
+    settings = read_settings({"KAFKA_BROKER_URL": "localhost:9092", "SCHEMA_ID": "7", **environ})
+    with pytest.raises(Misconfigured, match=text):
+        make_schema_reader(settings)(schema_id)
 
 
 def test_decode__refuses_a_schema_without_the_fields() -> None:

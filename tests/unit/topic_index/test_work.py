@@ -1,7 +1,5 @@
 """Test indexing a partition in steps, with checkpoints, removed messages and other workers."""
 
-import time
-
 import pytest
 
 from feature_events.deadline import Deadline
@@ -9,7 +7,7 @@ from feature_events.errors import Undelivered
 from feature_events.topic.reader import Offsets
 from feature_events.topic_index.index import merge_bucket, read_index
 from feature_events.topic_index.look import Look, plan_first_look, plan_next_look
-from feature_events.topic_index.store import IndexStore
+from feature_events.topic_index.store import IndexStore, PartitionProgress
 from feature_events.topic_index.work import IndexWorker
 from tests.support.audits import MemoryFolder, MemoryReader, MemoryTopic, make_decoder
 from tests.support.backfills import to_scanned
@@ -41,10 +39,12 @@ class Indexed:
         starts = self.reader.find_starts(since_ms, offsets, LONG) if since_ms else oldest
         return plan_first_look(offsets, starts, since_ms, STARTED_MS)
 
-    def work(self, look: Look, partition: int = 0, seconds: float = 1e9, most_entries: int = 100) -> bool:
+    def work(
+        self, look: Look, partition: int = 0, seconds: float = 1e9, most_entries: int = 100, invocation: str = "a"
+    ) -> bool:
         """Index a partition in one invocation."""
         decoder, deadline = make_decoder(), Deadline(seconds)
-        worker = IndexWorker(look, self.reader, decoder, self.store, "all", ["item"], time.monotonic, most_entries)
+        worker = IndexWorker(look, self.reader, decoder, self.store, "all", ["item"], invocation, most_entries)
         return worker.work(partition, deadline, LONG)
 
     def find_known_since(self, look: Look) -> int:
@@ -68,7 +68,7 @@ def test_work__reads_a_partition_to_its_end() -> None:
     assert indexed.work(look, most_entries=2)
     progress = indexed.store.read_progress(look, 0)
     assert (progress.offset, progress.events, progress.attempt) == (5, 5, 1)
-    assert [each.name for each in progress.stored] == ["0/0/1-0", "0/0/1-1", "0/0/1-2"]
+    assert [each.name for each in progress.stored] == ["0/0/1-0-a", "0/0/1-1-a", "0/0/1-2-a"]
     assert [each.counts for each in progress.stored] == [[2], [2], [1]]
     assert merge_bucket(indexed.store, look, 0) == 5
 
@@ -108,6 +108,17 @@ def test_work__refuses_to_replace_the_progress_of_another_worker(monkeypatch: py
         indexed.work(look)
 
 
+def test_work__does_not_replace_the_entries_of_a_simultaneous_worker() -> None:
+    """Two invocations that begin at the same time have the same number."""
+    indexed = Indexed()
+    indexed.write(0)
+    look = indexed.plan()
+    for invocation in ("a", "b"):
+        indexed.store.write_progress(look, 0, PartitionProgress(0))
+        assert indexed.work(look, invocation=invocation)
+    assert {"index/0/0/1-0-a", "index/0/0/1-0-b"} < indexed.folder.objects.keys()
+
+
 def test_known_since__is_the_oldest_message() -> None:
     """Nothing was removed from any partition, so the oldest message of all partitions counts."""
     indexed = Indexed(2)
@@ -116,12 +127,12 @@ def test_known_since__is_the_oldest_message() -> None:
 
 
 def test_known_since__is_the_oldest_message_after_a_removal() -> None:
-    """An entity of this partition may have had an event that was removed."""
+    """An entity of this partition may have had an event that was removed, even in the second of that message."""
     indexed = Indexed(2)
     indexed.write(*range(10))
     log = indexed.topic.logs[0]
     log.remove(2)
-    assert indexed.find_known_since(indexed.plan()) == log.messages[0].timestamp_ms
+    assert indexed.find_known_since(indexed.plan()) == log.messages[0].timestamp_ms + 999
 
 
 def test_known_since__is_the_start_if_a_partition_is_empty() -> None:
@@ -129,7 +140,7 @@ def test_known_since__is_the_start_if_a_partition_is_empty() -> None:
     indexed = Indexed()
     indexed.write(0)
     indexed.topic.logs[0].remove(1)
-    assert indexed.find_known_since(indexed.plan()) == STARTED_MS
+    assert indexed.find_known_since(indexed.plan()) == STARTED_MS + 999
 
 
 def test_known_since__includes_messages_that_were_removed_during_the_run() -> None:
@@ -138,12 +149,12 @@ def test_known_since__includes_messages_that_were_removed_during_the_run() -> No
     indexed.write(*range(4))
     look = indexed.plan()
     indexed.topic.logs[0].remove(2)
-    assert indexed.find_known_since(look) == to_ms(2)
+    assert indexed.find_known_since(look) == to_ms(2) + 999
     indexed = Indexed()
     indexed.write(*range(4))
     look = indexed.plan()
     indexed.topic.logs[0].remove(4)
-    assert indexed.find_known_since(look) == STARTED_MS
+    assert indexed.find_known_since(look) == STARTED_MS + 999
 
 
 def test_known_since__is_since() -> None:
@@ -153,6 +164,25 @@ def test_known_since__is_since() -> None:
     look = indexed.plan(to_ms(2))
     assert look.ranges == {0: (2, 4)}
     assert indexed.find_known_since(look) == to_ms(2)
+
+
+def test_known_since__is_since_in_whole_seconds() -> None:
+    """Message timestamps are rounded down, so a write in the second of `since` may have an event before it."""
+    indexed = Indexed()
+    indexed.write(*range(4))
+    assert indexed.find_known_since(indexed.plan(to_ms(2) + 200)) == to_ms(3)
+
+
+def test_work__skips_late_events_from_before_since() -> None:
+    """A redriven event is not current: a newer one may be in the part of the topic that is not read."""
+    indexed = Indexed()
+    indexed.write(0, 1, 5)
+    late = encode(to_record(2, entity="user-1")).message
+    indexed.topic.append(late)
+    look = indexed.plan(to_ms(3))
+    assert look.ranges == {0: (2, 4)}
+    assert indexed.work(look)
+    assert merge_bucket(indexed.store, look, 0) == 1
 
 
 def test_known_since__is_0_for_an_empty_topic() -> None:

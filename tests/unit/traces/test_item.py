@@ -83,6 +83,16 @@ def test_identity__contains_the_names_that_a_layout_writes() -> None:
     assert not identity.matches(event._replace(features=("other",)))
 
 
+def test_read_state__identifies_an_item_by_its_own_key() -> None:
+    """DynamoDB finds an item by any form of a number. The item, and so its events, have DynamoDB's form."""
+    table = Description(TABLE_ARN, ("user",), None, {"user": "N"})
+    layout = {"keys": {"user": "{entity_id}"}, "entity_type": "user", "resource_name": "r", "features": "data"}
+    encoder = Encoder(to_layouts(layout), "all", PREFIX, CODEC)
+    item = {**to_scanned(), "user": {"N": "17"}}
+    identity = read_state(item, {"user": {"N": "17.0"}}, table, encoder, 0).identity
+    assert identity == Identity("user", "17", "r", ())
+
+
 @pytest.mark.parametrize("field", ["entity_type", "entity_id", "resource_name"])
 def test_identity__does_not_match_other_items(field: str) -> None:
     """Each of these fields tells items apart. The features do not."""

@@ -128,15 +128,21 @@ def test_read_events__stops_at_the_deadline() -> None:
 
 @pytest.mark.parametrize(
     ("oldest", "messages", "known_since_ms"),
-    [(0, 2, SINCE_MS - 1), (0, 0, SINCE_MS - 1), (7, 2, SINCE_MS), (7, 0, None)],
+    [(0, 2, SINCE_MS), (0, 0, SINCE_MS), (7, 2, SINCE_MS + 999), (7, 0, None)],
     ids=["nothing removed", "empty topic", "messages removed", "all messages removed"],
 )
 def test_known_since__is_the_oldest_message_if_messages_were_removed(
     oldest: int, messages: int, known_since_ms: int | None
 ) -> None:
-    """An event that is older may have been removed."""
+    """An event that is older, or of the same second, may have been removed. `since` is rounded up to a second."""
     own = [to_message(oldest + number, number) for number in range(messages)]
     assert read(FakeReader({OWN: own}, oldest), SINCE_MS - 1).known_since_ms == known_since_ms
+
+
+def test_known_since__skips_offsets_without_a_message() -> None:
+    """The oldest offset can be that of a transaction marker, or of a message that was compacted."""
+    reader = FakeReader({OWN: [to_message(8, 1), to_message(9, 2)]}, 7)
+    assert read(reader).known_since_ms == SINCE_MS + 1_999
 
 
 def test_find_current__applies_the_state_rule() -> None:

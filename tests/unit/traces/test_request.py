@@ -38,7 +38,7 @@ def test_read_trace_request__reports_every_mistake() -> None:
         read_trace_request({"trace": given, "dry_run": True}, NOW_MS)
     assert str(caught.value) == (
         "invalid request: dry_run is unknown; after is unknown; table must be a table name or ARN; since must be an "
-        "ISO-8601 time such as 2025-11-01T00:00:00Z; "
+        "ISO-8601 time such as 2025-11-01T00:00:00Z, not before 1970; "
         f"seconds must be a whole number from 1 to {MAX_SECONDS}; all_partitions must be true or false; "
         "key is missing: it must be an object with the item's key attributes; "
         'an example is {"trace": {"table": "orders", "key": {"pk": "USER#1", "sk": "FEATURES"}}}'
@@ -62,6 +62,12 @@ def test_read_trace_request__rejects_what_is_not_a_request(event: Any) -> None: 
         ("N", 1.5, "1.5"),
         ("N", "12345678901234567890123456789012345678", "12345678901234567890123456789012345678"),
         ("N", {"N": "17"}, "17"),
+        ("N", 17.0, "17"),
+        ("N", 1e20, "100000000000000000000"),
+        ("N", "-0.0", "0"),
+        ("N", "+01.50", "1.5"),
+        ("N", "1e-3", "0.001"),
+        ("N", "-12345678901234567890123456789012345678.0", "-12345678901234567890123456789012345678"),
         ("B", "AAE=", b"\0\1"),
         ("B", {"B": "AAE="}, b"\0\1"),
     ],
@@ -86,6 +92,10 @@ def test_read_key__accepts_ordinary_json_and_dynamodbs(kind: str, given: object,
         ("N", True),
         ("N", {"N": 17}),
         ("N", float("inf")),
+        ("N", "1e400"),
+        ("N", "1e999999999999999999"),
+        ("N", "9" * 5_000),
+        ("N", "1e-999999"),
         ("B", "not base64"),
         ("B", "\N{LATIN SMALL LETTER E WITH ACUTE}"),
         ("B", 17),
