@@ -28,16 +28,16 @@ PACKAGE_SECONDS = 300.0
 
 
 @pytest.fixture(scope="session")
-def package(stack: RunningStack) -> Callable[[Artefacts], TemplateSource]:
-    """Return a function that uploads artefacts to a bucket, and returns the template that refers to them."""
+def package(stack: RunningStack) -> Callable[[Path], TemplateSource]:
+    """Return a function that uploads what a template refers to, and returns the template that refers to the uploads."""
     bucket = f"packages-{uuid4().hex[:12]}"
     stack.clients.s3.create_bucket(Bucket=bucket)
 
-    def package(built: Artefacts) -> TemplateSource:
+    def package(template: Path) -> TemplateSource:
         key = f"{uuid4().hex}.yaml"
         output = stack.directory / key
         command = [
-            *(TOOLS / "sam", "package", "--config-file", CONFIG, "--template-file", built.template),
+            *(TOOLS / "sam", "package", "--config-file", CONFIG, "--template-file", template),
             *("--s3-bucket", bucket, "--region", REGION, "--no-progressbar", "--output-template-file", output),
         ]
         environment = make_tool_environment({**make_aws_environment(stack.aws), "__SAM_CLI_APP_DIR": str(SAM)})
@@ -49,12 +49,12 @@ def package(stack: RunningStack) -> Callable[[Artefacts], TemplateSource]:
 
 
 @pytest.fixture(scope="session")
-def packaged(shared_home: Path, artefacts: Artefacts, package: Callable[[Artefacts], TemplateSource]) -> TemplateSource:
+def packaged(shared_home: Path, artefacts: Artefacts, package: Callable[[Path], TemplateSource]) -> TemplateSource:
     """Package the application once for all workers."""
 
     def make(directory: Path) -> None:
         directory.mkdir(exist_ok=True)
-        (directory / "template.json").write_text(json.dumps(package(artefacts)))
+        (directory / "template.json").write_text(json.dumps(package(artefacts.template)))
 
     found: TemplateSource = json.loads((make_once(shared_home, "package", make) / "template.json").read_text())
     return found

@@ -22,7 +22,7 @@ SCHEMA = Path("feature_events") / "events" / "feature_trigger.avsc"
 
 @pytest.fixture
 def schema(
-    artefacts: Artefacts, package: Callable[[Artefacts], TemplateSource]
+    artefacts: Artefacts, package: Callable[[Path], TemplateSource]
 ) -> Iterator[Callable[[dict[str, Any]], TemplateSource]]:
     """Return a function that adds a field to the schema in a copy of the application, and packages the copy."""
     copy = artefacts.template.parent.with_name("changed-schema")
@@ -34,7 +34,7 @@ def schema(
             changed = json.loads(file.read_text())
             changed["fields"].append(field)
             file.write_text(json.dumps(changed))
-        return package(Artefacts.find(copy))
+        return package(copy / "template.yaml")
 
     yield add
     shutil.rmtree(copy)

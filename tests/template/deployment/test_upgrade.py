@@ -1,4 +1,4 @@
-"""Upgrade a deployed application with an attached table, and roll it back, while items are written.
+"""Install a release, upgrade it to a later version, and roll it back, while items are written.
 
 Kafka does not respond while the function changes, so a batch is in progress. The local stack kills the function's
 process and repeats the batch. Lambda would let the invocation finish. tests/simulation changes versions in all other
@@ -6,19 +6,19 @@ states, and tests/template/test_upgrade.py compares the templates with those of 
 """
 
 import json
-import shutil
+import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Event
 from typing import NamedTuple
 
 import pytest
 
+from feature_events import VERSION
 from feature_events.events.schema import SHIPPED_SCHEMA
-from local.application.artefacts import Artefacts
-from local.application.attachment import TEMPLATE
 from local.application.deployment import Deployment
 from local.demo.summary import read_function_log
 from local.servers.kafka import Kafka
@@ -38,38 +38,56 @@ BATCH = 10
 """Maximum number of records per invocation."""
 PAUSE = 0.02
 """Time between two writes, in seconds."""
-MESSAGE, LATER_MESSAGE = "batch handled", "batch handled by a later version"
+LATER = "9.0.0"
+HANDLED = "batch handled"
 BISECTS, LATER_BISECTS = "BisectBatchOnFunctionError: true", "BisectBatchOnFunctionError: false"
 AVRO = read_avro(SHIPPED_SCHEMA)
 
 
 class Version(NamedTuple):
-    """The two templates of a version, and a log message that shows which version handled a batch."""
+    """A version's name, and its two templates."""
 
+    name: str
     application: TemplateSource
     attachment: TemplateSource
-    message: str
     bisects: bool
     """A setting of the mapping that differs between the versions."""
 
 
 @pytest.fixture
-def later(artefacts: Artefacts, package: Callable[[Artefacts], TemplateSource]) -> Iterator[Version]:
-    """Package a copy of the application with other code, and an attachment with another setting."""
-    copy = artefacts.template.parent.with_name("later-version")
-    shutil.copytree(artefacts.template.parent, copy)
-    for module in copy.glob("*/feature_events/pipeline.py"):
-        module.write_text(module.read_text().replace(f'"{MESSAGE}"', f'"{LATER_MESSAGE}"'))
-        shutil.rmtree(module.parent / "__pycache__")  # Python does not compare it with the changed source
-    attachment = TEMPLATE.read_text().replace(BISECTS, LATER_BISECTS)
-    yield Version(package(Artefacts.find(copy)), {"TemplateBody": attachment}, LATER_MESSAGE, bisects=False)
-    shutil.rmtree(copy)
+def current(release: Path, package: Callable[[Path], TemplateSource], tmp_path: Path) -> Version:
+    """Package the release, which is deployed first, and again by the rollback."""
+    folder = unpack(release, tmp_path / "current")
+    attachment = (folder / "table.yaml").read_text()
+    return Version(VERSION, package(folder / "template.yaml"), {"TemplateBody": attachment}, bisects=True)
 
 
 @pytest.fixture
-def current(packaged: TemplateSource) -> Version:
-    """Return the version that is deployed first, and again by the rollback."""
-    return Version(packaged, {"TemplateBody": TEMPLATE.read_text()}, MESSAGE, bisects=True)
+def later(release: Path, package: Callable[[Path], TemplateSource], tmp_path: Path) -> Version:
+    """Package a release with a higher version in its code, and an attachment with another setting."""
+    folder = unpack(release, tmp_path / "later")
+    set_version(folder / "function.zip", LATER)
+    attachment = (folder / "table.yaml").read_text().replace(BISECTS, LATER_BISECTS)
+    return Version(LATER, package(folder / "template.yaml"), {"TemplateBody": attachment}, bisects=False)
+
+
+def unpack(release: Path, folder: Path) -> Path:
+    """Unpack a release to this folder, and return the folder."""
+    with zipfile.ZipFile(release) as archive:
+        archive.extractall(folder)
+    return folder
+
+
+def set_version(code: Path, version: str) -> None:
+    """Change the version in the archive of the function."""
+    with zipfile.ZipFile(code) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    source = "feature_events/__init__.py"
+    files[source] = files[source].replace(VERSION.encode(), version.encode())
+    with zipfile.ZipFile(code, "w") as archive:
+        for name, data in files.items():
+            if not name.startswith("feature_events/__pycache__/__init__"):  # Python does not compare it with the source
+                archive.writestr(name, data)
 
 
 class Application:
@@ -159,12 +177,12 @@ class Application:
         mapping = self._account.read_mappings(self._deployed)[self._stream]
         assert (mapping["BatchSize"], mapping["BisectBatchOnFunctionError"]) == (BATCH, version.bisects)
         self.wait_for_events(self.written + 1)  # also for one that is written after the deployment
-        assert wait_until(lambda: self._read_messages(version.message), 1)
+        assert wait_until(lambda: self._read_versions(version.name), 1)
 
-    def _read_messages(self, message: str) -> list[str]:
-        """Return the message about the last handled batch, if it is this one."""
-        lines = [line for line in read_function_log(self._account.stack.clients, NAME) if MESSAGE in line]
-        return [each for each in [json.loads(line)["message"] for line in lines[-1:]] if each == message]
+    def _read_versions(self, wanted: str) -> list[str]:
+        """Return the version that handled the last batch, if it is this one."""
+        lines = [line for line in read_function_log(self._account.stack.clients, NAME) if HANDLED in line]
+        return [each for each in [json.loads(line)["version"] for line in lines[-1:]] if each == wanted]
 
 
 def read_number(event: Received) -> int:
