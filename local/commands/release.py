@@ -1,5 +1,6 @@
 """`make release`: build the release of this commit in dist."""
 
+import re
 from functools import partial
 from pathlib import Path
 
@@ -21,9 +22,14 @@ def release(console: Console, tag: str | None, source: Path = ROOT) -> int:
     directory = source / DIRECTORY
     with Steps(console) as steps, steps.step("release") as step:
         built = build_release(directory, source)
-        (directory / NOTES).write_text(changes + "\n")
+        (directory / NOTES).write_text(remove_local_links(changes) + "\n")
         step.detail = str(built.relative_to(source))
     return 0
+
+
+def remove_local_links(text: str) -> str:
+    """Replace links to files and sections by their text. They lead nowhere from the release's page on GitHub."""
+    return re.sub(r"\[([^]]+)\]\((?!https?:)[^)]+\)", r"\1", text)
 
 
 def main() -> None:
