@@ -6,7 +6,7 @@ from functools import partial
 
 from rich.console import Console
 
-from benchmarks import backfill_scale, report, scale
+from benchmarks import backfill_scale, pages, report, scale
 from benchmarks.backfill import measure_backfill
 from benchmarks.broker import run_broker
 from benchmarks.cold_start import compare_releases, measure_first_invocations, measure_starts
@@ -29,7 +29,7 @@ def bench(console: Console, *, rounds: int, compares_releases: bool) -> int:
         results = _measure(brokers, status.update, rounds=rounds, compares_releases=compares_releases)
     results.write()
     write_documents()
-    console.print(f"wrote {FOLDER} and {scale.DOCUMENT}")
+    console.print(f"wrote {FOLDER} and {pages.DOCUMENT}")
     return 0
 
 
@@ -78,8 +78,8 @@ def write_documents() -> None:
     """Write the tables from the results."""
     results = Results.read()
     (FOLDER / "README.md").write_text(report.make_markdown(results))
-    scale.update("stream", scale.make_tables(results))
-    scale.update("backfill", backfill_scale.make_tables(results))
+    pages.update("stream", scale.make_tables(results))
+    pages.update("backfill", backfill_scale.make_tables(results))
 
 
 def _read_releases() -> dict[str, float]:

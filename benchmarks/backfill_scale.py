@@ -8,7 +8,7 @@ from math import ceil
 from typing import NamedTuple
 
 from benchmarks.backfill import PAGE_ITEMS
-from benchmarks.report import make_table
+from benchmarks.pages import make_table
 from benchmarks.results import Results
 from benchmarks.scale import DOLLARS_PER_GB_SECOND, DOLLARS_PER_REQUEST, MEMORY_OF_A_VCPU_MB, round_figure
 from feature_events.backfills.request import BackfillRequest

@@ -1,7 +1,8 @@
 """Write the results as Markdown. Ratios are more useful than times, which depend on the machine."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 
+from benchmarks.pages import make_table
 from benchmarks.results import Results
 from benchmarks.throughput import CONTENDERS, FEATURES, RECORDS
 
@@ -75,9 +76,6 @@ _STARTS = """\
 The imports, the settings, the pinned schema id and the producer, in new processes built by `sam build`, beyond a bare
 interpreter. The usual function uses Powertools' Logger, Metrics, Tracer and BatchProcessor, Confluent's registry client
 and AvroSerializer, boto3 and the signer for Amazon MSK, in a separate layer. With an IAM token, no broker is contacted.
-"""
-_FIRST = """
-With the runtime interface emulator, and 100 records of 20 features:
 """
 _MEMORY = """\
 ## Memory
@@ -242,7 +240,7 @@ def _report_starts(results: Results) -> Iterator[str]:
             for start in results.starts
         ),
     )
-    yield _FIRST
+    yield from ("", "With the runtime interface emulator, and 100 records of 20 features:", "")
     yield from make_table(
         ["function", "first invocation ms, minimum", "maximum", "later invocation ms, minimum"],
         (
@@ -298,11 +296,3 @@ def _report_latency(results: Results) -> Iterator[str]:
         writes=whole.writes,
         first=whole.first_ms,
     ).rstrip()
-
-
-def make_table(titles: Sequence[str], rows: Iterable[Sequence[str]], alignment: str = "---") -> Iterator[str]:
-    """Yield the lines of a table."""
-    yield f"| {' | '.join(titles)} |"
-    yield f"|{alignment}" * len(titles) + "|"
-    for row in rows:
-        yield f"| {' | '.join(row)} |"

@@ -5,14 +5,10 @@ The model is simple arithmetic on a few assumptions, which docs/scale.md explain
 
 from collections.abc import Iterator
 from math import ceil
-from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.report import make_table
+from benchmarks.pages import make_table
 from benchmarks.results import Results
-from local.paths import ROOT
-
-DOCUMENT = ROOT / "docs" / "scale.md"
 
 FEATURES = 20
 DEFAULT_MEMORY_MB = 512
@@ -78,28 +74,9 @@ def make_tables(results: Results) -> str:
     return "\n".join(lines)
 
 
-def update(part: str, tables: str, document: Path = DOCUMENT, command: str = "make bench") -> None:
-    """Write the tables of a part into the document, between its marks."""
-    begin, end = _make_marks(part, command)
-    before, _, rest = document.read_text().partition(begin)
-    _, _, after = rest.partition(end)
-    document.write_text(f"{before}{begin}\n\n{tables}\n\n{end}{after}")
-
-
-def read_tables(part: str, document: Path = DOCUMENT, command: str = "make bench") -> str:
-    """Return the tables of a part from the document."""
-    begin, end = _make_marks(part, command)
-    _, _, rest = document.read_text().partition(begin)
-    return rest.partition(end)[0].strip()
-
-
 def round_figure(number: float) -> str:
     """Round to two digits, because the model is not more precise."""
     return f"{float(f'{number:.2g}'):,.0f}"
-
-
-def _make_marks(part: str, command: str) -> tuple[str, str]:
-    return f"<!-- {part}, made by {command}: begin -->", f"<!-- {part}, made by {command}: end -->"
 
 
 def _make_lane_table(profile: Profile) -> Iterator[str]:

@@ -12,8 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks import scale
-from benchmarks.report import make_table
+from benchmarks.pages import make_table, update
 from benchmarks.results import describe_run
 from benchmarks.soak_run import FIGURES, Figure, SoakRun, Window
 from local.paths import ROOT
@@ -106,7 +105,7 @@ def main(arguments: Sequence[str]) -> int:
     run = measure(minutes)
     run.write()
     section = make_section(run)
-    scale.update("soak", section, PAGE, "make soak")
+    update("soak", section, PAGE, "make soak")
     grown = run.find_growth()
     sys.stdout.write(section + "\n")
     sys.stdout.writelines(f"grown: {line}\n" for line in grown)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from benchmarks import backfill_scale, report, scale, soak, soak_run
+from benchmarks import backfill_scale, pages, report, scale, soak, soak_run
 from benchmarks.results import FILE, FOLDER, Results
 from benchmarks.soak_run import SoakRun
 from local.paths import ROOT
@@ -16,8 +16,8 @@ def test_results__survive_reading_and_writing(tmp_path: Path) -> None:
 
 def test_scale__matches_the_results() -> None:
     """The tables of docs/scale.md come from the models and the results."""
-    assert scale.read_tables("stream") == scale.make_tables(Results.read())
-    assert scale.read_tables("backfill") == backfill_scale.make_tables(Results.read())
+    assert pages.read_tables("stream") == scale.make_tables(Results.read())
+    assert pages.read_tables("backfill") == backfill_scale.make_tables(Results.read())
 
 
 def test_report__matches_the_results() -> None:
@@ -33,7 +33,7 @@ def test_soak_run__survives_reading_and_writing(tmp_path: Path) -> None:
 
 def test_promises__have_the_figures_of_the_soak() -> None:
     """The table of docs/promises.md comes from the results."""
-    assert scale.read_tables("soak", soak.PAGE, "make soak") == soak.make_section(SoakRun.read())
+    assert pages.read_tables("soak", soak.PAGE, "make soak") == soak.make_section(SoakRun.read())
 
 
 def test_readme__claims_what_was_measured() -> None:

@@ -22,6 +22,7 @@ ORDER = (
     "application",
     "demo",
     "trials",
+    "release",
     "commands",
     "__main__",
     "layout",

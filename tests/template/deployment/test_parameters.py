@@ -66,6 +66,8 @@ class Case(NamedTuple):
     """The functions' SCHEMA_ID and SCHEMA_VERSION."""
     publisher_statements: AbstractSet[str] = frozenset()
     """The optional statements of the publishing function's role alone."""
+    backfill_statements: AbstractSet[str] = frozenset()
+    """The optional statements of the backfill's role alone."""
 
 
 CASES: Mapping[str, Case] = {
@@ -75,6 +77,7 @@ CASES: Mapping[str, Case] = {
         ["orders", "users.v2", "shops"],
         {"KafkaCluster", "KafkaTopic"},
         publisher_statements={"DescribeTopicConfiguration"},
+        backfill_statements={"ReadTopic", "DescribeGroup"},
     ),
     "authenticate-mtls": Case(
         NO_REGISTRY | {"KafkaAuth": "mtls", "KafkaSecretArn": SECRET, "KafkaCaSecretArn": CA_SECRET},
@@ -99,14 +102,9 @@ ALWAYS_TO_REDRIVE = {"Log", "ListFailures", "TakeFailures", "PutRedriven", "Read
 ALWAYS_TO_BACKFILL = {"Log", "Checkpoints", "MissingCheckpoints", "ScanTables"}
 
 
-def assert_deployed(
-    account: Account,
-    made: Deployment,
-    parameters: Parameters,
-    statements: AbstractSet[str],
-    publisher_statements: AbstractSet[str] = frozenset(),
-) -> None:
+def assert_deployed(account: Account, made: Deployment, case: Case) -> None:
     """Assert that the functions have these settings, their roles these statements, and all alarms the topic."""
+    parameters, statements = case.parameters, case.statements
     expected = {variable: parameters[parameter] for parameter, variable in VARIABLES.items() if parameter in parameters}
     for function in (made.function, made.outputs["RedriveFunctionName"], f"{made.name}-backfill"):
         variables = account.read_function(function)["Environment"]["Variables"]
@@ -114,9 +112,9 @@ def assert_deployed(
     publisher, redrive, backfill = (
         account.read_statements(made.outputs[role]) for role in ("RoleArn", "RedriveRoleArn", "BackfillRoleArn")
     )
-    assert set(publisher) == ALWAYS | statements | publisher_statements
+    assert set(publisher) == ALWAYS | statements | case.publisher_statements
     assert set(redrive) == ALWAYS_TO_REDRIVE | statements
-    assert set(backfill) == ALWAYS_TO_BACKFILL | statements
+    assert set(backfill) == ALWAYS_TO_BACKFILL | statements | case.backfill_statements
     tables = parameters["TableArns"].split(",")
     assert publisher["ReadStreams"]["Resource"] == [f"{table}/stream/*" for table in tables]
     for statement in (publisher["DescribeTables"], redrive["ReadItems"], backfill["ScanTables"]):
@@ -134,7 +132,7 @@ def test_parameters__reach_functions_and_roles(account: Account, remove: Callabl
     parameters = {"TopicName": name, **case.parameters, "TableArns": arns}
     remove(name)
     made = account.deploy(name, parameters)
-    assert_deployed(account, made, parameters, case.statements, case.publisher_statements)
+    assert_deployed(account, made, case._replace(parameters=parameters))
     variables = account.read_function(made.function)["Environment"]["Variables"]
     assert (variables["SCHEMA_ID"], variables["SCHEMA_VERSION"]) == case.schema
 
@@ -150,7 +148,7 @@ def test_every_option__takes_effect(account: Account, remove: Callable[[str], No
     made = account.deploy("everything", parameters)
     account.attach("everything", stream, **ATTACHED)
     statements = {"Secrets", "SecretsKey", "TableKeys", "OwnKey", "NetworkInterfaces", "NoNetworkInterfacesFromCode"}
-    assert_deployed(account, made, parameters, statements)
+    assert_deployed(account, made, Case(parameters, [], statements))
     assert account.read_function(made.function)["MemorySize"] == 1024
     mapping = account.read_mappings(made)[stream]
     numbers = ("BatchSize", "MaximumBatchingWindowInSeconds", "ParallelizationFactor", "MaximumRecordAgeInSeconds")

@@ -70,32 +70,21 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Account:
 def test_trace__reports_an_announced_item(account: Account) -> None:
     """The report contains the item's event, its events in the topic, and which of them is current."""
     account.messages = [to_message(0, 0), to_message(1, 1)]
-    first, second = (encode(to_record(number)).event for number in (0, 1))
     expected = encode_scanned(to_scanned()).event._asdict()
     del expected["event_id"]
-    common = {
-        "backfilled": False,
-        "event_type": "feature_available",
-        "timestamp": WRITTEN,
-        "compute_id": "spark-job-0007",
-    }
     events = [
         {
-            **common,
             "partition": OWN,
-            "offset": 0,
-            "message_timestamp": "2025-10-10T12:34:57.000Z",
-            "sequence": "4421584500000000017450439000",
-            "event_id": first.event_id,
-        },
-        {
-            **common,
-            "partition": OWN,
-            "offset": 1,
-            "message_timestamp": "2025-10-10T12:34:58.000Z",
-            "sequence": "4421584500000000017450439001",
-            "event_id": second.event_id,
-        },
+            "offset": number,
+            "message_timestamp": f"2025-10-10T12:34:5{7 + number}.000Z",
+            "sequence": f"442158450000000001745043900{number}",
+            "event_id": encode(to_record(number)).event.event_id,
+            "event_type": "feature_available",
+            "timestamp": WRITTEN,
+            "compute_id": "spark-job-0007",
+            "backfilled": False,
+        }
+        for number in (0, 1)
     ]
     assert account.trace() == {
         "table": TABLE_ARN,
