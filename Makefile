@@ -8,7 +8,7 @@ export SAM_CLI_TELEMETRY := 0
 LAYOUTS ?= default,single_table
 
 # More workers than cores, because most tests wait for servers. Directories with long tests come first.
-EVERY_TEST := -n 5 --dist loadfile --no-loadscope-reorder $(addprefix tests/,local template integration simulation) tests
+EVERY_TEST := -n 6 --dist loadfile --no-loadscope-reorder $(addprefix tests/,local template integration simulation) tests
 ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 # The variable keeps matplotlib's cache in the checkout.
@@ -76,8 +76,8 @@ check: setup ## run style checks, type checks and unit tests (after every change
 	@mypy
 	@python -m pytest --quiet -n 2 tests/unit
 
-test: setup ## run the tests in about 7 minutes (TESTS=... runs a part; ALL=1 adds those that need Java, Node, Go or Airflow)
-	@python -m pytest $(if $(call is-on,$(ALL)),--toolchains) $(or $(TESTS),$(EVERY_TEST))
+test: setup ## run the tests in about 7 minutes (TESTS=... runs a part; ALL=1 adds long ones, and those that need Java, Node, Go or Airflow)
+	@python -m pytest $(if $(call is-on,$(ALL)),--all) $(or $(TESTS),$(EVERY_TEST))
 
 prove: setup ## run the simulation at full size in about 80 minutes, and write docs/promises.md (TESTS=FILES runs a part; PROVE_SEED=... repeats a run)
 	@python -m tests.simulation.prove $(TESTS)

@@ -36,16 +36,21 @@ logging.raiseExceptions = False
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option that `make test ALL=1` uses."""
-    parser.addoption("--toolchains", action="store_true", help="also run the tests that need Java, Node, Go or Airflow")
+    parser.addoption("--all", action="store_true", help="also run long tests, and those that need a toolchain")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip the tests that need a toolchain, unless they are requested."""
-    if not config.getoption("--toolchains"):
-        skip = pytest.mark.skip(reason="needs Java, Node, Go or Airflow: `make test ALL=1` runs it")
-        for item in items:
-            if item.get_closest_marker("toolchain"):
-                item.add_marker(skip)
+    """Skip long tests, and those that need a toolchain, unless they are requested."""
+    if config.getoption("--all"):
+        return
+    reasons = {
+        "toolchain": "needs Java, Node, Go or Airflow: `make test ALL=1` runs it",
+        "long": "takes long, and a shorter test checks most of it: `make test ALL=1` runs it",
+    }
+    for item in items:
+        for name, reason in reasons.items():
+            if item.get_closest_marker(name):
+                item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -28,7 +28,12 @@ def test_command__exits_on_ctrl_c_during_its_imports() -> None:
 
 
 @pytest.mark.parametrize(
-    "moment", ["AWS", "create topic", "ms:"], ids=["while servers start", "during the deployment", "during the writes"]
+    "moment",
+    [
+        pytest.param("AWS", marks=pytest.mark.long, id="while servers start"),
+        pytest.param("create topic", id="during the deployment"),
+        pytest.param("ms:", marks=pytest.mark.long, id="during the writes"),
+    ],
 )
 def test_demo__leaves_nothing_after_ctrl_c(moment: str) -> None:
     """It leaves no processes and no data."""
@@ -44,7 +49,13 @@ def test_demo__leaves_nothing_after_ctrl_c(moment: str) -> None:
     assert demo.find_remaining_directories() == []
 
 
-@pytest.mark.parametrize("moment", ["create topic", "ms:"], ids=["before the writes", "during the writes"])
+@pytest.mark.parametrize(
+    "moment",
+    [
+        pytest.param("create topic", id="before the writes"),
+        pytest.param("ms:", marks=pytest.mark.long, id="during the writes"),
+    ],
+)
 def test_demo__reports_that_kafka_was_killed(moment: str) -> None:
     """The error shows the end of Kafka's log, and does not report missing events."""
     with CommandProcess("demo") as demo:

@@ -155,6 +155,7 @@ def wait_for_report(stack: Stack, execution: str) -> dict[str, Any]:
     raise AssertionError("the backfill is still running")
 
 
+@pytest.mark.long
 def test_guide__leads_to_the_first_event_and_to_a_clean_removal(
     stack: Stack, clone: Path, account: str, oldest_runtime: Path, tmp_path: Path
 ) -> None:

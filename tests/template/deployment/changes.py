@@ -1,6 +1,6 @@
 """Create and update CloudFormation stacks by change sets, as `sam deploy` and `aws cloudformation deploy` do.
 
-The commands themselves are tested by the guide, the demo and test_packaging.py. They take several times as long.
+The commands themselves are tested by the guides, the demo and test_install.py. They take several times as long.
 """
 
 import time
