@@ -102,8 +102,8 @@ def main(arguments: Sequence[str]) -> int:
     minutes = parser.parse_args(arguments).minutes
     if minutes < LEAST_MINUTES:
         parser.error(f"--minutes (MINUTES) must be at least {LEAST_MINUTES}")
-    run = measure(minutes)
-    run.write()
+    measure(minutes).write()
+    run = SoakRun.read()  # rounded, as in the plot
     section = make_section(run)
     update("soak", section, PAGE, "make soak")
     grown = run.find_growth()
