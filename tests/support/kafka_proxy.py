@@ -4,6 +4,7 @@ The proxy terminates TLS with its own certificate, because it must read the type
 """
 
 import contextlib
+import select
 import socket
 import ssl
 import struct
@@ -18,6 +19,7 @@ from tests.support.registry_proxy import to_server_context
 CLIENT_HELLO, SASL_HANDSHAKE, API_VERSIONS, SASL_AUTHENTICATE = -1, 17, 18, 36
 """The steps: Kafka's API keys, and -1 for the first message of TLS."""
 
+_LENGTH_BYTES = 4
 _INTERNAL_ERROR = bytes([21, 3, 3, 0, 2, 2, 80])  # a TLS record: alert, fatal, internal_error
 
 
@@ -89,13 +91,28 @@ class KafkaProxy:
                 socket.create_connection((self._broker[0], int(self._broker[2]))) as plain,
                 self._client.wrap_socket(plain, server_hostname="127.0.0.1") as broker,
             ):
-                threading.Thread(target=_copy, args=[broker, client], daemon=True).start()
-                while request := _read_request(client):
-                    step = int.from_bytes(request[4:6])
-                    self.authentications += [request] if step == SASL_AUTHENTICATE else []
-                    if self._apply_fault(step, client):
-                        return
-                    broker.sendall(request)
+                self._forward(client, broker)
+
+    def _forward(self, client: ssl.SSLSocket, broker: ssl.SSLSocket) -> None:
+        """Forward requests and responses until one side closes the connection or a fault is applied.
+
+        One thread does both, because Python crashes if one closes a TLS connection that another one writes to.
+        """
+        unread = b""
+        while True:
+            select.select([client, broker], [], [])
+            response, part = _receive(broker), _receive(client)
+            if b"" in {response, part}:
+                return
+            client.sendall(response or b"")
+            unread += part or b""
+            while request := _find_request(unread):
+                unread = unread[len(request) :]
+                step = int.from_bytes(request[4:6])
+                self.authentications += [request] if step == SASL_AUTHENTICATE else []
+                if self._apply_fault(step, client):
+                    return
+                broker.sendall(request)
 
     def _apply_fault(self, step: int, connection: socket.socket) -> bool:
         fault = self.fault
@@ -119,20 +136,21 @@ def run_kafka_proxy(broker: str, authority: CertificateAuthority) -> Iterator[Ka
         thread.join()
 
 
-def _read_request(client: socket.socket) -> bytes:
-    """Return one request with its length prefix, or nothing at the end of the connection."""
-    length = _read(client, 4)
-    return length + _read(client, int.from_bytes(length))
+def _find_request(received: bytes) -> bytes:
+    """Return the first request with its length prefix, or nothing if it is not complete."""
+    end = _LENGTH_BYTES + int.from_bytes(received[:_LENGTH_BYTES])
+    return received[:end] if _LENGTH_BYTES < end <= len(received) else b""
 
 
-def _read(client: socket.socket, count: int) -> bytes:
+def _receive(connection: ssl.SSLSocket) -> bytes | None:
+    """Return everything that has arrived: nothing at the end of the connection, and None if there is no data."""
     found = b""
-    while len(found) < count and (part := client.recv(count - len(found))):
-        found += part
+    connection.settimeout(0)
+    try:
+        while part := connection.recv(65_536):
+            found += part
+    except ssl.SSLWantReadError:
+        return found or None
+    finally:
+        connection.settimeout(None)
     return found
-
-
-def _copy(source: socket.socket, target: socket.socket) -> None:
-    with contextlib.suppress(OSError, ValueError):
-        while part := source.recv(65_536):
-            target.sendall(part)
