@@ -40,6 +40,7 @@ def test_arrivals__recognize_duplicates() -> None:
     assert len(arrivals.duplicates) == 1
 
 
+@pytest.mark.long
 def test_demo__succeeds_and_leaves_no_temporary_files(tmp_path: Path) -> None:
     """The demo works even if the shell has a SOCKS proxy."""
     done = subprocess.run(
