@@ -8,7 +8,7 @@ export SAM_CLI_TELEMETRY := 0
 LAYOUTS ?= default,single_table
 
 # More workers than cores, because most tests wait for servers. Directories with long tests come first.
-EVERY_TEST := -n 6 --dist loadfile --no-loadscope-reorder $(addprefix tests/,local template integration simulation) tests
+EVERY_TEST := -n 5 --dist loadfile --no-loadscope-reorder $(addprefix tests/,local template integration simulation) tests
 ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 # The variable keeps matplotlib's cache in the checkout.

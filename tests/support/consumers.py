@@ -1,5 +1,6 @@
 """Run an example consumer on a real topic, and read its output."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -16,6 +17,7 @@ from confluent_kafka import Producer
 
 from local.application.consumers import CONSUMERS, make_consumer_settings, read_consumers
 from local.environment import make_tool_environment
+from local.paths import HOME
 
 LIMIT = 180.0
 """The timeout in seconds for reading a topic. It only ends a test that would hang."""
@@ -80,10 +82,11 @@ def prepare(name: str) -> None:
         if os.environ.get("FEATURE_EVENTS_REQUIRE_TOOLCHAINS"):
             pytest.fail(reason)
         pytest.skip(reason)
-    for each in example.prepare:
-        subprocess.run(  # noqa: S603  # a command of the example
-            each, cwd=example.directory, env=make_tool_environment({}), check=True, timeout=PREPARE_LIMIT
-        )
+    environment = make_tool_environment({})
+    with (HOME / f"prepare-{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two installations into one directory at the same time damage it
+        for each in example.prepare:
+            subprocess.run(each, cwd=example.directory, env=environment, check=True, timeout=PREPARE_LIMIT)  # noqa: S603  # a command of the example
 
 
 def run_example(
