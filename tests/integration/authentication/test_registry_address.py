@@ -10,9 +10,10 @@ from feature_events.events.schema import SHIPPED_SCHEMA
 from feature_events.registries.registry import Registered
 from feature_events.registries.schema import find_schema, make_registry
 from feature_events.settings.settings import Settings, read_settings
+from feature_events.web import exchange
 from tests.support.web_client import read_json
 
-LONG = 20.0
+LONG = 60.0
 RIGHT = "/apis/ccompat/v7"
 WRONG = [
     "",
@@ -32,6 +33,13 @@ WRONG = [
     "/apis/registry/v3",
     "/ui",
 ]
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait longer than the function does, because a registry on a busy machine can be slow."""
+    for limit in ("READ_SECONDS", "RESPONSE_SECONDS"):
+        monkeypatch.setattr(exchange, limit, LONG)
 
 
 def to_settings(registry: str, path: str, topic: str, **environ: str) -> Settings:
