@@ -13,11 +13,12 @@ from feature_events.kafka.producer import to_producer_properties
 from feature_events.kafka.publisher import Publisher
 from feature_events.logs import logger
 from feature_events.settings.settings import KafkaAuth, read_settings
+from feature_events.web import exchange
 from feature_events.wiring import wire
 from local.servers.kafka import PLAIN, Kafka
 from local.servers.stack import RunningStack
 from local.servers.topic import create_topic
-from tests.integration.authentication.cluster import Cluster
+from tests.integration.authentication.cluster import LIMIT, Cluster
 from tests.support.certificates import CertificateAuthority
 from tests.support.iam import TokenProvider, replace_token_provider
 from tests.support.kafka_listeners import (
@@ -203,8 +204,13 @@ def bench(
 
 
 @pytest.fixture
-def registry(stack: RunningStack) -> str:
-    """Return the URL of the local stack's registry. Each test uses its own subject."""
+def registry(stack: RunningStack, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return the URL of the local stack's registry. Each test uses its own subject.
+
+    On a busy machine, the registry can take longer to respond than the function waits.
+    """
+    for limit in ("READ_SECONDS", "RESPONSE_SECONDS"):
+        monkeypatch.setattr(exchange, limit, LIMIT)
     return stack.registry
 
 

@@ -10,7 +10,6 @@ from feature_events.events.schema import SHIPPED_SCHEMA
 from feature_events.registries.registry import Registered
 from feature_events.registries.schema import find_schema, make_registry
 from feature_events.settings.settings import Settings, read_settings
-from feature_events.web import exchange
 from tests.support.web_client import read_json
 
 LONG = 60.0
@@ -33,13 +32,6 @@ WRONG = [
     "/apis/registry/v3",
     "/ui",
 ]
-
-
-@pytest.fixture(autouse=True)
-def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait longer than the function does, because a registry on a busy machine can be slow."""
-    for limit in ("READ_SECONDS", "RESPONSE_SECONDS"):
-        monkeypatch.setattr(exchange, limit, LONG)
 
 
 def to_settings(registry: str, path: str, topic: str, **environ: str) -> Settings:
