@@ -24,6 +24,7 @@ from feature_events.logs import logger
 from feature_events.pipeline import Pipeline
 from feature_events.settings.settings import Settings
 from feature_events.tables.table import Tables, describe_table
+from feature_events.topic.consumer import CLIENT
 from feature_events.topic.event import EventDecoder, make_schema_reader
 from feature_events.topic.reader import TopicReader
 from feature_events.topic_index.entries import find_units
@@ -48,11 +49,10 @@ _INPUT: Mapping[str, set[str]] = {
     "report": {"run"},
 }
 """The steps, and the fields that the state machine passes to each."""
-_CLIENT = "-backfill"
-"""The end of Kafka's client id, so that a quota can limit the backfill without limiting live events."""
-
 _LAST_PAGE_SECONDS = 60.0
 """The time for the last page after the working time, under normal conditions."""
+_ID_LENGTH = 8
+"""The length of an invocation's id in names, because checkpoints contain many of these names."""
 _KAFKA_SECONDS = 60.0
 """The maximum time to connect to Kafka and to request offsets."""
 
@@ -73,7 +73,7 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> Any:  # noqa: AN
     name = str(event.get("step")) if type(event) is dict else ""
     if name not in _INPUT or not _INPUT[name] <= event.keys():
         raise Misconfigured("this function runs single steps of a backfill: start the state machine instead")
-    settings, pipeline = wire(_CLIENT)
+    settings, pipeline = wire(CLIENT)
     if settings.failure_bucket is None:
         raise Misconfigured("no bucket for checkpoints: set FAILURE_BUCKET")
     if name == "plan":
@@ -84,9 +84,9 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> Any:  # noqa: AN
 
 def _trace(event: dict[str, Any], seconds: float) -> TraceReport:
     """Trace one item. The report is only for the caller, because it identifies someone."""
-    request = read_trace_request(event, time.time_ns() // 1_000_000)
+    request = read_trace_request(event, _now_ms())
     end = Deadline(seconds)
-    settings, pipeline = wire(_CLIENT)
+    settings, pipeline = wire(CLIENT)
     report = trace_item(request, settings, pipeline.encoder, make_authentication(settings), end)
     logger.info("item traced", table=report["table"], verdict=report["verdict"])
     return report
@@ -103,7 +103,7 @@ class _Step(NamedTuple):
     left: float
     """The seconds that are left."""
     invocation: str
-    """The id of the invocation."""
+    """The start of the invocation's id. Invocations that begin at the same time can have the same attempt number."""
 
     @property
     def store(self) -> IndexStore:
@@ -131,7 +131,7 @@ def _open_step(run: str, settings: Settings, pipeline: Pipeline, bucket: str, co
     if plan is None:
         raise Misconfigured(f"run {run} has no plan: its objects in the failure bucket were deleted; start a new run")
     left = context.get_remaining_time_in_millis() / 1000 - ANSWER_SECONDS
-    return _Step(run, plan, checkpoints, settings, pipeline, left, context.aws_request_id)
+    return _Step(run, plan, checkpoints, settings, pipeline, left, context.aws_request_id[:_ID_LENGTH])
 
 
 def _plan(event: dict[str, Any], settings: Settings, pipeline: Pipeline, bucket: str) -> NextStep:

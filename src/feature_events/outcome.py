@@ -32,7 +32,7 @@ class RecordOutcome(StrEnum):
     UNDELIVERED = "undelivered"
     """A retry may deliver it."""
     STALE = "stale"
-    """Its item has changed since, or for a removal has features again. The request does not contain `force`."""
+    """Its item has changed since, or the item of a removal has features again. It is not sent without `force`."""
     POISON = "poison"
     """It still cannot become an event, or Kafka rejected its event."""
     UNCHECKED = "unchecked"

@@ -99,8 +99,17 @@ def _to_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-type Members = Mapping[str, tuple[Callable[[Any], bool], str]]
-"""What an object may contain: by name, the check of a value, and the form that a message names."""
+type Member = tuple[Callable[[Any], bool], str]
+"""The check of a value, and the form that a message names."""
+type Members = Mapping[str, Member]
+"""What an object may contain, by name."""
+
+FLAG: Member = (lambda value: type(value) is bool, "true or false")
+
+
+def whole_number(maximum: int) -> Member:
+    """Return the check for a whole number from 1 to this maximum."""
+    return lambda value: type(value) is int and 1 <= value <= maximum, f"a whole number from 1 to {maximum}"
 
 
 def find_mistakes(given: Mapping[str, Any], members: Members) -> list[str]:

@@ -210,7 +210,7 @@ def test_trace__prints_the_report(running: RunningStack, console: Console) -> No
     wait_for_verdict(running, put_and_tail.ENTITY, "announced")
     assert trace.parse_and_trace(console, {"table": USERS, "key": trace.PUT_KEY}) == 0
     assert "it says now     feature_available: txn_count_30d" in read(console)
-    assert "announced: the current event says what the item says" in read(console)
+    assert "announced: the current event matches the item" in read(console)
     with pytest.raises(LocalError, match="KEY is not JSON"):
         trace.parse_and_trace(console, {"table": USERS, "key": "u-1"})
 

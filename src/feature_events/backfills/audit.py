@@ -7,6 +7,7 @@ something else although live events arrive in time, its event is missing or outd
 
 import json
 from collections.abc import Sequence
+from functools import cache
 from hashlib import blake2b
 from typing import NamedTuple, override
 
@@ -24,8 +25,6 @@ LAST_LOOK = 5
 DELETED = "deleted"
 """The reason to skip a candidate that no longer exists."""
 
-_ID_LENGTH = 8
-"""The length of an invocation's id in names. A checkpoint contains a name for each page with candidates."""
 _SETTLED = (Verdict.ANNOUNCED, Verdict.UNJUDGED)
 """The verdicts that need no second look."""
 
@@ -83,12 +82,12 @@ class SecondLook(Pages):
     def __init__(self, announcement: Announcement, comparison: Comparison, former: Checkpoints) -> None:
         self._announcement = announcement
         self._comparison = comparison
-        self._former = former
+        self._read_former = cache(former.read)  # it is complete
         self._digests: dict[str, str] = {}
 
     @override
     def read(self, segment: int, progress: Progress, limit: int) -> Page:
-        names = self._former.read(segment).candidates
+        names = self._read_former(segment).candidates
         if not names:
             return Page([], None)
         candidates = self._comparison.store.read_candidates(self._comparison.look - 1, names[progress.pages])
@@ -135,7 +134,7 @@ def _keep(
     """
     if not candidates:
         return ()
-    name = f"{segment}-{progress.attempt}-{progress.pages}-{announcement.invocation[:_ID_LENGTH]}"
+    name = f"{segment}-{progress.attempt}-{progress.pages}-{announcement.invocation}"
     comparison.store.write_candidates(comparison.look, name, candidates)
     return (name,)
 

@@ -4,7 +4,7 @@ A look reads the topic, then the items: the first look all items of the table, e
 before. Everything is stored, so that a resumed run continues with its latest look.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, TypedDict
 
 from feature_events.aws.objects import read_all
@@ -60,8 +60,14 @@ class Looks:
         look = self.find_latest()
         if look is None:
             offsets, since_ms = reader.find_offsets(deadline), self._plan.request.since_ms
-            oldest = {partition: each.oldest for partition, each in offsets.items()}
-            starts = reader.find_starts(since_ms, offsets, deadline) if since_ms else oldest
+            starts: Mapping[int, int] = {partition: each.oldest for partition, each in offsets.items()}
+            if since_ms:
+                starts = reader.find_starts(since_ms, offsets, deadline)
+                firsts = reader.find_starts(0, offsets, deadline)  # the oldest offset can be without a message
+                offsets = {
+                    partition: each._replace(oldest=firsts[partition]) if each.oldest else each
+                    for partition, each in offsets.items()
+                }
             look = plan_first_look(offsets, starts, since_ms, now_ms)
             self._store.write_look(look)
         return to_next_step(self._run, self._plan, look, self._find_segments(look.number))

@@ -48,7 +48,7 @@ class BackfillReport(TypedDict):
     again: int
     """Delivered events that were sent once more since their items had changed."""
     still_changing: int
-    """Items that changed in every round of resends. The live event of their latest write is the current one."""
+    """Items that changed in every round of resends. The live event of each item's latest write is the current one."""
     skipped: Mapping[str, int]
     """Items without an event by design, by reason."""
     poison: int

@@ -4,12 +4,12 @@ An operator writes it by hand. An invalid request does nothing and reports every
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from feature_events.epoch import read_iso, to_epoch_ms
 from feature_events.errors import Misconfigured
-from feature_events.syntax import Members, find_mistakes
+from feature_events.syntax import FLAG, Members, find_mistakes, is_table_name, whole_number
 
 MAX_SEGMENTS = 500
 """The inputs and results of so many segments stay far below the 256 KB that a state can pass on."""
@@ -32,7 +32,6 @@ https://docs.aws.amazon.com/step-functions/latest/dg/connect-stepfunctions.html
 SINCE_FORM = "an ISO-8601 time such as 2025-11-01T00:00:00Z, not before 1970"
 """The form of `since` in messages."""
 
-_is_name = re.compile(r"[A-Za-z0-9_.-]{3,255}").fullmatch
 _is_table_arn = re.compile(r"arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:[0-9]{12}:table/[A-Za-z0-9_.-]{3,255}").fullmatch
 is_run = re.compile(r"[A-Za-z0-9_.-]{1,101}").fullmatch
 """Return a match if a run can have this name, else None.
@@ -75,13 +74,9 @@ class BackfillRequest(NamedTuple):
         return self.events_per_second / min(self.workers, self.segments)
 
 
-def _is_whole(maximum: int) -> Callable[[Any], bool]:
-    return lambda value: type(value) is int and 1 <= value <= maximum
-
-
 def is_table(value: object) -> bool:
     """Return whether this is a table's name or ARN."""
-    return type(value) is str and bool(_is_name(value) or _is_table_arn(value))
+    return type(value) is str and bool(is_table_name(value) or _is_table_arn(value))
 
 
 def is_since(value: object) -> bool:
@@ -101,12 +96,12 @@ def _are_texts(values: Any) -> bool:  # noqa: ANN401  # any JSON
 
 _MEMBERS: Members = {
     "table": (is_table, "a table name or ARN"),
-    "dry_run": (lambda value: type(value) is bool, "true or false"),
-    "segments": (_is_whole(MAX_SEGMENTS), f"a whole number from 1 to {MAX_SEGMENTS}"),
-    "workers": (_is_whole(_MAX_WORKERS), f"a whole number from 1 to {_MAX_WORKERS}"),
-    "events_per_second": (_is_whole(_MAX_RATE), f"a whole number from 1 to {_MAX_RATE}"),
+    "dry_run": FLAG,
+    "segments": whole_number(MAX_SEGMENTS),
+    "workers": whole_number(_MAX_WORKERS),
+    "events_per_second": whole_number(_MAX_RATE),
     "filter": (_is_filter, f"null, or an object with {' or '.join(_FILTERED)} and their values"),
-    "missing_only": (lambda value: type(value) is bool, "true or false"),
+    "missing_only": FLAG,
     "since": (is_since, f"null, or {SINCE_FORM}"),
     "run": (lambda value: type(value) is str and bool(not value or is_run(value)), "the name of an earlier run"),
 }

@@ -3,7 +3,6 @@
 A checkpoint means that every item before it was acknowledged, so a worker that resumes there misses nothing.
 """
 
-import math
 import time
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -49,8 +48,8 @@ class Pace:
         self._sleep = sleep
         self._free_at = clock()
 
-    def wait(self, items: int, most_seconds: float = math.inf) -> None:
-        """Wait until these items, which have been processed, are within the rate, but not longer than this."""
+    def wait(self, items: int, most_seconds: float) -> None:
+        """Wait until the rate allows the items that were just processed, but at most this long."""
         now = self._clock()
         self._free_at = max(self._free_at, now - items / self._per_second) + items / self._per_second
         if self._free_at > now:
@@ -83,7 +82,7 @@ class Announcement(Pages):
         pipeline: converts items to messages and publishes them.
         tables: reads items.
         delivery_seconds: the maximum time to wait for Kafka.
-        invocation: the id of the invocation.
+        invocation: an id of the invocation, so that no other worker on the segment announces events with the same ids.
 
     """
 
@@ -98,7 +97,6 @@ class Announcement(Pages):
 
     def make_announcer(self, progress: Progress) -> Announcer:
         """Return the announcer of a segment's attempt."""
-        # Two invocations that begin at the same time may have the same number, but not the same id
         worker = f"{progress.attempt}/{self.invocation}"
         return Announcer(self.plan, self.pipeline, self.tables, self.delivery_seconds, worker)
 

@@ -12,7 +12,7 @@ from feature_events.records.change import Change
 type Headers = list[tuple[str, bytes]]
 
 _SPECVERSION = ("ce_specversion", b"1.0")
-_TYPES = {each: ("ce_type", f"com.featurestore.events.{each}".encode()) for each in (AVAILABLE, UNAVAILABLE)}
+TYPES = {each: ("ce_type", f"com.featurestore.events.{each}".encode()) for each in (AVAILABLE, UNAVAILABLE)}
 _CONTENT_TYPE = ("content-type", b"application/avro")
 _BACKFILL = ("ce_backfill", b"true")
 _CLOCK_SKEW_MS = 1_000
@@ -95,7 +95,7 @@ def to_message(event: FeatureAvailabilityEvent, change: Change, value: bytes) ->
         _SPECVERSION,
         ("ce_id", event.event_id.encode()),
         ("ce_source", source),
-        _TYPES[event.event_type],
+        TYPES[event.event_type],
         ("ce_time", event.timestamp.encode()),
         ("ce_subject", f"{event.entity_type}/{event.entity_id}".encode()),
         *last,

@@ -190,7 +190,7 @@ def _make_client[Client: (Producer, Consumer)](
         found = [name for name in properties if f'"{name}"' in text or f"`{name}`" in text]
         names = ", ".join(sorted(found)) or "one of the properties"
         raise Misconfigured(
-            f"KafkaProperties (KAFKA_PROPERTIES): librdkafka rejected {names}; correct or remove what it rejected"
+            f"KafkaProperties (KAFKA_PROPERTIES): librdkafka rejected {names}: correct the value or remove the property"
         ) from None
 
 

@@ -28,7 +28,7 @@ class Check(NamedTuple):
 
     name: str
     run: Callable[[], str | Warned]
-    """Return what was found, as Warned if an operator should change it. Raise a FeatureEventsError if one must."""
+    """Return what was found: as Warned if the operator should change it. Raise FeatureEventsError if they must."""
     needs: Sequence[str] = ()
     """The check is skipped if any of these failed."""
     needs_one: Sequence[str] = ()

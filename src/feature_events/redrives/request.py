@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from feature_events.errors import Misconfigured
-from feature_events.syntax import Members, find_mistakes, is_plain_text
+from feature_events.syntax import FLAG, Members, find_mistakes, is_plain_text, whole_number
 
 DEFAULT_SECONDS = 45
 """The default time limit of a run: `sam remote invoke` waits for one minute, then it invokes again."""
@@ -36,20 +36,13 @@ def _is_text(value: object) -> bool:
     return type(value) is str and is_plain_text(value)
 
 
-def _is_flag(value: object) -> bool:
-    return type(value) is bool
-
-
 _MEMBERS: Members = {
     "prefix": (_is_text, "text"),
     "keys": (lambda value: type(value) is list and all(map(_is_text, value)), "a list of texts"),
-    "dry_run": (_is_flag, "true or false"),
-    "force": (_is_flag, "true or false"),
+    "dry_run": FLAG,
+    "force": FLAG,
     "after": (_is_text, "text"),
-    "seconds": (
-        lambda value: type(value) is int and 1 <= value <= MAX_SECONDS,
-        f"a whole number from 1 to {MAX_SECONDS}",
-    ),
+    "seconds": whole_number(MAX_SECONDS),
 }
 
 

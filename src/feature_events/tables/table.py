@@ -116,8 +116,8 @@ class Tables:
 
     Args:
         sleep: waits between attempts to read a throttled table.
-        deadline: when to stop attempts to read a throttled table. With it, boto3 attempts a request twice at most. By
-            default, the time limit of a call, counted from now. `get_item` has its own time limit.
+        deadline: when to stop retrying a throttled read. With a deadline, boto3 attempts each request at most twice. By
+            default, it is the time limit of a call from now. `get_item` always uses its own limit.
 
     """
 
@@ -206,8 +206,8 @@ class _Throttled(Undelivered):
 
     def __init__(self, action: Action) -> None:
         super().__init__(
-            f"{action.failure}: read capacity exceeded (throttled); "
-            "lower `events_per_second`, or give the table more read capacity, then resume the run"
+            f"{action.failure}: read capacity exceeded (throttled); lower `events_per_second`, or give the table more "
+            "read capacity, then try again or resume the run"
         )
 
 

@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 GROUP = "feature-events-backfill"
 """The consumer group that the function must be allowed to describe. It never has members or offsets."""
 
-_CLIENT = "-backfill"
-"""The end of Kafka's client id, as for the backfill's producer, so that a quota can limit both."""
+CLIENT = "-backfill"
+"""The end of the client id of the backfill's consumer and producer, so that a quota can limit both, but no live events.
+"""
 
 _PRODUCER_PROPERTIES = ("queue.buffering.max.kbytes",)
 """The defaults that only a producer has."""
@@ -49,10 +50,11 @@ _FIXED: Properties = {
 _LIMITS: Properties = {
     "queued.max.messages.kbytes": 16_384,
     "queued.min.messages": 10_000,
-    # After a full queue, librdkafka waits for a second by default. That makes a short queue 20 times as slow.
+    # By default, librdkafka waits one second when the queue is full, which makes reading with a short queue 20 times as
+    # slow
     "fetch.queue.backoff.ms": 20,
 }
-"""The most that a consumer fetches ahead; librdkafka's default is 64 MB. KAFKA_PROPERTIES can override it."""
+"""Limits on what a consumer fetches ahead (librdkafka's default is 64 MB). KAFKA_PROPERTIES can override them."""
 
 _EOF, _TIMED_OUT = KafkaError._PARTITION_EOF, KafkaError._TIMED_OUT  # noqa: SLF001  # librdkafka's own codes
 _REFUSALS = (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED)
@@ -66,7 +68,7 @@ def to_consumer_properties(settings: Settings) -> Properties:
     return {
         **properties,
         **_FIXED,
-        "client.id": f"{properties['client.id']}{_CLIENT}",
+        "client.id": f"{properties['client.id']}{CLIENT}",
         "bootstrap.servers": settings.brokers,
     }
 

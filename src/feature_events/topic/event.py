@@ -9,14 +9,15 @@ from uuid import UUID
 from fastavro import schemaless_reader
 
 from feature_events.errors import Misconfigured
-from feature_events.events.event import AVAILABLE, UNAVAILABLE, FeatureAvailabilityEvent
+from feature_events.events.event import FeatureAvailabilityEvent
+from feature_events.events.message import TYPES
 from feature_events.events.schema import SchemaId, parse_record, read_shipped_schema
 from feature_events.registries.registry import make_unknown_id_error
 from feature_events.registries.schema import make_registry
 from feature_events.settings.settings import Settings
 from feature_events.topic.reader import TopicMessage
 
-_TYPES = {f"com.featurestore.events.{each}".encode() for each in (AVAILABLE, UNAVAILABLE)}
+_TYPES = {value for _, value in TYPES.values()}
 _CONFLUENT, _GLUE = b"\0", b"\x03\0"
 _CONFLUENT_PREFIX, _GLUE_PREFIX = 5, 18
 _MOST_DIGITS = 40
@@ -139,7 +140,8 @@ def make_schema_reader(settings: Settings) -> ReadSchema:
                 "SchemaRegistry (SCHEMA_REGISTRY)"
             )
         if isinstance(schema_id, UUID) != settings.is_glue:
-            raise make_unknown_id_error(schema_id, "AWS Glue" if settings.is_glue else f"{settings.registry}")
+            place = "AWS Glue" if settings.is_glue else f"the schema registry at {settings.registry}"
+            raise make_unknown_id_error(schema_id, place)
         return registry.read_by_id(schema_id)
 
     return read_schema

@@ -31,7 +31,7 @@ class IndexWorker(NamedTuple):
     mode: FeaturesMode
     units: Collection[Unit]
     invocation: str
-    """The id of the invocation."""
+    """An id of the invocation, so that no other worker on the partition can replace the entries."""
     most_entries: int = _MOST_ENTRIES
 
     def work(self, partition: int, deadline: Deadline, end: Deadline) -> bool:
@@ -83,7 +83,6 @@ class IndexWorker(NamedTuple):
         if not entries:
             return progress
         items = sorted(entries)
-        # Two invocations that begin at the same time may have the same number, but not the same id
         name = f"{self.look.number}/{partition}/{progress.attempt}-{len(progress.stored)}-{self.invocation}"
         self.store.write_entries(name, b"".join(chain.from_iterable((item, entries[item]) for item in items)))
         stored = StoredEntries(name, _count_by_bucket(items, self.look.buckets))

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from confluent_kafka import murmur2
+
 from feature_events.deadline import Deadline
 from feature_events.topic.event import EventDecoder, TopicEvent, find_known_since
-from feature_events.topic.partition import find_partition
 from feature_events.topic.reader import Offsets, TopicReader
 from feature_events.traces.item import Identity
 from feature_events.traces.request import TraceRequest
@@ -33,7 +34,8 @@ class Reading(NamedTuple):
     def find_current(self, since_ms: int) -> TopicEvent | None:
         """Return the current event by the state rule, or None without an event since then.
 
-        An event before `since_ms` was redriven. An event that was not read may be newer than it.
+        Events before `since_ms` do not count. Such an event was redriven late, and a newer one may be in the part that
+        was not read.
         """
         found = [each for each in self.events if each.position.timestamp_ms >= since_ms]
         return max(found, key=lambda each: each.position, default=None)
@@ -60,37 +62,39 @@ def read_events(
     offsets = reader.find_offsets(deadline)
     partitions = len(offsets)
     if not request.all_partitions:
-        own = find_partition(key, partitions)
+        own = murmur2(key, partitions)
         offsets = {own: offsets[own]}
     starts = reader.find_starts(request.since_ms, offsets, deadline)
     ranges = {partition: range(starts[partition], each.end) for partition, each in offsets.items()}
-    known_since_ms = _find_known_since(offsets, request.since_ms, reader, deadline)
-    reached, events = {partition: each.start for partition, each in ranges.items()}, []
+    shortened = _find_shortened(offsets, starts, reader, deadline)
+    reached, events, first_ms = {partition: each.start for partition, each in ranges.items()}, [], dict[int, int]()
     for message in reader.read(ranges, deadline):
         if not deadline.remaining():
             break
         reached[message.partition] = message.offset + 1
+        first_ms.setdefault(message.partition, message.timestamp_ms)
         found = decoder.decode(message) if message.key == key else None
         if found is not None and identity.matches(found.event):
             events.append(found)
     else:
         reached = {partition: each.stop for partition, each in ranges.items()}
     events.sort(key=lambda each: (each.position.partition, each.position.offset))
-    return Reading(events, ranges, reached, partitions, known_since_ms)
+    return Reading(events, ranges, reached, partitions, _find_known_since(request.since_ms, shortened, first_ms))
 
 
-def _find_known_since(
-    offsets: Mapping[int, Offsets], since_ms: int, reader: TopicReader, deadline: Deadline
-) -> int | None:
-    """Return the time since which these partitions contain every event.
+def _find_shortened(
+    offsets: Mapping[int, Offsets], starts: Mapping[int, int], reader: TopicReader, deadline: Deadline
+) -> set[int]:
+    """Return the partitions whose removed messages can be newer than `since`.
 
-    If messages were removed from a partition, its oldest message shows this time. If none is left, nothing does.
+    The first message that is left in them is also the first one that is read.
     """
-    times = []
-    for partition, each in offsets.items():
-        if each.oldest:
-            oldest = next(reader.read({partition: range(each.oldest, each.end)}, deadline), None)
-            if oldest is None:
-                return None
-            times.append(oldest.timestamp_ms)
-    return find_known_since(since_ms, times)
+    firsts = reader.find_starts(0, offsets, deadline)  # the oldest offset can be without a message
+    return {partition for partition, each in offsets.items() if each.oldest and starts[partition] <= firsts[partition]}
+
+
+def _find_known_since(since_ms: int, shortened: set[int], first_ms: Mapping[int, int]) -> int | None:
+    """Return the time since which the partitions have every event, or None if a shortened one has no message left."""
+    if shortened <= first_ms.keys():
+        return find_known_since(since_ms, [first_ms[partition] for partition in shortened])
+    return None

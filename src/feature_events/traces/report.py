@@ -40,7 +40,7 @@ class TraceReport(TypedDict):
     partitions: int
     """The number of partitions of the topic."""
     read: Sequence[Mapping[str, int]]
-    """For each partition that was read, the first offset, the offset after the last one, and that after the newest."""
+    """The offsets of each partition that was read: the first (`from`), after the last one read (`to`), and the end."""
     complete: bool
     """True if these partitions were read to their end."""
 

@@ -14,7 +14,7 @@ from feature_events.backfills.request import SINCE_FORM, is_since, is_table
 from feature_events.epoch import read_iso, to_epoch_ms, to_iso
 from feature_events.errors import Misconfigured
 from feature_events.records.change import Item
-from feature_events.syntax import Members, find_mistakes
+from feature_events.syntax import FLAG, Members, find_mistakes, whole_number
 from feature_events.tables.table import Description
 
 DAY_MS = 24 * 3600 * 1000
@@ -50,11 +50,8 @@ _MEMBERS: Members = {
     "table": (is_table, "a table name or ARN"),
     "key": (lambda value: type(value) is dict and bool(value), "an object with the item's key attributes"),
     "since": (is_since, SINCE_FORM),
-    "seconds": (
-        lambda value: type(value) is int and 1 <= value <= MAX_SECONDS,
-        f"a whole number from 1 to {MAX_SECONDS}",
-    ),
-    "all_partitions": (lambda value: type(value) is bool, "true or false"),
+    "seconds": whole_number(MAX_SECONDS),
+    "all_partitions": FLAG,
 }
 
 

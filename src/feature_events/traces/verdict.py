@@ -38,13 +38,13 @@ def judge(
         return _judge_without_event(state, current, removals)
     if current is None:
         return _judge_unannounced(state, known_since_ms)
-    differences = find_differences(state.event, current, mode, has_own_time=state.has_own_time)
+    differences = _find_differences(state.event, current, mode, has_own_time=state.has_own_time)
     if differences:
         return Judgement(Verdict.OUTDATED, f"the current event differs from the item in {' and '.join(differences)}")
-    return Judgement(Verdict.ANNOUNCED, "the current event says what the item says")
+    return Judgement(Verdict.ANNOUNCED, "the current event matches the item")
 
 
-def find_differences(
+def _find_differences(
     event: FeatureAvailabilityEvent, current: FeatureAvailabilityEvent, mode: FeaturesMode, *, has_own_time: bool
 ) -> list[str]:
     """Return the fields in which the current event differs from the one that the item would produce.
@@ -64,16 +64,15 @@ def find_differences(
 def _judge_unannounced(state: ItemState, known_since_ms: int | None) -> Judgement:
     """Judge an item that should have an event, and has none."""
     if state.event is None or not state.has_own_time:
-        reason = "the item has no time, so its event may be older than the read part of the topic"
+        reason = "the item has no timestamp, so its event may be before `since` or removed"
         return Judgement(Verdict.UNJUDGED, reason)
     if known_since_ms is None:
-        return Judgement(
-            Verdict.UNJUDGED, "all messages of its partition were removed, and its event may have been, too"
-        )
-    if to_epoch_ms(state.event.timestamp) <= known_since_ms:
-        reason = f"the item was written before {to_iso(known_since_ms)}, and its event may have been, too"
+        reason = "retention removed all messages of its partition, possibly including its event"
         return Judgement(Verdict.UNJUDGED, reason)
-    return Judgement(Verdict.MISSING, "the item was written in this time, and the topic has no event about it")
+    if to_epoch_ms(state.event.timestamp) <= known_since_ms:
+        reason = f"the item was written before {to_iso(known_since_ms)}, so its event may be before `since` or removed"
+        return Judgement(Verdict.UNJUDGED, reason)
+    return Judgement(Verdict.MISSING, "the item was written after `since`, and the topic has no event about it")
 
 
 def _judge_without_event(state: ItemState, current: FeatureAvailabilityEvent | None, removals: Removals) -> Judgement:

@@ -66,8 +66,8 @@ def test_first_look__sends_nothing_and_keeps_candidates() -> None:
     audit.judge.verdicts = {"user-1": Verdict.MISSING, "user-2": Verdict.OUTDATED, "user-3": Verdict.UNJUDGED}
     assert audit.look(0) == {"announced": 1, "unjudged": 1}
     progress = audit.looks[0].read(0)
-    assert (audit.sent, progress.candidates, progress.read_ms) == ([], ("0-1-0-request-",), 7_500)
-    keys = [each.keys["bright_uid"]["S"] for each in audit.store.read_candidates(0, "0-1-0-request-")]
+    assert (audit.sent, progress.candidates, progress.read_ms) == ([], ("0-1-0-request-1",), 7_500)
+    keys = [each.keys["bright_uid"]["S"] for each in audit.store.read_candidates(0, "0-1-0-request-1")]
     assert keys == ["user-1", "user-2"]
 
 

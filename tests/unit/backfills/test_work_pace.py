@@ -22,7 +22,7 @@ def test_wait__keeps_to_the_rate() -> None:
     sleep = Sleeps()
     pace = Pace(50.0, sleep.clock, sleep)
     for items in (100, 50, 0, 25):
-        pace.wait(items)
+        pace.wait(items, 60.0)
     assert sleep.clock() == 100.0 + 175 / 50
 
 
@@ -31,10 +31,10 @@ def test_wait__counts_the_time_that_the_items_took() -> None:
     sleep = Sleeps()
     pace = Pace(50.0, sleep.clock, sleep)
     sleep.clock.seconds += 2
-    pace.wait(100)
+    pace.wait(100, 60.0)
     assert sleep.seconds == []
     sleep.clock.seconds += 1
-    pace.wait(100)
+    pace.wait(100, 60.0)
     assert sleep.seconds == [1.0]
 
 
@@ -43,9 +43,9 @@ def test_wait__does_not_catch_up_on_a_pause() -> None:
     sleep = Sleeps()
     pace = Pace(50.0, sleep.clock, sleep)
     sleep.clock.seconds += 3600
-    pace.wait(100)
-    pace.wait(100)
-    pace.wait(100)
+    pace.wait(100, 60.0)
+    pace.wait(100, 60.0)
+    pace.wait(100, 60.0)
     assert sleep.seconds == [2.0, 2.0]
 
 

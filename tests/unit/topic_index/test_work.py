@@ -1,8 +1,13 @@
 """Test indexing a partition in steps, with checkpoints, removed messages and other workers."""
 
+from collections.abc import Mapping
+from typing import override
+
 import pytest
 
+from feature_events.backfills.looks import Looks
 from feature_events.deadline import Deadline
+from feature_events.epoch import to_iso
 from feature_events.errors import Undelivered
 from feature_events.topic.reader import Offsets
 from feature_events.topic_index.index import merge_bucket, read_index
@@ -10,7 +15,7 @@ from feature_events.topic_index.look import Look, plan_first_look, plan_next_loo
 from feature_events.topic_index.store import IndexStore, PartitionProgress
 from feature_events.topic_index.work import IndexWorker
 from tests.support.audits import MemoryFolder, MemoryReader, MemoryTopic, make_decoder
-from tests.support.backfills import to_scanned
+from tests.support.backfills import MemoryCheckpoints, to_plan, to_scanned
 from tests.support.pipelines import encode, encode_scanned
 from tests.support.records import CREATED, to_record
 
@@ -33,11 +38,11 @@ class Indexed:
             self.topic.append(encode(to_record(number, entity=f"user-{number}")).message)
 
     def plan(self, since_ms: int = 0) -> Look:
-        """Plan the first look at everything."""
-        offsets = self.reader.find_offsets(LONG)
-        oldest = {partition: each.oldest for partition, each in offsets.items()}
-        starts = self.reader.find_starts(since_ms, offsets, LONG) if since_ms else oldest
-        return plan_first_look(offsets, starts, since_ms, STARTED_MS)
+        """Plan the first look at everything, or at the events since a time."""
+        plan = to_plan(missing_only=True, since=to_iso(since_ms) if since_ms else None)
+        looks = Looks("run", plan, self.store, MemoryCheckpoints())
+        looks.begin(self.reader, STARTED_MS, LONG)
+        return looks.read(0)
 
     def work(
         self, look: Look, partition: int = 0, seconds: float = 1e9, most_entries: int = 100, invocation: str = "a"
@@ -164,6 +169,23 @@ def test_known_since__is_since() -> None:
     look = indexed.plan(to_ms(2))
     assert look.ranges == {0: (2, 4)}
     assert indexed.find_known_since(look) == to_ms(2)
+
+
+def test_known_since__is_the_oldest_message_after_offsets_without_one() -> None:
+    """The oldest offset can be that of a message that was compacted, and `since` can be before the oldest message."""
+
+    class CompactedReader(MemoryReader):
+        @override
+        def find_offsets(self, deadline: Deadline) -> Mapping[int, Offsets]:
+            return {
+                each: Offsets(found.oldest - 1, found.end) for each, found in super().find_offsets(deadline).items()
+            }
+
+    indexed = Indexed()
+    indexed.reader = CompactedReader(indexed.topic)
+    indexed.write(*range(4))
+    indexed.topic.logs[0].remove(2)
+    assert indexed.find_known_since(indexed.plan(to_ms(0))) == to_ms(2) + 999
 
 
 def test_known_since__is_since_in_whole_seconds() -> None:

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 from typing import override
 
 import pytest
+from confluent_kafka import Producer, murmur2
 
 from feature_events.deadline import Deadline
 from feature_events.events.schema import SHIPPED_SCHEMA
 from feature_events.topic.event import EventDecoder
-from feature_events.topic.partition import find_partition
 from feature_events.topic.reader import Offsets, TopicMessage, TopicReader
 from feature_events.traces.item import Identity
 from feature_events.traces.reading import Reading, read_events
@@ -20,7 +20,7 @@ from tests.support.records import CREATED, to_record
 
 IDENTITY = Identity("bright_uid", "user-1", "user_features", ())
 PARTITIONS = 3
-OWN = find_partition(b"user-1", PARTITIONS)
+OWN = murmur2(b"user-1", PARTITIONS)
 OTHER = (OWN + 1) % PARTITIONS
 SINCE_MS = CREATED * 1000
 
@@ -152,3 +152,18 @@ def test_find_current__applies_the_state_rule() -> None:
     assert current is not None
     assert current.position.offset == 1
     assert reading.find_current(SINCE_MS + 6_000) is None
+
+
+def test_murmur2__is_the_partition_of_the_producer() -> None:
+    """A producer with the function's partitioner chooses the same partitions."""
+    partitions: dict[bytes, int] = {}
+    producer = Producer({"test.mock.num.brokers": 1, "partitioner": "murmur2_random", "log_level": 0})
+
+    def note(_: object, message: object) -> None:
+        partitions[message.key()] = message.partition()  # type: ignore[attr-defined]  # a Message
+
+    keys = [f"user-{number}-\N{LATIN SMALL LETTER E WITH ACUTE}".encode() for number in range(50)]
+    for key in keys:
+        producer.produce("events", b"", key, on_delivery=note)
+    assert producer.flush(20) == 0
+    assert partitions == {key: murmur2(key, 4) for key in keys}  # the embedded broker's topics have 4 partitions

@@ -27,7 +27,7 @@ from tests.unit.traces.test_reading import OWN, PARTITIONS, FakeReader, to_messa
 KEY = {"bright_uid": "user-1", "category": "user_features"}
 SINCE_MS = CREATED * 1000
 ENVIRON = {"KAFKA_BROKER_URL": "localhost:9092", "SCHEMA_ID": "7"}
-PARTITIONS_NOTE = "; if partitions were added in this time, trace with `all_partitions`"
+PARTITIONS_NOTE = "; if partitions were added after `since`, trace with `all_partitions`"
 
 
 class Account:
@@ -90,7 +90,7 @@ def test_trace__reports_an_announced_item(account: Account) -> None:
         "table": TABLE_ARN,
         "key": {"bright_uid": {"S": "user-1"}, "category": {"S": "user_features"}},
         "verdict": "announced",
-        "reason": "the current event says what the item says",
+        "reason": "the current event matches the item",
         "event": {**expected, "features": ["age", "income"]},
         "no_event": None,
         "current": {**events[1], "features": ["age", "income"]},
@@ -116,10 +116,10 @@ def test_trace__reports_a_missing_item(account: Account) -> None:
     """An item that was written just now may only be late."""
     account.table.put(to_scanned(updated_at="2025-10-10T13:00:00Z"))
     report = account.trace()
-    text = "the item was written in this time, and the topic has no event about it"
+    text = "the item was written after `since`, and the topic has no event about it"
     assert (report["verdict"], report["reason"]) == ("missing", text + PARTITIONS_NOTE)
     account.table.put(to_scanned(updated_at=to_iso(time.time_ns() // 1_000_000)))
-    assert "so its event may be on its way" in account.trace()["reason"]
+    assert "so its event might not have arrived yet" in account.trace()["reason"]
     account.table.put(to_scanned(updated_at="9999-01-01T00:00:00Z"))
     assert account.trace()["reason"] == text + PARTITIONS_NOTE
 
