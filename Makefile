@@ -43,7 +43,7 @@ put: setup ## write an item with a new value to the local stack (BAD=1 writes on
 pause: setup ## suspend the local stack's Kafka, so that you can watch an outage (SECONDS=60)
 	@python -S local pause $(if $(SECONDS),--seconds '$(SECONDS)')
 
-trace: setup ## compare an item of the local stack with its events (TABLE=user_feature_store, KEY='{"bright_uid": "u-1", ...}', SINCE=TIME)
+trace: setup ## compare an item of the local stack with its events (TABLE=user_feature_store, KEY='{"bright_uid": "u-1", ...}', SINCE=TIME, ALL_PARTITIONS=1)
 	@python -S local trace $(if $(TABLE),--table '$(TABLE)') $(if $(KEY),--key '$(KEY)') $(if $(SINCE),--since '$(SINCE)') \
 	  $(if $(call is-on,$(ALL_PARTITIONS)),--all-partitions)
 
@@ -108,8 +108,8 @@ capture: setup ## run real feature stores, and record what their tables' streams
 	@python -m tests.writers $(STORES)
 
 release: setup ## build dist/feature-events-VERSION.zip, from which the AWS CLI installs the application (TAG=v0.2.0 checks the tag)
-	@python -m tests.template.release_fixture --check
 	@python -S local release $${TAG:+--tag "$$TAG"}
+	@python -m tests.template.release_fixture --check
 
 publish: ## create the GitHub release of a tag from dist (TAG=v0.2.0; the release workflow runs it)
 	@gh release create "$$TAG" --verify-tag --title "$$TAG" --notes-file dist/release-notes.md \

@@ -8,9 +8,9 @@ from math import ceil
 from typing import NamedTuple
 
 from benchmarks.backfill import PAGE_ITEMS
-from benchmarks.pages import make_table
+from benchmarks.pages import make_table, round_figure
 from benchmarks.results import Results
-from benchmarks.scale import DOLLARS_PER_GB_SECOND, DOLLARS_PER_REQUEST, MEMORY_OF_A_VCPU_MB, round_figure
+from benchmarks.scale import DOLLARS_PER_GB_SECOND, DOLLARS_PER_REQUEST, MEMORY_OF_A_VCPU_MB
 from feature_events.backfills.request import BackfillRequest
 from feature_events.backfills.work import WORK_SECONDS
 

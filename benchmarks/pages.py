@@ -16,6 +16,11 @@ def make_table(titles: Sequence[str], rows: Iterable[Sequence[str]], alignment: 
         yield f"| {' | '.join(row)} |"
 
 
+def round_figure(number: float) -> str:
+    """Format a number with two significant digits, because models and noisy measurements are not more precise."""
+    return f"{float(f'{number:.2g}'):,.0f}"
+
+
 def update(part: str, tables: str, document: Path = DOCUMENT, command: str = "make bench") -> None:
     """Write the tables of a part into the document, between its marks."""
     begin, end = _make_marks(part, command)

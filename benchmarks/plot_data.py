@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from benchmarks.pages import round_figure
 from benchmarks.soak_run import FIGURES, Figure, SoakRun
 from local.paths import ROOT
 
@@ -93,7 +94,7 @@ def prepare_cpu_plot(file: Path = RESULTS) -> BarPlot:
 
 def _make_bar_panel(features: int, costs: Mapping[str, float]) -> BarPanel:
     bars = [
-        Bar(title, costs[name], color, f"{costs[name]:.1f} µs ({_round(1e6 / costs[name]):,}/s)")
+        Bar(title, costs[name], color, f"{costs[name]:.1f} µs ({round_figure(1e6 / costs[name])}/s)")
         for name, (title, color) in _CONTENDERS.items()
     ]
     return BarPanel(f"{features} features", bars, costs["parse"])
@@ -115,11 +116,6 @@ def _make_line_panel(figure: Figure, values: Sequence[float]) -> LinePanel:
     lowest, highest = figure.format(min(values)), figure.format(max(values))
     extent = lowest if lowest == highest else f"{lowest} to {highest}"
     return LinePanel(f"{figure.title}: {extent} {figure.unit}", figure.unit, values)
-
-
-def _round(rate: float) -> int:
-    """Round to two digits."""
-    return int(float(f"{rate:.2g}"))
 
 
 def _describe_source(command: str, made: Mapping[str, Any]) -> str:

@@ -91,7 +91,7 @@ class Results(NamedTuple):
 
 def describe_run() -> dict[str, str]:
     """Return the date, the commit, the versions of the measured packages, and the machine."""
-    git = ["git", "describe", "--always", "--dirty"]
+    git = ["git", "describe", "--always", "--dirty", "--exclude=*"]  # the commit, not the latest tag
     commit = subprocess.run(git, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
     return {
         "date": f"{datetime.now(UTC):%Y-%m-%d}",

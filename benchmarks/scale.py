@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from math import ceil
 from typing import NamedTuple
 
-from benchmarks.pages import make_table
+from benchmarks.pages import make_table, round_figure
 from benchmarks.results import Results
 
 FEATURES = 20
@@ -72,11 +72,6 @@ def make_tables(results: Results) -> str:
     measured = f"(measured on {results.made['date']} at commit {results.made['commit']})"
     lines = [f"An invocation needs {cost} {measured}.", "", *_make_lane_table(profile), "", *_make_shard_table(profile)]
     return "\n".join(lines)
-
-
-def round_figure(number: float) -> str:
-    """Round to two digits, because the model is not more precise."""
-    return f"{float(f'{number:.2g}'):,.0f}"
 
 
 def _make_lane_table(profile: Profile) -> Iterator[str]:

@@ -22,14 +22,19 @@ def release(console: Console, tag: str | None, source: Path = ROOT) -> int:
     directory = source / DIRECTORY
     with Steps(console) as steps, steps.step("release") as step:
         built = build_release(directory, source)
-        (directory / NOTES).write_text(remove_local_links(changes) + "\n")
+        (directory / NOTES).write_text(to_notes(changes) + "\n")
         step.detail = str(built.relative_to(source))
     return 0
 
 
-def remove_local_links(text: str) -> str:
-    """Replace links to files and sections by their text. They lead nowhere from the release's page on GitHub."""
-    return re.sub(r"\[([^]]+)\]\((?!https?:)[^)]+\)", r"\1", text)
+def to_notes(changes: str) -> str:
+    """Convert a section of CHANGELOG.md to notes of a release on GitHub.
+
+    Links to files of the checkout lead nowhere from that page, and each newline would be a line break.
+    """
+    text = re.sub(r"\s+\(\[(?:docs|details|runbook|guide|exercise)\]\((?!https?:)[^)]+\)\)", "", changes)
+    text = re.sub(r"\[([^]]+)\]\((?!https?:)[^)]+\)", r"\1", text)
+    return re.sub(r"(?<=\S)\n *(?!\n|#|\||- |\d+\. )(?=\S)", " ", text)
 
 
 def main() -> None:

@@ -24,7 +24,7 @@ def checkout(tmp_path: Path) -> Path:
     home = tmp_path / "checkout"
     home.mkdir()
     (home / "pyproject.toml").write_text('[project]\nversion = "1.2.0"\n')
-    changes = "### Fixed\n\n- [One](docs/one.md), [2](https://a.b).\n"
+    changes = "### Fixed\n\n- [One](docs/one.md), [2](https://a.b)\n  ([docs](docs/two.md)).\n- Two\n  lines.\n"
     (home / "CHANGELOG.md").write_text(
         f"# Changelog\n\n## 1.2.0 - 2026-01-02\n\n{changes}\n## 1.1.0 - 2026-01-01\n\n- Two.\n"
     )
@@ -54,10 +54,10 @@ def built(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
 
 def test_release__writes_the_notes_of_the_version(checkout: Path, built: list[Path]) -> None:
-    """They are the section of CHANGELOG.md, without links to its files. The tag may be given."""
+    """They are the section of CHANGELOG.md, without local links and line breaks. The tag may be given."""
     assert command.release(Console(quiet=True), "v1.2.0", checkout) == 0
     assert built == [checkout]
-    assert (checkout / "dist" / command.NOTES).read_text() == "### Fixed\n\n- One, [2](https://a.b).\n"
+    assert (checkout / "dist" / command.NOTES).read_text() == "### Fixed\n\n- One, [2](https://a.b).\n- Two lines.\n"
 
 
 def change_file(home: Path) -> None:

@@ -170,7 +170,7 @@ def main() -> int:
         if done.returncode:
             return done.returncode
         figures = read_figures(file)
-    git = ["git", "describe", "--always", "--dirty"]
+    git = ["git", "describe", "--always", "--dirty", "--exclude=*"]  # the commit, not the latest tag
     commit = subprocess.run(git, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
     day = datetime.now(UTC).date().isoformat()
     parts = read_parts() | {name: Part(commit, day, seed, found) for name, found in figures.items()}

@@ -9,10 +9,10 @@ code alone does not change the files.
 import json
 import re
 import sys
-import tomllib
 from pathlib import Path
 
 from local.paths import ROOT
+from local.release.checks import read_version
 from tests.template.document import BROKERS, Template, read_defaults, read_template
 from tests.template.expansion import translate
 
@@ -45,12 +45,6 @@ def to_numbers(version: str) -> tuple[int, ...]:
     return tuple(map(int, re.findall(r"\d+", version)))
 
 
-def read_version() -> str:
-    """Return the project's version."""
-    version: str = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    return version
-
-
 def to_text(template: Template) -> str:
     """Format a template with one line for each parameter, condition, resource and output."""
     sections = []
@@ -81,12 +75,13 @@ def find_outdated(version: str) -> list[str]:
 
 def main() -> int:
     """Write the files of the current version, or only check them (`--check`)."""
-    version = read_version()
+    version = read_version(ROOT)
     if sys.argv[1:] == ["--check"]:
         outdated = find_outdated(version)
         for file in outdated:
             sys.stderr.write(
-                f"releases/{version}/{file} is outdated: run python -m tests.template.release_fixture and commit it\n"
+                f"releases/{version}/{file} is outdated: if {version} is published, set the next version first; then "
+                "run python -m tests.template.release_fixture, and commit the files\n"
             )
         return len(outdated)
     sys.stdout.write(f"wrote {write_release(version).relative_to(ROOT)}\n")

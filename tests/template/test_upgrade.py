@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from feature_events import VERSION
 from tests.template import release_fixture
 from tests.template.document import Parameters, Template
 from tests.template.expansion import ATTACHMENT_SETS, SETS
@@ -16,7 +17,6 @@ from tests.template.release_fixture import (
     find_releases,
     read_expanded,
     read_release,
-    read_version,
     to_numbers,
     write_release,
 )
@@ -48,7 +48,7 @@ def test_upgrade__keeps_what_a_release_deployed(version: str, name: str) -> None
 
 def test_releases__include_the_current_version() -> None:
     """If this fails, run `python -m tests.template.release_fixture`. 0.1.0 had no upgrade path."""
-    assert to_numbers(NEWEST) >= to_numbers(read_version())
+    assert to_numbers(NEWEST) >= to_numbers(VERSION)
 
 
 def test_check__finds_files_that_differ_from_the_templates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

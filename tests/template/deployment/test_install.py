@@ -98,7 +98,7 @@ def test_page__installs_the_application_and_attaches_a_table(
     """An event of the table arrives. `sam deploy` then updates the stack without a build."""
     name, alarms = topic(), account.client("sns").create_topic(Name=STACK)["TopicArn"]
     folder.names |= {"YOUR_BUCKET": f"{STACK}-code", "YOUR_TABLE": table, "YOUR_ALARM_TOPIC_ARN": alarms}
-    bucket, enable, describe, package, deploy, attach, *check, outputs = read_commands(folder.read_section("Install"))
+    bucket, enable, describe, package, deploy, outputs, attach, *check = read_commands(folder.read_section("Install"))
     folder.run(bucket)
     folder.run(enable)
     arn, stream = folder.run(describe).split()
